@@ -1,0 +1,211 @@
+"""The configuration's schema: a typo in a key or a wrong type fails before any work.
+
+`configs/` holds the values; every key that a user may set stands here with its meaning.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING
+
+
+@dataclass
+class ImageConfig:
+    """How a file becomes the array that a network sees; stored with every model.
+
+    Attributes:
+        size: Side of the square that the network sees, in pixels.
+        crop: Region of the photograph to use, [left, top, right, bottom] as fractions 0..1.
+        value_range: Raw grey values [black, white] of images deeper than 8 bits; null: the full
+            range of the type.
+    """
+
+    size: int = 224
+    crop: list[float] | None = None
+    value_range: list[float] | None = None
+
+
+@dataclass
+class DataConfig:
+    """Where the images are, and what is known about them.
+
+    Attributes:
+        kind: folder | class_folders | csv | parquet | embeddings | elpv.
+        root: Folder that the ids are relative to.
+        file: The CSV or Parquet file, relative to the root or absolute.
+        path_column: Column with the image's path relative to the root (for embeddings: its id).
+        label_column: Column with the class, if there is one.
+        group_column: Column whose rows must not straddle train and test.
+        split_column: Column with `train` or `test`; wins over the random split.
+        features_column: Column with the embedding (kind embeddings).
+        group_by: none | column | parent | pattern | capture_time.
+        group_pattern: Regular expression on the id; its first group (or the match) names the group.
+        burst_seconds: Images taken within this time of the previous one are one group.
+        fold: Use this fold (0..4) as test part instead of a random share; null: by seed.
+        defect_threshold: ELPV only: a cell is defective above this defect probability.
+        image: The evaluation transform.
+    """
+
+    kind: str = MISSING
+    root: str | None = None
+    file: str | None = None
+    path_column: str = "path"
+    label_column: str | None = "label"
+    group_column: str | None = "group"
+    split_column: str | None = "split"
+    features_column: str = "features"
+    group_by: str = "none"
+    group_pattern: str | None = None
+    burst_seconds: float = 5.0
+    fold: int | None = None
+    defect_threshold: float = 0.5
+    image: ImageConfig = field(default_factory=ImageConfig)
+
+
+@dataclass
+class ModelConfig:
+    """The network.
+
+    Attributes:
+        backbone: A torchvision or timm CNN by name; `timm:NAME` or `torchvision:NAME` to insist.
+        weights: auto (packaged or downloaded ImageNet weights) | null (random) | a file.
+        training: frozen (features once, then only the head) | finetune (the whole net).
+        head: dropout (Monte-Carlo dropout) | linear (deterministic).
+        hidden: Width of the head's hidden layer; 0: none.
+        dropout: Probability that the dropout head drops a unit.
+        passes: K, stochastic passes for every strategy alike; 1 for a deterministic head.
+    """
+
+    backbone: str = "tf_efficientnet_lite0"
+    weights: str | None = "auto"
+    training: str = "frozen"
+    head: str = "dropout"
+    hidden: int = 0
+    dropout: float = 0.2
+    passes: int = 20
+
+
+@dataclass
+class TrainerConfig:
+    """How the network is trained and run.
+
+    Attributes:
+        accelerator: auto | cpu | gpu.
+        devices: Number of devices.
+        precision: auto | 32-true | bf16-mixed | 16-mixed; auto takes what the hardware does best.
+        batch_size: Images a step, in training and in pool inference.
+        num_workers: Processes that decode images; null: chosen by the machine.
+        class_weights: Weight the loss by n / (classes seen * n of the class).
+        head_steps: Full-batch steps of a frozen round.
+        head_learning_rate: Learning rate of a frozen round.
+        epochs: Most epochs of a finetune round.
+        learning_rate: Learning rate of a finetune round.
+        weight_decay: AdamW's weight decay, both ways of training.
+        validation_share: Share of the labelled groups held back for early stopping (finetune).
+        patience: Epochs without improvement before a finetune round stops.
+        augment: none | light | full: albumentations on training images (finetune).
+    """
+
+    accelerator: str = "auto"
+    devices: int = 1
+    precision: str = "auto"
+    batch_size: int = 32
+    num_workers: int | None = None
+    class_weights: bool = True
+    head_steps: int = 150
+    head_learning_rate: float = 0.01
+    epochs: int = 30
+    learning_rate: float = 0.0005
+    weight_decay: float = 0.01
+    validation_share: float = 0.2
+    patience: int = 6
+    augment: str = "light"
+
+
+@dataclass
+class BudgetConfig:
+    """How many answers are asked for.
+
+    Attributes:
+        initial: Labels to start from (known ones count); `all` labels the whole pool.
+        batch: Images a round.
+        rounds: Rounds after the cold start.
+        audit: With people: audit images a round, on top of the batch.
+    """
+
+    initial: Any = 20
+    batch: int = 20
+    rounds: int = 10
+    audit: int = 4
+
+
+@dataclass
+class AuditConfig:
+    """What is held out: the test part of a simulated run, the audit part with people."""
+
+    share: float = 0.2
+
+
+@dataclass
+class OracleConfig:
+    """Who answers: `simulated` (the truth) or `files` (people fill in a table)."""
+
+    kind: str = "simulated"
+
+
+@dataclass
+class TargetConfig:
+    """What a study counts labels to: the metric and its value (null: .95 of full-data score)."""
+
+    metric: str = "macro_f1"
+    value: float | None = None
+
+
+@dataclass
+class LabelsConfig:
+    """Where labels live (null: chosen by the oracle) and how many votes settle an image."""
+
+    url: str | None = None
+    votes: int = 1
+
+
+@dataclass
+class RunConfig:
+    """Everything a run can be told.
+
+    Attributes:
+        name: First part of the default `out`; null: the experiment's or the root's name.
+        out: The run's folder; null: runs/<name>/<acquisition>/seed-<seed>.
+        seed: Split, cold start, training and selection all follow from it.
+        classes: Class names; null in a simulated run: the classes of the data.
+        defects: The classes that are defects; escape and overkill rates need it.
+        acquisition: The strategy, from configs/acquisition.
+        cold_start: The strategy without a model, from configs/cold_start.
+        debug: Show tracebacks.
+    """
+
+    name: str | None = None
+    out: str | None = None
+    seed: int = 0
+    debug: bool = False
+    classes: list[str] | None = None
+    defects: list[str] | None = None
+    data: DataConfig = field(default_factory=DataConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    acquisition: Any = MISSING
+    cold_start: Any = MISSING
+    oracle: OracleConfig = field(default_factory=OracleConfig)
+    budget: BudgetConfig = field(default_factory=BudgetConfig)
+    audit: AuditConfig = field(default_factory=AuditConfig)
+    target: TargetConfig = field(default_factory=TargetConfig)
+    labels: LabelsConfig = field(default_factory=LabelsConfig)
+
+
+def register() -> None:
+    """Make the schema known to Hydra, so that `configs/run.yaml` is checked against it."""
+    store = ConfigStore.instance()
+    store.store(name="schema", node=RunConfig)

@@ -1,0 +1,1 @@
+"""Pool inference: one decode and one trunk pass for any number of scores."""

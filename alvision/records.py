@@ -1,0 +1,124 @@
+"""The vocabulary of the loop: what is asked, what is answered, what is recorded. No torch here."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+SampleId = str
+"""An image's path relative to the data root, with `/` and in NFC; stable across runs and modules."""
+
+AnswerKind = Literal["label", "skip", "unsure"]
+EventKind = Literal["label", "skip", "unsure", "undo", "import"]
+NOT_CLASSES = ("skip", "unsure")
+"""Words that answer without a class, so no class may be called so."""
+
+
+@dataclass(frozen=True)
+class QueryRow:
+    """One image that is asked for.
+
+    Attributes:
+        id: The image.
+        rank: Place in the batch, from 0.
+        score: What the strategy gave it; higher is more worth labelling. None where none is given.
+        slot: Who chose it: `cold_start`, `acquisition` or `audit`, or a strategy's own slot name.
+        propensity: Probability of this draw given the earlier ones; None for a deterministic slot.
+        prediction: The class that the model expects, by name; None before there is a model.
+        reason: Why it was chosen, in words.
+    """
+
+    id: SampleId
+    rank: int
+    score: float | None = None
+    slot: str = "acquisition"
+    propensity: float | None = None
+    prediction: str | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Query:
+    """The images that one round asks for; may be empty."""
+
+    round: int
+    rows: tuple[QueryRow, ...] = ()
+
+    @property
+    def ids(self) -> tuple[SampleId, ...]:
+        """Return the images in rank order."""
+        return tuple(row.id for row in self.rows)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One word of one person (or of the simulated oracle) on one image.
+
+    Attributes:
+        id: The image.
+        kind: `label`, `skip` or `unsure`.
+        label: The class by name, for `label` only.
+        by: Who said it.
+        round: The round whose query it answers.
+        uuid: Makes a repeated delivery harmless.
+        seconds: Time spent on it, where known.
+    """
+
+    id: SampleId
+    kind: EventKind
+    label: str | None
+    by: str
+    round: int
+    uuid: str
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Event(Answer):
+    """An answer, undo or import as the store keeps it.
+
+    Attributes:
+        number: Its place in the log: gapless, from 1, in commit order.
+        target: The uuid that an undo takes back.
+        sha256: Hash of the image's bytes, so that a moved file keeps its labels.
+    """
+
+    number: int = 0
+    target: str | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class Answers:
+    """A slice of the event log: everything after `since` up to `pin`."""
+
+    events: tuple[Event, ...]
+    pin: int
+
+
+class Oracle(Protocol):
+    """Whoever answers: the truth, a file that people fill in, a page."""
+
+    def __call__(self, query: Query) -> list[Answer]:
+        """Answer a query; raise AwaitingLabels while people are not done."""
+        ...
+
+
+class AwaitingLabels(Exception):
+    """People have not answered everything yet. Not an error: the command ends with status 0."""
+
+
+_NAMESPACE = uuid.UUID("6f1d7f0e-6a0e-5c63-9c39-0d1d5f6b8a11")
+
+
+def answer_uuid(
+    run: str, round: int, id: SampleId, by: str, kind: str, label: str | None
+) -> str:
+    """Name an answer by its content, so that giving it twice records it once.
+
+    >>> answer_uuid("r", 0, "a.png", "me", "label", "ok") == answer_uuid(
+    ...     "r", 0, "a.png", "me", "label", "ok")
+    True
+    """
+    return str(uuid.uuid5(_NAMESPACE, "\x1f".join([run, str(round), id, by, kind, label or ""])))

@@ -1,0 +1,45 @@
+"""Shared fixtures; shapes and types of the package are checked while the tests run."""
+
+import os
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+from jaxtyping import install_import_hook
+
+install_import_hook(["alvision.acquisition", "alvision.inference"], "beartype.beartype")
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture(autouse=True)
+def cache_folder(tmp_path, monkeypatch):
+    """Keep every test's feature cache and hash memo out of the user's."""
+    monkeypatch.setenv("ALVISION_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def paint(seed: int, label: str, side: int = 32) -> Image.Image:
+    """Draw a part: `ok` is plain noise, every other class has a bright bar in a place of its own."""
+    rng = np.random.default_rng(seed)
+    pixels = rng.integers(60, 120, (side, side, 3))
+    if label != "ok":
+        row = 2 + sum(map(ord, label)) % (side - 8)
+        pixels[row : row + 5, :] += 100
+    return Image.fromarray(pixels.astype(np.uint8))
+
+
+@pytest.fixture
+def parts(tmp_path) -> Path:
+    """Return a root with class folders ok/ and worn/: 24 and 12 images of 32 pixels."""
+    root = tmp_path / "parts"
+    for label, count in (("ok", 24), ("worn", 12)):
+        (root / label).mkdir(parents=True)
+        for i in range(count):
+            paint(i + 1000 * len(label), label).save(root / label / f"{i:03d}.png")
+    return root

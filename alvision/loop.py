@@ -1,0 +1,267 @@
+"""Active learning on one screen: ask, answer, fit, predict, judge; every step a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from alvision.errors import UserError
+from alvision.labels.consensus import answered, consensus
+from alvision.labels.content import resolver
+from alvision.labels.store import LabelStore
+from alvision.records import Answers, Event, Oracle, Query, QueryRow, SampleId
+from alvision.rounds import Codec, Round, rounds_of
+
+Metrics = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """A selection by name, with what it reads; `acquire` and `score` are pure functions."""
+
+    name: str
+    acquire: Callable[..., Any]
+    needs: frozenset[str]
+    score: Callable[..., Any] | None = None
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Answers to ask for; `initial` None means the whole pool."""
+
+    initial: int | None
+    batch: int
+    rounds: int
+    audit: int = 0
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything a run needs, handed in: the loop itself knows no torch, no files of data.
+
+    Attributes:
+        root: The run's folder.
+        classes: Class names of the configuration.
+        candidates: Every image outside audit and test.
+        evaluation_ids: The held-out images that predictions are written for.
+        audit_order: With people: the order in which held-out images are asked; else empty.
+        hashes: Each readable image's sha256.
+        labels: The event log.
+        oracle: Who answers.
+        learner: Fits, predicts, infers (see `alvision.learner`).
+        acquisition: The strategy with a model.
+        cold_start: The strategy without one.
+        budget: Answers to ask for.
+        generator: One random stream for each (round, purpose).
+        explain: Reasons in words for picked rows.
+        judge: Metrics from a round's predictions and the labels known at its pin.
+        publish: Write what is derived from a finished round (tables, TensorBoard).
+        codecs: How each step is written.
+    """
+
+    root: Path
+    classes: tuple[str, ...]
+    candidates: tuple[SampleId, ...]
+    evaluation_ids: tuple[SampleId, ...]
+    audit_order: tuple[SampleId, ...]
+    hashes: Mapping[SampleId, str]
+    labels: LabelStore
+    oracle: Oracle
+    learner: Any
+    acquisition: Strategy
+    cold_start: Strategy
+    budget: Budget
+    generator: Callable[[int, str], Any]
+    explain: Callable[..., Sequence[str]]
+    judge: Callable[[Any, Mapping[SampleId, str]], Metrics]
+    publish: Callable[[Round], None]
+    codecs: Mapping[str, Codec]
+    truth: Mapping[SampleId, str] | None = None
+    """The evaluator's door: labels of the held-out images in a simulated run."""
+
+    @property
+    def rounds(self) -> list[Round]:
+        """Return every round of the budget, begun or not."""
+        return rounds_of(self.root, self.codecs, self.budget.rounds)
+
+    @cached_property
+    def resolve(self) -> Callable[[Event], SampleId | None]:
+        """Return the map from an event to the image that holds its bytes now."""
+        ids = sorted({*self.candidates, *self.evaluation_ids, *self.audit_order})
+        return resolver(ids, self.hashes)
+
+    def known(self, pin: int | None) -> dict[SampleId, str]:
+        """Return the consensus of all events up to a pin (None: now), held-out images included."""
+        settled = consensus(self.labels.events(upto=pin), self.resolve)
+        return {id: vote.label for id, vote in settled.items() if vote.label in self.classes}
+
+    def training(self, pin: int | None) -> dict[SampleId, str]:
+        """Return the labels that may be trained on: the consensus without the held-out images."""
+        known = self.known(pin)
+        return {id: known[id] for id in self.candidates if id in known}
+
+    def pool(self) -> list[SampleId]:
+        """Return the images that may be asked for now; of exact duplicates one.
+
+        Left out: images with a standing label, skip or unsure, and unreadable ones.
+        """
+        taken = answered(self.labels.events(), self.resolve)
+        contents = {self.hashes[id] for id in taken if id in self.hashes}
+        pool = []
+        for id in self.candidates:
+            content = self.hashes.get(id)
+            if content is None or content in contents or id in self.learner.set_aside:
+                continue
+            contents.add(content)
+            pool.append(id)
+        return pool
+
+    def answer(self, query: Query, rnd: Round) -> Answers:
+        """Ask the oracle and record what it says, with all that came in beside it."""
+        answers = self.oracle(query)
+        return self.labels.append(answers, since=rnd.previous_pin, hash_of=self.hashes.get)
+
+    def stop(self, rnd: Round) -> bool:
+        """Tell whether a round that has not begun is not worth beginning; round 0 always is."""
+        if rnd.number == 0:
+            return False
+        return not self.pool() and not self.labels.events(since=rnd.previous_pin)
+
+    def evaluate(self, rnd: Round) -> Metrics:
+        """Judge a round by the labels known at its pin."""
+        predictions = rnd.read("predictions.parquet")
+        events = self.labels.events(upto=rnd.pin)
+        held_out = self.truth if self.truth is not None else self.known(rnd.pin)
+        return {
+            "round": rnd.number,
+            "labels": len(self.training(rnd.pin)),
+            "answers": sum(event.kind in ("label", "skip", "unsure") for event in events),
+            **self.judge(predictions, {i: held_out[i] for i in predictions.ids if i in held_out}),
+        }
+
+    def history(self) -> list[Metrics]:
+        """Return the metrics of the finished rounds."""
+        return [rnd.read("metrics.json") for rnd in self.rounds if rnd.done]
+
+
+def run(exp: Experiment) -> list[Metrics]:
+    """Run or resume an experiment and return its metrics, round by round.
+
+    Raises:
+        AwaitingLabels: People have not answered yet; running again goes on from there.
+    """
+    for rnd in exp.rounds:
+        if rnd.done:
+            continue
+        if rnd.new and exp.stop(rnd):
+            break
+        query = rnd.once("query.csv", lambda rnd=rnd: propose(exp, rnd))
+        rnd.once("answers.csv", lambda rnd=rnd, query=query: exp.answer(query, rnd))
+        model = rnd.once(
+            "model.ckpt",
+            lambda rnd=rnd: exp.learner.fit(exp.training(rnd.pin), round=rnd.number),
+        )
+        rnd.once(
+            "predictions.parquet",
+            lambda model=model: exp.learner.predict(model, exp.evaluation_ids),
+        )
+        rnd.once("metrics.json", lambda rnd=rnd: exp.evaluate(rnd))
+        exp.publish(rnd)
+    return exp.history()
+
+
+def propose(exp: Experiment, rnd: Round) -> Query:
+    """Choose what a round asks for; may be empty, then the round only trains."""
+    pool = exp.pool()
+    known = exp.training(None)
+    if rnd.number == 0:
+        initial = exp.budget.initial
+        n = len(pool) if initial is None else max(0, initial - len(known))
+    else:
+        n = exp.budget.batch
+    model = rnd.previous.read("model.ckpt") if rnd.previous else None
+    rows = choose(exp, rnd, model, pool, known, n)
+    return Query(rnd.number, (*rows, *audit(exp, len(rows))))
+
+
+def choose(
+    exp: Experiment,
+    rnd: Round,
+    model: Any,
+    pool: list[SampleId],
+    known: Mapping[SampleId, str],
+    n: int,
+) -> list[QueryRow]:
+    """Let the strategy choose n images of the pool; an image that cannot be read is replaced."""
+    fitted = model is not None and model.fitted
+    strategy, slot = (exp.acquisition, "acquisition") if fitted else (exp.cold_start, "cold_start")
+    while pool and n:
+        infer = exp.learner.infer
+        seen = infer(model, pool, needs=strategy.needs, score=strategy.score, round=rnd.number)
+        labelled = infer(
+            model,
+            list(known),
+            needs=(strategy.needs | {"labels"}) - {"scores"},
+            round=rnd.number,
+            labels=known,
+        )
+        if not len(seen):
+            break
+        rng = exp.generator(rnd.number, slot)
+        pick = strategy.acquire(seen, labelled, n=min(n, len(seen)), rng=rng)
+        ids = [seen.ids[row] for row in pick.rows.tolist()]
+        shown = {"log_probs"} if fitted else set()
+        picked = infer(
+            model, ids, needs=frozenset(shown | (strategy.needs & {"features"})), round=rnd.number
+        )
+        if unreadable := set(ids) - set(picked.ids) | (exp.learner.set_aside.keys() & set(ids)):
+            pool = [id for id in pool if id not in unreadable]
+            continue
+        return _rows(exp, strategy, slot, ids, pick, picked if fitted else None, picked)
+    if rnd.number == 0 and n and not known:
+        raise UserError(
+            "no image can be asked for: "
+            + (
+                f"all {len(exp.learner.set_aside)} images that were tried are unreadable; "
+                "`alvision check` names each with its reason"
+                if exp.learner.set_aside or not exp.hashes
+                else "every image has an answer already, and none is a class"
+            )
+        )
+    return []
+
+
+def _rows(
+    exp: Experiment,
+    strategy: Strategy,
+    slot: str,
+    ids: list[SampleId],
+    pick: Any,
+    predicted: Any,
+    picked: Any,
+) -> list[QueryRow]:
+    scores = pick.scores.tolist()
+    slots = pick.slots or (slot,) * len(ids)
+    propensity = [None] * len(ids) if pick.propensity is None else pick.propensity.tolist()
+    reasons = exp.explain(picked, scores, needs=strategy.needs, slot=slot, classes=exp.classes)
+    names: list[str | None] = [None] * len(ids)
+    if predicted is not None:
+        means = predicted.log_probs.exp().mean(1)
+        names = [exp.classes[column] for column in means.argmax(1).tolist()]
+    return [
+        QueryRow(*row)
+        for row in zip(ids, range(len(ids)), scores, slots, propensity, names, reasons, strict=True)
+    ]
+
+
+def audit(exp: Experiment, rank: int) -> list[QueryRow]:
+    """Return the next unanswered held-out images; asked blind, so they carry no prediction."""
+    done = answered(exp.labels.events(), exp.resolve)
+    waiting = [id for id in exp.audit_order if id not in done and id in exp.hashes]
+    return [
+        QueryRow(id, rank + i, slot="audit", reason="drawn at random for the audit")
+        for i, id in enumerate(waiting[: exp.budget.audit])
+    ]

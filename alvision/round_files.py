@@ -1,0 +1,108 @@
+"""The plain files of a round: what was asked, what was answered, what came of it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from alvision.records import Answers, Event, Query, QueryRow
+
+QUERY_COLUMNS = ("id", "rank", "score", "slot", "propensity", "prediction", "reason")
+ANSWER_COLUMNS = ("event", "id", "kind", "label", "by", "round")
+
+
+class QueryFile:
+    """`query.csv`: one row an image, in rank order."""
+
+    def write(self, value: Query, path: Path) -> None:
+        """Write a query; numbers keep every digit."""
+        rows = [[_text(getattr(row, column)) for column in QUERY_COLUMNS] for row in value.rows]
+        _write_csv(path, QUERY_COLUMNS, rows)
+
+    def read(self, path: Path) -> Query:
+        """Read it back; the round is the folder's name."""
+        rows = tuple(
+            QueryRow(
+                id=row["id"],
+                rank=int(row["rank"]),
+                score=_number(row["score"]),
+                slot=row["slot"],
+                propensity=_number(row["propensity"]),
+                prediction=row["prediction"] or None,
+                reason=row["reason"],
+            )
+            for row in read_csv(path)
+        )
+        return Query(round=int(path.parent.name), rows=rows)
+
+
+class AnswersFile:
+    """`answers.csv`: the slice of the event log that a round has seen."""
+
+    def write(self, value: Answers, path: Path) -> None:
+        """Write the events in the order of the log."""
+        rows = [
+            [str(event.number), event.id, event.kind, event.label or "", event.by, str(event.round)]
+            for event in value.events
+        ]
+        _write_csv(path, ANSWER_COLUMNS, rows)
+
+    def read(self, path: Path) -> Answers:
+        """Read the columns that the file has; the rest of an event stays in the store."""
+        events = tuple(
+            Event(
+                id=row["id"],
+                kind=row["kind"],  # type: ignore[arg-type]
+                label=row["label"] or None,
+                by=row["by"],
+                round=int(row["round"]),
+                uuid="",
+                number=int(row["event"]),
+            )
+            for row in read_csv(path)
+        )
+        return Answers(events, events[-1].number if events else 0)
+
+
+class MetricsFile:
+    """`metrics.json`: plain numbers, keys in order."""
+
+    def write(self, value: Mapping[str, Any], path: Path) -> None:
+        """Write indented, so that two runs can be compared by eye."""
+        path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    def read(self, path: Path) -> dict[str, Any]:
+        """Read it back."""
+        return json.loads(path.read_text(encoding="utf-8"))
+
+
+def write_metrics_table(
+    path: Path, history: list[dict[str, Any]], metrics: tuple[str, ...]
+) -> None:
+    """Write `metrics.csv`: one row a round, a blank where nothing is known."""
+    columns = ("round", "labels", "answers", *metrics)
+    _write_csv(path, columns, [[_text(row.get(column)) for column in columns] for row in history])
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """Read a table with a head row."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _write_csv(path: Path, columns: tuple[str, ...], rows: list[list[str]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+
+
+def _text(value: object) -> str:
+    return "" if value is None else repr(value) if isinstance(value, float) else str(value)
+
+
+def _number(text: str) -> float | None:
+    return float(text) if text else None

@@ -1,0 +1,76 @@
+# `make help` lists the targets. All they need is Python 3.11 to 3.13 with venv and pip; settings
+# of pip in the environment (PIP_INDEX_URL, PIP_FIND_LINKS, ...) hold here too.
+
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+# The Dockerfile installs with this same line; a test compares the two.
+INSTALL := python -m pip install -c constraints.txt -e
+COMPARE := compare experiment=elpv 'acquisition=[random_sampling,margin,entropy,bald,k_center]' \
+	seeds=8 out=runs/demo
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install demo demo-readme test lint types soak docker clean
+
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@echo "Another Python: make install PYTHON=/path/to/python3.12"
+
+install: $(VENV)/.installed-dev  ## Install everything for work on the project into .venv
+
+demo: $(VENV)/.installed-demo  ## Active learning on 2,624 solar cells: a table, a verdict, a report
+	$(BIN)/alvision $(COMPARE)
+
+demo-readme: demo  ## The demo, its table and picture written into README.md and docs/demo.png
+	$(BIN)/python scripts/readme_demo.py runs/demo
+
+test: $(VENV)/.installed-dev  ## Run all tests, fast ones first
+	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m 'slow and not soak and not gpu'
+
+lint: $(VENV)/.installed-dev  ## Check style, formatting, the import law and the Dockerfile
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile
+
+types: $(VENV)/.installed-dev  ## Check the types
+	$(BIN)/mypy
+
+soak: $(VENV)/.installed-dev  ## Run the kill tests at full count, their table goes to docs/reliability.md
+	$(BIN)/python scripts/soak.py
+
+docker:  ## Build the image alvision; PIP_INDEX_URL and PIP_EXTRA_INDEX_URL are passed on
+	docker build --build-arg PIP_INDEX_URL --build-arg PIP_EXTRA_INDEX_URL -t alvision .
+
+clean:  ## Remove .venv and what the tools leave behind; runs/ stays
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis \
+		.import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# dev holds all of demo, so it spares a later `make demo` the install.
+$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/$(INSTALL) ".[dev]"
+	@touch $(VENV)/.installed-demo $@
+
+$(VENV)/.installed-demo: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/$(INSTALL) ".[demo]"
+	@touch $@
+
+$(BIN)/python:
+	@found=; for python in $(or $(PYTHON),python3.11 python3.12 python3.13 python3 python); do \
+	  $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+	    2>/dev/null && found=$$python && break; \
+	done; \
+	if [ -z "$$found" ]; then \
+	  echo "error: $(or $(PYTHON),python3) is not Python 3.11 to 3.13; install one of them," \
+	    "or name it: make PYTHON=/path/to/python3.12" >&2; \
+	  exit 1; \
+	fi; \
+	if ! $$found -c 'import ensurepip, venv' 2>/dev/null; then \
+	  echo "error: $$found has no venv; install its package (Debian, Ubuntu: python3-venv)" >&2; \
+	  exit 1; \
+	fi; \
+	echo "$$found -m venv $(VENV)"; \
+	$$found -m venv $(VENV)

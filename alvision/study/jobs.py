@@ -1,0 +1,113 @@
+"""Do many independent jobs, in this process or several; a failed one stops no other."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+
+Job = tuple[str, int]
+"""An acquisition and a seed."""
+
+
+def run_all(
+    jobs: Sequence[Job],
+    launch: Callable[[str, int], object],
+    *,
+    processes: int = 1,
+    done: Callable[[Job], None] = lambda job: None,
+) -> dict[Job, Exception]:
+    """Call `launch(*job)` for every job and return the exceptions of those that failed.
+
+    Args:
+        jobs: What to do, in this order.
+        launch: Must be picklable if there are several processes.
+        processes: Jobs at a time; 1: in this process.
+        done: Called in this process after each job, failed or not.
+
+    Raises:
+        KeyboardInterrupt: Nothing new is begun and running processes are ended first.
+    """
+    if processes == 1 or len(jobs) <= 1:
+        return _one_by_one(jobs, launch, done)
+    failed: dict[Job, Exception] = {}
+    broken = _in_pool(jobs, launch, min(processes, len(jobs)), done, failed)
+    # A process that dies takes its pool along, and nobody knows whose job it was:
+    # each unfinished job gets a process of its own, so that only the guilty one fails.
+    for job in broken:
+        if _in_pool([job], launch, 1, done, failed):
+            failed[job] = RuntimeError("its process died; out of memory? try fewer jobs")
+            done(job)
+    return failed
+
+
+def _one_by_one(
+    jobs: Sequence[Job], launch: Callable[[str, int], object], done: Callable[[Job], None]
+) -> dict[Job, Exception]:
+    failed: dict[Job, Exception] = {}
+    for job in jobs:
+        try:
+            launch(*job)
+        except Exception as error:
+            failed[job] = error
+        done(job)
+    return failed
+
+
+def _in_pool(
+    jobs: Sequence[Job],
+    launch: Callable[[str, int], object],
+    processes: int,
+    done: Callable[[Job], None],
+    failed: dict[Job, Exception],
+) -> list[Job]:
+    """Do the jobs and return those that are undone because the pool broke."""
+    broken: list[Job] = []
+    with _pool(processes) as pool:
+        try:
+            futures: dict[Future, Job] = {pool.submit(launch, *job): job for job in jobs}
+        except BrokenProcessPool:
+            return list(jobs)
+        for future in as_completed(futures):
+            job, error = futures[future], future.exception()
+            if isinstance(error, BrokenProcessPool):
+                broken.append(job)
+                continue
+            if isinstance(error, Exception):
+                failed[job] = error
+            elif error is not None:
+                raise error
+            done(job)
+    return sorted(broken, key=jobs.index)
+
+
+@contextmanager
+def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
+    before = set(multiprocessing.active_children())
+    threads = max(1, (os.cpu_count() or 1) // processes)
+    pool = ProcessPoolExecutor(
+        processes,
+        # fork after threads have started (torch's, pyarrow's) can hang
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_prepare,
+        initargs=(threads,),
+    )
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in set(multiprocessing.active_children()) - before:
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown()
+
+
+def _prepare(threads: int) -> None:
+    """Share the cores, and leave Ctrl-C to the parent, which ends its processes itself."""
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,148 @@
+"""Statistics of a paired comparison with few seeds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy import stats
+
+from alvision.evaluation.intervals import bootstrap
+
+LEVEL = 0.05
+POWER = 0.8
+EXACT_UP_TO = 20
+FLIPS = 100_000
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How many times fewer labels than random: labels of random / labels of the strategy.
+
+    Attributes:
+        value: The ratio of the means over seeds.
+        low: Lower end of its 95 % interval; None if unbounded.
+        high: Upper end; None if unbounded.
+        bound: `exact`; `at least`: random never got there in some seeds, so the true ratio is
+            higher; `at most`: the strategy did not.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    bound: Literal["exact", "at least", "at most"] = "exact"
+
+
+def sign_flip_test(differences: Sequence[float]) -> float:
+    """Return the two-sided p-value of the paired sign-flip permutation test.
+
+    If two strategies are alike, a seed's difference is as likely to have the other sign. p is the
+    share of all 2^n ways to flip signs whose absolute sum is at least the observed one. Up to 20
+    seeds all ways are counted, so the smallest p is 2^(1-n); beyond, 100,000 drawn ones, of which
+    the observed one is counted as one more, so that p is valid and never 0.
+
+    >>> sign_flip_test([0.1, 0.2, 0.3, 0.1])
+    0.125
+    """
+    values = np.asarray(differences, dtype=float)
+    observed = abs(values.sum())
+    tolerance = 1e-9 * np.abs(values).sum()
+    if len(values) <= EXACT_UP_TO:
+        sums = np.zeros(1)
+        for value in values:
+            sums = np.concatenate([sums + value, sums - value])
+        return float(np.mean(np.abs(sums) >= observed - tolerance))
+    rng = np.random.default_rng(0)
+    hits = 1
+    for _ in range(FLIPS // 1000):
+        signs = rng.choice([-1.0, 1.0], size=(1000, len(values)))
+        hits += int(np.sum(np.abs(signs @ values) >= observed - tolerance))
+    return hits / (FLIPS + 1)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Correct p-values for the number of comparisons by Holm's step-down method.
+
+    The i-th smallest of m becomes max over j <= i of min(1, (m - j + 1) · p_(j)); rejecting at
+    the level then errs in any comparison with at most that probability (Holm 1979,
+    doi:10.2307/4615733).
+
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    corrected = [0.0] * len(p_values)
+    largest = 0.0
+    for step, place in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        largest = max(largest, min(1.0, (len(p_values) - step) * p_values[place]))
+        corrected[place] = largest
+    return corrected
+
+
+def seeds_needed(comparisons: int, *, level: float = LEVEL) -> int:
+    """Return the fewest seeds with which the corrected test can reject at all.
+
+    The smallest p-value is comparisons · 2^(1-seeds).
+
+    >>> seeds_needed(1), seeds_needed(4)
+    (6, 8)
+    """
+    return max(2, math.ceil(1 + math.log2(comparisons / level)))
+
+
+def minimum_detectable_effect(
+    differences: Sequence[float], *, comparisons: int = 1, power: float = POWER
+) -> float | None:
+    """Return the true mean difference that this design finds with probability `power`.
+
+    (t(1 - level / (2 · comparisons); n - 1) + t(power; n - 1)) · sd / sqrt(n), with the standard
+    deviation of the paired differences; the strictest step of Holm's method. A truth below it may
+    well exist and be missed. None with fewer than two seeds.
+
+    >>> f"{minimum_detectable_effect([0.01, 0.03, 0.02, 0.02, 0.01, 0.03]):.4f}"
+    '0.0127'
+    """
+    n = len(differences)
+    if n < 2:
+        return None
+    quantiles = stats.t.ppf(1 - LEVEL / (2 * comparisons), n - 1) + stats.t.ppf(power, n - 1)
+    return float(quantiles * np.std(differences, ddof=1) / math.sqrt(n))
+
+
+def label_ratio(
+    random: Sequence[float | None], strategy: Sequence[float | None], last: Sequence[float]
+) -> Ratio | None:
+    """Compare labels to target: mean of random / mean of the strategy, paired by seed.
+
+    A seed that never reached the target needed at least its last round's answers, so these stand
+    in for it and the ratio becomes a bound: at least that if only random has such seeds, at most
+    if only the strategy has. None if both have: then nothing bounds it; and where a seed needed no
+    label at all, which has no ratio.
+
+    Args:
+        random: Labels to target of random, one for each seed; None: never reached.
+        strategy: The same of the strategy.
+        last: Answers of each seed's last round.
+
+    >>> label_ratio([100, 120], [50, 60], [200, 200]).value
+    2.0
+    >>> label_ratio([100, None], [50, 50], [200, 200])
+    Ratio(value=3.0, low=2.0, high=None, bound='at least')
+    """
+    open_random, open_strategy = None in random, None in strategy
+    if open_random and open_strategy:
+        return None
+    top, bottom = (
+        np.array([end if x is None else x for x, end in zip(labels, last, strict=True)], float)
+        for labels in (random, strategy)
+    )
+    if not (top.all() and bottom.all()):
+        return None
+    found = bootstrap(top, bottom, statistic=lambda a, b: a.mean(-1) / b.mean(-1))
+    if open_random:
+        return Ratio(found.value, found.low, None, "at least")
+    if open_strategy:
+        return Ratio(found.value, None, found.high, "at most")
+    return Ratio(found.value, found.low, found.high)

@@ -1,0 +1,169 @@
+"""The numbers of a comparison: one row for each acquisition function, and comparison.csv."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from alvision.evaluation.curves import area, labels_to_target
+from alvision.evaluation.intervals import Estimate, mean_interval
+from alvision.rounds import write_atomically
+from alvision.study.collect import Study
+from alvision.study.statistics import (
+    LEVEL,
+    Ratio,
+    holm,
+    label_ratio,
+    minimum_detectable_effect,
+    seeds_needed,
+    sign_flip_test,
+)
+
+COLUMNS = (
+    "acquisition",
+    "seeds",
+    "aubc_mean",
+    "aubc_low",
+    "aubc_high",
+    "labels_to_target",
+    "p_value",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One acquisition function; every interval is a 95 % bootstrap interval over seeds.
+
+    Attributes:
+        acquisition: Its name.
+        areas: Area under the curve of each seed, [S].
+        aubc: Mean area and its interval.
+        labels: Labels to target of each seed; None where it is never reached.
+        labels_to_target: Their mean; None if a seed never reaches it, or there is no target.
+        difference: Mean area minus the baseline's, paired by seed; None for the baseline.
+        p_value: Of that difference, by sign flips, after Holm; None for the baseline, and where
+            there are too few seeds for any p-value to reach .05.
+        ratio: Labels of the baseline / labels of this one; None for the baseline, without a
+            target, or where both have seeds that never reach it.
+        detectable: Mean difference that this design would find 4 times out of 5.
+    """
+
+    acquisition: str
+    areas: np.ndarray
+    aubc: Estimate
+    labels: tuple[float | None, ...]
+    labels_to_target: float | None
+    difference: Estimate | None = None
+    p_value: float | None = None
+    ratio: Ratio | None = None
+    detectable: float | None = None
+
+    @property
+    def seeds(self) -> int:
+        """Return the number of seeds."""
+        return len(self.areas)
+
+    @property
+    def missed(self) -> int:
+        """Return the number of seeds that never reach the target."""
+        return sum(labels is None for labels in self.labels)
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """A study in numbers.
+
+    Attributes:
+        study: The curves.
+        rows: One for each acquisition, in the study's order.
+        comparisons: Number of strategies compared with the baseline, m.
+        seeds_needed: Fewest seeds with which m comparisons can reach a p-value of .05.
+    """
+
+    study: Study
+    rows: tuple[Row, ...]
+    comparisons: int
+    seeds_needed: int
+
+    @property
+    def baseline(self) -> Row | None:
+        """Return the baseline's row, if it is part of the study."""
+        return next((row for row in self.rows if row.acquisition == self.study.baseline), None)
+
+    @property
+    def others(self) -> tuple[Row, ...]:
+        """Return the rows that are compared with the baseline."""
+        return tuple(row for row in self.rows if row is not self.baseline)
+
+
+def summarise(study: Study) -> Comparison:
+    """Compute every row of a study; the same curves give the same numbers."""
+    areas = {
+        name: np.array([area(x, y) for x, y in zip(study.answers, values, strict=True)])
+        for name, values in study.values.items()
+    }
+    labels = {name: _labels(study, name) for name in study.acquisitions}
+    others = study.others if study.baseline else ()
+    differences = {name: areas[name] - areas[study.baseline or ""] for name in others}
+    needed = seeds_needed(max(1, len(others)))
+    corrected: dict[str, float] = {}
+    if len(study.seeds) >= needed:
+        p_values = holm([sign_flip_test(differences[name]) for name in others])
+        corrected = dict(zip(others, p_values, strict=True))
+    rows = []
+    for name in study.acquisitions:
+        paired = differences.get(name)
+        ratio = None
+        if paired is not None and study.target is not None:
+            ratio = label_ratio(
+                labels[study.baseline or ""], labels[name], study.answers[:, -1].tolist()
+            )
+        reached = [x for x in labels[name] if x is not None]
+        whole = bool(reached) and len(reached) == len(study.seeds)
+        rows.append(
+            Row(
+                acquisition=name,
+                areas=areas[name],
+                aubc=mean_interval(areas[name]),
+                labels=labels[name],
+                labels_to_target=float(np.mean(reached)) if whole else None,
+                difference=None if paired is None else mean_interval(paired),
+                p_value=corrected.get(name),
+                ratio=ratio,
+                detectable=None
+                if paired is None
+                else minimum_detectable_effect(paired, comparisons=len(others)),
+            )
+        )
+    return Comparison(study, tuple(rows), len(others), needed)
+
+
+def significant(row: Row) -> bool:
+    """Tell whether a row differs from the baseline at the level, after Holm."""
+    return row.p_value is not None and row.p_value <= LEVEL
+
+
+def write_csv(comparison: Comparison, path: Path) -> None:
+    """Write comparison.csv; a blank where a number is not known."""
+
+    def write(beside: Path) -> None:
+        with beside.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(COLUMNS)
+            for row in comparison.rows:
+                numbers = (row.aubc.value, row.aubc.low, row.aubc.high)
+                cells = [*numbers, row.labels_to_target, row.p_value]
+                texts = ["" if cell is None else f"{cell:.6g}" for cell in cells]
+                writer.writerow([row.acquisition, row.seeds, *texts])
+
+    write_atomically(path, write)
+
+
+def _labels(study: Study, name: str) -> tuple[float | None, ...]:
+    if study.target is None:
+        return (None,) * len(study.seeds)
+    curves = zip(study.answers, study.values[name], study.target, strict=True)
+    return tuple(labels_to_target(x, y, target) for x, y, target in curves)

@@ -11,7 +11,9 @@ import pytest
 PROJECT = Path(__file__).parent.parent
 MAKEFILE = (PROJECT / "Makefile").read_text(encoding="utf-8")
 
-pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+pytestmark = pytest.mark.skipif(
+    os.name == "nt" or shutil.which("make") is None, reason="needs make and a POSIX shell"
+)
 
 
 def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -53,6 +53,7 @@ class Pick:
     propensity: Float[Tensor, "b"] | None = None
 
 
+@runtime_checkable
 class Score(Protocol):
     """A row-independent value of information: higher = more worth labelling."""
 
@@ -61,6 +62,7 @@ class Score(Protocol):
         ...
 
 
+@runtime_checkable
 class Acquire(Protocol):
     """A selection: chooses n rows of the pool, knowing what is labelled."""
 

@@ -112,9 +112,7 @@ class AwaitingLabels(Exception):
 _NAMESPACE = uuid.UUID("6f1d7f0e-6a0e-5c63-9c39-0d1d5f6b8a11")
 
 
-def answer_uuid(
-    run: str, round: int, id: SampleId, by: str, kind: str, label: str | None
-) -> str:
+def answer_uuid(run: str, round: int, id: SampleId, by: str, kind: str, label: str | None) -> str:
     """Name an answer by its content, so that giving it twice records it once.
 
     >>> answer_uuid("r", 0, "a.png", "me", "label", "ok") == answer_uuid(

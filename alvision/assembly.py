@@ -1,0 +1,297 @@
+"""Build an experiment from its configuration: where all rooms meet."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alvision.acquisition import needs_of, score_of
+from alvision.data.hashes import content_hashes
+from alvision.data.images import ImageSpec
+from alvision.data.manifest import Manifest, build
+from alvision.data.splits import Split, audit_split, group_keys, simulated_split
+from alvision.document import document
+from alvision.errors import UserError
+from alvision.evaluation.metrics import METRICS, evaluate
+from alvision.evaluation.probabilities import ClassProbabilities
+from alvision.explain.reasons import reasons
+from alvision.labels.location import labels_location, read_audit, write_audit
+from alvision.labels.store import LabelStore
+from alvision.learner import Learner
+from alvision.loop import Budget, Experiment, Strategy
+from alvision.oracles.files import FilesOracle
+from alvision.oracles.simulated import SimulatedOracle
+from alvision.reporting import tensorboard
+from alvision.round_files import AnswersFile, MetricsFile, QueryFile, write_metrics_table
+from alvision.rounds import Round, claim, lock
+from alvision.seeding import derive, generator
+from alvision.validation import validate, validate_classes
+
+if TYPE_CHECKING:
+    from alvision.config import RunConfig
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The data of a configuration, looked at once."""
+
+    manifest: Manifest
+    hashes: Mapping[str, str]
+    spec: ImageSpec
+    classes: tuple[str, ...]
+
+
+def sources(config: RunConfig) -> Sources:
+    """Read the data set that a configuration names.
+
+    Raises:
+        UserError: There is none, or its classes are not those of the configuration.
+    """
+    validate(config)
+    spec = ImageSpec.from_config(config.data.image)
+    manifest = build(config.data)
+    return Sources(manifest, content_hashes(manifest), spec, _classes(config, manifest))
+
+
+def people(config: RunConfig) -> bool:
+    """Tell whether people answer, not the truth."""
+    return config.oracle.kind != "simulated"
+
+
+def label_store(config: RunConfig) -> LabelStore:
+    """Open the store that a configuration's labels live in.
+
+    With people one store for the data, beside its root; in a simulated run one in the run's folder.
+    """
+    if config.labels.url:
+        return LabelStore(config.labels.url, shared=people(config))
+    return LabelStore(_labels_path(config), shared=people(config))
+
+
+def experiment(
+    config: RunConfig,
+    *,
+    acquire: Callable[..., Any],
+    cold_start: Callable[..., Any],
+    choices: Mapping[str, str | None],
+    command: str,
+    stack: ExitStack,
+    log_rounds: bool = True,
+) -> Experiment:
+    """Build an experiment and take its folder.
+
+    Args:
+        config: The configuration; `name` and `out` are set.
+        acquire: The acquisition function.
+        cold_start: The function that chooses without a model.
+        choices: What was chosen in each configuration group.
+        command: The command line that makes this run.
+        stack: Holds the folder's lock and the store until it is closed.
+        log_rounds: Write each round to TensorBoard.
+
+    Raises:
+        UserError: Something in the configuration, the data or the folder does not fit.
+    """
+    data = sources(config)
+    config.classes = list(data.classes)
+    groups = group_keys(data.manifest, data.hashes)
+    learner = build_learner(config, data, groups)
+    config.trainer.precision = learner.engine.precision
+    root = Path(str(config.out))
+    stack.enter_context(lock(root))
+    claimed = claim(root, document(config, choices, command, anonymous=people(config)))
+    split = _split(config, data.manifest, groups)
+    acquisition = _strategy(choices["acquisition"], acquire)
+    starting = _strategy(choices["cold_start"], cold_start)
+    for strategy in (acquisition, starting):
+        learner.check(strategy.needs)
+    _check_budget(config, len(split.pool))
+    store = stack.enter_context(label_store(config))
+    truth = None
+    if not people(config):
+        truth = {i: t for i, t in zip(data.manifest.ids, data.manifest.truth, strict=True) if t}
+    budget = Budget(
+        initial=None if config.budget.initial == "all" else int(config.budget.initial),
+        batch=config.budget.batch,
+        rounds=config.budget.rounds,
+        audit=config.budget.audit if people(config) else 0,
+    )
+    return Experiment(
+        root=root,
+        classes=data.classes,
+        candidates=split.pool,
+        evaluation_ids=split.held_out if truth is not None else split.monitor,
+        audit_order=_audit_order(split) if people(config) else (),
+        hashes=data.hashes,
+        labels=store,
+        oracle=_oracle(config, data, claimed["run"], root, truth),
+        learner=learner,
+        acquisition=acquisition,
+        cold_start=starting,
+        budget=budget,
+        generator=lambda round, purpose: generator(config.seed, round, purpose),
+        explain=reasons,
+        judge=lambda predictions, labels: evaluate(
+            predictions, labels, classes=data.classes, defects=config.defects
+        ),
+        publish=lambda rnd: _publish(root, rnd, learner, data, log_rounds),
+        codecs=_codecs(learner, data.classes),
+        truth=truth,
+    )
+
+
+def build_learner(config: RunConfig, data: Sources, groups: Sequence[str]) -> Learner:
+    """Build what trains and infers, as the configuration asks."""
+    return Learner(
+        data.manifest,
+        data.hashes,
+        data.classes,
+        data=config.data,
+        model=config.model,
+        trainer=config.trainer,
+        seed=config.seed,
+        groups=groups,
+        progress=True,
+    )
+
+
+def _classes(config: RunConfig, manifest: Manifest) -> tuple[str, ...]:
+    found = sorted({name for name in manifest.truth if name is not None})
+    if config.classes is None:
+        if people(config):
+            raise UserError('classes= is missing: say what can be answered, "classes=[ok,worn]"')
+        if not found:
+            raise UserError(
+                f"{manifest.root} says no image's class, so nothing can be simulated; give class "
+                "folders or a label column, or let people answer (oracle=files)"
+            )
+        validate_classes(found, config.defects)
+        return tuple(found)
+    strange = [name for name in found if name not in config.classes]
+    if strange and not people(config):
+        raise UserError(
+            f"the data has the class {', '.join(map(repr, strange[:3]))}, which "
+            f"classes={config.classes} does not name; add it, or mend the data"
+        )
+    return tuple(config.classes)
+
+
+def _split(config: RunConfig, manifest: Manifest, groups: tuple[str, ...]) -> Split:
+    if not people(config):
+        return simulated_split(
+            manifest,
+            groups,
+            seed=config.seed,
+            share=config.audit.share,
+            fold=config.data.fold,
+        )
+    path = labels_location(manifest.root).parent / "audit.csv"
+    known = read_audit(path) if path.exists() else {}
+    split = audit_split(manifest.ids, groups, share=config.audit.share, known=known)
+    parts = dict(known)
+    for id, group in zip(manifest.ids, groups, strict=True):
+        parts.setdefault(group, split.part(id))
+    if parts != known:
+        write_audit(path, parts)
+    return split
+
+
+def _audit_order(split: Split) -> tuple[str, ...]:
+    """Shuffle the parts once for ever and alternate them, so that both grow together."""
+    monitor, seal = (
+        sorted(ids, key=lambda id: derive(0, "audit", id)) for ids in (split.monitor, split.seal)
+    )
+    order = []
+    for i in range(max(len(monitor), len(seal))):
+        order += monitor[i : i + 1] + seal[i : i + 1]
+    return tuple(order)
+
+
+def _check_budget(config: RunConfig, pool: int) -> None:
+    initial = 0 if config.budget.initial == "all" else int(config.budget.initial)
+    for key, wanted in (("initial", initial), ("batch", config.budget.batch)):
+        if wanted > pool:
+            raise UserError(
+                f"budget.{key}={wanted} is larger than the pool of {pool} images; ask for fewer"
+            )
+
+
+def _strategy(name: str | None, acquire: Callable[..., Any]) -> Strategy:
+    try:
+        return Strategy(str(name), acquire, needs_of(acquire), score_of(acquire))
+    except ValueError as error:
+        raise UserError(f"{name}: {error}") from None
+
+
+def _oracle(
+    config: RunConfig,
+    data: Sources,
+    run: str,
+    root: Path,
+    truth: Mapping[str, str] | None,
+) -> Any:
+    if truth is not None:
+        return SimulatedOracle(truth, run)
+    return FilesOracle(
+        root / "rounds",
+        classes=data.classes,
+        run=run,
+        votes=config.labels.votes,
+        path_of=data.manifest.path,
+    )
+
+
+def _labels_path(config: RunConfig) -> Path:
+    if people(config):
+        return labels_location(Path(str(config.data.root)))
+    return Path(str(config.out)) / "labels.db"
+
+
+class _ModelFile:
+    """`model.ckpt`, by way of the learner."""
+
+    def __init__(self, learner: Learner) -> None:
+        self.write = learner.save
+        self.read = learner.load
+
+
+class _PredictionsFile:
+    """`predictions.parquet`; a class added since has probability 0."""
+
+    def __init__(self, classes: tuple[str, ...]) -> None:
+        self.classes = classes
+
+    def write(self, value: ClassProbabilities, path: Path) -> None:
+        value.write(path)
+
+    def read(self, path: Path) -> ClassProbabilities:
+        return ClassProbabilities.read(path).onto(self.classes)
+
+
+def _codecs(learner: Learner, classes: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "query.csv": QueryFile(),
+        "answers.csv": AnswersFile(),
+        "model.ckpt": _ModelFile(learner),
+        "predictions.parquet": _PredictionsFile(classes),
+        "metrics.json": MetricsFile(),
+    }
+
+
+def _publish(root: Path, rnd: Round, learner: Learner, data: Sources, log_rounds: bool) -> None:
+    """Write what is derived from the rounds so far; all of it can be made again."""
+    history = []
+    last: Round | None = rnd
+    while last is not None:
+        history.insert(0, last.read("metrics.json"))
+        last = last.previous
+    write_metrics_table(root / "metrics.csv", history, METRICS)
+    if learner.set_aside:
+        lines = [f"{json.dumps(i)},{json.dumps(r)}" for i, r in sorted(learner.set_aside.items())]
+        (root / "set_aside.csv").write_text("id,reason\n" + "\n".join(lines) + "\n", "utf-8")
+    if log_rounds:
+        tensorboard.log(root, rnd.number, manifest=data.manifest, spec=data.spec)

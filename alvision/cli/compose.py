@@ -1,0 +1,169 @@
+"""From words on the command line to a checked configuration and its strategies."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from alvision import CONFIG_DIR
+from alvision.cli.overrides import is_list, parse, quote, tidy
+from alvision.config import RunConfig, register
+from alvision.errors import UserError
+
+GROUPS = ("experiment", "data", "model", "trainer", "acquisition", "cold_start", "oracle")
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A run's configuration, checked; strategies as callables.
+
+    Attributes:
+        config: The typed configuration, `name` and `out` filled in.
+        choices: What was chosen in each group, e.g. acquisition -> bald.
+        acquire: The acquisition function.
+        cold_start: The cold start's function.
+        command: The command line that makes this run again.
+    """
+
+    config: RunConfig
+    choices: dict[str, str | None]
+    acquire: Callable[..., Any]
+    cold_start: Callable[..., Any]
+    command: str
+
+
+def compose(words: list[str]) -> Composed:
+    """Compose `run.yaml` with overrides.
+
+    Raises:
+        UserError: An unknown key or option, a wrong type, several values where one is meant.
+    """
+    words = [tidy(word) for word in words]
+    for override in parse(words):
+        if override.is_sweep_override() or (override.key_or_group in GROUPS and is_list(override)):
+            raise UserError(
+                f"{override.input_line}: a run takes one value; for several, `alvision compare` "
+                "(acquisition=[...]) or `alvision run -m`"
+            )
+    with reachable(), hydra.initialize_config_dir(str(CONFIG_DIR.resolve()), version_base="1.3"):
+        node = one_line(
+            lambda: hydra.compose("run", [*search_path(), *words], return_hydra_config=True)
+        )
+    return from_node(node, words)
+
+
+def from_node(node: DictConfig, words: list[str], base: Path | None = None) -> Composed:
+    """Check a composed node (with its `hydra` part); `base` is where a sweep's runs go."""
+    chosen = node.hydra.runtime.choices
+    choices = {group: chosen.get(group) for group in GROUPS}
+    node = node.copy()
+    OmegaConf.set_struct(node, False)
+    del node["hydra"]
+    OmegaConf.set_struct(node, True)
+    config: RunConfig = one_line(lambda: OmegaConf.to_object(node))
+    fallback = choices["experiment"] or Path(config.data.root or config.data.kind).resolve().name
+    config.name = config.name or fallback
+    tail = Path(str(choices["acquisition"])) / f"seed-{config.seed}"
+    if base is not None:
+        config.out = str(base / tail)
+    elif config.out is None:
+        config.out = str(Path("runs") / config.name / tail)
+    return Composed(
+        config=config,
+        choices=choices,
+        acquire=_strategy(node.acquisition, f"acquisition={choices['acquisition']}"),
+        cold_start=_strategy(node.cold_start, f"cold_start={choices['cold_start']}"),
+        command=" ".join(["alvision run", *map(_shell, words)]),
+    )
+
+
+def search_path() -> list[str]:
+    """Return the override that lets `./configs` add options, where there is such a folder."""
+    own = Path.cwd() / "configs"
+    if not own.is_dir() or own.resolve() == CONFIG_DIR.resolve():
+        return []
+    return [f"hydra.searchpath=[{quote(f'file://{own.resolve().as_posix()}')}]"]
+
+
+class reachable:
+    """Register the schema and put the current folder on `sys.path`, for strategies of one's own."""
+
+    def __enter__(self) -> None:
+        register()
+        GlobalHydra.instance().clear()
+        self.added = str(Path.cwd()) not in sys.path and "" not in sys.path
+        if self.added:
+            sys.path.insert(0, str(Path.cwd()))
+
+    def __exit__(self, *_: object) -> None:
+        GlobalHydra.instance().clear()
+
+
+def one_line(make: Callable[[], Any]) -> Any:
+    """Turn Hydra's and OmegaConf's errors into one line that names the key and what to do."""
+    try:
+        return make()
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(_explain(error)) from None
+
+
+def _explain(error: Exception) -> str:
+    cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
+    key = getattr(cause, "full_key", None)
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    first = lines[0].rstrip(".")
+    if first.startswith("Could not override") and "'" in first:
+        key = first.split("'")[1]
+        near = difflib.get_close_matches(key, keys(), n=2, cutoff=0.5)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        reason = str(cause).splitlines()[0] if cause is not error else ""
+        if "not in struct" in str(error) or ("Key" in reason and "not" in reason):
+            return f"unknown key {key}{hint} (`alvision run --help` lists all keys)"
+    if first.startswith(("Could not find", "In ")) or "Available options" in str(error):
+        options = [
+            line for line in lines[1:] if not line.startswith(("Available", "Config search"))
+        ]
+        listed = [line for line in options if "/" not in line and ":" not in line]
+        return f"{first}; there is: {', '.join(sorted(listed))}" if listed else " ".join(lines)
+    if isinstance(cause, OmegaConfBaseException) and key:
+        return f"{key}: {str(cause).splitlines()[0]}"
+    return " ".join(lines)
+
+
+def keys(node: Any = None, prefix: str = "") -> list[str]:
+    """Return every key of the schema, dotted."""
+    node = asdict(RunConfig()) if node is None else node
+    found: list[str] = []
+    for key, value in node.items():
+        found.append(prefix + key)
+        if isinstance(value, dict):
+            found += keys(value, f"{prefix}{key}.")
+    return found
+
+
+def _strategy(node: Any, name: str) -> Callable[..., Any]:
+    try:
+        made = hydra.utils.instantiate(node, _convert_="all")
+    except (HydraException, OmegaConfBaseException, ImportError, TypeError) as error:
+        root = error
+        while root.__cause__ is not None:
+            root = root.__cause__  # type: ignore[assignment]
+        reason = " ".join(str(root).split())
+        raise UserError(f"{name} cannot be built: {reason}") from None
+    if not callable(made):
+        raise UserError(f"{name} is no function: its file needs `_partial_: true`")
+    return made
+
+
+def _shell(word: str) -> str:
+    return f'"{word}"' if any(mark in word for mark in " []'*?$&;") else word

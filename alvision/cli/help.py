@@ -1,0 +1,119 @@
+"""`--help` that teaches: commands, keys and their meaning, read from the schema's docstrings."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from alvision import CONFIG_DIR, __version__
+from alvision.config import RunConfig
+
+COMMANDS = {
+    "check": "look over a data set before anyone spends a label on it",
+    "run": "active learning, round by round; the same command resumes it",
+    "compare": "several acquisition functions over several seeds, with a verdict",
+    "report": "rebuild the report of a run or a study from its files",
+    "labels": "export, import or verify the labels that were given",
+}
+USAGE = {
+    "check": """\
+alvision check data=folder data.root=parts/
+alvision check data=csv data.root=parts/ data.file=labels.csv to=check.html
+
+Reads every image once, prints what it finds and writes a page with pictures
+(to=, default runs/<name>/check.html). Ends with status 1 if something must be mended first.
+`seconds=` is the time that one answer takes (for the hours that labelling all would take).""",
+    "run": """\
+alvision run data=folder data.root=parts/ model=resnet18 acquisition=bald trainer=gpu
+alvision run experiment=elpv seed=3
+alvision run -m experiment=elpv acquisition=margin,bald seed=0,1,2
+alvision run data.root=photos oracle=files "classes=[ok,worn]" "defects=[worn]"
+
+Class folders (parts/ok, parts/worn) or a label column simulate the person who labels;
+oracle=files asks people: it writes a table to fill in and waits. The same command resumes.
+A strategy of your own: ./configs/acquisition/mine.yaml with `_target_: my_scores.f`.
+Quote brackets, for shells eat them.""",
+    "compare": """\
+alvision compare experiment=elpv "acquisition=[random_sampling,margin,bald]" seeds=8
+
+Every acquisition function runs with every seed from the same first labels; random_sampling is
+what the others are measured against. `jobs=` runs at once (default: one a core on a CPU).
+Finished runs are not repeated: the same command resumes, more seeds extend.
+All other keys are those of `run`.""",
+    "report": """\
+alvision report out=runs/elpv/margin/seed-0
+alvision report out=runs/elpv
+
+A run's folder or a study's.""",
+    "labels": """\
+alvision labels export data.root=photos to=labels.csv
+alvision labels import data.root=photos from=labels.csv "classes=[ok,worn]" by=anna
+alvision labels verify out=runs/elpv/margin/seed-0
+
+The store is the one beside data.root, or that of the run in out=, or labels.url=.""",
+}
+
+
+def overview() -> None:
+    """Print what there is."""
+    console = Console(highlight=False)
+    console.print(f"alvision {__version__}: deep-learning active learning for defect inspection\n")
+    console.print("alvision COMMAND [ACTION] key=value ...\n", markup=False)
+    table = Table(box=None, show_header=False, padding=(0, 2))
+    for name, meaning in COMMANDS.items():
+        table.add_row(name, meaning)
+    console.print(table)
+    console.print("\n`alvision COMMAND --help` tells more; debug=true shows tracebacks.")
+
+
+def command(name: str) -> None:
+    """Print a command's usage; for those that configure a run, its keys and options too."""
+    console = Console(highlight=False)
+    console.print(f"{name}: {COMMANDS[name]}\n")
+    console.print(USAGE[name], markup=False)
+    if name in ("report", "labels"):
+        return
+    console.print("\nOptions (group=option):")
+    table = Table(box=None, show_header=False, padding=(0, 2))
+    for group, options in groups().items():
+        table.add_row(group, ", ".join(options))
+    console.print(table)
+    console.print("\nKeys (key=value), their defaults in configs/:")
+    table = Table(box=None, show_header=False, padding=(0, 2))
+    for key, meaning in meanings(RunConfig).items():
+        table.add_row(key, meaning)
+    console.print(table)
+
+
+def groups() -> dict[str, list[str]]:
+    """Return each configuration group's options, those of ./configs included."""
+    found: dict[str, set[str]] = {}
+    for folder in (CONFIG_DIR, Path.cwd() / "configs"):
+        for path in sorted(folder.glob("*/*.yaml")):
+            found.setdefault(path.parent.name, set()).add(path.stem)
+    return {group: sorted(options) for group, options in found.items()}
+
+
+def meanings(schema: Any, prefix: str = "") -> dict[str, str]:
+    """Read each key's meaning from the `Attributes:` of the schema's docstrings.
+
+    >>> meanings(RunConfig)["seed"]
+    'Split, cold start, training and selection all follow from it.'
+    """
+    text = inspect.getdoc(schema) or ""
+    entries = re.findall(r"^    (\w+): ((?:.+)(?:\n {8}.+)*)", text, flags=re.MULTILINE)
+    told = {name: " ".join(meaning.split()) for name, meaning in entries}
+    found: dict[str, str] = {}
+    for field in fields(schema):
+        part = field.default_factory
+        if isinstance(part, type) and is_dataclass(part):
+            found |= meanings(part, f"{prefix}{field.name}.")
+        else:
+            found[prefix + field.name] = told.get(field.name, text.splitlines()[0])
+    return found

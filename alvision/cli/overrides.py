@@ -1,0 +1,117 @@
+"""`key=value` words as a shell delivers them, made safe for Hydra's grammar."""
+
+from __future__ import annotations
+
+import re
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, ValueType
+from hydra.errors import OverrideParseException
+
+from alvision.errors import UserError
+
+BARE_KEYS = frozenset(
+    {"name", "out", "data.root", "data.file", "data.group_pattern", "labels.url", "model.weights"}
+)
+"""Keys whose value is one string, whatever it holds: spaces, umlauts, `=`, commas, brackets."""
+NAME_LISTS = frozenset({"classes", "defects"})
+
+
+def tidy(word: str) -> str:
+    """Quote what Hydra would otherwise read as grammar.
+
+    >>> tidy("data.root=my parts/größe=1")
+    "data.root='my parts/größe=1'"
+    >>> tidy("classes=[ok,yes,größer als]")
+    "classes=['ok','yes','größer als']"
+    >>> tidy("seed=3")
+    'seed=3'
+    """
+    key, equals, value = word.partition("=")
+    if not equals or not value or value.startswith(("'", '"', "${")):
+        return word
+    bare = key.lstrip("+")
+    if bare in BARE_KEYS and value != "null":
+        return f"{key}={quote(value)}"
+    if bare in NAME_LISTS and value.startswith("[") and value.endswith("]"):
+        items = re.findall(r"""\s*("[^"]*"|'[^']*'|[^,]+)\s*(?:,|$)""", value[1:-1])
+        items = [item if item[0] in "'\"" else quote(item.strip()) for item in items]
+        return f"{key}=[{','.join(items)}]"
+    return word
+
+
+def quote(text: str) -> str:
+    r"""Put a string into Hydra's single quotes; only quotes and backslashes before them count.
+
+    >>> print(quote("it's"))
+    'it\'s'
+    """
+    escaped = re.sub(r"(\\*)'", lambda match: match[1] * 2 + r"\'", text)
+    trailing = len(escaped) - len(escaped.rstrip("\\"))
+    return f"'{escaped}{chr(92) * trailing}'"
+
+
+def parse(words: list[str]) -> list[Override]:
+    """Parse override words.
+
+    Raises:
+        UserError: A word is not `key=value`, or its value is not one.
+    """
+    for word in words:
+        if "=" not in word and not word.startswith("~"):
+            raise UserError(f"{word!r} is not understood: settings are key=value, e.g. seed=1")
+    parsed = []
+    for word in words:
+        try:
+            parsed.append(OverridesParser.create().parse_override(word))
+        except OverrideParseException as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(
+                f"{word!r} is not understood ({reason}); quote the value: key='\"a value\"'"
+            ) from None
+    return parsed
+
+
+def take(words: list[str], *keys: str) -> tuple[dict[str, str], list[str]]:
+    """Take plain `key=value` words off a list: what a command reads itself.
+
+    >>> take(["to=a b.csv", "seed=1"], "to")
+    ({'to': 'a b.csv'}, ['seed=1'])
+    """
+    taken = {key: word.partition("=")[2] for key in keys for word in words if _key(word) == key}
+    return taken, [word for word in words if _key(word) not in keys]
+
+
+def take_names(words: list[str], key: str) -> tuple[list[str] | None, list[str]]:
+    """Take a list of names off, written `key=[a,b]` or `key=a,b` or `key=a`; None if absent.
+
+    >>> take_names(["acquisition=[margin,bald]", "seed=1"], "acquisition")
+    (['margin', 'bald'], ['seed=1'])
+    """
+    taken, rest = take(words, key)
+    if key not in taken:
+        return None, rest
+    names = [name.strip() for name in taken[key].strip().strip("[]").split(",")]
+    return [name for name in names if name], rest
+
+
+def take_count(words: list[str], key: str, default: int) -> tuple[int, list[str]]:
+    """Take a positive whole number off.
+
+    Raises:
+        UserError: It is not one.
+    """
+    taken, rest = take(words, key)
+    text = taken.get(key, str(default))
+    if not text.isdecimal() or int(text) < 1:
+        raise UserError(f"{key}={text} must be a whole number from 1")
+    return int(text), rest
+
+
+def is_list(override: Override) -> bool:
+    """Tell whether an override names several values, as a list or as a sweep."""
+    return override.value_type == ValueType.ELEMENT and isinstance(override.value(), list)
+
+
+def _key(word: str) -> str:
+    return word.partition("=")[0].lstrip("+")

@@ -1,0 +1,103 @@
+"""`compare`: several acquisition functions over several seeds."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from alvision.assembly import build_learner, sources
+from alvision.cli.commands import console, execute, saved
+from alvision.cli.compose import compose
+from alvision.cli.overrides import parse, take, take_count, take_names, tidy
+from alvision.config import RunConfig
+from alvision.errors import UserError
+
+
+def compare(words: list[str]) -> int:
+    """Run acquisitions x seeds and write the comparison."""
+    from alvision.study.compare import compare as study
+
+    names, words = take_names(words, "acquisition")
+    seeds, words = take_count(words, "seeds", 5)
+    if any(key in ("seed", "acquisition") for key in _keys(words)):
+        raise UserError("compare takes seeds=N and acquisition=[...]; seed= is for `run`")
+    names = names or ["random_sampling", "margin", "entropy", "bald", "k_center"]
+    first = compose([*words, f"acquisition={names[0]}"])
+    for name in names[1:]:
+        compose([*words, f"acquisition={name}"])
+    out = first.config.out if "out" in _keys(words) else Path("runs") / str(first.config.name)
+    words = take(words, "out")[1]
+    jobs, words = take_count(words, "jobs", _jobs(first.config, len(names) * seeds))
+    _warm(first.config)
+    comparison = study(
+        names,
+        seeds,
+        out=Path(str(out)),
+        launch=partial(launch, words=words, out=str(out), threads=1 if jobs > 1 else None),
+        finished=partial(finished, rounds=first.config.budget.rounds),
+        jobs=jobs,
+        metric=first.config.target.metric,
+        target=first.config.target.value,
+    )
+    return tell(Path(str(out)), comparison)
+
+
+def launch(acquisition: str, seed: int, *, words: list[str], out: str, threads: int | None) -> None:
+    """Do one run of a study, in whatever process; `full` is one fit on the whole pool."""
+    import torch
+
+    if threads:
+        torch.set_num_threads(threads)
+    full = acquisition == "full"
+    more = ["acquisition=random_sampling"] if full else [f"acquisition={acquisition}"]
+    more += ["budget.initial=all", "budget.rounds=0", "cold_start=random"] if full else []
+    folder = Path(out) / acquisition / f"seed-{seed}"
+    execute(compose([*words, *more, f"seed={seed}", f"out={folder}"]), quiet=True)
+
+
+def finished(folder: Path, *, rounds: int) -> bool:
+    """Tell whether a run of a study has nothing left to do."""
+    last = 0 if folder.parent.name == "full" else rounds
+    return (folder / "rounds" / f"{last:03d}" / "metrics.json").exists() and (
+        folder / "metrics.csv"
+    ).exists()
+
+
+def _jobs(config: RunConfig, runs: int) -> int:
+    """Frozen heads train on one thread each; a GPU and a whole net are not shared."""
+    import torch
+
+    if config.model.training != "frozen" or (
+        config.trainer.accelerator != "cpu" and torch.cuda.is_available()
+    ):
+        return 1
+    return max(1, min(os.cpu_count() or 1, runs, 8))
+
+
+def _warm(config: RunConfig) -> None:
+    """Compute the features once, with every core, before the jobs share them."""
+    if config.model.training != "frozen":
+        return
+    data = sources(config)
+    learner = build_learner(config, data, data.manifest.ids)
+    learner.infer(None, data.manifest.ids, needs={"features"}, round=0)
+
+
+def tell(root: Path, comparison: Any) -> int:
+    """Print a study's table and verdict and name its report."""
+    from alvision.reporting import study as study_report
+    from alvision.study.compare import table
+
+    console.print(table(comparison))
+    console.print(comparison.verdict)
+    runs = sorted(root.glob("*/seed-*"))
+    _, manifest, spec = saved(runs[0])
+    page = study_report.write(root, comparison, manifest=manifest, spec=spec)
+    console.print(f"report: {page}")
+    return 0
+
+
+def _keys(words: list[str]) -> list[str]:
+    return [override.key_or_group for override in parse([tidy(word) for word in words])]

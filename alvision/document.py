@@ -1,0 +1,68 @@
+"""What `experiment.yaml` says of a run, and which of it may not change."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from alvision import __version__
+
+if TYPE_CHECKING:
+    from alvision.config import RunConfig
+
+OUTSIDE_FINGERPRINT = (
+    "budget.rounds",
+    "target.",
+    "trainer.devices",
+    "trainer.accelerator",
+    "trainer.num_workers",
+    "data.root",
+    "labels.url",
+    "out",
+    "debug",
+    "name",
+    "classes",
+)
+"""Keys that a run's folder lets change; `classes` may grow and is checked apart."""
+
+
+def _document(config: RunConfig, choices: Mapping[str, str | None], command: str) -> dict[str, Any]:
+    plain = asdict(config)
+    flat = {
+        key: value
+        for key, value in _flatten(plain).items()
+        if not any(
+            key == out or (out[-1] == "." and key.startswith(out)) for out in OUTSIDE_FINGERPRINT
+        )
+    }
+    digest = hashlib.sha256(json.dumps(flat, sort_keys=True).encode()).hexdigest()
+    return {
+        "run": str(uuid.uuid4()) if anonymous else digest[:32],
+        "command": command,
+        "versions": {
+            "alvision": __version__,
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("torch", "torchvision", "timm", "numpy")},
+        },
+        "choices": dict(choices),
+        "classes": list(config.classes or ()),
+        "defects": config.defects,
+        "config": plain,
+        "fingerprint": flat,
+    }
+
+
+def _flatten(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in node.items():
+        if isinstance(value, Mapping):
+            flat |= _flatten(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat

@@ -1,0 +1,98 @@
+"""What a schema cannot say: ranges, names and combinations of settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from alvision.errors import UserError
+from alvision.records import NOT_CLASSES
+
+if TYPE_CHECKING:
+    from alvision.config import RunConfig
+
+_CHOICES = {
+    "oracle.kind": ("simulated", "files"),
+    "model.training": ("frozen", "finetune"),
+    "model.head": ("dropout", "linear"),
+    "trainer.accelerator": ("auto", "cpu", "gpu"),
+    "trainer.precision": ("auto", "32-true", "bf16-mixed", "16-mixed"),
+    "trainer.augment": ("none", "light", "full"),
+    "data.group_by": ("none", "column", "parent", "pattern", "capture_time"),
+}
+_FROM_ONE = (
+    "budget.batch",
+    "model.passes",
+    "trainer.batch_size",
+    "trainer.devices",
+    "trainer.head_steps",
+    "trainer.epochs",
+    "trainer.patience",
+    "labels.votes",
+    "data.image.size",
+)
+_FROM_ZERO = ("budget.rounds", "budget.audit", "model.hidden", "seed", "trainer.weight_decay")
+_SHARES = ("audit.share", "trainer.validation_share")
+_ABOVE_ZERO = ("trainer.learning_rate", "trainer.head_learning_rate", "data.burst_seconds")
+
+
+def validate(config: RunConfig) -> None:
+    """Check a configuration before any work.
+
+    Raises:
+        UserError: A value is out of its range, or two settings contradict each other.
+    """
+    for key, allowed in _CHOICES.items():
+        if _get(config, key) not in allowed:
+            raise UserError(f"{key}={_get(config, key)} is unknown; one of: {', '.join(allowed)}")
+    for key in _FROM_ONE:
+        if _get(config, key) < 1:
+            raise UserError(f"{key}={_get(config, key)} must be at least 1")
+    for key in _FROM_ZERO:
+        if _get(config, key) < 0:
+            raise UserError(f"{key}={_get(config, key)} must not be negative")
+    for key in _SHARES:
+        if not 0 < _get(config, key) < 1:
+            raise UserError(f"{key}={_get(config, key)} must lie between 0 and 1, both excluded")
+    for key in _ABOVE_ZERO:
+        if _get(config, key) <= 0:
+            raise UserError(f"{key}={_get(config, key)} must be above 0")
+    if not 0 <= config.model.dropout < 1:
+        raise UserError(f"model.dropout={config.model.dropout} must be at least 0 and below 1")
+    initial = config.budget.initial
+    if initial != "all" and (not isinstance(initial, int) or initial < 0):
+        raise UserError(f"budget.initial={initial} must be a whole number from 0, or all")
+    if config.data.fold is not None and not 0 <= config.data.fold < 5:
+        raise UserError(f"data.fold={config.data.fold} must be 0, 1, 2, 3 or 4")
+    if config.trainer.devices != 1:
+        raise UserError("trainer.devices: this version trains on one device; leave it at 1")
+    if config.data.kind == "embeddings" and config.model.training != "frozen":
+        raise UserError("data=embeddings has no images to finetune on; use model.training=frozen")
+    if config.classes is not None:
+        validate_classes(config.classes, config.defects)
+
+
+def validate_classes(classes: list[str], defects: list[str] | None) -> None:
+    """Check the class list, wherever it came from.
+
+    Raises:
+        UserError: Fewer than two classes, a name twice or reserved, a defect that is no class.
+    """
+    if len(classes) < 2:
+        raise UserError(f'classes={classes} needs at least two names, e.g. "classes=[ok,worn]"')
+    for name in classes:
+        if not name.strip() or name != name.strip():
+            raise UserError(f"classes: {name!r} is empty or has spaces at its ends")
+        if classes.count(name) > 1:
+            raise UserError(f"classes: {name!r} stands there twice")
+        if name in NOT_CLASSES:
+            raise UserError(f"classes: {name!r} is the word for an answer without a class")
+    unknown = [name for name in defects or [] if name not in classes]
+    if unknown:
+        raise UserError(f"defects: {', '.join(unknown)} is not among classes={classes}")
+
+
+def _get(config: RunConfig, key: str) -> Any:
+    value: Any = config
+    for part in key.split("."):
+        value = getattr(value, part)
+    return value

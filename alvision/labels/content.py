@@ -1,0 +1,58 @@
+"""Labels belong to an image's bytes, not to its name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from alvision.labels.consensus import Resolve, standing
+from alvision.records import Event, SampleId
+
+
+def resolver(ids: Iterable[SampleId], hashes: Mapping[SampleId, str]) -> Resolve:
+    """Return the function that tells which image of today an event is about.
+
+    An event counts for its own id while that holds the same bytes, else for the lowest id that
+    holds them, so a moved or renamed file keeps its labels. If no image holds them, the image was
+    replaced or removed and the event counts for none. Where bytes cannot be compared, because the
+    event or the image has no hash, the id decides.
+
+    Args:
+        ids: The images of today.
+        hashes: Their sha256; an image that has none (an embedding, a file that cannot be opened)
+            is absent.
+
+    >>> resolve = resolver(["new.png"], {"new.png": "f00d"})
+    >>> resolve(Event("old.png", "label", "ok", "me", 0, "1", sha256="f00d"))
+    'new.png'
+    """
+    known = set(ids)
+    lowest: dict[str, SampleId] = {}
+    for id in sorted(known & hashes.keys(), reverse=True):
+        lowest[hashes[id]] = id
+
+    def resolve(event: Event) -> SampleId | None:
+        own = event.id if event.id in known else None
+        if event.sha256 is None or (own and hashes.get(own) == event.sha256):
+            return own
+        if event.sha256 in lowest:
+            return lowest[event.sha256]
+        return own if own and own not in hashes else None
+
+    return resolve
+
+
+def changed(
+    events: Iterable[Event], ids: Iterable[SampleId], hashes: Mapping[SampleId, str]
+) -> list[SampleId]:
+    """Return the images whose bytes are no longer those that were labelled, and not labelled since.
+
+    They are back in the pool: what was said belongs to bytes that no image holds any more.
+    """
+    events, known = tuple(events), set(ids)
+    resolve = resolver(known, hashes)
+    lost = {
+        id
+        for id, words in standing(events).items()
+        if id in known and any(resolve(event) is None for event in words)
+    }
+    return sorted(lost - standing(events, resolve).keys())

@@ -1,0 +1,1 @@
+"""Labels in and out of the store, in the formats of other tools."""

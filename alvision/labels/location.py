@@ -1,0 +1,129 @@
+"""Where labels lie: one store for the data, beside it, whatever model or strategy uses it."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import platformdirs
+
+from alvision.errors import UserError
+from alvision.labels.tables import read_table, write_table
+
+_NETWORK = ("nfs", "cifs", "smb", "afpfs", "fuse.sshfs", "fuse.glusterfs", "ceph", "lustre")
+_DRIVE_REMOTE = 4
+PARTS = ("pool", "monitor", "seal")
+
+
+def labels_location(data_root: Path, name: str | None = None) -> Path:
+    """Return the file of the store that people's labels of `data_root` go to.
+
+    It is `<name>.alvision/labels.db` beside the root. Where that folder cannot be written, it is
+    in the platform's folder for user data, with a `root.txt` that names the root. A store that is
+    there already is used wherever it lies.
+
+    Args:
+        data_root: Folder of the images.
+        name: First part of the folder's name; by default that of the root.
+
+    Raises:
+        UserError: The root is missing, lies on a network drive (SQLite's locks are not safe
+            there), or has a store beside it that cannot be written.
+    """
+    root = data_root.resolve()
+    if not root.is_dir():
+        raise UserError(f"data.root={data_root} is not a folder: check the path")
+    if on_network(root):
+        raise UserError(
+            f"data.root={data_root} is on a network drive, where a label store is not safe:"
+            " set labels.url to a file on a local disk"
+        )
+    name = name or root.name or "data"
+    beside = root.parent / f"{name}.alvision" / "labels.db"
+    digest = hashlib.blake2b(str(root).encode(), digest_size=6).hexdigest()
+    at_home = platformdirs.user_data_path("alvision") / "labels" / f"{name}-{digest}" / beside.name
+    if beside.exists():
+        if not _writable(beside.parent):
+            raise UserError(
+                f"{beside} holds the labels but cannot be written:"
+                " allow writing to its folder, or set labels.url"
+            )
+        return beside
+    if not at_home.exists() and _writable(beside.parent):
+        return beside
+    if not _writable(at_home.parent):
+        raise UserError(
+            f"neither {beside.parent} nor {at_home.parent} can be written: set labels.url"
+        )
+    (at_home.parent / "root.txt").write_text(f"{root}\n", encoding="utf-8", newline="")
+    return at_home
+
+
+def on_network(path: Path) -> bool:
+    """Tell whether a path is known to lie on a network drive; False where nothing tells."""
+    if str(path).startswith(("\\\\", "//")):
+        return True
+    if sys.platform == "win32":
+        return ctypes.windll.kernel32.GetDriveTypeW(path.anchor) == _DRIVE_REMOTE
+    try:
+        mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return file_system(path, mounts).startswith(_NETWORK)
+
+
+def file_system(path: Path, mounts: str) -> str:
+    r"""Return the type of file system that holds a path, given the text of `/proc/self/mounts`.
+
+    >>> file_system(Path("/mnt/line 3/a"), "/dev/sda / ext4 rw\nnas:/x /mnt/line\\0403 nfs4 rw")
+    'nfs4'
+    """
+    found, depth = "", -1
+    for line in mounts.splitlines():
+        fields = line.split(" ")
+        if len(fields) < 3:
+            continue
+        point = Path(fields[1].replace("\\040", " "))
+        if path.is_relative_to(point) and len(point.parts) >= depth:
+            found, depth = fields[2], len(point.parts)
+    return found
+
+
+def read_audit(path: Path) -> dict[str, str]:
+    """Read the part of every group that was ever drawn; empty if the file is not there.
+
+    Raises:
+        UserError: The table has other columns, a part that is not `pool`, `monitor` or `seal`, or
+            one group in two parts.
+    """
+    if not path.exists():
+        return {}
+    table = read_table(path)
+    table.require("group", "part")
+    parts: dict[str, str] = {}
+    for row in table.rows:
+        group, part = row.cells["group"], row.cells["part"]
+        if part not in PARTS:
+            raise UserError(f"{path}, row {row.number}: part {part!r} is not {', '.join(PARTS)}")
+        if parts.setdefault(group, part) != part:
+            raise UserError(f"{path}, row {row.number}: group {group!r} is in two parts")
+    return parts
+
+
+def write_audit(path: Path, parts: Mapping[str, str]) -> None:
+    """Write the part of every group, in the order given, whole or not at all."""
+    write_table(path, ("group", "part"), parts.items())
+
+
+def _writable(folder: Path) -> bool:
+    """Make the folder and try: permissions alone do not tell, on Windows least of all."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False

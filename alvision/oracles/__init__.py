@@ -1,0 +1,1 @@
+"""Whoever answers a query: the truth of a data set, or people who fill in a table."""

@@ -1,0 +1,164 @@
+"""The oracle of people without a server: a table to fill in, and the pictures beside it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from alvision.errors import UserError
+from alvision.labels.tables import Row, read_table, write_table
+from alvision.labels.words import allowed, check_classes, read_word
+from alvision.oracles.sheet import contact_sheet, copy_picture
+from alvision.records import Answer, AwaitingLabels, Query, SampleId, answer_uuid
+
+_BY = "files"
+_COLUMNS = ("image", "id", "label", "by")
+
+
+class FilesOracle:
+    """Ask people by a table in the round's folder, and read it when it is filled in.
+
+    The first call writes `<rounds>/<kkk>/to_label/`: copies of the images, `index.html` to look
+    at them, and `answers.csv`, which is never written again once it is there. Rows are mixed by a
+    fixed order and show neither slot nor prediction, so nobody can tell audit rows from others.
+
+    Args:
+        rounds: The run's folder of rounds.
+        classes: The class names.
+        run: Name of the run; part of every answer's uuid.
+        votes: How many people must answer each image; from 2 on the column `by` must be filled.
+        path_of: Gives an image's file; None if there is none (embeddings).
+
+    Raises:
+        UserError: A class is called `skip` or `unsure`, or is not a usable name.
+    """
+
+    def __init__(
+        self,
+        rounds: Path,
+        *,
+        classes: Sequence[str],
+        run: str,
+        votes: int,
+        path_of: Callable[[SampleId], Path | None],
+    ) -> None:
+        check_classes(classes)
+        self._rounds = rounds
+        self._classes = tuple(classes)
+        self._run = run
+        self._votes = votes
+        self._path_of = path_of
+
+    def __call__(self, query: Query) -> list[Answer]:
+        """Return everybody's answers once every row has them.
+
+        Raises:
+            AwaitingLabels: The table was just written, or is not filled in yet.
+            UserError: Names the row, the value and what may stand there.
+        """
+        if not query.rows:
+            return []
+        path = self._rounds / f"{query.round:03d}" / "to_label" / "answers.csv"
+        if not path.exists():
+            self._ask(query, path)
+        return self._read(query, path)
+
+    def _ask(self, query: Query, path: Path) -> NoReturn:
+        folder = path.parent
+        try:
+            (folder / "images").mkdir(parents=True, exist_ok=True)
+            pictures = list(self._copied(query, folder / "images"))
+            sheet = contact_sheet(pictures, self._classes, round=query.round, votes=self._votes)
+            (folder / "index.html").write_text(sheet, encoding="utf-8", newline="")
+        except OSError as error:
+            raise UserError(f"{folder} cannot be filled: {error}") from error
+        # Comes last: with this file the folder is whole, without it the next call starts again.
+        rows = [
+            (f"images/{picture}" if picture else None, id, None, None) for id, picture in pictures
+        ]
+        write_table(path, _COLUMNS, rows * self._votes, bom=True)
+        raise AwaitingLabels(
+            f"{len(rows)} images to label: look at {folder / 'index.html'}, fill in the column"
+            f" label of {path}, then run the same command again"
+        )
+
+    def _copied(self, query: Query, folder: Path) -> Iterator[tuple[SampleId, str | None]]:
+        digits = max(3, len(str(len(query.rows))))
+        mixed = sorted(query.ids, key=lambda id: _mix(self._run, query.round, id))
+        for number, id in enumerate(mixed, start=1):
+            source = self._path_of(id)
+            if source is None or not source.is_file():
+                yield id, None
+            else:
+                yield id, copy_picture(source, folder, f"{number:0{digits}d}")
+
+    def _read(self, query: Query, path: Path) -> list[Answer]:
+        table = read_table(path)
+        table.require("id", "label")
+        asked = frozenset(query.ids)
+        rows = [(row, _id(row, asked)) for row in table.rows]
+        _check_ids(path, rows, asked)
+        said: dict[tuple[SampleId, str], tuple[int, Answer]] = {}
+        for row, id in rows:
+            answer = self._answer(row, id, query.round, path)
+            if answer is None:
+                continue
+            number, earlier = said.setdefault((id, answer.by), (row.number, answer))
+            if earlier != answer:
+                raise UserError(
+                    f"{path}, row {row.number}: {answer.by} gave {id} another answer in row"
+                    f" {number}: keep one of the two"
+                )
+        voices = Counter(id for id, _ in said)
+        done = sum(voices[id] >= self._votes for id in asked)
+        if done < len(asked):
+            people = f" by {self._votes} people each" if self._votes > 1 else ""
+            raise AwaitingLabels(
+                f"{done} of {len(asked)} images answered{people}: fill in the rest of {path}"
+                f" ({allowed(self._classes)}), then run the same command again"
+            )
+        return [answer for _, answer in said.values()]
+
+    def _answer(self, row: Row, id: SampleId, round: int, path: Path) -> Answer | None:
+        """Read one row; None while its label is blank."""
+        text = row.cells["label"].strip()
+        if not text:
+            return None
+        where, word = f"{path}, row {row.number}", read_word(text, self._classes)
+        if word is None:
+            raise UserError(f"{where}: {text!r} is not one of {allowed(self._classes)}: correct it")
+        by = row.cells.get("by", "").strip()
+        if not by and self._votes > 1:
+            raise UserError(f"{where}: by is empty: write who answered")
+        by, (kind, label) = by or _BY, word
+        uuid = answer_uuid(self._run, round, id, by, kind, label)
+        return Answer(id, kind, label, by, round, uuid)
+
+
+def _id(row: Row, asked: frozenset[SampleId]) -> SampleId:
+    cell = row.cells["id"]
+    return cell if cell in asked else cell.strip()
+
+
+def _check_ids(
+    path: Path, rows: Sequence[tuple[Row, SampleId]], asked: frozenset[SampleId]
+) -> None:
+    for row, id in rows:
+        if id not in asked:
+            raise UserError(
+                f"{path}, row {row.number}: {row.cells['id']!r} was not asked for:"
+                " restore the id or remove the row"
+            )
+    missing = sorted(asked - {id for _, id in rows})
+    if missing:
+        raise UserError(
+            f"{path} lacks {len(missing)} of {len(asked)} images (first: {missing[0]}):"
+            " put their rows back, with id and label, or save the whole table again"
+        )
+
+
+def _mix(run: str, round: int, id: SampleId) -> bytes:
+    return hashlib.blake2b(f"{run}\x1f{round}\x1f{id}".encode()).digest()

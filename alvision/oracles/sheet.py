@@ -1,0 +1,97 @@
+"""What people get to look at: neutral copies of the images, and a contact sheet in HTML."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from alvision.records import SampleId
+
+_SHOWN_BY_BROWSERS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"})
+_STYLE = """
+:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
+body { margin: 2rem auto; max-width: 75rem; padding: 0 1rem; }
+main { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(14rem, 1fr)); }
+figure { margin: 0; break-inside: avoid; }
+img { width: 100%; height: auto; }
+"""
+
+
+def copy_picture(source: Path, folder: Path, name: str) -> str:
+    """Copy an image under a name that does not give its class away; return the file's name.
+
+    A kind that browsers do not show (TIFF, 16 bits) becomes an 8-bit PNG for looking at; a file
+    that cannot be decoded is copied as it is.
+    """
+    suffix = source.suffix.lower()
+    if suffix not in _SHOWN_BY_BROWSERS:
+        try:
+            with Image.open(source) as image:
+                _eight_bits(ImageOps.exif_transpose(image)).save(folder / f"{name}.png")
+            return f"{name}.png"
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            pass  # shown as a link, for whatever program opens it
+    shutil.copyfile(source, folder / f"{name}{suffix}")
+    return f"{name}{suffix}"
+
+
+def contact_sheet(
+    pictures: Sequence[tuple[SampleId, str | None]],
+    classes: Sequence[str],
+    *,
+    round: int,
+    votes: int,
+) -> str:
+    """Return an HTML page with instructions and every picture under its neutral name.
+
+    Args:
+        pictures: Each image with the name of its copy in `images/`; None if there is no copy.
+        classes: The class names.
+        round: The round that asks.
+        votes: How many people must answer each row.
+    """
+    words = ", ".join(f"<code>{escape(name)}</code>" for name in classes)
+    who = (
+        f"Every picture has {votes} rows, one for each person: write your name in <code>by</code>."
+        if votes > 1
+        else "You may write your name in <code>by</code>."
+    )
+    return f"""<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>Round {round}: {len(pictures)} pictures to label</title>
+<style>{_STYLE}</style>
+<h1>Round {round}: {len(pictures)} pictures to label</h1>
+<ol>
+<li>Open <code>answers.csv</code> in this folder with a spreadsheet or a text editor.</li>
+<li>In the column <code>label</code> write for every picture one of {words};
+<code>unsure</code> if you cannot tell, <code>skip</code> if the picture is of no use. {who}</li>
+<li>Save it as CSV under the same name, and run the same command again.</li>
+</ol>
+<main>
+{"".join(_figure(id, picture) for id, picture in pictures)}</main>
+</html>
+"""
+
+
+def _figure(id: SampleId, picture: str | None) -> str:
+    if picture is None:
+        return f"<figure>no picture<figcaption>{escape(id)}</figcaption></figure>\n"
+    return (
+        f'<figure><a href="images/{picture}"><img src="images/{picture}" alt="{picture}"'
+        f' loading="lazy"></a><figcaption>{picture}</figcaption></figure>\n'
+    )
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
+        return image.convert("RGB")
+    values = np.asarray(image, dtype=np.float64)
+    low, high = values.min(), values.max()
+    return Image.fromarray(((values - low) * (255 / max(high - low, 1))).astype(np.uint8))

@@ -1,0 +1,143 @@
+"""The sha256 of every image: labels and features belong to bytes, not to names."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from alvision.data.cache import cache_folder
+from alvision.errors import UserError
+
+if TYPE_CHECKING:
+    from alvision.data.manifest import Manifest
+    from alvision.records import SampleId
+
+BATCH = 512
+SETTLED_NANOSECONDS = 2_000_000_000
+"""Coarsest time stamp of common file systems: a younger file may change again under its stamp."""
+
+
+class _Stamp(NamedTuple):
+    path: bytes
+    size: int
+    modified: int
+
+
+def content_hashes(
+    manifest: Manifest, progress: Callable[[int, int], None] | None = None
+) -> dict[SampleId, str]:
+    """Return the sha256 of each image's bytes, or of its feature row, in hexadecimal.
+
+    Hashes of unchanged files (path, size and time stamp) come from a memo in the cache folder.
+    A file that cannot be opened is absent from the result.
+
+    Args:
+        manifest: The images.
+        progress: Called with (images done, images in all), now and then.
+    """
+    if manifest.features is not None:
+        rows = np.ascontiguousarray(manifest.features, dtype="<f4")
+        return {
+            id: hashlib.sha256(row.tobytes()).hexdigest()
+            for id, row in zip(manifest.ids, rows, strict=True)
+        }
+    hashes: dict[SampleId, str] = {}
+    total = len(manifest)
+    memo = _Memo()
+    try:
+        with ThreadPoolExecutor(min(16, 2 * (os.cpu_count() or 1))) as threads:
+            for start in range(0, total, BATCH):
+                part = slice(start, start + BATCH)
+                paths = manifest.paths[part]
+                for id, found in zip(
+                    manifest.ids[part], _hashes(paths, memo, threads), strict=True
+                ):
+                    if found is not None:
+                        hashes[id] = found
+                if progress:
+                    progress(min(start + BATCH, total), total)
+    finally:
+        memo.close()
+    return hashes
+
+
+def _hashes(paths: tuple[Path, ...], memo: _Memo, threads: ThreadPoolExecutor) -> list[str | None]:
+    stamps = [_stamp(path) for path in paths]
+    known = [memo.get(stamp) if stamp else None for stamp in stamps]
+    unknown = [i for i, hash in enumerate(known) if hash is None and stamps[i]]
+    fresh: list[tuple[_Stamp, str]] = []
+    for i, hash in zip(unknown, threads.map(_sha256, [paths[i] for i in unknown]), strict=True):
+        known[i] = hash
+        stamp = stamps[i]
+        if hash and stamp and time.time_ns() - stamp.modified > SETTLED_NANOSECONDS:
+            fresh.append((stamp, hash))
+    memo.put(fresh)
+    return known
+
+
+def _stamp(path: Path) -> _Stamp | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return _Stamp(os.fsencode(path), status.st_size, status.st_mtime_ns)
+
+
+def _sha256(path: Path) -> str | None:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+class _Memo:
+    """Hashes by path, size and time stamp; a memo that fails is no memo, never an error."""
+
+    def __init__(self) -> None:
+        self.connection: sqlite3.Connection | None = None
+        try:
+            self.connection = sqlite3.connect(cache_folder() / "hashes.db", timeout=1)
+            self.connection.execute(
+                "CREATE TABLE IF NOT EXISTS hashes "
+                "(path BLOB PRIMARY KEY, size INTEGER, modified INTEGER, sha256 TEXT)"
+            )
+        except (sqlite3.Error, UserError):
+            self.close()
+
+    def get(self, stamp: _Stamp) -> str | None:
+        if self.connection is None:
+            return None
+        try:
+            found = self.connection.execute(
+                "SELECT sha256 FROM hashes WHERE path = ? AND size = ? AND modified = ?", stamp
+            ).fetchone()
+        except sqlite3.Error:
+            self.close()
+            return None
+        return found[0] if found else None
+
+    def put(self, fresh: list[tuple[_Stamp, str]]) -> None:
+        if self.connection is None or not fresh:
+            return
+        try:
+            with self.connection:
+                self.connection.executemany(
+                    "INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?)",
+                    [(*stamp, hash) for stamp, hash in fresh],
+                )
+        except sqlite3.Error:
+            self.close()
+
+    def close(self) -> None:
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None

@@ -1,0 +1,230 @@
+"""The one evaluation transform: from a file to the array that every network and report sees."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from alvision.errors import UserError
+
+if TYPE_CHECKING:
+    from alvision.config import ImageConfig
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
+HEIC_SUFFIXES = frozenset({".heic", ".heif"})
+"""Read only where pillow_heif is installed."""
+
+ORIENTATION = 0x0112
+SIDEWAYS = range(5, 9)
+"""EXIF orientations that swap width and height."""
+
+
+class UnreadableImage(Exception):
+    """An image that cannot be used; it is set aside and never stops a round.
+
+    Attributes:
+        reason: Why, in a few words.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class ImageSpec:
+    """How a file becomes an array; stored with every model.
+
+    Attributes:
+        size: Side of the square, in pixels.
+        crop: Region to use, (left, top, right, bottom) as fractions 0..1 of the upright image.
+        value_range: Raw values (black, white) of grey images deeper than 8 bits; None: see `load`.
+
+    >>> ImageSpec.from_dict(ImageSpec(64, crop=(0, 0, 1, 0.5)).to_dict()).crop
+    (0.0, 0.0, 1.0, 0.5)
+    """
+
+    size: int
+    crop: tuple[float, ...] | None = None
+    value_range: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.size, bool) or not isinstance(self.size, int) or self.size < 1:
+            raise UserError(f"data.image.size={self.size} must be a whole number of pixels, from 1")
+        crop = _numbers("crop", self.crop, 4)
+        if crop and not (0 <= crop[0] < crop[2] <= 1 and 0 <= crop[1] < crop[3] <= 1):
+            raise UserError(
+                f"data.image.crop={list(crop)} must be [left, top, right, bottom] as fractions "
+                "0..1, with left < right and top < bottom"
+            )
+        value_range = _numbers("value_range", self.value_range, 2)
+        if value_range and not value_range[0] < value_range[1]:
+            raise UserError(
+                f"data.image.value_range={list(value_range)} must be [black, white], black < white"
+            )
+        object.__setattr__(self, "crop", crop)
+        object.__setattr__(self, "value_range", value_range)
+
+    @classmethod
+    def from_config(cls, cfg: ImageConfig) -> ImageSpec:
+        """Build the spec from `data.image`; UserError if a value makes no sense."""
+        return cls(cfg.size, cfg.crop, cfg.value_range)  # type: ignore[arg-type]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the spec as plain JSON values."""
+        return {
+            "size": self.size,
+            "crop": list(self.crop) if self.crop else None,
+            "value_range": list(self.value_range) if self.value_range else None,
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> ImageSpec:
+        """Build the spec from what `to_dict` gave."""
+        return cls(values["size"], values["crop"], values["value_range"])
+
+
+def _numbers(key: str, values: Any, count: int) -> tuple[float, ...] | None:
+    if values is None:
+        return None
+    try:
+        numbers = tuple(float(value) for value in values)
+    except (TypeError, ValueError):
+        numbers = ()
+    if len(numbers) != count or not all(map(math.isfinite, numbers)):
+        raise UserError(f"data.image.{key}={values} must be a list of {count} numbers")
+    return numbers
+
+
+def load(path: Path, spec: ImageSpec) -> np.ndarray:
+    """Read an image as uint8 [size, size, 3], RGB, the way `spec` says.
+
+    EXIF orientation is applied, then the crop, then an antialiased bilinear resize that does not
+    keep the aspect ratio. Transparent pixels lie on black. Of several frames the first counts.
+
+    Grey values deeper than 8 bits are mapped linearly from `spec.value_range` to 0..255 and
+    clipped. Without a range: 16 bits from 0..65535, 32-bit integers from 0..2^31 - 1, floats from
+    0..1, where floats outside 0..1 are refused rather than clipped unseen; NaN is black.
+
+    Raises:
+        UnreadableImage: If the file is missing, broken, too large or no image.
+    """
+    with _reading(path) as image:
+        ImageOps.exif_transpose(image, in_place=True)
+        rgb = _to_rgb(image, spec.value_range)
+        box = _crop_box(rgb.size, spec.crop)
+        if box != (0, 0, *rgb.size):
+            rgb = rgb.crop(box)
+        return np.array(rgb.resize((spec.size, spec.size), Image.Resampling.BILINEAR))
+
+
+def shrink_factor(path: Path, spec: ImageSpec) -> float:
+    """Return how many times the resize shrinks the longer-shrunk side, from the header alone.
+
+    Raises:
+        UnreadableImage: If the header cannot be read.
+    """
+    with _reading(path) as image:
+        width, height = image.size
+        if image.getexif().get(ORIENTATION) in SIDEWAYS:
+            width, height = height, width
+    left, top, right, bottom = _crop_box((width, height), spec.crop)
+    return max(right - left, bottom - top) / spec.size
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[Image.Image]:
+    """Open an image; whatever goes wrong with it becomes one UnreadableImage."""
+    try:
+        register_heic(path)
+        with Image.open(path) as image:
+            yield image
+    except UnreadableImage:
+        raise
+    except Exception as error:
+        # Decoders raise nearly every exception on a broken file, and none may stop a round.
+        raise UnreadableImage(_reason(path, error)) from error
+
+
+def _reason(path: Path, error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "file is missing"
+    if isinstance(error, PermissionError):
+        return "no permission to read the file"
+    if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
+        return "too many pixels: more than a photograph has"
+    if isinstance(error, UnidentifiedImageError):
+        if path.stat().st_size == 0:
+            return "file is empty"
+        if path.suffix.lower() in HEIC_SUFFIXES and not heic_is_supported():
+            return "HEIC needs: pip install alvision[heic]"
+        return "not an image"
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return f"broken: {text.splitlines()[0][:80]}"
+
+
+def _to_rgb(image: Image.Image, value_range: tuple[float, ...] | None) -> Image.Image:
+    if image.mode.startswith("I") or image.mode == "F":
+        return Image.fromarray(_to_8_bits(image, value_range)).convert("RGB")
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", layer.size, "black"), layer).convert("RGB")
+    return image.convert("RGB")
+
+
+def _to_8_bits(image: Image.Image, value_range: tuple[float, ...] | None) -> np.ndarray:
+    values = np.asarray(image).astype(np.float32)
+    black, white = value_range or _full_range(image, values)
+    values = np.nan_to_num(values, nan=black, posinf=white, neginf=black).clip(black, white)
+    return np.rint((values - black) / (white - black) * 255).astype(np.uint8)
+
+
+def _full_range(image: Image.Image, values: np.ndarray) -> tuple[float, float]:
+    if image.mode == "F":
+        finite = values[np.isfinite(values)]
+        if finite.size and (finite.min() < 0 or finite.max() > 1):
+            raise UnreadableImage("float pixels outside 0..1: set data.image.value_range")
+        return 0, 1
+    # Some Pillow releases open a 16-bit PNG as 32-bit integers.
+    sixteen_bits = image.mode.startswith("I;16") or image.format == "PNG"
+    return 0, 65535 if sixteen_bits else 2**31 - 1
+
+
+def _crop_box(size: tuple[int, int], crop: tuple[float, ...] | None) -> tuple[int, int, int, int]:
+    if crop is None:
+        return (0, 0, *size)
+    (width, height), (left, top, right, bottom) = size, crop
+    return (
+        math.floor(left * width),
+        math.floor(top * height),
+        math.ceil(right * width),
+        math.ceil(bottom * height),
+    )
+
+
+@functools.cache
+def heic_is_supported() -> bool:
+    """Tell whether the extra that reads HEIC is installed."""
+    return importlib.util.find_spec("pillow_heif") is not None
+
+
+def register_heic(path: Path) -> None:
+    """Make Pillow able to open this path if it is HEIC and the extra is installed."""
+    if path.suffix.lower() in HEIC_SUFFIXES and heic_is_supported():
+        _register_heif_opener()
+
+
+@functools.cache
+def _register_heif_opener() -> None:
+    from pillow_heif import register_heif_opener
+
+    register_heif_opener()

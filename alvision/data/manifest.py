@@ -1,0 +1,103 @@
+"""The list of images that everything else speaks of by id."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from alvision.data.groups import grouped
+from alvision.data.sources.elpv import elpv
+from alvision.data.sources.embeddings import embeddings
+from alvision.data.sources.folder import class_folders, folder
+from alvision.data.sources.rows import Listing
+from alvision.data.sources.table import csv_table, parquet_table
+from alvision.errors import UserError
+
+if TYPE_CHECKING:
+    from alvision.config import DataConfig
+    from alvision.records import SampleId
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What is known about N images, as columns whose rows align; ascending by id.
+
+    Attributes:
+        root: Folder that the ids are relative to.
+        ids: Paths relative to the root, with `/` and in NFC.
+        paths: The absolute paths to open.
+        groups: Images that must stay together, by name; None where none is given.
+        splits: `train`, `test` or None.
+        truth: Class names, None where unknown. Only the simulated oracle, the evaluator, the
+            splitter and `check` may read it.
+        features: Embeddings, float32 [N, D], for data that has no images; else None.
+    """
+
+    root: Path
+    ids: tuple[SampleId, ...]
+    paths: tuple[Path, ...]
+    groups: tuple[str | None, ...]
+    splits: tuple[str | None, ...]
+    truth: tuple[str | None, ...]
+    features: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        """Return the number of images, N."""
+        return len(self.ids)
+
+    @cached_property
+    def _rows(self) -> dict[SampleId, int]:
+        return {id: row for row, id in enumerate(self.ids)}
+
+    def row(self, id: SampleId) -> int:
+        """Return the row number of an image; KeyError if it is unknown."""
+        return self._rows[id]
+
+    def path(self, id: SampleId) -> Path:
+        """Return the absolute path of an image; KeyError if it is unknown."""
+        return self.paths[self._rows[id]]
+
+
+SOURCES: dict[str, Callable[[DataConfig], Listing]] = {
+    "folder": folder,
+    "class_folders": class_folders,
+    "csv": csv_table,
+    "parquet": parquet_table,
+    "embeddings": embeddings,
+    "elpv": elpv,
+}
+"""Every value of `data.kind` and its reader."""
+
+
+def build(cfg: DataConfig) -> Manifest:
+    """List the images of a data set, ascending by id.
+
+    Raises:
+        UserError: If the data set cannot be read as configured, or two images share an id.
+    """
+    if cfg.kind not in SOURCES:
+        raise UserError(f"data.kind={cfg.kind} is unknown: choose one of {', '.join(SOURCES)}")
+    listing = SOURCES[cfg.kind](cfg)
+    rows = sorted(listing.rows, key=lambda row: row.id)
+    repeated = [id for id, count in Counter(row.id for row in rows).items() if count > 1]
+    if repeated:
+        raise UserError(
+            f"{len(repeated)} ids occur more than once, first {repeated[0]!r}: "
+            "every image needs an id of its own"
+        )
+    features = [row.features for row in rows if row.features is not None]
+    return Manifest(
+        root=listing.root,
+        ids=tuple(row.id for row in rows),
+        paths=tuple(row.path for row in rows),
+        groups=grouped(rows, cfg),
+        splits=tuple(row.split for row in rows),
+        truth=tuple(row.truth for row in rows),
+        features=np.stack(features) if features else None,
+    )

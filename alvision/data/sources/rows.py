@@ -1,0 +1,81 @@
+"""What a reader of a data set gives: rows, and the rules for ids that all readers share."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from alvision.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from alvision.config import DataConfig
+    from alvision.records import SampleId
+
+
+class Row(NamedTuple):
+    """One image as its source describes it; features are a float32 vector."""
+
+    id: SampleId
+    path: Path
+    truth: str | None = None
+    group: str | None = None
+    split: str | None = None
+    features: np.ndarray | None = None
+
+
+class Listing(NamedTuple):
+    """The rows of a source, in any order, and the folder that their ids are relative to."""
+
+    root: Path
+    rows: list[Row]
+
+
+def normal(text: str) -> str:
+    r"""Return the text in NFC, so that one name has one form on every system.
+
+    >>> normal("u\u0308ber") == "\u00fcber"
+    True
+    """
+    return unicodedata.normalize("NFC", text)
+
+
+def absolute(path: str | Path) -> Path:
+    """Return an absolute path without `..`; links keep their names."""
+    return Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 (resolve follows links)
+
+
+def existing_root(cfg: DataConfig) -> Path:
+    """Return `data.root` as an absolute path.
+
+    Raises:
+        UserError: If it is not set or is not a folder.
+    """
+    if not cfg.root:
+        raise UserError(f"data={cfg.kind} needs data.root=FOLDER: the folder with the images")
+    root = absolute(cfg.root)
+    if not root.is_dir():
+        what = "is a file, not a folder" if root.exists() else "does not exist"
+        raise UserError(f"data.root {root} {what}: set data.root to the folder with the images")
+    return root
+
+
+def existing_file(cfg: DataConfig) -> Path:
+    """Return `data.file` as an absolute path; a relative one lies below `data.root`, if set.
+
+    Raises:
+        UserError: If it is not set or is not a file.
+    """
+    if not cfg.file:
+        raise UserError(f"data={cfg.kind} needs data.file=TABLE: the table that lists the images")
+    root = existing_root(cfg) if cfg.root else Path()
+    file = absolute(root / Path(cfg.file).expanduser())
+    if not file.is_file():
+        raise UserError(
+            f"data.file {file} does not exist: set data.file to a file below data.root, "
+            "or to an absolute path"
+        )
+    return file

@@ -54,8 +54,9 @@ def evaluate(
     FP / (FP + TN).
 
     Returns:
-        Plain JSON values: `n` (images used), `METRICS`, and `per_class`: {class: {support,
-        precision, recall, f1}}. What cannot be known is None: all of it where n is 0, average
+        Plain JSON values: `n` (images used), `METRICS`, `per_class`: {class: {support, precision,
+        recall, f1}}, and `confusion`: counts [C, C] in the order of `classes`, rows by label and
+        columns by called class. What cannot be known is None: all of it where n is 0, average
         precision with fewer than two classes labelled, escape and overkill rate without `defects`
         or without images of both kinds.
 
@@ -77,7 +78,12 @@ def evaluate(
     confusion = np.zeros((len(classes), len(classes)), dtype=np.int64)
     np.add.at(confusion, (truth, called), 1)
     per_class = {name: _of_class(confusion, k) for name, k in numbers.items()}
-    result: dict[str, Any] = {"n": len(rows), **dict.fromkeys(METRICS), "per_class": per_class}
+    result: dict[str, Any] = {
+        "n": len(rows),
+        **dict.fromkeys(METRICS),
+        "per_class": per_class,
+        "confusion": confusion.tolist(),
+    }
     if not rows:
         return result
     present = [scores for scores in per_class.values() if scores["support"]]

@@ -1,6 +1,6 @@
 """Run the tests marked `soak` and write what they counted into docs/reliability.md.
 
-A test reports its counts with `record_property("kills", 25)`; each becomes part of its row.
+A test may report counts, `record_property("kills", 3)`; they are added up over its parameters.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import platform
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections import Counter
 from datetime import date
 from pathlib import Path
 from xml.etree import ElementTree
@@ -20,25 +20,22 @@ PROJECT = Path(__file__).parent.parent
 PAGE = PROJECT / "docs" / "reliability.md"
 
 
-def rows(junit: str) -> Iterator[tuple[str, str, str, float]]:
-    """Yield (test, counts, result, seconds) for each test of a JUnit XML report."""
-    for case in ElementTree.fromstring(junit).iter("testcase"):
-        counts = ", ".join(f"{p.get('name')} {p.get('value')}" for p in case.iter("property"))
-        bad = [kind for kind in ("failure", "error", "skipped") if case.find(kind) is not None]
-        result = (
-            {"failure": "FAILED", "error": "FAILED", "skipped": "skipped"}[bad[0]]
-            if bad
-            else "passed"
-        )
-        name = case.get("name", "").removeprefix("test_").replace("_", " ")
-        yield name, counts, result, float(case.get("time", 0))
-
-
 def table(junit: str) -> str:
-    """Return a JUnit XML report as a Markdown table."""
-    lines = ["| test | counts | result | seconds |", "|---|---|---|---:|"]
-    lines += [f"| {n} | {c} | {r} | {s:.0f} |" for n, c, r, s in rows(junit)]
-    return "\n".join(lines)
+    """Return a JUnit XML report as a Markdown table, one row a test over all its parameters."""
+    rows: dict[str, Counter[str]] = {}
+    seconds: Counter[str] = Counter()
+    for case in ElementTree.fromstring(junit).iter("testcase"):
+        name = case.get("name", "").split("[")[0].removeprefix("test_").replace("_", " ")
+        row = rows.setdefault(name, Counter())
+        row["times"] += 1
+        row["passed"] += not {child.tag for child in case} & {"failure", "error", "skipped"}
+        row.update({p.get("name", ""): int(p.get("value", 0)) for p in case.iter("property")})
+        seconds[name] += float(case.get("time", 0))
+    counts = ["times", "passed", *sorted(set().union(*rows.values()) - {"times", "passed"})]
+    lines = [["test", *counts, "seconds"], ["---", *["---:"] * (len(counts) + 1)]]
+    for name, row in rows.items():
+        lines.append([name, *(str(row[count]) for count in counts), f"{seconds[name]:.0f}"])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def main() -> int:
@@ -47,11 +44,11 @@ def main() -> int:
         report = Path(folder) / "soak.xml"
         command = [sys.executable, "-m", "pytest", "-m", "soak", f"--junitxml={report}"]
         status = subprocess.run(command, cwd=PROJECT, check=False).returncode
-        if status in (0, 1):
-            machine = (
-                f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
+        if status in (0, 1):  # the tests ran; a table with failures is a result too
+            python = f"Python {platform.python_version()}"
+            heading = (
+                f"{date.today().isoformat()}, {platform.system()} {platform.machine()}, {python}"
             )
-            heading = f"Run on {date.today().isoformat()}, {machine}."
             rewrite(PAGE, "soak", f"{heading}\n\n{table(report.read_text(encoding='utf-8'))}")
     return status
 

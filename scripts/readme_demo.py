@@ -1,0 +1,45 @@
+"""Write a study's verdict, picture and table into README.md: `readme_demo.py runs/demo`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from blocks import rewrite
+
+from alvision.errors import UserError
+from alvision.reporting.study import figure
+from alvision.study.collect import collect
+from alvision.study.summary import Comparison, summarise
+from alvision.study.tables import markdown
+from alvision.study.verdict import verdict
+
+PROJECT = Path(__file__).parent.parent
+PICTURE = "docs/demo.png"
+
+
+def block(comparison: Comparison) -> str:
+    """Return what stands in README.md between the marks."""
+    return (
+        f"**{verdict(comparison)}**\n\n"
+        f"![Learning curves of every strategy, with bands over seeds]({PICTURE})\n\n"
+        f"{markdown(comparison)}"
+    )
+
+
+def write(study: Path, project: Path) -> None:
+    """Fill the README and the picture of the checkout `project` from the folder of a study.
+
+    Raises:
+        UserError: The folder holds no finished study.
+    """
+    comparison = summarise(collect(study))
+    figure(comparison, project / PICTURE)
+    rewrite(project / "README.md", "demo", block(comparison))
+
+
+if __name__ == "__main__":
+    try:
+        write(Path(sys.argv[1]), PROJECT)
+    except UserError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,76 @@
+"""The scripts that write measured tables into documents."""
+
+import importlib.util
+import shutil
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.study.builder import study, write_study
+
+PROJECT = Path(__file__).parent.parent
+JUNIT = """<testsuites><testsuite>
+<testcase name="test_killed_many_times[0]" time="31.4"><properties>
+<property name="kills" value="3"/></properties></testcase>
+<testcase name="test_killed_many_times[1]" time="30.0"><properties>
+<property name="kills" value="4"/></properties><failure/></testcase>
+<testcase name="test_full_disk" time="0.2"/>
+</testsuite></testsuites>"""
+
+
+def script(name: str) -> ModuleType:
+    """Import a script, which finds its neighbours as if it were run."""
+    spec = importlib.util.spec_from_file_location(name, PROJECT / "scripts" / f"{name}.py")
+    module = sys.modules.setdefault(name, importlib.util.module_from_spec(spec))
+    spec.loader.exec_module(module)
+    return module
+
+
+blocks, soak, readme_demo = script("blocks"), script("soak"), script("readme_demo")
+
+
+@given(before=st.text(), old=st.text(), new=st.text(), after=st.text())
+def test_a_block_is_replaced_and_nothing_else(before, old, new, after):
+    begin, end = "<!-- a:begin -->", "<!-- a:end -->"
+    text = blocks.replace_block(f"{before}{begin}{old}{end}{after}", "a", new)
+    assert text == f"{before}{begin}\n{new.strip()}\n{end}{after}"
+    assert blocks.replace_block(text, "a", new) == text
+
+
+@pytest.mark.parametrize("text", ["", "<!-- a:begin -->", "<!-- a:end --><!-- a:begin -->"])
+def test_a_text_without_the_block_is_refused(text):
+    with pytest.raises(ValueError, match="a:begin"):
+        blocks.replace_block(text, "a", "new")
+
+
+def test_the_soak_table_adds_up_a_test_s_parameters():
+    assert soak.table(JUNIT).splitlines() == [
+        "| test | times | passed | kills | seconds |",
+        "| --- | ---: | ---: | ---: | ---: |",
+        "| killed many times | 2 | 1 | 7 | 61 |",
+        "| full disk | 1 | 1 | 0 | 0 |",
+    ]
+
+
+def test_the_page_has_the_block_that_soak_fills():
+    text = soak.PAGE.read_text(encoding="utf-8")
+    assert "new" in blocks.replace_block(text, "soak", "new")
+
+
+def test_a_study_goes_into_the_readme_and_only_into_its_block(tmp_path):
+    (tmp_path / "docs").mkdir()
+    shutil.copy(PROJECT / "README.md", tmp_path)
+    runs = write_study(tmp_path / "runs", study({"margin": 0.03}))
+    readme_demo.write(runs, tmp_path)
+    text = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "**margin needs" in text
+    assert "| random_sampling | 8 |" in text
+    before = (PROJECT / "README.md").read_text(encoding="utf-8")
+    assert blocks.replace_block(text, "demo", "") == blocks.replace_block(before, "demo", "")
+    picture = tmp_path / readme_demo.PICTURE
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert picture.stat().st_size < 150_000

@@ -82,8 +82,11 @@ class ClassProbabilities:
         """
         try:
             # Not read_table: it takes `name=value` in a folder's name for a partition column.
-            table = pq.ParquetFile(path).read()
-        except pa.ArrowInvalid as error:
+            with pq.ParquetFile(path) as file:
+                table = file.read()
+        except FileNotFoundError:
+            raise
+        except (pa.ArrowInvalid, OSError) as error:
             raise UserError(f"{path} is damaged: delete it and run again ({error})") from error
         names = [name for name in table.column_names if name != "id"]
         if "id" not in table.column_names or not all(name.startswith(_PREFIX) for name in names):

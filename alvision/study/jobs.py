@@ -13,6 +13,9 @@ from contextlib import contextmanager
 Job = tuple[str, int]
 """An acquisition and a seed."""
 
+PATIENCE = 10
+"""Seconds that an interrupted process has to end before it is killed."""
+
 
 def run_all(
     jobs: Sequence[Job],
@@ -100,8 +103,12 @@ def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
         yield pool
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
-        for process in set(multiprocessing.active_children()) - before:
+        ours = set(multiprocessing.active_children()) - before
+        for process in ours:
             process.terminate()
+        for process in ours:
+            process.join(PATIENCE)
+            process.kill()
         raise
     finally:
         pool.shutdown()

@@ -1,0 +1,24 @@
+"""What the processes of a comparison do; it must be importable by them."""
+
+import os
+import time
+from pathlib import Path
+
+from alvision.errors import UserError
+from tests.study.builder import curve, write_run
+
+
+def run(out: Path, acquisition: str, seed: int) -> None:
+    """Write a run's files; some fail, one kills its process, some take long."""
+    if (out / "fail").exists() and (acquisition, seed) == ("margin", 1):
+        raise UserError("the disk is full")
+    if (out / "die").exists() and (acquisition, seed) == ("margin", 1):
+        os._exit(7)
+    if (out / "wait").exists():
+        (out / f"{acquisition}-{seed}.begun").touch()
+        time.sleep(600)
+    import numpy as np
+
+    rng = np.random.default_rng([seed, len(acquisition)])
+    values = [0.8] if acquisition == "full" else curve(0.8, rng)
+    write_run(out, acquisition, seed, values)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from alvision.data.images import register_heic
+from alvision.data.images import header_exif, register_heic
 from alvision.data.sources.rows import Row
 from alvision.errors import UserError
 
@@ -120,7 +120,7 @@ def _exif_time(path: Path) -> datetime | None:
     register_heic(path)
     try:
         with Image.open(path) as image:
-            text = image.getexif().get_ifd(EXIF_IFD).get(DATE_TIME_ORIGINAL)
+            text = header_exif(image).get_ifd(EXIF_IFD).get(DATE_TIME_ORIGINAL)
         return datetime.strptime(str(text).strip("\0 "), "%Y:%m:%d %H:%M:%S")
     except Exception:  # A file that cannot be read is set aside later; here it has only its date.
         return None

@@ -135,10 +135,16 @@ def shrink_factor(path: Path, spec: ImageSpec) -> float:
     """
     with _reading(path) as image:
         width, height = image.size
-        if image.getexif().get(ORIENTATION) in SIDEWAYS:
+        if header_exif(image).get(ORIENTATION) in SIDEWAYS:
             width, height = height, width
     left, top, right, bottom = _crop_box((width, height), spec.crop)
     return max(right - left, bottom - top) / spec.size
+
+
+def header_exif(image: Image.Image) -> Image.Exif:
+    """Return the EXIF data that stand before the pixels, without decoding them."""
+    # The PNG reader's own method decodes the pixels, in case that EXIF data follow them.
+    return Image.Image.getexif(image)
 
 
 @contextmanager

@@ -1,0 +1,91 @@
+"""The report of a study."""
+
+import re
+
+import pytest
+
+from alvision.errors import UserError
+from alvision.reporting import study
+from alvision.study.collect import collect
+from alvision.study.summary import summarise
+from alvision.study.verdict import sentence, verdict
+from tests.reporting.builder import study_folder
+from tests.reporting.test_run import read_page
+
+SKILLS = {"random_sampling": 0.2, "margin": 2.0, "k_center": 0.2}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return study_folder(tmp_path_factory.mktemp("study") / "out", SKILLS, seeds=7, rounds=4)
+
+
+@pytest.fixture(scope="module")
+def comparison(folder):
+    return summarise(collect(folder))
+
+
+@pytest.fixture(scope="module")
+def page(folder, comparison):
+    return read_page(study.write(folder, comparison))
+
+
+def test_the_page_begins_with_the_verdict_and_holds_every_number(page, comparison):
+    assert page.text.index(verdict(comparison)) < page.text.index("Learning curves")
+    for row in comparison.rows:
+        assert f"{row.aubc.value:.3f}" in page.text
+        assert f"{row.aubc.low:.3f} to {row.aubc.high:.3f}" in page.text
+    for row in comparison.others:
+        assert sentence(row, comparison) in page.text
+        assert f"{row.detectable:.3f} ({row.acquisition})" in page.text
+    assert "Trained on the whole pool, macro-F1 is" in page.text
+    assert page.tags.count("svg") == 2
+    assert "64 images (first seed)" in page.text
+
+
+def test_the_command_of_the_whole_study_is_told(page):
+    names = "random_sampling,k_center,margin"
+    command = f"alvision compare 'acquisition=[{names}]' seeds=7 experiment=parts out="
+    assert command in page.text
+
+
+def test_every_run_is_linked_and_nothing_is_loaded(folder, page):
+    for name in (*SKILLS, "full"):
+        assert f"{name}/seed-3/" in page.addresses
+    for address in page.addresses:
+        assert re.match(r"#|[\w/.-]+$", address), address
+        if not address.startswith(("#", "comparison.csv")):
+            assert (folder / address).is_dir()
+
+
+def test_the_gallery_shows_the_first_rounds_of_the_lowest_seed(page):
+    text = page.text
+    assert "Seed 0, the first rounds after the cold start" in text
+    assert text.count("Round 1") == text.count("Round 3") == len(SKILLS)
+    assert "line 0/" not in text
+
+
+def test_the_page_is_made_from_the_files_alone(folder, comparison):
+    told = study.write(folder, comparison).read_bytes()
+    assert study.write(folder).read_bytes() == told
+
+
+@pytest.mark.parametrize("name", ["curve.png", "curve.svg"])
+def test_the_picture_is_small_and_the_same_each_time(comparison, tmp_path, name):
+    path = study.figure(comparison, tmp_path / name)
+    first = path.read_bytes()
+    assert 5_000 < len(first) < 150_000
+    assert study.figure(comparison, path).read_bytes() == first
+
+
+def test_a_study_without_random_or_full_runs_has_a_page(tmp_path):
+    root = study_folder(tmp_path / "out", {"margin": 1.0}, seeds=1, rounds=2, full=False)
+    page = read_page(study.write(root))
+    assert "no random_sampling to compare with" in page.text
+    assert "Seed by seed" not in page.text
+    assert "Trained on the whole pool" not in page.text
+
+
+def test_a_folder_without_a_study_is_refused(tmp_path):
+    with pytest.raises(UserError, match="holds no study"):
+        study.write(tmp_path)

@@ -124,7 +124,7 @@ def collect(
     if full_runs:
         both = {path: read_document(path) for path in full_runs}
         both = {next(iter(documents)): first} | both
-        _refuse_differences(folder, both, ignore=("acquisition", "seed", "budget"))
+        _refuse_differences(folder, both, ignore=("acquisition", "seed", "budget", "cold_start"))
 
     told = first["config"].get("target") or {}
     metric = metric or told.get("metric") or "macro_f1"
@@ -239,5 +239,5 @@ def _refuse_differences(
 
 def _fingerprint(document: Mapping[str, Any], ignore: Sequence[str]) -> dict[str, Any]:
     kept = document["fingerprint"].items()
-    flat = {key: value for key, value in kept if not set(key.split(".")) & set(ignore)}
+    flat = {key: value for key, value in kept if key.split(".")[0] not in ignore}
     return {**flat, "classes": document["classes"]}

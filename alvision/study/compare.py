@@ -22,10 +22,12 @@ from alvision.study.collect import FULL, collect, run_folder
 from alvision.study.jobs import Job, run_all
 from alvision.study.summary import Comparison, summarise, write_csv
 
+TABLE = "comparison.csv"
+
 
 def compare(
     acquisitions: Sequence[str],
-    seeds: Sequence[int],
+    seeds: int,
     *,
     out: Path | str,
     launch: Callable[[str, int], object],
@@ -42,7 +44,7 @@ def compare(
 
     Args:
         acquisitions: Names of the acquisition functions.
-        seeds: Seeds; every acquisition gets the same ones.
+        seeds: Number of seeds; every acquisition gets 0, 1, ... up to it.
         out: Folder of the study; runs go to `<out>/<acquisition>/seed-<n>/`.
         launch: Does (or resumes) one run, given an acquisition or `full`, and a seed. With
             several jobs it must be picklable: a function of a module, or a partial of one.
@@ -57,26 +59,37 @@ def compare(
         KeyboardInterrupt: After the running processes have been ended; nothing is lost.
     """
     _check(acquisitions, seeds, jobs)
-    every = [(name, seed) for seed in seeds for name in (FULL, *acquisitions)]
+    every = [(name, seed) for seed in range(seeds) for name in (FULL, *acquisitions)]
     todo = [job for job in every if not finished(run_folder(out, *job))]
     with _progress(console, total=len(every), completed=len(every) - len(todo)) as done:
         failed = run_all(todo, launch, processes=jobs, done=done)
     if failed:
         raise UserError(_failures(failed, len(every))) from next(iter(failed.values()))
-    comparison = summarise(collect(out, acquisitions, seeds, metric=metric, target=target))
-    write_csv(comparison, Path(out) / "comparison.csv")
+    comparison = summarise(collect(out, acquisitions, range(seeds), metric=metric, target=target))
+    write_csv(comparison, Path(out) / TABLE)
     return comparison
 
 
-def _check(acquisitions: Sequence[str], seeds: Sequence[int], jobs: int) -> None:
+def rebuild(out: Path | str) -> Comparison:
+    """Compare whatever runs are in a study's folder and write comparison.csv again.
+
+    Raises:
+        UserError: There is no study, or its runs cannot be compared.
+    """
+    comparison = summarise(collect(out))
+    write_csv(comparison, Path(out) / TABLE)
+    return comparison
+
+
+def _check(acquisitions: Sequence[str], seeds: int, jobs: int) -> None:
     if not acquisitions:
         raise UserError("acquisition= names nothing to compare, e.g. [random_sampling,margin]")
     if len(set(acquisitions)) < len(acquisitions):
         raise UserError(f"acquisition= names one twice: {', '.join(acquisitions)}")
     if FULL in acquisitions:
         raise UserError(f"no acquisition may be called {FULL}: that is the fit on the whole pool")
-    if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
-        raise UserError("seeds= must be at least 1")
+    if seeds < 1:
+        raise UserError(f"seeds={seeds}: must be at least 1")
     if jobs < 1:
         raise UserError(f"jobs={jobs}: must be at least 1")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from alvision.evaluation.intervals import Estimate
 from alvision.study.statistics import Ratio
@@ -18,6 +19,14 @@ _HEAD = (
     "x fewer than random",
     "p (Holm)",
 )
+_NARROW = {
+    0: "acquisition",
+    2: "area under\nthe curve",
+    4: "labels to\ntarget",
+    5: "x fewer\nthan random",
+    6: "p",
+}
+"""Columns that fit a terminal, by their place in the head."""
 
 
 def markdown(comparison: Comparison) -> str:
@@ -28,12 +37,20 @@ def markdown(comparison: Comparison) -> str:
 
 
 def table(comparison: Comparison) -> Table:
-    """Return the comparison as a rich table; print it with a rich console."""
-    shown = Table(box=box.SIMPLE_HEAD, caption=legend(comparison), caption_justify="left")
-    for place, head in enumerate(_HEAD):
-        shown.add_column(head, justify="right" if place else "left")
+    """Return the comparison as a rich table that fits 80 columns, so with the main numbers only."""
+    shown = Table(
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        show_edge=False,
+        caption=legend(comparison),
+        caption_justify="left",
+    )
+    for place, head in _NARROW.items():
+        shown.add_column(head, justify="right" if place else "left", no_wrap=True)
     for row in comparison.rows:
-        shown.add_row(*(cell.replace("[", "\\[") for cell in _cells(row)))
+        cells = _cells(row)
+        shown.add_row(*(Text(cells[place]) for place in _NARROW))
     return shown
 
 
@@ -48,14 +65,15 @@ def legend(comparison: Comparison) -> str:
             # The default target differs by seed, a given one does not: tell them apart.
             share = study.target / study.full
             if share.max() - share.min() < 1e-9:
-                target += f" on average, {share[0]:.0%} of each seed's full-data score"
+                target += f" on average, {100 * share[0]:.0f} % of each seed's full-data score"
             else:
                 target += f" (full data: {study.full.mean():.3f})"
         target += ", held for two rounds; blank where a seed never does."
     return (
         f"Mean {study.metric_title} over the learning curve, {len(study.seeds)} seeds; in "
         f"brackets 95 % bootstrap intervals. {target} p: paired sign flips against random, "
-        f"{comparison.comparisons} comparison{'s' * (comparison.comparisons != 1)}."
+        f"Holm's correction for {comparison.comparisons} "
+        f"comparison{'s' * (comparison.comparisons != 1)}."
     )
 
 
@@ -80,7 +98,7 @@ def _estimate(estimate: Estimate | None, form: str) -> str:
 def _ratio(ratio: Ratio | None) -> str:
     if ratio is None:
         return ""
-    sign = {"exact": "", "at least": "≥ ", "at most": "≤ "}[ratio.bound]
-    low = "" if ratio.low is None else f"{ratio.low:.2f}"
-    high = "" if ratio.high is None else f"{ratio.high:.2f}"
+    sign = {"exact": "", "at least": ">= ", "at most": "<= "}[ratio.bound]
+    low = "-" if ratio.low is None else f"{ratio.low:.2f}"
+    high = "-" if ratio.high is None else f"{ratio.high:.2f}"
     return f"{sign}{ratio.value:.2f} [{low}, {high}]"

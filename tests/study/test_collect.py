@@ -97,6 +97,7 @@ def test_differing_configurations_are_refused(written, name):
 
 
 def test_another_budget_is_refused_but_for_the_full_fit(written):
+    write_run(written, "full", 7, [0.8], **{"cold_start._target_": "other", "budget.initial": 1})
     collect(written)
     write_run(written, "margin", 7, [0.5] * 13, **{"budget.batch": 10})
     with pytest.raises(UserError, match=r"budget\.batch"):

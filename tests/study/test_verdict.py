@@ -1,7 +1,9 @@
 import dataclasses
+import io
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from alvision.study.collect import Study, collect
 from alvision.study.summary import summarise
@@ -159,8 +161,18 @@ def test_the_tables_hold_every_row():
     assert lines[3].startswith("| margin | 8 | 0.")
     assert "| 0.016 |" in lines[3]
     assert "Target: macro-F1 0.7" in text
-    assert "90% of each seed's full-data score" in text
-    assert table(comparison).row_count == 3
+    assert "90 % of each seed's full-data score" in text
+
+
+def test_the_table_fits_a_terminal_of_80_columns():
+    comparison = summarise(study({"uncertainty_herding": 0.04, "bald": 0.0}))
+    console = Console(width=80, file=io.StringIO())
+    console.print(table(comparison))
+    lines = console.file.getvalue().splitlines()
+    ratio = comparison.rows[1].ratio
+    row = next(line for line in lines if line.startswith("uncertainty_herding"))
+    assert f"{ratio.value:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]" in row
+    assert "…" not in "".join(lines)
 
 
 def test_a_given_target_is_told_beside_the_full_data_score():

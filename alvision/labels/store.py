@@ -71,7 +71,7 @@ class LabelStore:
         sql.event.listen(self._engine, "begin", _begin)
         if self.path.exists():
             with self._transaction() as connection:
-                self._check_schema(connection)
+                self._has_schema(connection)
 
     def __enter__(self) -> LabelStore:
         return self
@@ -109,8 +109,8 @@ class LabelStore:
         rows = {event.uuid: _row(event, hash_of) for event in events}
         self._make_folder()
         with self._transaction(write=True) as connection:
-            self._check_schema(connection)
-            _METADATA.create_all(connection)
+            if not self._has_schema(connection):
+                _METADATA.create_all(connection, checkfirst=False)
             last = connection.scalar(sql.select(sql.func.max(EVENTS.c.number))) or 0
             if last < since:
                 raise UserError(
@@ -130,7 +130,7 @@ class LabelStore:
         if not self.path.exists():
             return ()
         with self._transaction() as connection:
-            if not self._check_schema(connection):
+            if not self._has_schema(connection):
                 return ()
             return _read(connection, since, upto)
 
@@ -170,7 +170,7 @@ class LabelStore:
             connection.close()
             raise
 
-    def _check_schema(self, connection: sql.Connection) -> bool:
+    def _has_schema(self, connection: sql.Connection) -> bool:
         """Tell whether the events table is there; refuse a database that is not ours."""
         inspector = sql.inspect(connection)
         tables = inspector.get_table_names()

@@ -64,6 +64,8 @@ def read_table(path: Path) -> Table:
         columns = columns[:-1]
     if len(set(columns)) < len(columns):
         raise UserError(f"{path} has two columns of one name in its first row: rename one")
+    if len(records) > 1 and len(records[-1]) < len(columns) and not text.endswith(("\n", "\r")):
+        raise UserError(f"{path} ends inside its last row, {len(records)}: save it again")
     rows = []
     for number, cells in enumerate(records[1:], start=2):
         if any(cell.strip() for cell in cells[len(columns) :]):

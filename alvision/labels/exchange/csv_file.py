@@ -149,7 +149,7 @@ def _words(
     table: Table, ids: frozenset[SampleId], classes: Sequence[str]
 ) -> tuple[dict[SampleId, str], int]:
     """Read what a plain table says of each image, and how many rows have no label."""
-    column = "path" if "id" not in table.columns else "id"
+    column = "path" if "path" in table.columns and "id" not in table.columns else "id"
     table.require(column, "label")
     words: dict[SampleId, str] = {}
     unknown, blank = [], 0

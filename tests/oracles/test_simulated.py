@@ -1,0 +1,39 @@
+import pytest
+
+from alvision.errors import UserError
+from alvision.oracles.simulated import SimulatedOracle
+from alvision.records import Answer, Query, QueryRow, answer_uuid
+
+QUERY = Query(2, (QueryRow("b.png", 0), QueryRow("a.png", 1, slot="audit")))
+
+
+def test_the_truth_is_told_in_rank_order():
+    oracle = SimulatedOracle({"a.png": "ok", "b.png": "worn", "c.png": "ok"}, "run")
+    uuids = [
+        answer_uuid("run", 2, id, "simulated", "label", label)
+        for id, label in (("b.png", "worn"), ("a.png", "ok"))
+    ]
+    assert oracle(QUERY) == [
+        Answer("b.png", "label", "worn", "simulated", 2, uuids[0]),
+        Answer("a.png", "label", "ok", "simulated", 2, uuids[1]),
+    ]
+    assert oracle(QUERY) == oracle(QUERY)
+
+
+def test_runs_and_rounds_have_answers_of_their_own():
+    truth = {"a.png": "ok", "b.png": "ok"}
+    others = [
+        SimulatedOracle(truth, "run")(QUERY),
+        SimulatedOracle(truth, "other")(QUERY),
+        SimulatedOracle(truth, "run")(Query(3, QUERY.rows)),
+    ]
+    assert len({answer.uuid for answers in others for answer in answers}) == 6
+
+
+def test_nothing_asked_nothing_said():
+    assert SimulatedOracle({}, "run")(Query(0)) == []
+
+
+def test_an_image_without_a_known_class_is_told():
+    with pytest.raises(UserError, match=r"no class for 1 of 2 images \(first: a.png\)"):
+        SimulatedOracle({"b.png": "ok"}, "run")(QUERY)

@@ -90,6 +90,17 @@ def test_every_group_choice_that_the_readme_names_exists():
     assert missing in ([], [("acquisition", "mine")])  # the reader's own
 
 
+def test_every_command_and_key_that_the_readme_names_exists():
+    from alvision.cli.compose import GROUPS, keys
+    from alvision.cli.help import COMMANDS
+
+    text = code(PROJECT / "README.md")
+    assert set(re.findall(r"(?:^|python -m )alvision ([a-z]+)", text, re.M)) == set(COMMANDS)
+    named = set(re.findall(r"(?<![\w.-])([a-z][a-z_.]*)=", text))
+    assert len(named) > 8
+    assert named - set(keys()) - set(GROUPS) - {"seeds", "jobs", "to", "from", "by"} == set()
+
+
 def test_the_license_is_apache_2():
     text = (PROJECT / "LICENSE").read_text(encoding="utf-8")
     assert "Apache License\n                           Version 2.0, January 2004" in text

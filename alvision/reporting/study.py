@@ -75,11 +75,7 @@ def _content(folder: Path, comparison: Comparison, thumbnails: page.Thumbnails) 
         "chart": figures.inline(_curves(comparison), title=f"{study.metric_title} over answers"),
         "differences": _differences(comparison),
         "full": _full(comparison),
-        "detectable": [
-            (row.acquisition, row.detectable)
-            for row in comparison.others
-            if row.detectable is not None
-        ],
+        "detectable": _detectable(comparison),
         "level": LEVEL,
         "needed": comparison.seeds_needed,
         "galleries": [
@@ -178,6 +174,15 @@ def _differences(comparison: Comparison) -> str | None:
     return figures.inline(figures.differences(rows, x_label=label), title="Paired differences")
 
 
+def _detectable(comparison: Comparison) -> list[tuple[str, float]]:
+    """Return what each comparison could find; nothing where too few seeds could find anything."""
+    if len(comparison.study.seeds) < comparison.seeds_needed:
+        return []
+    return [
+        (row.acquisition, row.detectable) for row in comparison.others if row.detectable is not None
+    ]
+
+
 def _full(comparison: Comparison) -> str | None:
     study = comparison.study
     if study.full is None:
@@ -234,13 +239,10 @@ def _command(run: RunFolder, comparison: Comparison) -> str | None:
     own = ("acquisition=", "seed=", "out=")
     kept = [word for word in words[2:] if not word.lstrip("'\"").startswith(own)]
     names = ",".join(study.acquisitions)
-    asked = [f"'acquisition=[{names}]'", f"seeds={len(study.seeds)}"]
-    return " ".join([words[0], "compare", *asked, *kept, f"out={_quoted(study.folder)}"])
-
-
-def _quoted(folder: Path) -> str:
-    text = folder.as_posix()
-    return f"'{text}'" if re.search(r"\s", text) else text
+    asked = [f'"acquisition=[{names}]"', f"seeds={len(study.seeds)}"]
+    out = f"out={study.folder.as_posix()}"
+    asked.append(f'"{out}"' if re.search(r"[^\w./:=-]", out) else out)
+    return " ".join([words[0], "compare", *kept, *asked])
 
 
 def _links(folder: Path, comparison: Comparison) -> list[tuple[str, list[tuple[int, str]]]]:

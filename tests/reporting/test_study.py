@@ -45,7 +45,7 @@ def test_the_page_begins_with_the_verdict_and_holds_every_number(page, compariso
 
 def test_the_command_of_the_whole_study_is_told(page):
     names = "random_sampling,k_center,margin"
-    command = f"alvision compare 'acquisition=[{names}]' seeds=7 experiment=parts out="
+    command = f'alvision compare experiment=parts "acquisition=[{names}]" seeds=7 out='
     assert command in page.text
 
 
@@ -71,11 +71,10 @@ def test_the_page_is_made_from_the_files_alone(folder, comparison):
 
 
 @pytest.mark.parametrize("name", ["curve.png", "curve.svg"])
-def test_the_picture_is_small_and_the_same_each_time(comparison, tmp_path, name):
+def test_the_picture_is_small(comparison, tmp_path, name):
     path = study.figure(comparison, tmp_path / name)
-    first = path.read_bytes()
-    assert 5_000 < len(first) < 150_000
-    assert study.figure(comparison, path).read_bytes() == first
+    assert path == tmp_path / name
+    assert 5_000 < path.stat().st_size < 150_000
 
 
 def test_a_study_without_random_or_full_runs_has_a_page(tmp_path):
@@ -84,6 +83,14 @@ def test_a_study_without_random_or_full_runs_has_a_page(tmp_path):
     assert "no random_sampling to compare with" in page.text
     assert "Seed by seed" not in page.text
     assert "Trained on the whole pool" not in page.text
+
+
+def test_too_few_seeds_promise_no_detectable_effect(tmp_path):
+    skills = {"random_sampling": 1.0, "margin": 1.0}
+    text = read_page(study.write(study_folder(tmp_path / "a b", skills, seeds=2, rounds=2))).text
+    assert "need at least" in text
+    assert "4 times out of 5" not in text
+    assert '/a b"' in text
 
 
 def test_a_folder_without_a_study_is_refused(tmp_path):

@@ -1,0 +1,111 @@
+"""Look over a data set before anyone spends a label on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from alvision.data.checks import copies, files, learning
+from alvision.data.checks.findings import (
+    SEVERITIES,
+    CheckResult,
+    Example,
+    Finding,
+    NotApplicable,
+    Severity,
+    Table,
+    amount,
+    duration,
+)
+from alvision.data.checks.material import Material
+from alvision.data.checks.scan import Progress, scan_images
+from alvision.data.splits import group_keys
+
+if TYPE_CHECKING:
+    from alvision.data.images import ImageSpec
+    from alvision.data.manifest import Manifest
+    from alvision.records import SampleId
+
+__all__ = ["CheckResult", "Example", "Finding", "Severity", "Table", "check", "duration"]
+
+CHECKS: dict[str, Callable[[Material], list[Finding]]] = {
+    "every file can be read": files.unreadable,
+    "all files are of one kind": files.kinds,
+    "all pictures have the same size": files.sizes,
+    "the resize keeps small defects visible": files.shrinking,
+    "no exact duplicates": copies.exact_duplicates,
+    "no near duplicates": copies.near_duplicates,
+    "no group straddles the given split": copies.straddling,
+    "classes counted": learning.classes,
+    "no leak between groups": learning.leaks,
+    "no shortcut in format, mode, size, camera or date": learning.shortcut_findings,
+}
+"""What is said where a check finds nothing, and the check."""
+
+
+def check(
+    manifest: Manifest,
+    hashes: Mapping[SampleId, str],
+    spec: ImageSpec,
+    *,
+    classes: Sequence[str] | None = None,
+    seconds_per_label: float = 3.0,
+    progress: Progress | None = None,
+    seed: int = 0,
+) -> CheckResult:
+    """Look over a data set: files, copies, groups, classes, leaks, shortcuts and the work ahead.
+
+    Every image is decoded once. What needs the truth is skipped, and said to be, without it.
+
+    Args:
+        manifest: The images; their truth is read where it is known.
+        hashes: sha256 of each image's bytes.
+        spec: The evaluation transform.
+        classes: The configured classes.
+        seconds_per_label: Time for one answer; 3 s is a practised person with one key an image.
+        progress: Called with (images done, images in all).
+        seed: Of the folds.
+    """
+    material = Material(
+        manifest=manifest,
+        hashes=hashes,
+        groups=group_keys(manifest, hashes),
+        scan=scan_images(manifest, spec, progress),
+        classes=None if classes is None else tuple(classes),
+        seed=seed,
+    )
+    findings: list[Finding] = []
+    passed, skipped = [], []
+    for all_clear, look in CHECKS.items():
+        try:
+            found = look(material)
+        except NotApplicable as reason:
+            skipped.append(f"{all_clear}: not tested, {reason}")
+            continue
+        findings += found
+        if not found:
+            passed.append(all_clear)
+    distinct = len(
+        {hashes.get(id, id) for id in manifest.ids if id not in material.scan.unreadable}
+    )
+    hours = distinct * seconds_per_label / 3600
+    findings.append(_effort(distinct, hours, seconds_per_label))
+    return CheckResult(
+        images=len(manifest),
+        readable=len(material.scan.rows),
+        findings=tuple(sorted(findings, key=lambda found: SEVERITIES.index(found.severity))),
+        passed=tuple(passed),
+        skipped=tuple(skipped),
+        hours=hours,
+        seconds_per_label=seconds_per_label,
+        unreadable=material.scan.unreadable,
+    )
+
+
+def _effort(images: int, hours: float, seconds: float) -> Finding:
+    return Finding(
+        "note",
+        f"Labelling everything takes {duration(hours)}",
+        f"{amount(images, 'image')} at {seconds:g} s an answer, exact copies asked once, without "
+        "pauses or second opinions. Active learning asks for a part of them.",
+    )

@@ -1,0 +1,146 @@
+"""Checks of the files: can they be read, and are they all of one kind?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from alvision.data.checks.findings import Example, Finding, Table, amount, listing, percent
+from alvision.data.checks.material import Material
+
+EXAMPLES = 6
+MOST_ROWS = 8
+MOST_SHRINK = 8.0
+ODD_ASPECT = 1.5
+ODD_AREA = 4.0
+"""Times the median from which a picture counts as unlike the others."""
+
+
+def unreadable(material: Material) -> list[Finding]:
+    """Name the files that cannot be read, with the reason."""
+    found = material.scan.unreadable
+    if not found:
+        return []
+    everything = len(found) == len(material.manifest)
+    return [
+        Finding(
+            "error" if everything else "warning",
+            "No image can be read"
+            if everything
+            else f"{amount(len(found), 'file')} cannot be read",
+            f"of {amount(len(material.manifest), 'image')}: "
+            + listing([f"{n:,} {reason}" for reason, n in Counter(found.values()).most_common()]),
+            "Look at the reasons in the table; does data.root point to the pictures?"
+            if everything
+            else "Repair or remove them; a run sets them aside and goes on without them.",
+            table=Table(("file", "reason"), tuple(list(found.items())[: 5 * MOST_ROWS])),
+        )
+    ]
+
+
+def kinds(material: Material) -> list[Finding]:
+    """Tell where file formats, colour modes or numbers of channels differ."""
+    material.need_files()
+    files = material.scan.files
+    kind_of = [(file.format, file.mode, file.channels) for file in files]
+    counts = Counter(kind_of).most_common()
+    if len(counts) == 1:
+        return []
+    channels = Counter(file.channels for file in files)
+    usual = counts[0][0]
+    odd = [p for p, kind in enumerate(kind_of) if kind != usual]
+    mixed = len(channels) > 1
+    return [
+        Finding(
+            "warning" if mixed else "note",
+            "Grey, colour or transparent pictures are mixed"
+            if mixed
+            else "File formats or colour modes differ",
+            f"{amount(len(odd), 'image')} of {len(files):,} are not {usual[0]} {usual[1]}.",
+            "Every picture is read as RGB; make sure that the kind does not depend on the class, "
+            "the line or the day."
+            if mixed
+            else "",
+            examples=tuple(
+                Example((material.id(p),), f"{kind_of[p][0]} {kind_of[p][1]}")
+                for p in _first_of_each(odd, kind_of)[:EXAMPLES]
+            ),
+            table=Table(
+                ("format", "mode", "channels", "images"),
+                tuple((f, m, str(c), f"{n:,}") for (f, m, c), n in counts[:MOST_ROWS]),
+            ),
+        )
+    ]
+
+
+def _first_of_each(positions: Sequence[int], kind_of: Sequence[tuple[str, str, int]]) -> list[int]:
+    first = {kind_of[p]: p for p in reversed(positions)}
+    return sorted(first.values()) + [p for p in positions if p not in first.values()]
+
+
+def sizes(material: Material) -> list[Finding]:
+    """Tell where picture sizes differ, and which pictures are unlike the others."""
+    material.need_files()
+    files = material.scan.files
+    counts = Counter((file.width, file.height) for file in files).most_common()
+    if len(counts) == 1:
+        return []
+    # Logarithms, so that half as large is as odd as twice as large; turning a camera is not odd.
+    widths = np.log([max(file.width, file.height) for file in files])
+    heights = np.log([min(file.width, file.height) for file in files])
+    aspect = np.abs((widths - heights) - np.median(widths - heights)) / np.log(ODD_ASPECT)
+    area = np.abs((widths + heights) - np.median(widths + heights)) / np.log(ODD_AREA)
+    oddness = np.maximum(aspect, area)
+    odd = [int(p) for p in np.argsort(-oddness, kind="stable") if oddness[p] > 1]
+    detail = (
+        f"{len(counts):,} sizes, most often {counts[0][0][0]} × {counts[0][0][1]} pixels "
+        f"({percent(counts[0][1] / len(files))} of the images)."
+    )
+    if odd:
+        detail += (
+            f" {amount(len(odd), 'image')} are unlike the others: sides in another proportion "
+            f"(over {ODD_ASPECT:g} times) or {ODD_AREA:g} times larger or smaller in area."
+        )
+    return [
+        Finding(
+            "warning" if odd else "note",
+            f"{amount(len(odd), 'image')} of an unusual size" if odd else "Picture sizes differ",
+            detail,
+            "Are they photographs of the same kind? Each is squeezed into the same square."
+            if odd
+            else "",
+            examples=tuple(
+                Example((material.id(p),), f"{files[p].width} × {files[p].height}")
+                for p in odd[:EXAMPLES]
+            ),
+            table=Table(
+                ("size in pixels", "images"),
+                tuple((f"{w} × {h}", f"{n:,}") for (w, h), n in counts[:MOST_ROWS]),
+            ),
+        )
+    ]
+
+
+def shrinking(material: Material) -> list[Finding]:
+    """Warn where the resize makes pictures so much smaller that small defects vanish."""
+    material.need_files()
+    shrink = np.array([file.shrink for file in material.scan.files])
+    strong = np.flatnonzero(shrink > MOST_SHRINK)
+    if len(strong) == 0:
+        return []
+    worst = strong[np.argsort(-shrink[strong], kind="stable")]
+    return [
+        Finding(
+            "warning",
+            f"The resize shrinks {amount(len(strong), 'image')} more than {MOST_SHRINK:g} times",
+            f"Up to {shrink.max():.0f} times: a defect less than {shrink.max():.0f} pixels wide "
+            "becomes less than one pixel.",
+            "Raise data.image.size, or cut the inspected region out with data.image.crop.",
+            examples=tuple(
+                Example((material.id(int(p)),), f"{shrink[p]:.1f} times smaller")
+                for p in worst[:EXAMPLES]
+            ),
+        )
+    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import csv
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -104,13 +104,13 @@ def experiment(
     root = Path(str(config.out))
     stack.enter_context(lock(root))
     claimed = claim(root, document(config, choices, command, anonymous=people(config)))
-    split = _split(config, data.manifest, groups)
+    store = stack.enter_context(label_store(config))
+    split = _split(config, data.manifest, groups, store.path.with_name("audit.csv"))
     acquisition = _strategy(choices["acquisition"], acquire)
     starting = _strategy(choices["cold_start"], cold_start)
     for strategy in (acquisition, starting):
         learner.check(strategy.needs)
     _check_budget(config, len(split.pool))
-    store = stack.enter_context(label_store(config))
     truth = None
     if not people(config):
         truth = {i: t for i, t in zip(data.manifest.ids, data.manifest.truth, strict=True) if t}
@@ -180,7 +180,7 @@ def _classes(config: RunConfig, manifest: Manifest) -> tuple[str, ...]:
     return tuple(config.classes)
 
 
-def _split(config: RunConfig, manifest: Manifest, groups: tuple[str, ...]) -> Split:
+def _split(config: RunConfig, manifest: Manifest, groups: tuple[str, ...], audit: Path) -> Split:
     if not people(config):
         return simulated_split(
             manifest,
@@ -189,14 +189,15 @@ def _split(config: RunConfig, manifest: Manifest, groups: tuple[str, ...]) -> Sp
             share=config.audit.share,
             fold=config.data.fold,
         )
-    path = labels_location(manifest.root).parent / "audit.csv"
-    known = read_audit(path) if path.exists() else {}
+    known = read_audit(audit) if audit.exists() else {}
     split = audit_split(manifest.ids, groups, share=config.audit.share, known=known)
     parts = dict(known)
     for id, group in zip(manifest.ids, groups, strict=True):
+        # A joined group's name changes when an exact duplicate arrives; an id never does.
         parts.setdefault(group, split.part(id))
+        parts.setdefault(id, split.part(id))
     if parts != known:
-        write_audit(path, parts)
+        write_audit(audit, parts)
     return split
 
 
@@ -291,7 +292,8 @@ def _publish(root: Path, rnd: Round, learner: Learner, data: Sources, log_rounds
         last = last.previous
     write_metrics_table(root / "metrics.csv", history, METRICS)
     if learner.set_aside:
-        lines = [f"{json.dumps(i)},{json.dumps(r)}" for i, r in sorted(learner.set_aside.items())]
-        (root / "set_aside.csv").write_text("id,reason\n" + "\n".join(lines) + "\n", "utf-8")
+        with (root / "set_aside.csv").open("w", encoding="utf-8", newline="") as file:
+            rows = [("id", "reason"), *sorted(learner.set_aside.items())]
+            csv.writer(file, lineterminator="\n").writerows(rows)
     if log_rounds:
         tensorboard.log(root, rnd.number, manifest=data.manifest, spec=data.spec)

@@ -32,7 +32,17 @@ OUTSIDE_FINGERPRINT = (
 """Keys that a run's folder lets change; `classes` may grow and is checked apart."""
 
 
-def _document(config: RunConfig, choices: Mapping[str, str | None], command: str) -> dict[str, Any]:
+def document(
+    config: RunConfig, choices: Mapping[str, str | None], command: str, *, anonymous: bool
+) -> dict[str, Any]:
+    """Describe a run as plain data.
+
+    Args:
+        config: The configuration in force, `classes` and `trainer.precision` settled.
+        choices: What was chosen in each configuration group.
+        command: The command line that makes this run.
+        anonymous: Give the run a random identity (people answer) rather than its fingerprint's.
+    """
     plain = asdict(config)
     flat = {
         key: value

@@ -213,11 +213,9 @@ def choose(
         rng = exp.generator(rnd.number, slot)
         pick = strategy.acquire(seen, labelled, n=min(n, len(seen)), rng=rng)
         ids = [seen.ids[row] for row in pick.rows.tolist()]
-        shown = {"log_probs"} if fitted else set()
-        picked = infer(
-            model, ids, needs=frozenset(shown | (strategy.needs & {"features"})), round=rnd.number
-        )
-        if unreadable := set(ids) - set(picked.ids) | (exp.learner.set_aside.keys() & set(ids)):
+        looked_at = (strategy.needs & {"features"}) | {"log_probs" if fitted else "features"}
+        picked = infer(model, ids, needs=looked_at, round=rnd.number)
+        if unreadable := set(ids) - set(picked.ids):
             pool = [id for id in pool if id not in unreadable]
             continue
         return _rows(exp, strategy, slot, ids, pick, picked if fitted else None, picked)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from alvision.errors import UserError
-from alvision.records import NOT_CLASSES
+from alvision.labels.words import check_classes
 
 if TYPE_CHECKING:
     from alvision.config import RunConfig
@@ -75,17 +75,11 @@ def validate_classes(classes: list[str], defects: list[str] | None) -> None:
     """Check the class list, wherever it came from.
 
     Raises:
-        UserError: Fewer than two classes, a name twice or reserved, a defect that is no class.
+        UserError: Fewer than two classes, a name no table can hold, a defect that is no class.
     """
     if len(classes) < 2:
         raise UserError(f'classes={classes} needs at least two names, e.g. "classes=[ok,worn]"')
-    for name in classes:
-        if not name.strip() or name != name.strip():
-            raise UserError(f"classes: {name!r} is empty or has spaces at its ends")
-        if classes.count(name) > 1:
-            raise UserError(f"classes: {name!r} stands there twice")
-        if name in NOT_CLASSES:
-            raise UserError(f"classes: {name!r} is the word for an answer without a class")
+    check_classes(classes)
     unknown = [name for name in defects or [] if name not in classes]
     if unknown:
         raise UserError(f"defects: {', '.join(unknown)} is not among classes={classes}")

@@ -32,7 +32,9 @@ class Runner:
             env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)},
         )
 
-    def run(self, argv: list[str], *, kill_at: str | None = None, after: float | None = None) -> int:
+    def run(
+        self, argv: list[str], *, kill_at: str | None = None, after: float | None = None
+    ) -> int:
         """Run to the end or to the kill and return the status, negative for a signal."""
         print(json.dumps({"argv": argv, "kill_at": kill_at}), file=self.server.stdin, flush=True)
         child = int(self.server.stdout.readline())

@@ -26,7 +26,7 @@ def toy(tmp_path_factory):
     labels = rng.integers(0, 3, 90)
     features = rng.normal(size=(90, 8)) + 1.5 * np.eye(8)[labels]
     table = {
-        "path": [f"{i:03d}" for i in range(90)],
+        "id": [f"{i:03d}" for i in range(90)],
         "label": [f"class {label}" for label in labels],
         "features": list(features.astype(np.float32)),
     }

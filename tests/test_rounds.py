@@ -138,5 +138,3 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
 def test_rounds_need_no_torch():
     code = "import sys, alvision.rounds, alvision.records; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-

@@ -59,20 +59,19 @@ def compose(words: list[str]) -> Composed:
         node = one_line(
             lambda: hydra.compose("run", [*search_path(), *words], return_hydra_config=True)
         )
-    return from_node(node, words)
-
-
-def from_node(node: DictConfig, words: list[str], base: Path | None = None) -> Composed:
-    """Check a composed node (with its `hydra` part); `base` is where a sweep's runs go."""
-    chosen = node.hydra.runtime.choices
-    choices = {group: chosen.get(group) for group in GROUPS}
-    node = node.copy()
+    choices = node.hydra.runtime.choices
     OmegaConf.set_struct(node, False)
     del node["hydra"]
-    OmegaConf.set_struct(node, True)
+    return from_node(node, choices, words)
+
+
+def from_node(
+    node: DictConfig, chosen: DictConfig, words: list[str], base: Path | None = None
+) -> Composed:
+    """Check a composed node; `base` is the folder that a sweep's runs go into."""
+    choices = {group: chosen.get(group) for group in GROUPS}
     config: RunConfig = one_line(lambda: OmegaConf.to_object(node))
-    fallback = choices["experiment"] or Path(config.data.root or config.data.kind).resolve().name
-    config.name = config.name or fallback
+    config.name = config.name or choices["experiment"] or _root_name(config)
     tail = Path(str(choices["acquisition"])) / f"seed-{config.seed}"
     if base is not None:
         config.out = str(base / tail)
@@ -85,6 +84,10 @@ def from_node(node: DictConfig, words: list[str], base: Path | None = None) -> C
         cold_start=_strategy(node.cold_start, f"cold_start={choices['cold_start']}"),
         command=" ".join(["alvision run", *map(_shell, words)]),
     )
+
+
+def _root_name(config: RunConfig) -> str:
+    return Path(config.data.root or config.data.kind).resolve().name
 
 
 def search_path() -> list[str]:

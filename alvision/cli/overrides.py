@@ -6,7 +6,7 @@ import re
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, ValueType
-from hydra.errors import OverrideParseException
+from hydra.errors import HydraException
 
 from alvision.errors import UserError
 
@@ -64,7 +64,7 @@ def parse(words: list[str]) -> list[Override]:
     for word in words:
         try:
             parsed.append(OverridesParser.create().parse_override(word))
-        except OverrideParseException as error:
+        except HydraException as error:
             reason = str(error).splitlines()[0]
             raise UserError(
                 f"{word!r} is not understood ({reason}); quote the value: key='\"a value\"'"
@@ -102,7 +102,9 @@ def take_count(words: list[str], key: str, default: int) -> tuple[int, list[str]
         UserError: It is not one.
     """
     taken, rest = take(words, key)
-    text = taken.get(key, str(default))
+    if key not in taken:
+        return default, rest
+    text = taken[key]
     if not text.isdecimal() or int(text) < 1:
         raise UserError(f"{key}={text} must be a whole number from 1")
     return int(text), rest

@@ -21,6 +21,7 @@ def compare(words: list[str]) -> int:
 
     names, words = take_names(words, "acquisition")
     seeds, words = take_count(words, "seeds", 5)
+    jobs, words = take_count(words, "jobs", 0)
     if any(key in ("seed", "acquisition") for key in _keys(words)):
         raise UserError("compare takes seeds=N and acquisition=[...]; seed= is for `run`")
     names = names or ["random_sampling", "margin", "entropy", "bald", "k_center"]
@@ -29,7 +30,7 @@ def compare(words: list[str]) -> int:
         compose([*words, f"acquisition={name}"])
     out = first.config.out if "out" in _keys(words) else Path("runs") / str(first.config.name)
     words = take(words, "out")[1]
-    jobs, words = take_count(words, "jobs", _jobs(first.config, len(names) * seeds))
+    jobs = jobs or _jobs(first.config, len(names) * seeds)
     _warm(first.config)
     comparison = study(
         names,
@@ -88,10 +89,11 @@ def _warm(config: RunConfig) -> None:
 def tell(root: Path, comparison: Any) -> int:
     """Print a study's table and verdict and name its report."""
     from alvision.reporting import study as study_report
-    from alvision.study.compare import table
+    from alvision.study.tables import table
+    from alvision.study.verdict import verdict
 
     console.print(table(comparison))
-    console.print(comparison.verdict)
+    console.print(verdict(comparison), markup=False)
     runs = sorted(root.glob("*/seed-*"))
     _, manifest, spec = saved(runs[0])
     page = study_report.write(root, comparison, manifest=manifest, spec=spec)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import hydra
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from alvision import CONFIG_DIR
-from alvision.cli.compose import from_node, one_line, reachable, search_path
+from alvision.cli.compose import compose, from_node, one_line, reachable, search_path
 from alvision.cli.overrides import parse, tidy
 from alvision.errors import UserError
 
@@ -18,43 +19,47 @@ NAMED_BY_FOLDER = ("acquisition", "seed")
 
 
 def sweep(words: list[str]) -> int:
-    """Run every combination; the swept keys beside acquisition and seed go into the folder."""
+    """Run every combination; the swept keys beside acquisition and seed go into the folder.
+
+    Returns:
+        0, or 2 if a run failed: it is named, and the rest go on.
+    """
     words = [tidy(word) for word in words]
     parsed = parse([word for word in words if not word.startswith("hydra")])
-    swept = [o.key_or_group for o in parsed if o.is_sweep_override()]
-    fixed = [o.key_or_group for o in parsed if o.key_or_group not in swept]
-    excluded = ",".join([*fixed, *NAMED_BY_FOLDER, *(o for o in swept if o in NAMED_BY_FOLDER)])
+    swept = {o.key_or_group for o in parsed if o.is_sweep_override()}
+    if not swept:
+        raise UserError("-m sweeps keys with several values, e.g. seed=0,1,2; there is none")
+    compose([o.input_line for o in parsed if o.key_or_group not in swept])
+    unnamed = ({o.key_or_group for o in parsed} - swept) | set(NAMED_BY_FOLDER)
     settings = [
         "hydra/job_logging=disabled",
         "hydra/hydra_logging=disabled",
         "hydra.output_subdir=null",
-        "hydra.sweep.dir=.",
+        "hydra.sweep.dir=runs/.sweep",
         "hydra.sweep.subdir=.",
-        f"hydra.job.config.override_dirname.exclude_keys=[{excluded}]",
+        f"hydra.job.config.override_dirname.exclude_keys=[{','.join(sorted(unnamed))}]",
     ]
-    argv, sys.argv = sys.argv, ["alvision", *search_path(), *settings, *words, "--multirun"]
-    try:
-        with reachable():
-            decorate = hydra.main(str(CONFIG_DIR.resolve()), "run", version_base="1.3")
-            one_line(decorate(job))
-    finally:
-        sys.argv = argv
-    return 0
+    with reachable():
+        folder = create_config_search_path(str(CONFIG_DIR.resolve()))
+        main = Hydra.create_main_hydra2("alvision", folder)
+        batches = one_line(lambda: main.multirun("run", job, [*search_path(), *settings, *words]))
+    return 2 if any(run.return_value is not None for batch in batches for run in batch) else 0
 
 
-def job(node: DictConfig) -> None:
-    """Do one run of a sweep; a failed one is named and the rest go on."""
+def job(node: DictConfig) -> str | None:
+    """Do one run of a sweep; say what failed and return it, so that the rest go on."""
     from alvision.cli.commands import execute
 
     settings = HydraConfig.get()
-    swept = settings.job.override_dirname
-    words = list(settings.overrides.task)
-    full = node.copy()
-    composed = from_node(full, words, base=_base(node, settings.runtime.choices, swept))
+    choices = settings.runtime.choices
     try:
-        execute(composed)
+        base = _base(node, choices, settings.job.override_dirname)
+        execute(from_node(node, choices, list(settings.overrides.task), base))
     except UserError as error:
-        raise UserError(f"{composed.config.out}: {error}") from None
+        failed = f"{settings.job.override_dirname or choices.acquisition}: {error}"
+        print(f"alvision: {failed}", file=sys.stderr)
+        return failed
+    return None
 
 
 def _base(node: DictConfig, choices: DictConfig, swept: str) -> Path:

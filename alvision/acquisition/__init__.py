@@ -1,0 +1,36 @@
+"""Acquisition functions by the field's names: pure functions of tensors.
+
+A *score* maps log_probs [N, K, C] to [N], higher = more worth labelling. A *select* takes pool,
+labelled, n and a generator and returns n unique rows; `top_k(score=...)` makes one of a score.
+A new strategy is one function here and one YAML in `configs/acquisition/`;
+`conformance.check` tells what it breaks.
+"""
+
+from alvision.acquisition.contract import (
+    name_of,
+    needs,
+    needs_of,
+    properties,
+    properties_of,
+    score_of,
+)
+from alvision.acquisition.k_center import k_center
+from alvision.acquisition.scores import bald, entropy, least_confidence, margin, variation_ratio
+from alvision.acquisition.select import random_sampling, top_k
+
+__all__ = [
+    "bald",
+    "entropy",
+    "k_center",
+    "least_confidence",
+    "margin",
+    "name_of",
+    "needs",
+    "needs_of",
+    "properties",
+    "properties_of",
+    "random_sampling",
+    "score_of",
+    "top_k",
+    "variation_ratio",
+]

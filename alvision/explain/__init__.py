@@ -1,0 +1,1 @@
+"""Why an image was chosen, in words."""

@@ -97,12 +97,12 @@ class TrainerConfig:
         devices: Number of devices.
         precision: auto | 32-true | bf16-mixed | 16-mixed; auto takes what the hardware does best.
         batch_size: Images a step, in training and in pool inference.
-        num_workers: Processes that decode images; null: chosen by the machine.
+        num_workers: Threads that decode and augment images; null: one a core, at most 8.
         class_weights: Weight the loss by n / (classes seen * n of the class).
         head_steps: Full-batch steps of a frozen round.
-        head_learning_rate: Learning rate of a frozen round.
+        head_learning_rate: Peak learning rate of a frozen round.
         epochs: Most epochs of a finetune round.
-        learning_rate: Learning rate of a finetune round.
+        learning_rate: Peak learning rate of a finetune round.
         weight_decay: AdamW's weight decay, both ways of training.
         validation_share: Share of the labelled groups held back for early stopping (finetune).
         patience: Epochs without improvement before a finetune round stops.
@@ -115,7 +115,7 @@ class TrainerConfig:
     batch_size: int = 32
     num_workers: int | None = None
     class_weights: bool = True
-    head_steps: int = 150
+    head_steps: int = 80
     head_learning_rate: float = 0.01
     epochs: int = 30
     learning_rate: float = 0.0005

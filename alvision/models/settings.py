@@ -1,0 +1,55 @@
+"""Which settings of a network and its training make sense together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from alvision.errors import UserError
+
+if TYPE_CHECKING:
+    from alvision.config import ModelConfig, TrainerConfig
+
+
+def check(model: ModelConfig, trainer: TrainerConfig, *, embeddings: bool) -> None:
+    """Refuse settings that make no sense, before any work.
+
+    Args:
+        model: The network.
+        trainer: Its training.
+        embeddings: The data are embeddings, so that there is no trunk to train.
+
+    Raises:
+        UserError: Naming the first setting that makes no sense.
+    """
+    for value, name, choices in (
+        (model.training, "model.training", ("frozen", "finetune")),
+        (model.head, "model.head", ("dropout", "linear")),
+    ):
+        if value not in choices:
+            raise UserError(f"{name}={value}: choose {' or '.join(choices)}")
+    if embeddings and model.training == "finetune":
+        raise UserError("embeddings have no network to train; set model.training=frozen")
+    for number, name, least in (
+        (model.hidden, "model.hidden", 0),
+        (model.passes, "model.passes", 1),
+        (trainer.head_steps, "trainer.head_steps", 1),
+        (trainer.epochs, "trainer.epochs", 1),
+        (trainer.patience, "trainer.patience", 1),
+        (trainer.weight_decay, "trainer.weight_decay", 0),
+    ):
+        if number < least:
+            raise UserError(f"{name}={number}: it must be at least {least}")
+    for rate, name in (
+        (trainer.learning_rate, "trainer.learning_rate"),
+        (trainer.head_learning_rate, "trainer.head_learning_rate"),
+    ):
+        if not rate > 0:
+            raise UserError(f"{name}={rate}: it must be above 0")
+    for share, name in (
+        (model.dropout, "model.dropout"),
+        (trainer.validation_share, "trainer.validation_share"),
+    ):
+        if not 0 <= share < 1:
+            raise UserError(f"{name}={share}: it must be from 0 to below 1")
+    if model.training == "finetune" and trainer.batch_size < 2:
+        raise UserError("trainer.batch_size=1: batch norm needs at least 2 images a step")

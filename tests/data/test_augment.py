@@ -1,0 +1,43 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from alvision.data.augment import KINDS, Augment
+from alvision.errors import UserError
+
+
+@pytest.fixture
+def image():
+    return np.random.default_rng(0).integers(0, 256, (24, 24, 3), np.uint8)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_seed_alone_decides_also_in_threads(image, kind):
+    augment = Augment(kind)
+    expected = [augment(image, seed) for seed in range(20)]
+    with ThreadPoolExecutor(4) as pool:
+        threaded = list(pool.map(lambda seed: augment(image, seed), range(20)))
+    assert all(np.array_equal(a, b) for a, b in zip(expected, threaded, strict=True))
+    assert all(result.shape == image.shape and result.dtype == np.uint8 for result in expected)
+
+
+@pytest.mark.parametrize(("kind", "varies"), [("none", False), ("light", True), ("full", True)])
+def test_seeds_differ_and_the_image_stays(image, kind, varies):
+    before = image.copy()
+    results = {Augment(kind)(image, seed).tobytes() for seed in range(20)}
+    assert (len(results) > 5) == varies
+    assert np.array_equal(image, before)
+
+
+def test_light_keeps_every_pixel_in_a_flipped_place():
+    image = np.full((8, 8, 3), 100, np.uint8)
+    image[0, 0] = 200
+    for seed in range(20):
+        bright = np.argwhere(Augment("light")(image, seed)[..., 0] > 150)
+        assert len(bright) == 1 and set(bright[0]) <= {0, 7}
+
+
+def test_an_unknown_kind_is_refused():
+    with pytest.raises(UserError, match="augment=heavy"):
+        Augment("heavy")

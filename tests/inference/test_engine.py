@@ -1,0 +1,51 @@
+import pytest
+import torch
+
+from alvision.config import TrainerConfig
+from alvision.errors import UserError
+from alvision.inference import engine
+
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+
+
+@pytest.mark.parametrize(("has", "precision"), [(True, "bf16-mixed"), (False, "32-true")])
+def test_a_processor_runs_bf16_only_where_it_has_it(monkeypatch, has, precision):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has, raising=False)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False, raising=False)
+    assert engine.resolve_precision("auto", CPU) == precision
+
+
+@pytest.mark.parametrize(("has", "precision"), [(True, "bf16-mixed"), (False, "16-mixed")])
+def test_a_gpu_runs_bf16_where_it_has_it(monkeypatch, has, precision):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: has)
+    assert engine.resolve_precision("auto", CUDA) == precision
+
+
+def test_auto_takes_the_gpu_if_there_is_one(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert engine.resolve_device("auto") == engine.resolve_device("gpu") == CUDA
+    assert engine.resolve_device("cpu") == CPU
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"accelerator": "gpu"}, "no CUDA device"),
+        ({"accelerator": "tpu"}, "trainer.accelerator=tpu"),
+        ({"devices": 2}, "trainer.devices=2"),
+        ({"batch_size": 0}, "trainer.batch_size=0"),
+        ({"num_workers": -1}, "trainer.num_workers=-1"),
+        ({"precision": "8"}, "trainer.precision=8"),
+        ({"precision": "16-mixed"}, "needs a GPU"),
+    ],
+)
+def test_what_is_not_to_be_had_is_named(monkeypatch, changes, named):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UserError, match=named):
+        engine.choose(TrainerConfig(**changes))
+
+
+def test_autocast_follows_the_precision():
+    for precision, dtype in (("32-true", torch.float32), ("bf16-mixed", torch.bfloat16)):
+        with engine.Engine(CPU, precision).autocast:
+            assert (torch.ones(1, 1) @ torch.ones(1, 1)).dtype == dtype

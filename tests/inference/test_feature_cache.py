@@ -1,0 +1,115 @@
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alvision.inference import feature_cache
+from alvision.inference.feature_cache import FeatureCache
+
+KEY = {"trunk": "abc", "size": 32}
+
+
+def value(name):
+    return np.array([sum(map(ord, name)), len(name)], np.float32)
+
+
+class Compute:
+    """Counts what it is asked for and gives it two rows at a time."""
+
+    def __init__(self, unreadable=()):
+        self.asked = []
+        self.unreadable = unreadable
+
+    def __call__(self, names):
+        self.asked.append(list(names))
+        good = [name for name in names if name not in self.unreadable]
+        for start in range(0, len(good), 2):
+            part = good[start : start + 2]
+            yield part, np.stack([value(name) for name in part])
+
+
+def expected(names):
+    return np.stack([value(name) for name in names])
+
+
+def test_only_what_is_missing_is_computed(tmp_path):
+    compute = Compute()
+    FeatureCache(tmp_path, KEY).fill(["a", "b", "c"], compute)
+    cache = FeatureCache(tmp_path, KEY)
+    cache.fill(["b", "d", "a", "d"], compute)
+    assert compute.asked == [["a", "b", "c"], ["d"]]
+    assert np.array_equal(cache.features(["d", "a", "a", "c"]), expected(["d", "a", "a", "c"]))
+    assert cache.features([]).shape == (0, 2)
+
+
+def test_another_key_is_another_cache(tmp_path):
+    FeatureCache(tmp_path, KEY).fill(["a"], Compute())
+    assert FeatureCache(tmp_path, {**KEY, "size": 64}).missing(["a"]) == ["a"]
+
+
+def test_what_cannot_be_computed_stays_missing(tmp_path):
+    cache = FeatureCache(tmp_path, KEY)
+    cache.fill(["a", "broken"], Compute(unreadable=("broken",)))
+    assert cache.missing(["a", "broken"]) == ["broken"]
+    with pytest.raises(KeyError):
+        cache.features(["broken"])
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".json"])
+@pytest.mark.parametrize("how", ["cut", "flip", "gone"])
+def test_a_damaged_part_never_hits_and_is_computed_again(tmp_path, suffix, how):
+    cache = FeatureCache(tmp_path, KEY)
+    cache.fill(["a", "b"], Compute())
+    file = next(cache.folder.glob(f"*{suffix}"))
+    content = bytearray(file.read_bytes())
+    if how == "gone":
+        file.unlink()
+    else:
+        content[-2] ^= 255
+        file.write_bytes(content if how == "flip" else content[:-2])
+    again, compute = FeatureCache(tmp_path, KEY), Compute()
+    assert again.missing(["a", "b"]) == ["a", "b"]
+    again.fill(["a", "b"], compute)
+    assert np.array_equal(again.features(["a", "b"]), expected(["a", "b"]))
+    assert FeatureCache(tmp_path, KEY).missing(["a", "b"]) == []
+
+
+def test_a_kill_loses_only_the_part_in_the_making(tmp_path, monkeypatch):
+    monkeypatch.setattr(feature_cache, "ROWS_A_PART", 2)
+
+    def killed(names):
+        yield ["a", "b"], expected(["a", "b"])
+        yield ["c"], expected(["c"])
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        FeatureCache(tmp_path, KEY).fill(["a", "b", "c"], killed)
+    assert FeatureCache(tmp_path, KEY).missing(["a", "b", "c"]) == ["c"]
+
+
+def test_who_comes_second_waits_and_reads(tmp_path):
+    began, compute = threading.Event(), Compute()
+
+    def slow(names):
+        began.set()
+        yield from compute(names)
+
+    first = threading.Thread(target=FeatureCache(tmp_path, KEY).fill, args=(["a", "b"], slow))
+    second = FeatureCache(tmp_path, KEY)
+    first.start()
+    began.wait()
+    second.fill(["a", "b"], compute)
+    first.join()
+    assert compute.asked == [["a", "b"]]
+    assert np.array_equal(second.features(["b"]), expected(["b"]))
+
+
+@given(st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=6), min_size=1, max_size=4))
+def test_any_order_of_fills_gives_each_name_its_own_row(tmp_path_factory, fills):
+    folder = tmp_path_factory.mktemp("cache")
+    for names in fills:
+        cache = FeatureCache(folder, KEY)
+        cache.fill(names, Compute())
+        assert all(np.array_equal(cache.features([n])[0], value(n)) for n in names)

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CheckResult", "Example", "Finding", "Severity", "Table", "check", "duration"]
 
+SECONDS_PER_LABEL = 3.0
+"""Time for one answer of a practised person with one key an image."""
+
 CHECKS: dict[str, Callable[[Material], list[Finding]]] = {
     "every file can be read": files.unreadable,
     "all files are of one kind": files.kinds,
@@ -49,7 +52,7 @@ def check(
     spec: ImageSpec,
     *,
     classes: Sequence[str] | None = None,
-    seconds_per_label: float = 3.0,
+    seconds_per_label: float = SECONDS_PER_LABEL,
     progress: Progress | None = None,
     seed: int = 0,
 ) -> CheckResult:
@@ -62,7 +65,7 @@ def check(
         hashes: sha256 of each image's bytes.
         spec: The evaluation transform.
         classes: The configured classes.
-        seconds_per_label: Time for one answer; 3 s is a practised person with one key an image.
+        seconds_per_label: Time for one answer.
         progress: Called with (images done, images in all).
         seed: Of the folds.
     """

@@ -17,7 +17,9 @@ MOST_IMAGES = 4_000
 LEAST_GROUPS = 8
 """Groups below which no verdict is given."""
 BLOCKS = 20
-"""Runs of consecutive images that a folder is cut into where no groups are known."""
+LEAST_BLOCKS = 5
+"""Runs of consecutive images that the data, and each folder, are cut into where no groups are
+known: few and long, for a run shorter than a burst of one part hides what it should show."""
 ALPHA = 0.01
 LEAST_DROP = 0.03
 """Loss of accuracy below which a leak, though shown, is called small."""
@@ -103,7 +105,7 @@ def leak(
 
 
 def file_order_blocks(folders: Sequence[str]) -> list[str]:
-    """Name runs of consecutive images of one folder, `BLOCKS` of them in each.
+    """Name runs of consecutive images of one folder: `BLOCKS` in all, `LEAST_BLOCKS` in each.
 
     Files that stand side by side are often of one part or one shift, so that such runs stand in
     for groups that nobody has named.
@@ -112,12 +114,13 @@ def file_order_blocks(folders: Sequence[str]) -> list[str]:
     ['a|0', 'a|5', 'a|10', 'a|15']
     """
     total = Counter(folders)
+    blocks = max(LEAST_BLOCKS, BLOCKS // max(1, len(total)))
     seen: Counter[str] = Counter()
-    blocks = []
+    names = []
     for folder in folders:
-        blocks.append(f"{folder}|{seen[folder] * BLOCKS // total[folder]}")
+        names.append(f"{folder}|{seen[folder] * blocks // total[folder]}")
         seen[folder] += 1
-    return blocks
+    return names
 
 
 def _usable(

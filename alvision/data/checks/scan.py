@@ -124,8 +124,8 @@ def scan_images(manifest: Manifest, spec: ImageSpec, progress: Progress | None =
 def unit_vectors(values: NDArray[np.generic]) -> NDArray[np.float32]:
     """Take each row's mean off and scale it to length 1; a flat picture becomes all zero.
 
-    >>> unit_vectors(np.array([[1, 3], [5, 5]])).round(3).tolist()
-    [[-0.707, 0.707], [0.0, 0.0]]
+    >>> unit_vectors(np.array([[1, 1, 3, 3], [5, 5, 5, 5]])).tolist()
+    [[-0.5, -0.5, 0.5, 0.5], [0.0, 0.0, 0.0, 0.0]]
     """
     vectors = values.astype(np.float32)
     if vectors.size:

@@ -285,7 +285,7 @@ def _codecs(learner: Learner, classes: tuple[str, ...]) -> dict[str, Any]:
 
 def _publish(root: Path, rnd: Round, learner: Learner, data: Sources, log_rounds: bool) -> None:
     """Write what is derived from the rounds so far; all of it can be made again."""
-    history = []
+    history: list[dict[str, Any]] = []
     last: Round | None = rnd
     while last is not None:
         history.insert(0, last.read("metrics.json"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 SampleId = str
-"""An image's path relative to the data root, with `/` and in NFC; stable across runs and modules."""
+"""An image's path relative to the data root, with `/` and in NFC; stable across runs."""
 
 AnswerKind = Literal["label", "skip", "unsure"]
 EventKind = Literal["label", "skip", "unsure", "undo", "import"]

@@ -1,20 +1,18 @@
 """Shared fixtures; shapes and types of the package are checked while the tests run."""
 
 import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from jaxtyping import install_import_hook
+from PIL import Image
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
-from jaxtyping import install_import_hook
-
 install_import_hook(["alvision.acquisition", "alvision.inference"], "beartype.beartype")
-
-from pathlib import Path
-
-import numpy as np
-import pytest
-from PIL import Image
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +23,7 @@ def cache_folder(tmp_path, monkeypatch):
 
 
 def paint(seed: int, label: str, side: int = 32) -> Image.Image:
-    """Draw a part: `ok` is plain noise, every other class has a bright bar in a place of its own."""
+    """Draw a part: `ok` is noise, every other class has a bright bar in a place of its own."""
     rng = np.random.default_rng(seed)
     pixels = rng.integers(60, 120, (side, side, 3))
     if label != "ok":

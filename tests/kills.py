@@ -22,15 +22,16 @@ class Runner:
     """Runs command lines in forked children and kills them."""
 
     def __init__(self, folder: Path) -> None:
-        self.server = subprocess.Popen(
-            [sys.executable, "-W", "ignore", __file__],
-            cwd=folder,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=(folder / "stderr.txt").open("ab"),
-            text=True,
-            env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)},
-        )
+        with (folder / "stderr.txt").open("ab") as errors:
+            self.server = subprocess.Popen(
+                [sys.executable, "-W", "ignore", __file__],
+                cwd=folder,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)},
+            )
 
     def run(
         self, argv: list[str], *, kill_at: str | None = None, after: float | None = None
@@ -76,7 +77,7 @@ def _arm(point: str) -> None:
     from alvision import learner, rounds
     from alvision.labels import store
 
-    when, what = point.split(" ", 1)
+    when, _ = point.split(" ", 1)
     seen = [0]
 
     def die(place: str) -> None:

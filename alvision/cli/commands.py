@@ -14,6 +14,7 @@ from alvision.assembly import experiment
 from alvision.cli.compose import Composed, compose
 from alvision.cli.overrides import take
 from alvision.config import RunConfig
+from alvision.data.checks import SECONDS_PER_LABEL
 from alvision.data.hashes import content_hashes
 from alvision.data.images import ImageSpec
 from alvision.data.manifest import Manifest, build
@@ -77,14 +78,13 @@ def check(words: list[str]) -> int:
     config = compose(words).config
     spec = ImageSpec.from_config(config.data.image)
     manifest = build(config.data)
-    seconds = _seconds(taken.get("seconds"))
     result = checks.check(
         manifest,
         content_hashes(manifest),
         spec,
         classes=config.classes,
+        seconds_per_label=_seconds(taken.get("seconds")),
         seed=config.seed,
-        **({"seconds_per_label": seconds} if seconds else {}),
     )
     console.print(check_report.table(result))
     page = Path(taken.get("to") or Path("runs") / str(config.name) / "check.html")
@@ -93,12 +93,12 @@ def check(words: list[str]) -> int:
     return int(any(finding.severity == "error" for finding in result.findings))
 
 
-def _seconds(text: str | None) -> float | None:
+def _seconds(text: str | None) -> float:
     try:
-        seconds = None if text is None else float(text)
+        seconds = SECONDS_PER_LABEL if text is None else float(text)
     except ValueError:
-        seconds = -1.0
-    if seconds is not None and not 0 < seconds < 86400:
+        seconds = 0.0
+    if not 0 < seconds < 86400:
         raise UserError(f"seconds={text} must be the seconds that one answer takes, e.g. 4")
     return seconds
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path
@@ -29,7 +30,7 @@ def sweep(words: list[str]) -> int:
     swept = {o.key_or_group for o in parsed if o.is_sweep_override()}
     if not swept:
         raise UserError("-m sweeps keys with several values, e.g. seed=0,1,2; there is none")
-    compose([o.input_line for o in parsed if o.key_or_group not in swept])
+    compose([str(o.input_line) for o in parsed if o.key_or_group not in swept])
     unnamed = ({o.key_or_group for o in parsed} - swept) | set(NAMED_BY_FOLDER)
     settings = [
         "hydra/job_logging=disabled",
@@ -50,7 +51,7 @@ def job(node: DictConfig) -> str | None:
     """Do one run of a sweep; say what failed and return it, so that the rest go on."""
     from alvision.cli.commands import execute
 
-    settings = HydraConfig.get()
+    settings: Any = HydraConfig.get()
     choices = settings.runtime.choices
     try:
         base = _base(node, choices, settings.job.override_dirname)

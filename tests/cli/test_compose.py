@@ -67,7 +67,7 @@ def test_a_strategy_that_cannot_be_built_is_named(tmp_path, monkeypatch):
     own.mkdir(parents=True)
     (own / "broken.yaml").write_text("_target_: my_missing.f\n_partial_: true\n")
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match="acquisition=broken cannot be built.*my_missing"):
+    with pytest.raises(UserError, match=r"acquisition=broken cannot be built.*my_missing"):
         compose(["acquisition=broken"])
 
 

@@ -40,8 +40,8 @@ CHECKS: dict[str, Callable[[Material], list[Finding]]] = {
     "no near duplicates": copies.near_duplicates,
     "no group straddles the given split": copies.straddling,
     "classes counted": learning.classes,
-    "no leak between groups": learning.leaks,
     "no shortcut in format, mode, size, camera or date": learning.shortcut_findings,
+    "no leak between groups": learning.leaks,
 }
 """What is said where a check finds nothing, and the check."""
 

@@ -112,7 +112,7 @@ def straddling(material: Material) -> list[Finding]:
     return [
         Finding(
             "error",
-            f"{amount(len(torn), 'group')} lie on both sides of the given split",
+            f"{amount(len(torn), 'group')} on both sides of the given split",
             "Images of one group, or exact copies, are both in train and in test, so that the test "
             "rewards recognising the part: " + ", ".join(sorted(torn)[:5]) + ".",
             "Correct the split column, or leave it out with data.split_column=null: alvision then "

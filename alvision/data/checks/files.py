@@ -30,8 +30,9 @@ def unreadable(material: Material) -> list[Finding]:
             "No image can be read"
             if everything
             else f"{amount(len(found), 'file')} cannot be read",
-            f"of {amount(len(material.manifest), 'image')}: "
-            + listing([f"{n:,} {reason}" for reason, n in Counter(found.values()).most_common()]),
+            f"Of {amount(len(material.manifest), 'image')}: "
+            + listing([f"{reason} ({n:,})" for reason, n in Counter(found.values()).most_common()])
+            + ".",
             "Look at the reasons in the table; does data.root point to the pictures?"
             if everything
             else "Repair or remove them; a run sets them aside and goes on without them.",
@@ -100,8 +101,8 @@ def sizes(material: Material) -> list[Finding]:
     )
     if odd:
         detail += (
-            f" {amount(len(odd), 'image')} are unlike the others: sides in another proportion "
-            f"(over {ODD_ASPECT:g} times) or {ODD_AREA:g} times larger or smaller in area."
+            f" Unlike the others: {amount(len(odd), 'image')} with sides in another proportion "
+            f"(over {ODD_ASPECT:g} times), or {ODD_AREA:g} times larger or smaller in area."
         )
     return [
         Finding(

@@ -35,7 +35,7 @@ def exact_duplicates(material: Material) -> list[Finding]:
             f"{amount(spare, 'exact copy')} of other images",
             f"{amount(len(copies), 'picture')} there more than once, byte for byte.",
             "Nothing to do: copies share a group, so they never sit on both sides of a split, and "
-            "the answer for one counts for all.",
+            "only one of them is asked about.",
             examples=_pairs(material, [(rows[0], rows[1]) for rows in copies]),
         )
     ]

@@ -2,8 +2,9 @@
 
     python scripts/benchmark_acquisition.py [--quick] [--json FILE]
 
-Each task runs alone in a fresh process, so that its peak memory is its own; results are compared
-before a figure is told. `ratio` is plain / ours, so higher is better.
+Each task runs alone in a fresh process, so that its peak memory is its own, and on one thread, so
+that neighbours on the machine disturb it less; results are compared before a figure is told.
+`ratio` is plain / ours, so higher is better.
 """
 
 from __future__ import annotations
@@ -105,6 +106,7 @@ def peak_memory() -> float:
 
 def measure(name: str, ours: bool, sizes: dict[str, Any]) -> dict[str, Any]:
     """Run one task and return its result, wall and CPU seconds, and memory above its input."""
+    torch.set_num_threads(1)
     kind, mine, theirs = TASKS[name]
     task = (mine if ours else theirs)(sizes[kind])
     base = peak_memory()

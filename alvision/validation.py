@@ -59,7 +59,7 @@ def validate(config: RunConfig) -> None:
     if not 0 <= config.model.dropout < 1:
         raise UserError(f"model.dropout={config.model.dropout} must be at least 0 and below 1")
     initial = config.budget.initial
-    if initial != "all" and (not isinstance(initial, int) or initial < 0):
+    if initial != "all" and (type(initial) is not int or initial < 0):
         raise UserError(f"budget.initial={initial} must be a whole number from 0, or all")
     if config.data.fold is not None and not 0 <= config.data.fold < 5:
         raise UserError(f"data.fold={config.data.fold} must be 0, 1, 2, 3 or 4")

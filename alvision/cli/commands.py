@@ -110,7 +110,7 @@ def report(words: list[str]) -> int:
     from alvision.reporting import tensorboard
     from alvision.study.compare import rebuild
 
-    taken, rest = take(words, "out")
+    taken, rest = take(words, "out", "debug")
     if "out" not in taken or rest:
         raise UserError("report needs the folder and nothing else: alvision report out=runs/elpv")
     root = Path(taken["out"])

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chi2_contingency
 
-from alvision.data.checks.shortcut import bins, chi_square, holm, shortcuts
+from alvision.data.checks.shortcut import bins, chi_square, shortcuts
 
 
 def alone(count):
@@ -60,14 +60,6 @@ def test_rare_values_are_tested_together():
     camera = ["a"] * 100 + [f"serial {i}" for i in range(30)]
     found = shortcuts({"camera": camera}, truth, alone(130))
     assert [(one.label, one.value, one.share) for one in found] == [("bad", "other values", 1.0)]
-
-
-@given(st.lists(st.floats(0, 1), max_size=20))
-def test_holm_never_lowers_and_keeps_the_order(p_values):
-    adjusted = holm(p_values)
-    assert all(low <= high <= 1 for low, high in zip(p_values, adjusted, strict=True))
-    order = np.argsort(p_values)
-    assert np.all(np.diff(np.array(adjusted)[order]) >= 0)
 
 
 @given(st.lists(st.tuples(st.integers(1, 50), st.integers(1, 50)), min_size=2, max_size=8))

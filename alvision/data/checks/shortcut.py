@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
+from alvision.study.statistics import holm
+
 ALPHA = 0.01
 """Chance of a false alarm in the whole family of tests of one data set."""
 FOLDS = 5
@@ -113,19 +115,6 @@ def bins(numbers: Sequence[float], most: int = 10) -> list[str]:
         for number in np.unique(bin_of)
     }
     return [names[number] for number in bin_of]
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Correct p-values for testing a family of hypotheses (Holm, jstor 4615733).
-
-    >>> [round(p, 3) for p in holm([0.01, 0.04, 0.03])]
-    [0.03, 0.06, 0.06]
-    """
-    order = np.argsort(p_values)
-    steps = np.asarray(p_values)[order] * np.arange(len(p_values), 0, -1)
-    adjusted = np.empty(len(p_values))
-    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
-    return [float(p) for p in adjusted]
 
 
 def chi_square(table: NDArray[np.float64]) -> float:

@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 
 FUNCTIONAL, DEFECTIVE = "functional", "defective"
 CELLS_PER_MODULE = 60
+PHOTOGRAPHED_TWICE = (1735, 2277)
+"""First cells of two stretches that show one module, sharp and blurred; a test compares them."""
 
 
 def elpv(cfg: DataConfig) -> Listing:
     """List the cells: `defective` above the threshold on the defect probability (0, 1/3, 2/3, 1).
 
-    Groups are approximate modules, see `approximate_modules`. The root is the package's data
+    Groups are approximate modules, see `approximate_modules`, 43 after one that was photographed
+    twice is joined. The root is the package's data
     folder, or `data.root` if that is set.
 
     Raises:
@@ -42,6 +45,9 @@ def elpv(cfg: DataConfig) -> Listing:
     except (OSError, ValueError) as error:
         raise UserError(f"{root / 'labels.csv'} is not ELPV's table of labels: {error}") from None
     modules = approximate_modules([kind for _, _, kind in cells])
+    if len(modules) >= max(PHOTOGRAPHED_TWICE):
+        first, again = (modules[number - 1] for number in PHOTOGRAPHED_TWICE)
+        modules = [first if module == again else module for module in modules]
     rows = [
         Row(
             id=id,

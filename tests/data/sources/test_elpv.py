@@ -1,9 +1,11 @@
 import itertools
 from collections import Counter
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from alvision.config import DataConfig
 from alvision.data.manifest import build
@@ -18,12 +20,33 @@ MODULES = (1, 5, 3, 6, 12, 9, 1, 3, 1, 3)
 def test_the_packaged_cells():
     pytest.importorskip("elpv_dataset")
     manifest = build(DataConfig(kind="elpv"))
-    assert len(manifest) == 2624 and len(set(manifest.groups)) == 44
+    assert len(manifest) == 2624 and len(set(manifest.groups)) == 43
     assert manifest.ids[0] == "images/cell0001.png" and manifest.paths[0].is_file()
     assert Counter(manifest.truth) == {"functional": 1803, "defective": 821}
     assert manifest.groups[0] == "module-01" and manifest.groups[-1] == "module-44"
     certain = build(DataConfig(kind="elpv", defect_threshold=0.0))
     assert Counter(certain.truth) == {"functional": 1508, "defective": 1116}
+
+
+def test_the_module_photographed_twice_is_one_group():
+    pytest.importorskip("elpv_dataset")
+    manifest = build(DataConfig(kind="elpv"))
+    first, again = elpv.PHOTOGRAPHED_TWICE
+
+    def texture(cell):
+        pixels = Image.open(manifest.path(f"images/cell{cell:04d}.png")).convert("L")
+        small = np.asarray(pixels.resize((24, 24), Image.Resampling.BOX), dtype=float)
+        small = small - small.mean(0) - small.mean(1, keepdims=True) + small.mean()
+        return small / np.linalg.norm(small)
+
+    def likeness(distance):
+        cells = range(first, first + 40)
+        return np.median([np.sum(texture(n) * texture(n + distance)) for n in cells])
+
+    assert likeness(again - first) > 0.8
+    assert max(likeness(again - first + 1), likeness(again - first - 1)) < 0.3
+    group = dict(zip(manifest.ids, manifest.groups, strict=True))
+    assert group[f"images/cell{first:04d}.png"] == group[f"images/cell{again:04d}.png"]
 
 
 def test_modules_are_those_of_the_known_runs():

@@ -159,7 +159,7 @@ def _deterministic(case: Trial) -> None:
 
 
 def _sampled(case: Trial) -> None:
-    total, n, runs = 6, 2, 300
+    total, n, runs = 6, 2, 200
     pool, labelled = case.random(total), case.random(2, seed=5)
     order = torch.arange(total).flip(0)
     turned = take(pool, order)

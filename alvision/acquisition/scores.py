@@ -51,7 +51,6 @@ def margin(log_probs: Float[Tensor, "n k c"]) -> Float[Tensor, "n"]:
     >>> margin(torch.tensor([[[0.7, 0.2, 0.1]], [[0.5, 0.5, 0.0]]]).log())
     tensor([0.5000, 1.0000])
     """
-
     if log_probs.shape[-1] == 1:
         return least_confidence(log_probs)
 

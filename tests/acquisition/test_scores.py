@@ -54,7 +54,7 @@ def test_the_expected_entropy_inside_bald_is_the_golden_one():
 
 
 @by_name("score", SCORES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(values=log_probs(min_passes=2))
 def test_every_score_is_its_formula(score, values):
     before = values.clone()

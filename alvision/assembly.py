@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alvision.acquisition import needs_of, score_of
+from alvision.acquisition import needs_of, properties_of, score_of
 from alvision.data.hashes import content_hashes
 from alvision.data.images import ImageSpec
 from alvision.data.manifest import Manifest, build
@@ -17,7 +17,6 @@ from alvision.data.splits import Split, audit_split, group_keys, simulated_split
 from alvision.document import document
 from alvision.errors import UserError
 from alvision.evaluation.metrics import METRICS, evaluate
-from alvision.evaluation.probabilities import ClassProbabilities
 from alvision.explain.reasons import reasons
 from alvision.labels.location import labels_location, read_audit, write_audit
 from alvision.labels.store import LabelStore
@@ -26,7 +25,7 @@ from alvision.loop import Budget, Experiment, Strategy
 from alvision.oracles.files import FilesOracle
 from alvision.oracles.simulated import SimulatedOracle
 from alvision.reporting import tensorboard
-from alvision.round_files import AnswersFile, MetricsFile, QueryFile, write_metrics_table
+from alvision.round_files import codecs, write_metrics_table
 from alvision.rounds import Round, claim, lock
 from alvision.seeding import derive, generator
 from alvision.validation import validate, validate_classes
@@ -139,7 +138,7 @@ def experiment(
             predictions, labels, classes=data.classes, defects=config.defects
         ),
         publish=lambda rnd: _publish(root, rnd, learner, data, log_rounds),
-        codecs=_codecs(learner, data.classes),
+        codecs=codecs(learner, data.classes),
         truth=truth,
     )
 
@@ -223,7 +222,9 @@ def _check_budget(config: RunConfig, pool: int) -> None:
 
 def _strategy(name: str | None, acquire: Callable[..., Any]) -> Strategy:
     try:
-        return Strategy(str(name), acquire, needs_of(acquire), score_of(acquire))
+        return Strategy(
+            str(name), acquire, needs_of(acquire), properties_of(acquire), score_of(acquire)
+        )
     except ValueError as error:
         raise UserError(f"{name}: {error}") from None
 
@@ -250,37 +251,6 @@ def _labels_path(config: RunConfig) -> Path:
     if people(config):
         return labels_location(Path(str(config.data.root)))
     return Path(str(config.out)) / "labels.db"
-
-
-class _ModelFile:
-    """`model.ckpt`, by way of the learner."""
-
-    def __init__(self, learner: Learner) -> None:
-        self.write = learner.save
-        self.read = learner.load
-
-
-class _PredictionsFile:
-    """`predictions.parquet`; a class added since has probability 0."""
-
-    def __init__(self, classes: tuple[str, ...]) -> None:
-        self.classes = classes
-
-    def write(self, value: ClassProbabilities, path: Path) -> None:
-        value.write(path)
-
-    def read(self, path: Path) -> ClassProbabilities:
-        return ClassProbabilities.read(path).onto(self.classes)
-
-
-def _codecs(learner: Learner, classes: tuple[str, ...]) -> dict[str, Any]:
-    return {
-        "query.csv": QueryFile(),
-        "answers.csv": AnswersFile(),
-        "model.ckpt": _ModelFile(learner),
-        "predictions.parquet": _PredictionsFile(classes),
-        "metrics.json": MetricsFile(),
-    }
 
 
 def _publish(root: Path, rnd: Round, learner: Learner, data: Sources, log_rounds: bool) -> None:

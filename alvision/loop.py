@@ -25,6 +25,7 @@ class Strategy:
     name: str
     acquire: Callable[..., Any]
     needs: frozenset[str]
+    properties: frozenset[str] = frozenset()
     score: Callable[..., Any] | None = None
 
 
@@ -244,7 +245,14 @@ def _rows(
     scores = pick.scores.tolist()
     slots = pick.slots or (slot,) * len(ids)
     propensity = [None] * len(ids) if pick.propensity is None else pick.propensity.tolist()
-    reasons = exp.explain(picked, scores, needs=strategy.needs, slot=slot, classes=exp.classes)
+    reasons = exp.explain(
+        picked,
+        scores,
+        needs=strategy.needs,
+        properties=strategy.properties,
+        slot=slot,
+        classes=exp.classes,
+    )
     names: list[str | None] = [None] * len(ids)
     if predicted is not None:
         means = predicted.log_probs.exp().mean(1)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from alvision.evaluation.probabilities import ClassProbabilities
 from alvision.records import Answers, Event, Query, QueryRow
 
 QUERY_COLUMNS = ("id", "rank", "score", "slot", "propensity", "prediction", "reason")
@@ -77,6 +78,40 @@ class MetricsFile:
     def read(self, path: Path) -> dict[str, Any]:
         """Read it back."""
         return json.loads(path.read_text(encoding="utf-8"))
+
+
+class ModelFile:
+    """`model.ckpt`, in the learner's own form."""
+
+    def __init__(self, learner: Any) -> None:
+        self.write = learner.save
+        self.read = learner.load
+
+
+class PredictionsFile:
+    """`predictions.parquet`; a class added since it was written has probability 0."""
+
+    def __init__(self, classes: tuple[str, ...]) -> None:
+        self.classes = classes
+
+    def write(self, value: ClassProbabilities, path: Path) -> None:
+        """Write probabilities over the classes of their model."""
+        value.write(path)
+
+    def read(self, path: Path) -> ClassProbabilities:
+        """Read them over the classes of today."""
+        return ClassProbabilities.read(path).onto(self.classes)
+
+
+def codecs(learner: Any, classes: tuple[str, ...]) -> dict[str, Any]:
+    """Return how each step of a round is written and read."""
+    return {
+        "query.csv": QueryFile(),
+        "answers.csv": AnswersFile(),
+        "model.ckpt": ModelFile(learner),
+        "predictions.parquet": PredictionsFile(classes),
+        "metrics.json": MetricsFile(),
+    }
 
 
 def write_metrics_table(

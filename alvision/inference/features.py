@@ -117,7 +117,7 @@ class Features:
         """Return the cache, filled for the whole manifest."""
         assert self.backbone is not None
         trunk = self.backbone.trunk
-        key = {
+        key: dict[str, object] = {
             "trunk": self.backbone.fingerprint,
             "image": self.spec.to_dict(),
             "normalisation": [self.backbone.mean, self.backbone.std],

@@ -91,7 +91,7 @@ def trunk_features(
     Yields:
         Ids and their features [b,D], float32 on the CPU.
     """
-    trunk.eval().to(engine.device, memory_format=torch.channels_last)
+    trunk.eval().to(engine.device).to(memory_format=torch.channels_last)
 
     def run(ids: list[SampleId], pixels: list[np.ndarray]) -> Chunk:
         batch = np.zeros((engine.batch_size, *pixels[0].shape), np.uint8)

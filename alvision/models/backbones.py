@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
@@ -154,7 +155,7 @@ def _create(
 def _create_timm(
     bare: str, pretrained: bool
 ) -> tuple[nn.Module, int, tuple[float, ...], tuple[float, ...]]:
-    trunk = timm.create_model(bare, pretrained=pretrained, num_classes=0)
+    trunk: Any = timm.create_model(bare, pretrained=pretrained, num_classes=0)
     config = trunk.pretrained_cfg
     width = getattr(trunk, "head_hidden_size", None) or trunk.num_features
     return trunk, width, tuple(config["mean"]), tuple(config["std"])

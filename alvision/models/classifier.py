@@ -48,6 +48,7 @@ class Classifier(lightning.LightningModule):
         super().__init__()
         self.trunk = trunk
         self.head = head
+        self.weights: Tensor | None
         self.register_buffer("weights", weights, persistent=False)
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay

@@ -1,0 +1,73 @@
+"""`compare` and `report` on a study, as their user calls them."""
+
+import csv
+import shutil
+
+import pytest
+
+from tests.cli.conftest import TINY
+from tests.cli.test_run import table
+
+WORDS = ["data.root=parts", "out=study", *TINY, "budget.rounds=1"]
+
+
+def test_a_comparison_pairs_by_seed_and_resumes(run, tmp_path):
+    words = ["compare", "acquisition=[random_sampling,entropy]", *WORDS]
+    status, out, err = run(*words, "seeds=1", "jobs=1")
+    assert (status, err) == (0, "")
+    assert "Not shown" in out
+    study = tmp_path / "study"
+    first = {p: p.read_bytes() for p in study.glob("*/seed-0/rounds/*/*")}
+    assert run(*words, "seeds=2", "jobs=1")[0] == 0
+    assert first == {p: p.read_bytes() for p in study.glob("*/seed-0/rounds/*/*")}
+    rows = table(study / "comparison.csv")
+    assert [(row["acquisition"], row["seeds"]) for row in rows] == [
+        ("random_sampling", "2"),
+        ("entropy", "2"),
+    ]
+    for seed in (0, 1):
+        queries = [
+            (study / name / f"seed-{seed}" / "rounds" / "000" / "query.csv").read_bytes()
+            for name in ("random_sampling", "entropy")
+        ]
+        assert queries[0] == queries[1], "paired from the same first labels"
+    page = study / "report.html"
+    page.unlink()
+    (study / "comparison.csv").unlink()
+    status, told, _ = run("report", "out=study")
+    assert status == 0
+    assert "Not shown" in told
+    assert page.exists()
+    assert table(study / "comparison.csv") == rows
+
+
+@pytest.mark.slow
+def test_jobs_at_once_give_what_one_at_a_time_gives(run, tmp_path):
+    words = ["compare", "acquisition=[random_sampling,margin]", *WORDS, "seeds=2"]
+    assert run(*words, "jobs=1")[0] == 0
+    one = (tmp_path / "study" / "comparison.csv").read_bytes()
+    shutil.rmtree(tmp_path / "study")
+    assert run(*words, "jobs=2")[0] == 0
+    assert (tmp_path / "study" / "comparison.csv").read_bytes() == one
+
+
+def test_a_sweep_is_a_study_too(run, tmp_path):
+    words = ["run", "-m", "acquisition=random_sampling,margin", "seed=0,1", *WORDS]
+    assert run(*words)[0] == 0
+    assert run("report", "out=study")[0] == 0
+    with (tmp_path / "study" / "comparison.csv").open(encoding="utf-8", newline="") as file:
+        assert {row["acquisition"] for row in csv.DictReader(file)} == {"random_sampling", "margin"}
+
+
+def test_bad_studies_are_one_line(run, tmp_path):
+    for words, told in [
+        (["compare", "seeds=none", *WORDS], "seeds=none"),
+        (["compare", "seed=3", *WORDS], "seeds=N"),
+        (["compare", "acquisition=[margin,nothing]", *WORDS], "nothing"),
+        (["compare", "acquisition=[margin,margin]", "seeds=1", *WORDS], "twice"),
+        (["report", "out=parts"], "parts"),
+    ]:
+        status, _, err = run(*words)
+        assert status == 2, words
+        assert err.count("\n") == 1
+        assert told in err

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +125,10 @@ class Experiment:
         answers = self.oracle(query)
         return self.labels.append(answers, since=rnd.previous_pin, hash_of=self.hashes.get)
 
+    def fit(self, rnd: Round) -> Any:
+        """Train a fresh model on the labels known at a round's pin."""
+        return self.learner.fit(self.training(rnd.pin), round=rnd.number)
+
     def stop(self, rnd: Round) -> bool:
         """Tell whether a round that has not begun is not worth beginning; round 0 always is."""
         if rnd.number == 0:
@@ -159,17 +163,11 @@ def run(exp: Experiment) -> list[Metrics]:
             continue
         if rnd.new and exp.stop(rnd):
             break
-        query = rnd.once("query.csv", lambda rnd=rnd: propose(exp, rnd))
-        rnd.once("answers.csv", lambda rnd=rnd, query=query: exp.answer(query, rnd))
-        model = rnd.once(
-            "model.ckpt",
-            lambda rnd=rnd: exp.learner.fit(exp.training(rnd.pin), round=rnd.number),
-        )
-        rnd.once(
-            "predictions.parquet",
-            lambda model=model: exp.learner.predict(model, exp.evaluation_ids),
-        )
-        rnd.once("metrics.json", lambda rnd=rnd: exp.evaluate(rnd))
+        query = rnd.once("query.csv", partial(propose, exp, rnd))
+        rnd.once("answers.csv", partial(exp.answer, query, rnd))
+        model = rnd.once("model.ckpt", partial(exp.fit, rnd))
+        rnd.once("predictions.parquet", partial(exp.learner.predict, model, exp.evaluation_ids))
+        rnd.once("metrics.json", partial(exp.evaluate, rnd))
         exp.publish(rnd)
     return exp.history()
 

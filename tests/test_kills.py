@@ -65,31 +65,33 @@ def undisturbed(toy, runner):
 
 
 @pytest.mark.parametrize("point", KILL_POINTS)
-def test_killed_at_a_step(point, toy, runner, undisturbed):
+def test_killed_at_a_step(point, toy, runner, undisturbed, record_property):
+    record_property("kills", 1)
     out = toy / point.replace(" ", "-")
     assert runner.run(command(toy, out), kill_at=point) == -signal.SIGKILL
     assert runner.run(command(toy, out)) == 0
     assert state(out) == undisturbed[0]
 
 
-def killed_at_random(toy, runner, undisturbed, seed):
+def killed_at_random(toy, runner, undisturbed, seed, record_property):
     """Kill a run somewhere on its way, and let it end."""
     expected, seconds = undisturbed
     out = toy / f"random-{seed}"
-    runner.run(command(toy, out), after=random.Random(seed).uniform(0, seconds))
+    status = runner.run(command(toy, out), after=random.Random(seed).uniform(0, seconds))
+    record_property("kills", int(status == -signal.SIGKILL))
     assert runner.run(command(toy, out)) == 0
     assert state(out) == expected
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_killed_at_random_moments(seed, toy, runner, undisturbed):
-    killed_at_random(toy, runner, undisturbed, seed)
+def test_killed_at_random_moments(seed, toy, runner, undisturbed, record_property):
+    killed_at_random(toy, runner, undisturbed, seed, record_property)
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("seed", range(100, 130))
-def test_killed_at_random_moments_many_times(seed, toy, runner, undisturbed):
-    killed_at_random(toy, runner, undisturbed, seed)
+@pytest.mark.parametrize("seed", range(100, 140))
+def test_killed_at_random_moments_many_times(seed, toy, runner, undisturbed, record_property):
+    killed_at_random(toy, runner, undisturbed, seed, record_property)
 
 
 def test_the_same_seed_picks_the_same_twice(toy, runner, undisturbed):

@@ -1,0 +1,79 @@
+"""A learner that learns nothing, and the files of its rounds: the loop without a network."""
+
+import ast
+from collections.abc import Callable
+
+import torch
+
+from alvision.inference.predictions import Predictions
+from alvision.round_files import AnswersFile, MetricsFile, QueryFile
+
+IDS = tuple(f"{i:02d}.png" for i in range(20))
+HELD_OUT = ("x0.png", "x1.png", "x2.png", "x3.png")
+TRUTH = {id: ("ok", "worn")[i % 2] for i, id in enumerate((*IDS, *HELD_OUT))}
+HASHES = {id: f"sha of {id}" for id in TRUTH}
+
+
+class Model:
+    def __init__(self, labels):
+        self.labels = dict(labels)
+        self.fitted = len(set(self.labels.values())) > 1
+
+
+class FakeLearner:
+    """Learns nothing, reads everything but the ids in `broken`."""
+
+    def __init__(self, broken=(), while_training: Callable[[], None] = lambda: None):
+        self.set_aside = {}
+        self.broken = broken
+        self.while_training = while_training
+        self.asked = []
+
+    def fit(self, labels, *, round):
+        self.while_training()
+        return Model(labels)
+
+    def predict(self, model, ids):
+        return tuple(ids)
+
+    def infer(self, model, ids, *, needs, round, score=None, labels=None):
+        self.asked.append((round, needs))
+        readable = tuple(i for i in ids if not (needs & {"log_probs", "features"} and self._bad(i)))
+        return Predictions(
+            readable, torch.full((len(readable), 1, 2), 0.5).log() if needs else None
+        )
+
+    def _bad(self, id):
+        if id in self.broken:
+            self.set_aside[id] = "broken"
+        return id in self.broken
+
+
+class ModelFile:
+    def write(self, model, path):
+        path.write_text(repr(model.labels))
+
+    def read(self, path):
+        return Model(ast.literal_eval(path.read_text()))
+
+
+class IdsFile:
+    def write(self, ids, path):
+        path.write_text("\n".join(ids))
+
+    def read(self, path):
+        return Ids(path.read_text().split("\n"))
+
+
+class Ids:
+    def __init__(self, ids):
+        self.ids = tuple(ids)
+
+
+CODECS = {
+    "query.csv": QueryFile(),
+    "answers.csv": AnswersFile(),
+    "model.ckpt": ModelFile(),
+    "predictions.parquet": IdsFile(),
+    "metrics.json": MetricsFile(),
+}

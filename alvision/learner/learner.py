@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import lru_cache
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +21,7 @@ from alvision.evaluation.probabilities import ClassProbabilities
 from alvision.inference import engine, pool
 from alvision.inference.features import Features
 from alvision.inference.predictions import Predictions, SampleId, Score
-from alvision.learner.trainer import run, threads
+from alvision.learner.trainer import run, seeded, threads
 from alvision.models import backbones, checkpoint, settings
 from alvision.models.backbones import Backbone
 from alvision.models.checkpoint import Model
@@ -76,7 +74,7 @@ class Learner:
         self.backbone: Backbone | None = None
         if manifest.features is None:
             random = seed if model.weights is None else None
-            self.backbone = _initial_backbone(model.backbone, model.weights, random)
+            self.backbone = backbones.build_once(model.backbone, model.weights, random)
         spec = ImageSpec.from_config(data.image)
         self.features = Features(manifest, hashes, spec, self.engine, self.backbone)
 
@@ -236,9 +234,6 @@ class Learner:
             "dropout": self.model.dropout,
         }
 
-    def _new_head(self) -> Head:
-        return Head(classes=len(self.classes), **self._head_arguments)
-
     def _new_trunk(self) -> nn.Module:
         assert self.backbone is not None
         return copy.deepcopy(self.backbone.trunk).cpu()
@@ -262,13 +257,11 @@ class Learner:
         goal = torch.tensor([targets[id] for id in ids])
         if len(goal.unique()) < 2:
             return Model(self.classes, False)
-        with self._randomness(round), threads(1):
-            head = self._new_head()
-            head.scale.copy_(inputs.square().mean().sqrt().clamp(min=1e-12))
-            steps, rate = self.trainer.head_steps, self.trainer.head_learning_rate
-            module = self._module(nn.Identity(), head, goal, rate, steps)
-            batches = Repeated((inputs, goal), steps)
-            run(module, batches, accelerator="cpu", max_epochs=1)
+        steps, rate = self.trainer.head_steps, self.trainer.head_learning_rate
+        with seeded(seeding.derive(self.seed, round, "fit")), threads(1):
+            module = self._module(nn.Identity(), goal, rate, steps)
+            module.head.scale.copy_(inputs.square().mean().sqrt().clamp(min=1e-12))
+            run(module, Repeated((inputs, goal), steps), accelerator="cpu", max_epochs=1)
         return Model(self.classes, True, module.eval())
 
     def _fit_net(self, targets: Mapping[SampleId, int], round: int) -> Model:
@@ -286,14 +279,10 @@ class Learner:
         order = seeding.generator(self.seed, round, "order")
         train = Batches(learn, *shape, augment=self.augment, generator=order)
         validation = Batches(stop, *shape) if stop else None
-        with self._randomness(round):
-            module = self._module(
-                self._new_trunk().to(memory_format=torch.channels_last),
-                self._new_head(),
-                torch.tensor(learn.targets),
-                self.trainer.learning_rate,
-                steps=self.trainer.epochs * len(train),
-            )
+        steps, rate = self.trainer.epochs * len(train), self.trainer.learning_rate
+        with seeded(seeding.derive(self.seed, round, "fit")):
+            trunk = self._new_trunk().to(memory_format=torch.channels_last)
+            module = self._module(trunk, torch.tensor(learn.targets), rate, steps)
             run(
                 module,
                 LabelledImages(train, validation),
@@ -304,23 +293,7 @@ class Learner:
             )
         return Model(self.classes, True, module.eval())
 
-    def _module(
-        self, trunk: nn.Module, head: Head, goal: Tensor, rate: float, steps: int
-    ) -> Classifier:
+    def _module(self, trunk: nn.Module, goal: Tensor, rate: float, steps: int) -> Classifier:
+        head = Head(classes=len(self.classes), **self._head_arguments)
         weights = class_weights(goal, len(self.classes)) if self.trainer.class_weights else None
         return Classifier(trunk, head, weights, rate, self.trainer.weight_decay, steps)
-
-    @contextmanager
-    def _randomness(self, round: int) -> Iterator[None]:
-        devices = [0] if self.engine.device.type == "cuda" else []
-        with torch.random.fork_rng(devices):
-            torch.manual_seed(seeding.derive(self.seed, round, "fit"))
-            yield
-
-
-@lru_cache(maxsize=1)
-def _initial_backbone(name: str, weights: str | None, seed: int | None) -> Backbone:
-    """Build the initial trunk once for all the runs of a study; nobody trains it, only copies."""
-    with torch.random.fork_rng([]):
-        torch.manual_seed(seeding.derive(seed or 0, "trunk"))
-        return backbones.build(name, weights)

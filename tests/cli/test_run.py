@@ -119,6 +119,14 @@ def test_labels_go_out_and_come_back(run, tmp_path):
     assert "14 events, 0 problems" in out
 
 
+def test_a_resize_that_hides_small_defects_is_warned_about(run, tmp_path):
+    assert "shrunk" not in run("run", "data.root=parts", "out=o", *TINY, "budget.rounds=0")[1]
+    for path in (tmp_path / "parts").rglob("*.png"):
+        Image.open(path).resize((320, 320)).save(path)
+    out = run("run", "data.root=parts", "out=p", *TINY, "budget.rounds=0")[1]
+    assert "shrunk 10 x to 32 pixels" in out
+
+
 def test_a_report_is_rebuilt_from_the_files(run, tmp_path):
     assert run("run", "data.root=parts", "out=o", *TINY)[0] == 0
     page = tmp_path / "o" / "report.html"

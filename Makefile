@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The Dockerfile installs with this same line; a test compares the two.
 INSTALL := python -m pip install -c constraints.txt -e
+PYTEST := python -m pytest -n 2 --dist worksteal
 COMPARE := compare experiment=elpv 'acquisition=[random_sampling,margin,entropy,bald,k_center]' \
 	seeds=12 out=runs/demo
 
@@ -26,8 +27,8 @@ demo-readme: demo  ## The demo, its table and picture written into README.md and
 	$(BIN)/python scripts/readme_demo.py runs/demo
 
 test: $(VENV)/.installed-dev  ## Run all tests, fast ones first
-	$(BIN)/python -m pytest
-	$(BIN)/python -m pytest -m 'slow and not soak and not gpu'
+	$(BIN)/$(PYTEST)
+	$(BIN)/$(PYTEST) -m 'slow and not soak and not gpu'
 
 lint: $(VENV)/.installed-dev  ## Check style, formatting, the import law and the Dockerfile
 	$(BIN)/ruff check .

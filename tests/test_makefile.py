@@ -114,10 +114,13 @@ def test_the_demo_command_survives_the_shell(installed):
     assert make(installed, "demo").returncode == 0
     arguments = (installed / "arguments").read_text(encoding="utf-8").splitlines()
     assert "acquisition=[random_sampling,margin,entropy,bald,k_center]" in arguments
-    assert {"seeds=8", "out=runs/demo", "experiment=elpv"} <= set(arguments)
+    assert {"seeds=12", "out=runs/demo", "experiment=elpv"} <= set(arguments)
 
 
 def test_the_slow_tests_follow_the_fast_ones(installed):
     make(installed, "test")
     ran = [line.split("|")[1] for line in calls(installed) if "pytest" in line]
-    assert ran == ["-m pytest", "-m pytest -m slow and not soak and not gpu"]
+    assert ran == [
+        "-m pytest -n 2 --dist worksteal",
+        "-m pytest -n 2 --dist worksteal -m slow and not soak and not gpu",
+    ]

@@ -33,8 +33,8 @@ def sweep(words: list[str]) -> int:
     compose([str(o.input_line) for o in parsed if o.key_or_group not in swept])
     unnamed = ({o.key_or_group for o in parsed} - swept) | set(NAMED_BY_FOLDER)
     settings = [
-        "hydra/job_logging=disabled",
-        "hydra/hydra_logging=disabled",
+        "hydra/job_logging=none",
+        "hydra/hydra_logging=none",
         "hydra.output_subdir=null",
         "hydra.sweep.dir=runs/.sweep",
         "hydra.sweep.subdir=.",

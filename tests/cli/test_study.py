@@ -51,6 +51,7 @@ def test_jobs_at_once_give_what_one_at_a_time_gives(run, tmp_path):
     assert (tmp_path / "study" / "comparison.csv").read_bytes() == one
 
 
+@pytest.mark.slow
 def test_a_sweep_is_a_study_too(run, tmp_path):
     words = ["run", "-m", "acquisition=random_sampling,margin", "seed=0,1", *WORDS]
     assert run(*words)[0] == 0

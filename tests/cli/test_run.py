@@ -2,6 +2,7 @@
 
 import csv
 
+import pytest
 from PIL import Image
 
 from alvision.cli.commands import shrinks
@@ -55,6 +56,7 @@ def test_broken_images_are_set_aside_and_named(run, tmp_path):
     assert "ok/000.png" in (tmp_path / "o" / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_pool_without_a_defect_labelled_yet_works(run, tmp_path):
     for path in sorted((tmp_path / "parts" / "worn").iterdir())[2:]:
         path.unlink()
@@ -109,6 +111,7 @@ def test_people_answer_by_a_file_and_the_same_command_goes_on(run, tmp_path):
     assert (tmp_path / "photos.alvision" / "audit.csv").exists()
 
 
+@pytest.mark.slow
 def test_labels_go_out_and_come_back(run, tmp_path):
     assert run("run", "data.root=parts", "out=o", *TINY)[0] == 0
     assert run("labels", "verify", "out=o")[0] == 0

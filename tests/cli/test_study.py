@@ -11,6 +11,7 @@ from tests.cli.test_run import table
 WORDS = ["data.root=parts", "out=study", *TINY, "budget.rounds=1"]
 
 
+@pytest.mark.slow
 def test_a_comparison_pairs_by_seed_and_resumes(run, tmp_path):
     words = ["compare", "acquisition=[random_sampling,entropy]", *WORDS]
     status, out, err = run(*words, "seeds=1", "jobs=1")

@@ -66,6 +66,7 @@ def test_neither_the_global_generator_nor_the_model_is_disturbed(learn, truth, m
     assert torch.get_num_threads() == threads
 
 
+@pytest.mark.slow
 def test_finetuning_leaves_the_initial_trunk_alone(learn, truth):
     learner, ids = learn(FINETUNE), tuple(truth)
     before = learner.infer(None, ids, needs={"features"}, round=0).features

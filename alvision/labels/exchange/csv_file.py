@@ -129,7 +129,8 @@ def _restored(path: Path, row: Row, classes: Sequence[str]) -> Event:
             " add it to classes"
         )
     try:
-        round, seconds = int(cells["round"] or ""), cells["seconds"] and float(cells["seconds"])
+        round = int(cells["round"] or "")
+        seconds = None if cells["seconds"] is None else float(cells["seconds"])
     except ValueError as error:
         raise UserError(f"{path}, row {row.number}: round or seconds is no number") from error
     return Event(
@@ -139,7 +140,7 @@ def _restored(path: Path, row: Row, classes: Sequence[str]) -> Event:
         by=row.cells["by"],
         round=round,
         uuid=row.cells["uuid"],
-        seconds=seconds or None,
+        seconds=seconds,
         target=target,
         sha256=cells["sha256"],
     )

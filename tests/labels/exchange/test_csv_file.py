@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alvision.errors import UserError
@@ -55,6 +55,7 @@ def logs(draw):
 
 
 @given(logs())
+@example([Event("a", "skip", None, "", 0, "1", seconds=0.0, number=1)])
 @settings(max_examples=12, deadline=None)
 def test_any_log_goes_out_and_in_again(tmp_path_factory, log):
     folder = tmp_path_factory.mktemp("round")

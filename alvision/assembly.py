@@ -79,7 +79,7 @@ def experiment(
     choices: Mapping[str, str | None],
     command: str,
     stack: ExitStack,
-    log_rounds: bool = True,
+    quiet: bool = False,
 ) -> Experiment:
     """Build an experiment and take its folder.
 
@@ -90,7 +90,7 @@ def experiment(
         choices: What was chosen in each configuration group.
         command: The command line that makes this run.
         stack: Holds the folder's lock and the store until it is closed.
-        log_rounds: Write each round to TensorBoard.
+        quiet: Show no progress and write no TensorBoard; a study does that at its end.
 
     Raises:
         UserError: Something in the configuration, the data or the folder does not fit.
@@ -98,7 +98,7 @@ def experiment(
     data = sources(config)
     config.classes = list(data.classes)
     groups = group_keys(data.manifest, data.hashes)
-    learner = build_learner(config, data, groups)
+    learner = build_learner(config, data, groups, progress=not quiet)
     config.trainer.precision = learner.engine.precision
     root = Path(str(config.out))
     stack.enter_context(lock(root))
@@ -137,13 +137,15 @@ def experiment(
         judge=lambda predictions, labels: evaluate(
             predictions, labels, classes=data.classes, defects=config.defects
         ),
-        publish=lambda rnd: _publish(root, rnd, learner, data, log_rounds),
+        publish=lambda rnd: _publish(root, rnd, learner, data, quiet),
         codecs=codecs(learner, data.classes),
         truth=truth,
     )
 
 
-def build_learner(config: RunConfig, data: Sources, groups: Sequence[str]) -> Learner:
+def build_learner(
+    config: RunConfig, data: Sources, groups: Sequence[str], *, progress: bool
+) -> Learner:
     """Build what trains and infers, as the configuration asks."""
     return Learner(
         data.manifest,
@@ -154,7 +156,7 @@ def build_learner(config: RunConfig, data: Sources, groups: Sequence[str]) -> Le
         trainer=config.trainer,
         seed=config.seed,
         groups=groups,
-        progress=True,
+        progress=progress,
     )
 
 
@@ -253,7 +255,7 @@ def _labels_path(config: RunConfig) -> Path:
     return Path(str(config.out)) / "labels.db"
 
 
-def _publish(root: Path, rnd: Round, learner: Learner, data: Sources, log_rounds: bool) -> None:
+def _publish(root: Path, rnd: Round, learner: Learner, data: Sources, quiet: bool) -> None:
     """Write what is derived from the rounds so far; all of it can be made again."""
     history: list[dict[str, Any]] = []
     last: Round | None = rnd
@@ -265,5 +267,5 @@ def _publish(root: Path, rnd: Round, learner: Learner, data: Sources, log_rounds
         with (root / "set_aside.csv").open("w", encoding="utf-8", newline="") as file:
             rows = [("id", "reason"), *sorted(learner.set_aside.items())]
             csv.writer(file, lineterminator="\n").writerows(rows)
-    if log_rounds:
+    if not quiet:
         tensorboard.log(root, rnd.number, manifest=data.manifest, spec=data.spec)

@@ -71,7 +71,7 @@ def k_center(pool: Predictions, labelled: Predictions, *, n: int, rng: torch.Gen
     )
 
 
-def _to_one(features: Float[Tensor, "n d"], centre: Float[Tensor, "d"]) -> Float[Tensor, "n"]:
+def _to_one(features: Float[Tensor, "n d"], centre: Float[Tensor, " d"]) -> Float[Tensor, " n"]:
     # The difference form: unlike ||x||² - 2x·c + ||c||² it gives exactly 0 for a copy, whatever the
     # features' offset, and it is limited by the same single read of the features.
     return torch.cat(
@@ -86,7 +86,7 @@ def _to_one(features: Float[Tensor, "n d"], centre: Float[Tensor, "d"]) -> Float
     )
 
 
-def _to_nearest(features: Float[Tensor, "n d"], known: Float[Tensor, "m d"]) -> Float[Tensor, "n"]:
+def _to_nearest(features: Float[Tensor, "n d"], known: Float[Tensor, "m d"]) -> Float[Tensor, " n"]:
     # A matrix product finds which known row is nearest, at a fraction of the cost; its distance is
     # then taken anew, because the product loses the digits of small distances.
     known = upcast(known).to(upcast(features[:0]).dtype)
@@ -111,7 +111,7 @@ def _most_typical(features: Float[Tensor, "n d"]) -> int:
     return int(_to_one(features, _mean(features)).argmin())
 
 
-def _mean(features: Float[Tensor, "n d"]) -> Float[Tensor, "d"]:
+def _mean(features: Float[Tensor, "n d"]) -> Float[Tensor, " d"]:
     # Summed in fp64, so that the order of the rows does not show in the result.
     total = features.new_zeros(features.shape[1], dtype=torch.float64)
     for block in features.split(block_rows(features)):

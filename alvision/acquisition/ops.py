@@ -80,7 +80,7 @@ def features_of(predictions: Predictions, argument: str) -> Float[Tensor, "n d"]
     return features
 
 
-def check_scores(scores: Float[Tensor, "n"], argument: str) -> Float[Tensor, "n"]:
+def check_scores(scores: Float[Tensor, " n"], argument: str) -> Float[Tensor, " n"]:
     """Return the scores if all are finite, for NaN has no place in an order.
 
     Raises:
@@ -130,7 +130,7 @@ def map_rows(log_probs: Tensor, score: Callable[[Tensor, Tensor], Tensor]) -> Te
     return scores
 
 
-def _rows(bad: Bool[Tensor, "n"]) -> str:
+def _rows(bad: Bool[Tensor, " n"]) -> str:
     rows = bad.nonzero().flatten().tolist()
     more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
     return f"row{'s' if len(rows) > 1 else ''} {', '.join(map(str, rows[:5]))}{more}"

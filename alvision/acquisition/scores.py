@@ -21,7 +21,7 @@ _LOG_ZERO = -1e4
 
 @needs("log_probs")
 @properties("uncertainty", "deterministic")
-def least_confidence(log_probs: Float[Tensor, "n k c"]) -> Float[Tensor, "n"]:
+def least_confidence(log_probs: Float[Tensor, "n k c"]) -> Float[Tensor, " n"]:
     """Score how far the expected class is from certain: 1 - max_c p(c), p the mean over passes.
 
     Lewis and Gale, arXiv cmp-lg/9407020. Range 0 to 1 - 1/C. Cost O(N·K·C).
@@ -38,7 +38,7 @@ def least_confidence(log_probs: Float[Tensor, "n k c"]) -> Float[Tensor, "n"]:
 
 @needs("log_probs")
 @properties("uncertainty", "deterministic")
-def margin(log_probs: Float[Tensor, "n k c"]) -> Float[Tensor, "n"]:
+def margin(log_probs: Float[Tensor, "n k c"]) -> Float[Tensor, " n"]:
     """Score how small the gap between the two best classes is: 1 - (p(first) - p(second)).
 
     p is the mean over passes. Scheffer, Decomain and Wrobel, doi:10.1007/3-540-44816-0_31.
@@ -63,7 +63,7 @@ def margin(log_probs: Float[Tensor, "n k c"]) -> Float[Tensor, "n"]:
 
 @needs("log_probs")
 @properties("uncertainty", "deterministic")
-def entropy(log_probs: Float[Tensor, "n k c"]) -> Float[Tensor, "n"]:
+def entropy(log_probs: Float[Tensor, "n k c"]) -> Float[Tensor, " n"]:
     """Score the entropy of the expected class probabilities: -sum_c p(c) log p(c), in nats.
 
     p is the mean over passes. Shannon, doi:10.1002/j.1538-7305.1948.tb01338.x; as a query rule:
@@ -80,7 +80,7 @@ def entropy(log_probs: Float[Tensor, "n k c"]) -> Float[Tensor, "n"]:
 
 @needs("log_probs")
 @properties("uncertainty", "deterministic")
-def variation_ratio(log_probs: Float[Tensor, "n k c"]) -> Float[Tensor, "n"]:
+def variation_ratio(log_probs: Float[Tensor, "n k c"]) -> Float[Tensor, " n"]:
     """Score the share of probability outside the modal class: 1 - max_c E_k p_k(c).
 
     The form of Gal, Islam and Ghahramani, arXiv 1703.02910, over MC-dropout passes; it equals
@@ -95,7 +95,7 @@ def variation_ratio(log_probs: Float[Tensor, "n k c"]) -> Float[Tensor, "n"]:
 
 @needs("log_probs", "passes")
 @properties("disagreement", "deterministic")
-def bald(log_probs: Float[Tensor, "n k c"]) -> Float[Tensor, "n"]:
+def bald(log_probs: Float[Tensor, "n k c"]) -> Float[Tensor, " n"]:
     """Score how much a label would tell about the model: H[E_k p_k] - E_k H[p_k], in nats.
 
     The mutual information between label and weights, estimated by K MC-dropout passes: Houlsby et
@@ -124,11 +124,11 @@ def bald(log_probs: Float[Tensor, "n k c"]) -> Float[Tensor, "n"]:
     return map_rows(log_probs, score)
 
 
-def _entropy(p: Float[Tensor, "n c"]) -> Float[Tensor, "n"]:
+def _entropy(p: Float[Tensor, "n c"]) -> Float[Tensor, " n"]:
     return torch.special.entr(p).sum(-1)
 
 
-def _doubt(p: Float[Tensor, "n c"]) -> Float[Tensor, "n"]:
+def _doubt(p: Float[Tensor, "n c"]) -> Float[Tensor, " n"]:
     # The sum of the others, not 1 - max: that rounds to 0 near certainty, and the order of a pool
     # that is mostly learned would be left to its file names.
     return p.scatter(1, p.argmax(1, keepdim=True), 0).sum(1)

@@ -45,7 +45,7 @@ def execute(composed: Composed, *, quiet: bool = False) -> None:
             choices=composed.choices,
             command=composed.command,
             stack=stack,
-            log_rounds=not quiet,
+            quiet=quiet,
         )
         if quiet:
             loop.run(exp)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from alvision.assembly import Sources, label_store, sources
+from alvision.assembly import label_store
 from alvision.cli.commands import console, saved
 from alvision.cli.compose import compose
 from alvision.cli.overrides import take, tidy
 from alvision.config import RunConfig
 from alvision.data.hashes import content_hashes
+from alvision.data.manifest import build
 from alvision.errors import UserError
-from alvision.rounds import DOCUMENT
 
 
 def labels(words: list[str]) -> int:
@@ -25,48 +25,42 @@ def labels(words: list[str]) -> int:
             "labels needs an action: alvision labels export|import|verify key=value ..."
         )
     taken, words = take(words, "to", "from", "by")
-    config, data = _labelled(words)
+    config = _config(words)
+    if action == "import" and config.classes is None:
+        raise UserError('classes= is missing: the names that labels may have, "classes=[ok,worn]"')
     with label_store(config) as store:
+        if action == "export":
+            path = Path(taken.get("to") or "labels.csv")
+            console.print(f"{export_labels(store, path)} events written to {path}", markup=False)
+            return 0
+        manifest = build(config.data)
+        ids, hashes = manifest.ids, content_hashes(manifest)
         if action == "verify":
-            problems = verify(
-                store, ids=data.manifest.ids, hashes=data.hashes, classes=data.classes
-            )
+            classes = config.classes or sorted({e.label for e in store.events() if e.label})
+            problems = verify(store, ids=ids, hashes=hashes, classes=classes)
             for problem in problems:
                 console.print(f"- {problem}", markup=False)
             console.print(f"{len(store.events())} events, {len(problems)} problems")
             return int(bool(problems))
-        if action == "export":
-            path = Path(taken.get("to") or "labels.csv")
-            count = export_labels(store, path)
-            console.print(f"{count} events written to {path}")
-            return 0
         if "from" not in taken:
             raise UserError("labels import needs from=FILE, a table with the columns id and label")
         counts = import_labels(
             store,
             Path(taken["from"]),
-            ids=data.manifest.ids,
-            hashes=data.hashes,
-            classes=data.classes,
+            ids=ids,
+            hashes=hashes,
+            classes=config.classes or (),
             by=taken.get("by", "import"),
         )
         console.print(f"imported: {counts}", markup=False)
         return 0
 
 
-def _labelled(words: list[str]) -> tuple[RunConfig, Sources]:
-    """Find the store that is meant: a run's own by out=, else the one beside the data."""
+def _config(words: list[str]) -> RunConfig:
+    """Find whose labels are meant: a run's own by out=, else those beside the data."""
     out = take([tidy(word) for word in words], "out")[0].get("out", "").strip("'")
-    if out and (Path(out) / DOCUMENT).exists():
-        config, manifest, spec = saved(Path(out))
-        if manifest is None:
-            raise UserError(f"the images of {out} are not where they were; give data.root=")
-        config.out = out
-        hashes = content_hashes(manifest)
-        return config, Sources(manifest, hashes, spec, tuple(config.classes or ()))
-    if out:
-        raise UserError(f"{out} is not a run's folder: it has no {DOCUMENT}")
-    config = compose(["oracle=files", *words]).config
-    if config.classes is None:
-        raise UserError('classes= is missing: the names that labels may have, "classes=[ok,worn]"')
-    return config, sources(config)
+    if not out:
+        return compose(["oracle=files", *words]).config
+    config, _, _ = saved(Path(out))
+    config.out = out
+    return config

@@ -82,7 +82,7 @@ def _warm(config: RunConfig) -> None:
     if config.model.training != "frozen":
         return
     data = sources(config)
-    learner = build_learner(config, data, data.manifest.ids)
+    learner = build_learner(config, data, data.manifest.ids, progress=True)
     learner.infer(None, data.manifest.ids, needs={"features"}, round=0)
 
 
@@ -97,6 +97,7 @@ def tell(root: Path, comparison: Any) -> int:
     runs = sorted(root.glob("*/seed-*"))
     _, manifest, spec = saved(runs[0])
     page = study_report.write(root, comparison, manifest=manifest, spec=spec)
+    console.print(f"picture: {study_report.figure(comparison, root / 'curves.png')}")
     console.print(f"report: {page}")
     return 0
 

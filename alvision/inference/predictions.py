@@ -28,8 +28,8 @@ class Predictions:
     ids: tuple[SampleId, ...]
     log_probs: Float[Tensor, "n k c"] | None = None
     features: Float[Tensor, "n d"] | None = None
-    labels: Int[Tensor, "n"] | None = None
-    scores: Float[Tensor, "n"] | None = None
+    labels: Int[Tensor, " n"] | None = None
+    scores: Float[Tensor, " n"] | None = None
 
     def __len__(self) -> int:
         """Return the number of images, N."""
@@ -47,17 +47,17 @@ class Pick:
         propensity: Probability of each draw given the earlier ones; None if deterministic.
     """
 
-    rows: Int[Tensor, "b"]
-    scores: Float[Tensor, "b"]
+    rows: Int[Tensor, " b"]
+    scores: Float[Tensor, " b"]
     slots: tuple[str, ...] | None = None
-    propensity: Float[Tensor, "b"] | None = None
+    propensity: Float[Tensor, " b"] | None = None
 
 
 @runtime_checkable
 class Score(Protocol):
     """A row-independent value of information: higher = more worth labelling."""
 
-    def __call__(self, log_probs: Float[Tensor, "n k c"]) -> Float[Tensor, "n"]:
+    def __call__(self, log_probs: Float[Tensor, "n k c"]) -> Float[Tensor, " n"]:
         """Score N images."""
         ...
 

@@ -290,6 +290,7 @@ class Learner:
                 precision=self.engine.precision,
                 max_epochs=self.trainer.epochs,
                 callbacks=[BestWeights(self.trainer.patience)] if validation else [],
+                progress=self.engine.progress,
             )
         return Model(self.classes, True, module.eval())
 

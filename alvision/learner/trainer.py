@@ -5,17 +5,25 @@ from __future__ import annotations
 import logging
 import signal
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import pytorch_lightning as lightning
 import torch
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from alvision.models.classifier import Classifier
 
 
-def run(module: Classifier, data: Any, **options: Any) -> None:
+def run(
+    module: Classifier,
+    data: Any,
+    callbacks: Sequence[lightning.Callback] = (),
+    progress: bool = False,
+    **options: Any,
+) -> None:
     """Fit with everything off that writes files or talks; Ctrl-C stays Ctrl-C."""
     handler = signal.getsignal(signal.SIGINT)
     with _quiet():
@@ -27,6 +35,7 @@ def run(module: Classifier, data: Any, **options: Any) -> None:
             enable_model_summary=False,
             num_sanity_val_steps=0,
             log_every_n_steps=1,
+            callbacks=[*callbacks, *([EpochBar()] if progress else [])],
             **options,
         )
         try:
@@ -40,6 +49,39 @@ def run(module: Classifier, data: Any, **options: Any) -> None:
             # Lightning turned Ctrl-C into an exit, and made the process deaf to the next one.
             signal.signal(signal.SIGINT, handler)
             raise KeyboardInterrupt from None
+
+
+class EpochBar(lightning.Callback):
+    """Show on a terminal how far a long fit has got, in epochs."""
+
+    def __init__(self) -> None:
+        console = Console(stderr=True)
+        columns = (
+            TextColumn("training"),
+            BarColumn(),
+            TextColumn("epoch {task.completed} of at most {task.total}"),
+            TimeElapsedColumn(),
+        )
+        self.shown = Progress(
+            *columns, console=console, transient=True, disable=not console.is_terminal
+        )
+
+    def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        """Start at epoch 0."""
+        self.epochs = self.shown.add_task("", total=trainer.max_epochs)
+        self.shown.start()
+
+    def on_train_epoch_end(
+        self, trainer: lightning.Trainer, module: lightning.LightningModule
+    ) -> None:
+        """Count an epoch."""
+        self.shown.advance(self.epochs)
+
+    def teardown(
+        self, trainer: lightning.Trainer, module: lightning.LightningModule, stage: str
+    ) -> None:
+        """Leave the terminal as it was, also after Ctrl-C."""
+        self.shown.stop()
 
 
 @contextmanager

@@ -1,25 +1,25 @@
-"""How fast are scores and k-center, and how much memory do they take, against their plain forms?
+"""How fast are scores and k-center, and how much memory do they take, against other forms?
 
     python scripts/benchmark_acquisition.py [--quick] [--json FILE]
 
 Each task runs alone in a fresh process, so that its peak memory is its own, and on one thread, so
-that neighbours on the machine disturb it less; results are compared before a figure is told.
-`ratio` is plain / ours, so higher is better.
+that neighbours on the machine disturb it less; results are compared before a figure is told, those
+of k-center by their distances, which are equal whichever row a tie goes to. `ratio` is
+theirs / ours, so higher is better. scikit-activeml is in the extra `bench`.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import multiprocessing
-import os
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
+from importlib.util import find_spec
 from typing import Any
 
+import figures
 import torch
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from alvision.acquisition import bald, entropy, k_center, margin
@@ -50,7 +50,7 @@ def plain_bald(log_probs: Tensor) -> Tensor:
     return plain_entropy(log_probs) + torch.where(p > 0, p * p.log(), 0).sum(-1).mean(1)
 
 
-def plain_k_center(features: Tensor, known: Tensor, n: int) -> Tensor:
+def matrix_k_center(features: Tensor, known: Tensor, n: int) -> Tensor:
     """Hold the whole N x L matrix, as the common implementations do, and take its row minima."""
     distances = torch.cdist(features, known)
     picked = torch.zeros(len(features), dtype=torch.bool)
@@ -64,6 +64,28 @@ def plain_k_center(features: Tensor, known: Tensor, n: int) -> Tensor:
     return torch.tensor(scores)
 
 
+def vector_k_center(features: Tensor, known: Tensor, n: int) -> Tensor:
+    """Keep the N minima; each pick is one matrix-vector product, ||x||² - 2 x·c + ||c||²."""
+    squares = features.square().sum(1)
+    nearest = torch.full_like(squares, torch.inf)
+    scores = []
+    for centre in known:
+        nearest = torch.minimum(nearest, squares - 2 * (features @ centre) + centre @ centre)
+    for _ in range(n):
+        row = int(nearest.argmax())
+        scores.append(float(nearest[row].clamp_min(0).sqrt()))
+        centre = features[row]
+        nearest = torch.minimum(nearest, squares - 2 * (features @ centre) + squares[row])
+        nearest[row] = -torch.inf
+    return torch.tensor(scores)
+
+
+def own_k_center(features: Tensor, known: Tensor, n: int) -> Tensor:
+    pool = Predictions(tuple(map(str, range(len(features)))), features=features)
+    labelled = Predictions(tuple(map(str, range(len(known)))), features=known)
+    return k_center(pool, labelled, n=n, rng=torch.Generator()).scores
+
+
 def score_task(score: Callable[[Tensor], Tensor], shape: tuple[int, int, int]) -> Callable[[], Any]:
     log_probs = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     for block in log_probs.split(1000):
@@ -72,26 +94,58 @@ def score_task(score: Callable[[Tensor], Tensor], shape: tuple[int, int, int]) -
     return lambda: score(log_probs)
 
 
-def k_center_task(ours: bool, shape: tuple[int, int, int]) -> Callable[[], Any]:
+def k_center_task(
+    choose: Callable[[Tensor, Tensor, int], Tensor], shape: tuple[int, int, int]
+) -> Callable[[], Any]:
     total, width, n = shape
-    rng = torch.Generator().manual_seed(0)
-    features = torch.randn(total, width, generator=rng)
-    known = torch.randn(n, width, generator=rng)
-    if not ours:
-        return lambda: plain_k_center(features, known, n)
-    pool = Predictions(tuple(map(str, range(total))), features=features)
-    labelled = Predictions(tuple(map(str, range(n))), features=known)
-    return lambda: k_center(pool, labelled, n=n, rng=rng).scores
+    points = torch.randn(total + n, width, generator=torch.Generator().manual_seed(0))
+    return lambda: choose(points[:total], points[total:], n)
 
 
-TASKS: dict[str, tuple[str, Callable[[Any], Any], Callable[[Any], Any]]] = {
-    "entropy": ("scores", lambda s: score_task(entropy, s), lambda s: score_task(plain_entropy, s)),
-    "margin": ("scores", lambda s: score_task(margin, s), lambda s: score_task(plain_margin, s)),
-    "bald": ("scores", lambda s: score_task(bald, s), lambda s: score_task(plain_bald, s)),
+def skactiveml_task(shape: tuple[int, int, int]) -> Callable[[], Any]:
+    from skactiveml.pool import CoreSet
+
+    total, width, n = shape
+    points = torch.randn(total + n, width, generator=torch.Generator().manual_seed(0)).numpy()
+    labels = torch.full((total + n,), torch.nan)
+    labels[total:] = 0
+
+    def run() -> Tensor:
+        strategy = CoreSet(random_state=0)
+        rows, distances = strategy.query(
+            points, labels.numpy(), batch_size=n, return_utilities=True
+        )
+        return torch.tensor(distances[range(n), rows], dtype=torch.float32)
+
+    return run
+
+
+Task = Callable[[Any], Callable[[], Any]]
+# Kind, ours, and what it is compared with.
+TASKS: dict[str, tuple[str, Task, dict[str, Task]]] = {
+    "entropy": (
+        "scores",
+        lambda s: score_task(entropy, s),
+        {"the plain form": lambda s: score_task(plain_entropy, s)},
+    ),
+    "margin": (
+        "scores",
+        lambda s: score_task(margin, s),
+        {"the plain form": lambda s: score_task(plain_margin, s)},
+    ),
+    "bald": (
+        "scores",
+        lambda s: score_task(bald, s),
+        {"the plain form": lambda s: score_task(plain_bald, s)},
+    ),
     "k_center": (
         "k_center",
-        lambda s: k_center_task(True, s),
-        lambda s: k_center_task(False, s),
+        lambda s: k_center_task(own_k_center, s),
+        {
+            "the whole matrix": lambda s: k_center_task(matrix_k_center, s),
+            "matrix-vector": lambda s: k_center_task(vector_k_center, s),
+            "scikit-activeml": skactiveml_task,
+        },
     ),
 }
 
@@ -104,61 +158,53 @@ def peak_memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
-def measure(name: str, ours: bool, sizes: dict[str, Any]) -> dict[str, Any]:
+def measure(name: str, rival: str | None, sizes: dict[str, Any]) -> dict[str, Any]:
     """Run one task and return its result, wall and CPU seconds, and memory above its input."""
     torch.set_num_threads(1)
-    kind, mine, theirs = TASKS[name]
-    task = (mine if ours else theirs)(sizes[kind])
+    kind, ours, rivals = TASKS[name]
+    task = (rivals[rival] if rival else ours)(sizes[kind])
     base = peak_memory()
-    wall, cpu = time.perf_counter(), time.process_time()
-    result = task()
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    with threadpool_limits(1):  # NumPy's and scikit-learn's
+        wall, cpu = time.perf_counter(), time.process_time()
+        result = task()
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     # Below one MB the figure is the allocator's, not the task's.
     memory = max(peak_memory() - base, 1.0)
     return {"result": result.numpy(), "seconds": wall, "cpu": cpu, "memory": memory}
 
 
-def compare(name: str, sizes: dict[str, Any]) -> list[dict[str, Any]]:
-    figures = []
-    for ours in (True, False):
-        with multiprocessing.get_context("spawn").Pool(1) as pool:
-            figures.append(pool.apply(measure, (name, ours, sizes)))
-    mine, theirs = figures
-    torch.testing.assert_close(
-        torch.from_numpy(mine["result"]), torch.from_numpy(theirs["result"]), rtol=1e-4, atol=1e-5
-    )
-    size = "x".join(map(str, sizes[TASKS[name][0]]))
-    return [
-        {
-            "name": f"{name} {size} {what}",
-            "unit": unit,
-            "ours": mine[what],
-            "theirs": theirs[what],
-            "ratio": theirs[what] / mine[what],
-            "target": 1.0,
-        }
-        for what, unit in UNITS.items()
-        if what != "memory" or resource
-    ]
+def alone(*arguments: Any) -> dict[str, Any]:
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(measure, arguments)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="smaller pools, a few seconds")
-    parser.add_argument("--json", type=Path, help="write the figures here")
-    arguments = parser.parse_args()
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    if load > 0.5:
-        print(f"warning: load {load:.1f}: others work here, the times will vary", file=sys.stderr)
-    rows = [row for name in TASKS for row in compare(name, QUICK if arguments.quick else FULL)]
-    for row in rows:
-        print(
-            f"{row['name']:36} {row['ours']:9.3f} {row['theirs']:9.3f} {row['unit']:6}"
-            f"{row['ratio']:7.2f} x"
+def compare(name: str, sizes: dict[str, Any]) -> list[figures.Figure]:
+    kind, _, rivals = TASKS[name]
+    size = "x".join(map(str, sizes[kind]))
+    mine = alone(name, None, sizes)
+    rows = []
+    for rival in rivals:
+        if rival == "scikit-activeml" and not find_spec("skactiveml"):
+            print("scikit-activeml is not installed (the extra `bench`): left out", file=sys.stderr)
+            continue
+        theirs = alone(name, rival, sizes)
+        torch.testing.assert_close(
+            torch.from_numpy(mine["result"]),
+            torch.from_numpy(theirs["result"]),
+            rtol=1e-4,
+            atol=1e-5,
         )
-    if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+        rows += [
+            figures.figure(f"{name} {size} {what}, {rival}", unit, mine[what], theirs[what])
+            for what, unit in UNITS.items()
+            if what != "memory" or resource
+        ]
+    return rows
+
+
+def run(quick: bool) -> list[figures.Figure]:
+    return [row for name in TASKS for row in compare(name, QUICK if quick else FULL)]
 
 
 if __name__ == "__main__":
-    main()
+    figures.main(__doc__, run)

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,6 +32,7 @@ def script(name: str) -> ModuleType:
 
 
 blocks, soak, readme_demo = script("blocks"), script("soak"), script("readme_demo")
+figures, benchmark = script("figures"), script("benchmark_acquisition")
 
 
 @given(before=st.text(), old=st.text(), new=st.text(), after=st.text())
@@ -74,3 +76,23 @@ def test_a_study_goes_into_the_readme_and_only_into_its_block(tmp_path):
     picture = tmp_path / readme_demo.PICTURE
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert picture.stat().st_size < 150_000
+
+
+@pytest.mark.parametrize(("unit", "ratio"), [("s", 2), ("MB", 2), ("images/s", 0.5)])
+def test_a_benchmark_s_ratio_is_higher_where_ours_is_better(unit, ratio):
+    row = figures.figure("work", unit, 2.0, 4.0)
+    assert list(row.values()) == ["work", unit, 2, 4, ratio, 1]
+    assert figures.table([row]).splitlines()[2] == f"| work | {unit} | 2 | 4 | {ratio:.2f} | 1 |"
+
+
+def test_the_k_centers_that_are_compared_agree():
+    own, *others = [
+        benchmark.k_center_task(choose, (40, 8, 6))()
+        for choose in (
+            benchmark.own_k_center,
+            benchmark.matrix_k_center,
+            benchmark.vector_k_center,
+        )
+    ]
+    for other in others:
+        torch.testing.assert_close(own, other, rtol=1e-4, atol=1e-5)

@@ -13,7 +13,7 @@ from alvision.acquisition import needs_of, properties_of, score_of
 from alvision.data.hashes import content_hashes
 from alvision.data.images import ImageSpec
 from alvision.data.manifest import Manifest, build
-from alvision.data.splits import Split, audit_split, group_keys, simulated_split
+from alvision.data.splits import Split, audit_split, group_keys, image_key, simulated_split
 from alvision.document import document
 from alvision.errors import UserError
 from alvision.evaluation.metrics import METRICS, evaluate
@@ -196,7 +196,7 @@ def _split(config: RunConfig, manifest: Manifest, groups: tuple[str, ...], audit
     for id, group in zip(manifest.ids, groups, strict=True):
         # A joined group's name changes when an exact duplicate arrives; an id never does.
         parts.setdefault(group, split.part(id))
-        parts.setdefault(id, split.part(id))
+        parts.setdefault(image_key(id), split.part(id))
     if parts != known:
         write_audit(audit, parts)
     return split

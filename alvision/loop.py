@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -109,16 +109,20 @@ class Experiment:
 
         Left out: images with a standing label, skip or unsure, and unreadable ones.
         """
+        set_aside = self.learner.set_aside
+        return self.unanswered(id for id in self.candidates if id not in set_aside)
+
+    def unanswered(self, ids: Iterable[SampleId]) -> list[SampleId]:
+        """Return the images that nobody has spoken on, in order; of exact duplicates the first."""
         taken = answered(self.labels.events(), self.resolve)
         contents = {self.hashes[id] for id in taken if id in self.hashes}
-        pool = []
-        for id in self.candidates:
+        waiting = []
+        for id in ids:
             content = self.hashes.get(id)
-            if content is None or content in contents or id in self.learner.set_aside:
-                continue
-            contents.add(content)
-            pool.append(id)
-        return pool
+            if content is not None and content not in contents:
+                contents.add(content)
+                waiting.append(id)
+        return waiting
 
     def answer(self, query: Query, rnd: Round) -> Answers:
         """Ask the oracle and record what it says, with all that came in beside it."""
@@ -158,6 +162,8 @@ def run(exp: Experiment) -> list[Metrics]:
     Raises:
         AwaitingLabels: People have not answered yet; running again goes on from there.
     """
+    if done := [rnd for rnd in exp.rounds if rnd.done]:
+        exp.publish(done[-1])  # a kill may have come between its metrics and this
     for rnd in exp.rounds:
         if rnd.done:
             continue
@@ -263,8 +269,7 @@ def _rows(
 
 def audit(exp: Experiment, rank: int) -> list[QueryRow]:
     """Return the next unanswered held-out images; asked blind, so they carry no prediction."""
-    done = answered(exp.labels.events(), exp.resolve)
-    waiting = [id for id in exp.audit_order if id not in done and id in exp.hashes]
+    waiting = exp.unanswered(exp.audit_order)
     return [
         QueryRow(id, rank + i, slot="audit", reason="drawn at random for the audit")
         for i, id in enumerate(waiting[: exp.budget.audit])

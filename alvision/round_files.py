@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from alvision.evaluation.probabilities import ClassProbabilities
 from alvision.records import Answers, Event, Query, QueryRow
+from alvision.rounds import write_atomically
 
 QUERY_COLUMNS = ("id", "rank", "score", "slot", "propensity", "prediction", "reason")
 ANSWER_COLUMNS = ("event", "id", "kind", "label", "by", "round")
@@ -119,7 +121,8 @@ def write_metrics_table(
 ) -> None:
     """Write `metrics.csv`: one row a round, a blank where nothing is known."""
     columns = ("round", "labels", "answers", *metrics)
-    _write_csv(path, columns, [[_text(row.get(column)) for column in columns] for row in history])
+    rows = [[_text(row.get(column)) for column in columns] for row in history]
+    write_atomically(path, lambda beside: _write_csv(beside, columns, rows))
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
@@ -130,9 +133,14 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 
 def _write_csv(path: Path, columns: tuple[str, ...], rows: list[list[str]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(rows)
+        file.writelines(_line(cells) for cells in (columns, *rows))
+
+
+def _line(cells: Sequence[str]) -> str:
+    # The writer quotes a carriage return only where it ends its own lines by one.
+    text = io.StringIO(newline="")
+    csv.writer(text).writerow(cells)
+    return text.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _text(value: object) -> str:

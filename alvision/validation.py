@@ -67,6 +67,11 @@ def validate(config: RunConfig) -> None:
         raise UserError("trainer.devices: this version trains on one device; leave it at 1")
     if config.data.kind == "embeddings" and config.model.training != "frozen":
         raise UserError("data=embeddings has no images to finetune on; use model.training=frozen")
+    if config.labels.url and config.oracle.kind == "simulated":
+        raise UserError(
+            "labels.url is for what people answer (oracle=files): simulated runs that shared a "
+            "store would learn from each other's labels"
+        )
     if config.classes is not None:
         validate_classes(config.classes, config.defects)
 

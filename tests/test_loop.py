@@ -164,6 +164,39 @@ def test_of_exact_duplicates_one_is_asked(exp):
     assert len({"00.png", "01.png", "02.png"} & set(asked(twins)[0])) == 1
 
 
+def test_of_exact_duplicates_in_the_audit_one_is_asked(exp):
+    exp = replace(
+        exp,
+        audit_order=HELD_OUT,
+        hashes=HASHES | {"x2.png": HASHES["x0.png"]},
+        budget=Budget(initial=4, batch=3, rounds=3, audit=1),
+        truth=None,
+    )
+    run(exp)
+    rows = [row.id for rnd in exp.rounds for row in rnd.read("query.csv").rows]
+    assert [id for id in rows if id in HELD_OUT] == ["x0.png", "x1.png", "x3.png"]
+
+
+def test_a_kill_between_the_metrics_and_what_is_published_loses_nothing(exp):
+    run(exp)
+    published = []
+    run(replace(exp, publish=lambda rnd: published.append(rnd.number)))
+    assert published == [3]
+
+
+def test_a_line_break_in_a_name_survives_the_files_of_a_round(exp):
+    odd = "Icon\r.png"
+    exp = replace(
+        exp,
+        candidates=(*IDS, odd),
+        hashes=HASHES | {odd: "odd"},
+        oracle=SimulatedOracle(TRUTH | {odd: "ok"}, "run"),
+        budget=Budget(initial=None, batch=1, rounds=0),
+    )
+    assert run(exp)[0]["labels"] == 21
+    assert odd in asked(exp)[0]
+
+
 def test_fewer_than_two_classes_is_a_round_and_starts_cold_again(exp):
     exp = replace(
         exp, oracle=SimulatedOracle(dict.fromkeys(TRUTH, "ok"), "run"), truth=dict.fromkeys(TRUTH)

@@ -36,6 +36,7 @@ def test_the_defaults_are_valid():
         ("trainer__learning_rate", 0.0, "above 0"),
         ("data__fold", 5, "0, 1, 2, 3 or 4"),
         ("trainer__devices", 2, "one device"),
+        ("labels__url", "shared.db", "oracle=files"),
         ("classes", ["ok"], "two names"),
         ("classes", ["ok", "ok"], "twice"),
         ("classes", ["ok", "Unsure"], "without a class"),

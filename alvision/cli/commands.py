@@ -58,7 +58,7 @@ def execute(composed: Composed, *, quiet: bool = False) -> None:
         _, manifest, spec = saved(exp.root)
         if manifest and (warning := shrinks(manifest, spec)):
             console.print(warning)
-        for row in exp.history():
+        for row in exp.history()[:-1]:  # the last one is published again
             console.print(line(row, config.target.metric))
 
         def publish(rnd: Round) -> None:

@@ -13,6 +13,7 @@ from alvision.cli.compose import compose
 from alvision.cli.overrides import parse, take, take_count, take_names, tidy
 from alvision.config import RunConfig
 from alvision.errors import UserError
+from alvision.round_files import read_csv
 
 
 def compare(words: list[str]) -> int:
@@ -61,9 +62,9 @@ def launch(acquisition: str, seed: int, *, words: list[str], out: str, threads: 
 def finished(folder: Path, *, rounds: int) -> bool:
     """Tell whether a run of a study has nothing left to do."""
     last = 0 if folder.parent.name == "full" else rounds
-    return (folder / "rounds" / f"{last:03d}" / "metrics.json").exists() and (
-        folder / "metrics.csv"
-    ).exists()
+    table = folder / "metrics.csv"
+    # The table comes last: a kill may have come between the round's last file and its row.
+    return table.exists() and len(read_csv(table)) > last
 
 
 def _jobs(config: RunConfig, runs: int) -> int:

@@ -107,9 +107,9 @@ def audit_split(
     """Split images that people label: a group is audit if blake2b(group) < share, whoever asks.
 
     A part in `known` (by group) is kept for ever, so that what one model trained on never judges
-    another. `known` is asked for the ids of a group too: a lone image keeps its part when it joins
-    a group later. Where it then says several parts, the pool wins, for what may have been trained
-    on must not judge.
+    another. `known` is asked for the images of a group too (by `image_key`): a lone image keeps its
+    part when it joins a group later. Where it then says several parts, the pool wins, for what may
+    have been trained on must not judge.
 
     Raises:
         UserError: If the share is not in 0 .. below 1.
@@ -118,7 +118,7 @@ def audit_split(
         raise UserError(f"audit.share={share} must be in 0 .. below 1")
     said: dict[str, set[str]] = defaultdict(set)
     for id, group in zip(ids, groups, strict=True):
-        said[group] |= {known[name] for name in (group, id) if name in known}
+        said[group] |= {known[name] for name in (group, image_key(id)) if name in known}
     parts = {
         group: min(before, key=("pool", "monitor", "seal").index)
         if before
@@ -126,6 +126,11 @@ def audit_split(
         for group, before in said.items()
     }
     return _split(ids, [parts[group] for group in groups])
+
+
+def image_key(id: SampleId) -> str:
+    """Name an image among the known parts, apart from a group that is called like it."""
+    return f"image:{id}"
 
 
 def part_of(group: str) -> Literal["monitor", "seal"]:

@@ -55,23 +55,46 @@ def labels_to_target(
     That is where the straight line between two rounds crosses it, at the first round that is at
     or above the target and is followed by another one that is (`ROUNDS_ABOVE`): one lucky round,
     the last one included, reaches nothing. A curve that starts there needs the first round's
-    answers. None: not reached within these rounds, so the true number is at least the last one
-    (censored).
+    answers. None: not reached within these rounds (censored, see `least_labels`).
 
     >>> labels_to_target([20, 40, 60, 80], [0.5, 0.7, 0.9, 0.9], 0.8)
     50.0
     >>> labels_to_target([20, 40, 60], [0.5, 0.9, 0.6], 0.8) is None
     True
     """
-    x, y = np.asarray(answers, dtype=float), np.asarray(values, dtype=float)
-    above = y >= target
-    for k in range(len(x) - ROUNDS_ABOVE + 1):
+    above = np.asarray(values, dtype=float) >= target
+    for k in range(len(above) - ROUNDS_ABOVE + 1):
         if above[k : k + ROUNDS_ABOVE].all():
-            if k == 0:
-                return float(x[0])
-            share = (target - y[k - 1]) / (y[k] - y[k - 1])
-            return float(x[k - 1] + share * (x[k] - x[k - 1]))
+            return _crossing(answers, values, target, k)
     return None
+
+
+def least_labels(answers: Sequence[float], values: Sequence[float], target: float) -> float:
+    """Return the fewest answers that a curve may need to reach the target to stay.
+
+    That is `labels_to_target` where it is reached. Else it is all answers if the curve ends below;
+    if its last round is at the target, the next one could have confirmed that, so no more than
+    that crossing can be claimed.
+
+    >>> least_labels([20, 40, 60], [0.5, 0.6, 0.7], 0.8)
+    60.0
+    >>> least_labels([20, 40, 60], [0.5, 0.7, 0.9], 0.8)
+    50.0
+    """
+    reached, last = labels_to_target(answers, values, target), len(answers) - 1
+    if reached is not None:
+        return reached
+    return (
+        float(answers[last]) if values[last] < target else _crossing(answers, values, target, last)
+    )
+
+
+def _crossing(answers: Sequence[float], values: Sequence[float], target: float, k: int) -> float:
+    """Return where the line to round k, the first one at the target, crosses it."""
+    if k == 0:
+        return float(answers[0])
+    share = (target - values[k - 1]) / (values[k] - values[k - 1])
+    return float(answers[k - 1] + share * (answers[k] - answers[k - 1]))
 
 
 def band(

@@ -35,9 +35,6 @@ class Features:
         spec: The evaluation transform.
         engine: What the trunk runs on.
         backbone: The initial trunk; None for embeddings.
-
-    Attributes:
-        set_aside: Images that cannot be read, and the reason.
     """
 
     def __init__(
@@ -53,10 +50,21 @@ class Features:
         self.spec = spec
         self.engine = engine
         self.backbone = backbone
-        self.set_aside: dict[SampleId, str] = {}
+        self._set_aside: dict[SampleId, str] = {}
         if backbone is not None:
             missing = (id for id in manifest.ids if id not in hashes)
-            self.set_aside.update(dict.fromkeys(missing, "the file cannot be opened"))
+            self._set_aside.update(dict.fromkeys(missing, "the file cannot be opened"))
+
+    @property
+    def set_aside(self) -> dict[SampleId, str]:
+        """Return all images that cannot be read, and the reason.
+
+        All of them from the start: were they found one by one, a resumed run would choose from
+        another pool than one that was never stopped.
+        """
+        if self.backbone is not None:
+            _ = self._cache
+        return self._set_aside
 
     @property
     def width(self) -> int:
@@ -69,8 +77,9 @@ class Features:
         return f"embeddings {self.width}" if self.backbone is None else self.backbone.fingerprint
 
     def readable(self, ids: Sequence[SampleId]) -> list[SampleId]:
-        """Return the images that are not set aside, as far as is known now."""
-        return [id for id in ids if id not in self.set_aside]
+        """Return the images that are not set aside."""
+        set_aside = self.set_aside
+        return [id for id in ids if id not in set_aside]
 
     def initial(self, ids: Sequence[SampleId]) -> tuple[list[SampleId], Float[Tensor, "n d"]]:
         """Return the readable images and their features under the initial trunk."""
@@ -102,7 +111,7 @@ class Features:
         workers = self.engine.workers
         for id, decoded in pool.decode(images, self.spec, workers=workers, ahead=4 * workers):
             if isinstance(decoded, str):
-                self.set_aside[id] = decoded
+                self._set_aside[id] = decoded
             else:
                 pixels[id] = decoded
         return pixels
@@ -133,9 +142,9 @@ class Features:
         cache.fill(list(id_of), compute)
         for hash in cache.missing(id_of):
             # What one copy says holds for all copies of the same bytes.
-            reason = self.set_aside[id_of[hash]]
+            reason = self._set_aside[id_of[hash]]
             copies = (id for id in self.manifest.ids if self.hashes.get(id) == hash)
-            self.set_aside.update(dict.fromkeys(copies, reason))
+            self._set_aside.update(dict.fromkeys(copies, reason))
         return cache
 
     def _trunk_pass(self, trunk: nn.Module, ids: Sequence[SampleId]) -> Iterator[pool.Chunk]:
@@ -143,5 +152,5 @@ class Features:
         images = [(id, self.manifest.path(id)) for id in ids]
         return pool.trunk_features(
             trunk, images, self.spec, self.engine,
-            mean=self.backbone.mean, std=self.backbone.std, set_aside=self.set_aside,
+            mean=self.backbone.mean, std=self.backbone.std, set_aside=self._set_aside,
         )  # fmt: skip

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -83,9 +84,10 @@ def contact_sheet(
 def _figure(id: SampleId, picture: str | None) -> str:
     if picture is None:
         return f"<figure>no picture<figcaption>{escape(id)}</figcaption></figure>\n"
+    address, name = f"images/{quote(picture)}", escape(picture)
     return (
-        f'<figure><a href="images/{picture}"><img src="images/{picture}" alt="{picture}"'
-        f' loading="lazy"></a><figcaption>{picture}</figcaption></figure>\n'
+        f'<figure><a href="{address}"><img src="{address}" alt="{name}"'
+        f' loading="lazy"></a><figcaption>{name}</figcaption></figure>\n'
     )
 
 

@@ -112,31 +112,34 @@ def minimum_detectable_effect(
 
 
 def label_ratio(
-    random: Sequence[float | None], strategy: Sequence[float | None], last: Sequence[float]
+    random: Sequence[float | None],
+    strategy: Sequence[float | None],
+    least_random: Sequence[float],
+    least_strategy: Sequence[float],
 ) -> Ratio | None:
     """Compare labels to target: mean of random / mean of the strategy, paired by seed.
 
-    A seed that never reached the target needed at least its last round's answers, so these stand
-    in for it and the ratio becomes a bound: at least that if only random has such seeds, at most
-    if only the strategy has. None if both have: then nothing bounds it; and where a seed needed no
-    label at all, which has no ratio.
+    For a seed that never reached the target stands the least that it needed, and the ratio becomes
+    a bound: at least that if only random has such seeds, at most if only the strategy has. None if
+    both have: then nothing bounds it; and where a seed needed no label at all, which has no ratio.
 
     Args:
         random: Labels to target of random, one for each seed; None: never reached.
         strategy: The same of the strategy.
-        last: Answers of each seed's last round.
+        least_random: What each seed of random needed, at the least where it never got there.
+        least_strategy: The same of the strategy.
 
-    >>> label_ratio([100, 120], [50, 60], [200, 200]).value
+    >>> label_ratio([100, 120], [50, 60], [200, 200], [200, 200]).value
     2.0
-    >>> label_ratio([100, None], [50, 50], [200, 200])
+    >>> label_ratio([100, None], [50, 50], [200, 200], [200, 200])
     Ratio(value=3.0, low=2.0, high=None, bound='at least')
     """
     open_random, open_strategy = None in random, None in strategy
     if open_random and open_strategy:
         return None
     top, bottom = (
-        np.array([end if x is None else x for x, end in zip(labels, last, strict=True)], float)
-        for labels in (random, strategy)
+        np.array([end if x is None else x for x, end in zip(labels, least, strict=True)], float)
+        for labels, least in ((random, least_random), (strategy, least_strategy))
     )
     if not (top.all() and bottom.all()):
         return None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from alvision.evaluation.curves import area, labels_to_target
+from alvision.evaluation.curves import area, labels_to_target, least_labels
 from alvision.evaluation.intervals import Estimate, mean_interval
 from alvision.rounds import write_atomically
 from alvision.study.collect import Study
@@ -105,7 +106,10 @@ def summarise(study: Study) -> Comparison:
         name: np.array([area(x, y) for x, y in zip(study.answers, values, strict=True)])
         for name, values in study.values.items()
     }
-    labels = {name: _labels(study, name) for name in study.acquisitions}
+    labels = {
+        name: tuple(labels_to_target(*curve) for curve in _curves(study, name))
+        for name in study.acquisitions
+    }
     others = study.others if study.baseline else ()
     differences = {name: areas[name] - areas[study.baseline or ""] for name in others}
     needed = seeds_needed(max(1, len(others)))
@@ -118,9 +122,9 @@ def summarise(study: Study) -> Comparison:
         paired = differences.get(name)
         ratio = None
         if paired is not None and study.target is not None:
-            ratio = label_ratio(
-                labels[study.baseline or ""], labels[name], study.answers[:, -1].tolist()
-            )
+            pair = (study.baseline or "", name)
+            least = [[least_labels(*curve) for curve in _curves(study, each)] for each in pair]
+            ratio = label_ratio(labels[pair[0]], labels[name], *least)
         reached = [x for x in labels[name] if x is not None]
         whole = bool(reached) and len(reached) == len(study.seeds)
         rows.append(
@@ -162,8 +166,8 @@ def write_csv(comparison: Comparison, path: Path) -> None:
     write_atomically(path, write)
 
 
-def _labels(study: Study, name: str) -> tuple[float | None, ...]:
-    if study.target is None:
-        return (None,) * len(study.seeds)
-    curves = zip(study.answers, study.values[name], study.target, strict=True)
-    return tuple(labels_to_target(x, y, target) for x, y, target in curves)
+def _curves(study: Study, name: str) -> Iterator[tuple[list[float], list[float], float]]:
+    """Yield answers, values and target of each seed; without a target one that nothing reaches."""
+    target = np.full(len(study.seeds), np.nan) if study.target is None else study.target
+    curves = (study.answers, study.values[name], target)
+    return zip(*(part.tolist() for part in curves), strict=True)

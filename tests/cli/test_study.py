@@ -5,6 +5,8 @@ import shutil
 
 import pytest
 
+from alvision.cli.study import finished
+from alvision.round_files import write_metrics_table
 from tests.cli.conftest import TINY
 from tests.cli.test_run import table
 
@@ -40,6 +42,17 @@ def test_a_comparison_pairs_by_seed_and_resumes(run, tmp_path):
     assert "Not shown" in told
     assert page.exists()
     assert table(study / "comparison.csv") == rows
+
+
+def test_a_run_whose_table_lacks_its_last_row_is_not_finished(tmp_path):
+    folder = tmp_path / "margin" / "seed-0"
+    metrics = folder / "rounds" / "001" / "metrics.json"
+    metrics.parent.mkdir(parents=True)
+    metrics.write_text("{}")
+    assert not finished(folder, rounds=1)
+    for rows, done in ((1, False), (2, True)):
+        write_metrics_table(folder / "metrics.csv", [{"round": k} for k in range(rows)], ())
+        assert finished(folder, rounds=1) is done
 
 
 @pytest.mark.slow

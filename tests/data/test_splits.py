@@ -199,9 +199,15 @@ def test_known_parts_are_kept_for_ever():
 
 
 def test_a_lone_image_keeps_its_part_when_it_joins_a_group():
-    assert audit_split("ab", ("a", "a"), share=0, known={"b": "seal"}).part("a") == "seal"
-    known = {"a": "seal", "b": "pool"}
+    assert audit_split("ab", ("a", "a"), share=0, known={"image:b": "seal"}).part("a") == "seal"
+    known = {"a": "seal", "image:b": "pool"}
     assert audit_split("ab", ("a", "a"), share=0.99, known=known).pool == ("a", "b")
+
+
+def test_an_image_called_like_another_group_is_not_taken_for_it():
+    known = {"1": "seal", "2": "pool", "image:1": "pool", "image:2": "seal"}
+    found = audit_split(("1", "2"), ("2", "1"), share=0, known=known)
+    assert (found.part("1"), found.part("2")) == ("pool", "seal")
 
 
 def test_bad_audit_shares_are_refused():

@@ -66,6 +66,16 @@ def test_a_class_appended_later_has_probability_zero(learn, truth, tmp_path):
     assert torch.allclose(found.log_probs.exp().sum(-1), torch.ones(36, 5))
 
 
+def test_what_is_unreadable_is_known_before_anything_is_asked(learn, parts, truth):
+    broken = parts / "ok" / "003.png"
+    broken.write_bytes(broken.read_bytes()[:60])
+    # A resumed run must choose from the same pool as one that has seen the images already.
+    assert learn().infer(None, tuple(truth), needs=set(), round=1).ids == tuple(
+        id for id in truth if id != "ok/003.png"
+    )
+    assert set(learn().set_aside) == {"ok/003.png"}
+
+
 @both_ways
 def test_unreadable_images_are_set_aside_and_stop_nothing(learn, parts, truth, model):
     broken = parts / "ok" / "003.png"

@@ -248,6 +248,13 @@ def test_a_class_name_is_text_on_the_page(ask, query, folder):
     assert "&lt;b&gt;ok" in (folder / "index.html").read_text(encoding="utf-8")
 
 
+def test_a_file_name_is_text_on_the_page(ask, folder, tmp_path):
+    name = "a.x&quot;onerror"
+    (tmp_path / name).write_bytes(b"no picture")
+    begin(ask(path_of=lambda id: tmp_path / id), Query(3, (QueryRow(name, 0),)), folder)
+    assert "&quot;onerror" not in (folder / "index.html").read_text(encoding="utf-8")
+
+
 def test_deep_pictures_are_made_visible(ask, folder, tmp_path):
     values = np.array([[1000, 1100], [1200, 1255]], dtype=np.uint16)
     Image.fromarray(values).save(tmp_path / "deep.tif")

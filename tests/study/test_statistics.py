@@ -95,20 +95,22 @@ def test_the_detectable_effect_by_hand():
 
 
 def test_the_ratio_is_exact_where_everybody_gets_there():
-    found = label_ratio([100, 120, 140], [50, 60, 70], [200] * 3)
+    found = label_ratio([100, 120, 140], [50, 60, 70], [200] * 3, [200] * 3)
     assert found == Ratio(2.0, 2.0, 2.0, "exact")
-    noisy = label_ratio([100, 120, 90], [50, 70, 60], [200] * 3)
+    noisy = label_ratio([100, 120, 90], [50, 70, 60], [200] * 3, [200] * 3)
     assert noisy.value == pytest.approx(310 / 180)
     assert noisy.low < noisy.value < noisy.high
 
 
 def test_the_ratio_is_a_bound_where_one_of_them_does_not():
-    assert label_ratio([None, 100], [100, 100], [200] * 2) == Ratio(1.5, 1.0, None, "at least")
-    assert label_ratio([100, 100], [None, 100], [200] * 2) == Ratio(
+    assert label_ratio([None, 100], [100, 100], [200] * 2, [200] * 2) == Ratio(
+        1.5, 1.0, None, "at least"
+    )
+    assert label_ratio([100, 100], [None, 100], [200] * 2, [200] * 2) == Ratio(
         pytest.approx(2 / 3), None, 1.0, "at most"
     )
 
 
 def test_there_is_no_ratio_where_nothing_bounds_it():
-    assert label_ratio([None, 100], [100, None], [200] * 2) is None
-    assert label_ratio([0, 100], [0, 100], [200] * 2) is None
+    assert label_ratio([None, 100], [100, None], [200] * 2, [200] * 2) is None
+    assert label_ratio([0, 100], [0, 100], [200] * 2, [200] * 2) is None

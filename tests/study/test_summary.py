@@ -39,6 +39,16 @@ def test_labels_to_target_is_empty_if_a_seed_never_gets_there():
     assert comparison.rows[1].ratio is None
 
 
+def test_a_crossing_in_the_last_round_is_no_claim_for_all_of_its_answers():
+    # Random may have got there at 245 answers: nobody saw the round that would have told.
+    found = study({"margin": 0.0}, seeds=2)
+    found.target[:] = 0.5
+    found.values["random_sampling"][:] = [*[0.4] * 12, 0.8]
+    found.values["margin"][:] = [0.4, *[0.6] * 12]
+    ratio = summarise(found).rows[1].ratio
+    assert (ratio.value, ratio.bound) == (pytest.approx(245 / 30), "at least")
+
+
 @pytest.mark.parametrize(("others", "seeds", "known"), [(1, 6, True), (1, 5, False), (4, 7, False)])
 def test_p_values_are_blank_where_none_could_reach_the_level(others, seeds, known):
     comparison = summarise(study({f"s{k}": 0.05 for k in range(others)}, seeds=seeds))

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from alvision.data.sources.rows import Listing, Row, existing_file, existing_root
+from alvision.data.sources.rows import Listing, Row, absolute, existing_file, existing_root
 from alvision.data.sources.table import attributes, read_parquet, text
 from alvision.errors import UserError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pyarrow
 
     from alvision.config import DataConfig
@@ -39,12 +41,18 @@ def embeddings(cfg: DataConfig) -> Listing:
         raise UserError(f"{file}, column {cfg.path_column!r}: {blank} rows have no id")
     where = f"{file}, column {cfg.features_column!r}"
     rows = [
-        Row(str(id), root / str(id), truth, group, split, vector)
+        Row(str(id), _path(root, str(id)), truth, group, split, vector)
         for id, (truth, group, split), vector in zip(
             ids, known, _matrix(vectors, where), strict=True
         )
     ]
     return Listing(root, rows)
+
+
+def _path(root: Path, id: str) -> Path:
+    """Return where the image of an id would lie; the root, which is no file, if not below it."""
+    path = absolute(root / id)
+    return path if path.is_relative_to(root) else root
 
 
 def _matrix(column: pyarrow.ChunkedArray, where: str) -> np.ndarray:

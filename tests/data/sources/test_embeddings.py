@@ -31,6 +31,14 @@ def test_rows_follow_their_ids(tmp_path, kind):
     assert manifest.path("a") == tmp_path / "a"
 
 
+def test_an_id_names_no_file_outside_the_root(tmp_path):
+    root = tmp_path / "root"
+    root.mkdir()
+    ids = ["../secret", str(tmp_path / "secret"), "a"]
+    manifest = embedded(tmp_path, {"id": ids, "features": [[1], [2], [3]]}, root=str(root))
+    assert [manifest.path(id) for id in ids] == [root, root, root / "a"]
+
+
 def test_numbers_are_ids_and_features_of_whole_numbers_work(tmp_path):
     manifest = embedded(tmp_path, {"id": [10, 9], "features": [[1, 2], [3, 4]]})
     assert manifest.ids == ("10", "9")

@@ -10,11 +10,14 @@ theirs / ours, so higher is better. scikit-activeml is in the extra `bench`.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
+import re
 import sys
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import figures
@@ -80,18 +83,20 @@ def vector_k_center(features: Tensor, known: Tensor, n: int) -> Tensor:
     return torch.tensor(scores)
 
 
-def own_k_center(features: Tensor, known: Tensor, n: int) -> Tensor:
-    pool = Predictions(tuple(map(str, range(len(features)))), features=features)
-    labelled = Predictions(tuple(map(str, range(len(known)))), features=known)
-    return k_center(pool, labelled, n=n, rng=torch.Generator()).scores
-
-
 def score_task(score: Callable[[Tensor], Tensor], shape: tuple[int, int, int]) -> Callable[[], Any]:
     log_probs = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     for block in log_probs.split(1000):
         # In place: a second array here would hide the task's own peak.
         block.copy_(block.log_softmax(-1))
     return lambda: score(log_probs)
+
+
+def own_k_center_task(shape: tuple[int, int, int]) -> Callable[[], Any]:
+    total, width, n = shape
+    points = torch.randn(total + n, width, generator=torch.Generator().manual_seed(0))
+    pool = Predictions(tuple(map(str, range(total))), features=points[:total])
+    labelled = Predictions(tuple(map(str, range(n))), features=points[total:])
+    return lambda: k_center(pool, labelled, n=n, rng=torch.Generator()).scores
 
 
 def k_center_task(
@@ -140,7 +145,7 @@ TASKS: dict[str, tuple[str, Task, dict[str, Task]]] = {
     ),
     "k_center": (
         "k_center",
-        lambda s: k_center_task(own_k_center, s),
+        own_k_center_task,
         {
             "the whole matrix": lambda s: k_center_task(matrix_k_center, s),
             "matrix-vector": lambda s: k_center_task(vector_k_center, s),
@@ -152,10 +157,20 @@ TASKS: dict[str, tuple[str, Task, dict[str, Task]]] = {
 
 def peak_memory() -> float:
     """Return this process's highest memory so far in MB; 0 where the system does not tell."""
+    status = Path("/proc/self/status")
+    if status.exists():  # Linux; its getrusage also counts the process that started this one
+        kilobytes = re.search(r"VmHWM:\s+(\d+)", status.read_text())
+        return int(kilobytes[1]) * 1024 / 1e6 if kilobytes else 0.0
     if resource is None:
         return 0.0
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+def forget_peak() -> None:
+    """Let the peak start anew from what is in use now, where the system can: Linux."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
 
 
 def measure(name: str, rival: str | None, sizes: dict[str, Any]) -> dict[str, Any]:
@@ -163,6 +178,7 @@ def measure(name: str, rival: str | None, sizes: dict[str, Any]) -> dict[str, An
     torch.set_num_threads(1)
     kind, ours, rivals = TASKS[name]
     task = (rivals[rival] if rival else ours)(sizes[kind])
+    forget_peak()
     base = peak_memory()
     with threadpool_limits(1):  # NumPy's and scikit-learn's
         wall, cpu = time.perf_counter(), time.process_time()

@@ -86,13 +86,10 @@ def test_a_benchmark_s_ratio_is_higher_where_ours_is_better(unit, ratio):
 
 
 def test_the_k_centers_that_are_compared_agree():
-    own, *others = [
+    own = benchmark.own_k_center_task((40, 8, 6))()
+    others = [
         benchmark.k_center_task(choose, (40, 8, 6))()
-        for choose in (
-            benchmark.own_k_center,
-            benchmark.matrix_k_center,
-            benchmark.vector_k_center,
-        )
+        for choose in (benchmark.matrix_k_center, benchmark.vector_k_center)
     ]
     for other in others:
         torch.testing.assert_close(own, other, rtol=1e-4, atol=1e-5)

@@ -102,14 +102,18 @@ def experiment(
     config.trainer.precision = learner.engine.precision
     root = Path(str(config.out))
     stack.enter_context(lock(root))
-    claimed = claim(root, document(config, choices, command, anonymous=people(config)))
-    store = stack.enter_context(label_store(config))
-    split = _split(config, data.manifest, groups, store.path.with_name("audit.csv"))
     acquisition = _strategy(choices["acquisition"], acquire)
     starting = _strategy(choices["cold_start"], cold_start)
     for strategy in (acquisition, starting):
         learner.check(strategy.needs)
+    store = stack.enter_context(label_store(config))
+    audit = store.path.with_name("audit.csv") if people(config) else None
+    split, parts = _split(config, data.manifest, groups, audit)
     _check_budget(config, len(split.pool))
+    # Only what fits takes the folder: a mistake put right must not find it held by the mistake.
+    claimed = claim(root, document(config, choices, command, anonymous=people(config)))
+    if audit and parts:
+        write_audit(audit, parts)
     truth = None
     if not people(config):
         truth = {i: t for i, t in zip(data.manifest.ids, data.manifest.truth, strict=True) if t}
@@ -181,25 +185,27 @@ def _classes(config: RunConfig, manifest: Manifest) -> tuple[str, ...]:
     return tuple(config.classes)
 
 
-def _split(config: RunConfig, manifest: Manifest, groups: tuple[str, ...], audit: Path) -> Split:
-    if not people(config):
-        return simulated_split(
+def _split(
+    config: RunConfig, manifest: Manifest, groups: tuple[str, ...], audit: Path | None
+) -> tuple[Split, dict[str, str]]:
+    """Split the images; with people (`audit`), also return the parts to keep if any is new."""
+    if audit is None:
+        split = simulated_split(
             manifest,
             groups,
             seed=config.seed,
             share=config.audit.share,
             fold=config.data.fold,
         )
-    known = read_audit(audit) if audit.exists() else {}
+        return split, {}
+    known = read_audit(audit)
     split = audit_split(manifest.ids, groups, share=config.audit.share, known=known)
     parts = dict(known)
     for id, group in zip(manifest.ids, groups, strict=True):
         # A joined group's name changes when an exact duplicate arrives; an id never does.
         parts.setdefault(group, split.part(id))
         parts.setdefault(image_key(id), split.part(id))
-    if parts != known:
-        write_audit(audit, parts)
-    return split
+    return split, parts if parts != known else {}
 
 
 def _audit_order(split: Split) -> tuple[str, ...]:
@@ -214,6 +220,11 @@ def _audit_order(split: Split) -> tuple[str, ...]:
 
 
 def _check_budget(config: RunConfig, pool: int) -> None:
+    if not pool:
+        raise UserError(
+            "every image is held out and none is left to choose from: lower audit.share, or group "
+            "fewer images together (data.group_by)"
+        )
     initial = 0 if config.budget.initial == "all" else int(config.budget.initial)
     for key, wanted in (("initial", initial), ("batch", config.budget.batch)):
         if wanted > pool:

@@ -45,6 +45,10 @@ def refused(result, *parts):
         (["data=csv", "data.root=parts", "data.file=table.csv"], ["table.csv", "path"]),
         (["data=csv", "data.root=parts", "data.file=no.csv"], ["no.csv"]),
         (["data.root=broken"], ["unreadable"]),
+        (
+            ["data.root=parts", "audit.share=0.999", "oracle=files", "classes=[ok,worn]"],
+            ["held out", "audit.share"],
+        ),
         (["data.root=parts", "acquisition=[margin,bald]"], ["compare"]),
     ],
 )
@@ -65,6 +69,16 @@ def test_a_run_folder_of_another_configuration(run, tmp_path):
     before = (tmp_path / "o" / "metrics.csv").read_bytes()
     refused(run("run", "data.root=parts", "out=o", "seed=1", *TINY), "seed was 0 and is 1")
     assert (tmp_path / "o" / "metrics.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "mistake", [["acquisition=bald", "model.head=linear"], ["budget.batch=1000"]]
+)
+def test_a_mistake_put_right_is_not_held_against_its_folder(run, mistake):
+    keys = {word.split("=")[0] for word in mistake}
+    tiny = [word for word in TINY if word.split("=")[0] not in keys]
+    refused(run("run", "data.root=parts", "out=o", *mistake, *tiny))
+    assert run("run", "data.root=parts", "out=o", "budget.rounds=0", *TINY[:-1])[0] == 0
 
 
 def test_an_unknown_command_and_a_command_without_its_words(run):

@@ -33,7 +33,7 @@ def exact_duplicates(material: Material) -> list[Finding]:
         Finding(
             "note",
             f"{amount(spare, 'exact copy')} of other images",
-            f"{amount(len(copies), 'picture')} there more than once, byte for byte.",
+            f"{amount(len(copies), 'picture')} found more than once, byte for byte.",
             "Nothing to do: copies share a group, so they never sit on both sides of a split, and "
             "only one of them is asked about.",
             examples=_pairs(material, [(rows[0], rows[1]) for rows in copies]),

@@ -28,8 +28,9 @@ OUTSIDE_FINGERPRINT = (
     "debug",
     "name",
     "classes",
+    "defects",
 )
-"""Keys that a run's folder lets change; `classes` may grow and is checked apart."""
+"""Keys that a run's folder lets change; `classes` and `defects` may grow, and are checked apart."""
 
 
 def document(

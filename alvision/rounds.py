@@ -151,11 +151,11 @@ def claim(root: Path, document: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         root: The run's folder.
-        document: What to write: `fingerprint` (flat, what may not change), `classes` (may be
-            added to), `run` (the identity; the first one stays) and whatever else is to be kept.
+        document: What to write: `fingerprint` (flat, what may not change), `classes` and
+            `defects` (may be added to), `run` (the identity; the first one stays), and more.
 
     Returns:
-        The document in force: the stored one, with the class list of today.
+        The document in force: the stored one, with the classes and defects of today.
 
     Raises:
         UserError: The folder holds another configuration, or a class is gone.
@@ -171,13 +171,15 @@ def claim(root: Path, document: dict[str, Any]) -> dict[str, Any]:
             f"{root} holds another configuration: {'; '.join(changed[:3])}"
             f"{' and more' if len(changed) > 3 else ''}. Give the old values, or another out="
         )
-    gone = [name for name in stored["classes"] if name not in document["classes"]]
-    if gone:
-        raise UserError(
-            f"classes= has lost {', '.join(gone)}, which {root} knows; classes can only be added"
-        )
-    if stored["classes"] != document["classes"]:
-        stored["classes"] = document["classes"]
+    grown = {key: document[key] for key in ("classes", "defects")}
+    for key, names in grown.items():
+        gone = [name for name in stored[key] or () if name not in (names or ())]
+        if gone:
+            raise UserError(
+                f"{key}= has lost {', '.join(gone)}, which {root} knows; names can only be added"
+            )
+    if any(stored[key] != names for key, names in grown.items()):
+        stored |= grown
         write_atomically(path, lambda beside: _dump(stored, beside))
     return stored
 
@@ -191,7 +193,7 @@ def read_document(root: Path) -> dict[str, Any]:
     path = root / DOCUMENT
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        if not {"run", "fingerprint", "classes", "config"} <= set(document):
+        if not {"run", "fingerprint", "classes", "defects", "config"} <= set(document):
             raise ValueError("it lacks its keys")
     except FileNotFoundError:
         raise UserError(f"{root} is not a run's folder: it has no {DOCUMENT}") from None

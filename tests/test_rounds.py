@@ -88,7 +88,13 @@ def test_the_files_of_a_round_come_back_as_they_were(tmp_path):
 
 def document(**changes):
     fingerprint = {"seed": 0, "model.backbone": "resnet18"} | changes
-    return {"run": "r", "fingerprint": fingerprint, "classes": ["a", "b"], "config": {}}
+    return {
+        "run": "r",
+        "fingerprint": fingerprint,
+        "classes": ["a", "b"],
+        "defects": ["b"],
+        "config": {},
+    }
 
 
 def test_a_folder_refuses_another_configuration_and_names_the_difference(tmp_path):
@@ -101,8 +107,12 @@ def test_a_folder_refuses_another_configuration_and_names_the_difference(tmp_pat
 def test_classes_can_be_added_anywhere_but_not_lost(tmp_path):
     claim(tmp_path, document())
     assert claim(tmp_path, document() | {"classes": ["a", "x", "b"]})["classes"] == ["a", "x", "b"]
-    with pytest.raises(UserError, match="has lost x"):
+    with pytest.raises(UserError, match="classes= has lost x"):
         claim(tmp_path, document())
+    wider = document() | {"classes": ["a", "x", "b"]}
+    assert claim(tmp_path, wider | {"defects": ["b", "x"]})["defects"] == ["b", "x"]
+    with pytest.raises(UserError, match="defects= has lost x"):
+        claim(tmp_path, wider)
 
 
 @pytest.mark.parametrize("text", ["", "[1, 2]", "run: r", "{", "run: [a"])

@@ -158,9 +158,10 @@ def report(words: list[str]) -> int:
 
 def saved(root: Path) -> tuple[RunConfig, Manifest | None, ImageSpec]:
     """Read back a run's configuration, and its images where they still are."""
-    stored = read_document(root)["config"]
-    merged = OmegaConf.merge(OmegaConf.structured(RunConfig), stored)
+    stored = read_document(root)
+    merged = OmegaConf.merge(OmegaConf.structured(RunConfig), stored["config"])
     config: RunConfig = OmegaConf.to_object(merged)  # type: ignore[assignment]
+    config.classes, config.defects = stored["classes"], stored["defects"]
     try:
         manifest = build(config.data)
     except UserError:

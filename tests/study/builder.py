@@ -58,6 +58,7 @@ def write_run(out: Path, name: str, seed: int, values, **changes) -> Path:
         "run": f"{name}-{seed}",
         "fingerprint": fingerprint,
         "classes": ["ok", "worn"],
+        "defects": None,
         "config": {"target": {"metric": "macro_f1", "value": None}},
         "choices": {"acquisition": name},
     }

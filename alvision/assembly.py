@@ -262,7 +262,9 @@ def _oracle(
 
 def _labels_path(config: RunConfig) -> Path:
     if people(config):
-        return labels_location(Path(str(config.data.root)))
+        if config.data.root is None:
+            raise UserError("data.root= is missing: the folder whose labels are meant")
+        return labels_location(Path(config.data.root))
     return Path(str(config.out)) / "labels.db"
 
 

@@ -144,21 +144,34 @@ class BudgetConfig:
 
 @dataclass
 class AuditConfig:
-    """What is held out: the test part of a simulated run, the audit part with people."""
+    """What is held out.
+
+    Attributes:
+        share: Share of the groups: the test part of a simulated run, the audit part with people.
+    """
 
     share: float = 0.2
 
 
 @dataclass
 class OracleConfig:
-    """Who answers: `simulated` (the truth) or `files` (people fill in a table)."""
+    """Who answers.
+
+    Attributes:
+        kind: simulated (the truth) | files (people fill in a table).
+    """
 
     kind: str = "simulated"
 
 
 @dataclass
 class TargetConfig:
-    """What a study counts labels to: the metric and its value (null: .95 of full-data score)."""
+    """What a study counts labels to.
+
+    Attributes:
+        metric: A column of metrics.csv.
+        value: The score to reach; null: .95 of the full-data score.
+    """
 
     metric: str = "macro_f1"
     value: float | None = None
@@ -166,7 +179,12 @@ class TargetConfig:
 
 @dataclass
 class LabelsConfig:
-    """Where labels live (null: chosen by the oracle) and how many votes settle an image."""
+    """Where people's labels live, and how many settle an image.
+
+    Attributes:
+        url: A file for them; null: beside data.root.
+        votes: People who answer each image.
+    """
 
     url: str | None = None
     votes: int = 1

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from alvision.assembly import build_learner, sources
+from alvision.assembly import build_learner, people, sources
 from alvision.cli.commands import console, execute, saved
 from alvision.cli.compose import compose
 from alvision.cli.overrides import parse, take, take_count, take_names, tidy
@@ -25,8 +25,13 @@ def compare(words: list[str]) -> int:
     jobs, words = take_count(words, "jobs", 0)
     if any(key in ("seed", "acquisition") for key in _keys(words)):
         raise UserError("compare takes seeds=N and acquisition=[...]; seed= is for `run`")
-    names = names or ["random_sampling", "margin", "entropy", "bald", "k_center"]
+    if names is None:
+        names = ["random_sampling", "margin", "entropy", "bald", "k_center"]
+    if not names:
+        raise UserError('acquisition= names nothing: "acquisition=[random_sampling,margin]"')
     first = compose([*words, f"acquisition={names[0]}"])
+    if people(first.config):
+        raise UserError("compare needs the truth of every image; leave oracle= out")
     for name in names[1:]:
         compose([*words, f"acquisition={name}"])
     out = first.config.out if "out" in _keys(words) else Path("runs") / str(first.config.name)

@@ -267,14 +267,13 @@ class Learner:
     def _fit_net(self, targets: Mapping[SampleId, int], round: int) -> Model:
         assert self.backbone is not None
         pixels = self.features.decode(list(targets))
-        goal = [targets[id] for id in pixels]
+        goal, groups = [targets[id] for id in pixels], [self.groups[id] for id in pixels]
         if len(set(goal)) < 2:
             return Model(self.classes, False)
         examples = Examples(list(pixels.values()), goal)
-        groups = [self.groups[id] for id in pixels]
         share = self.trainer.validation_share
         held = hold_out(groups, goal, share, seeding.generator(self.seed, round, "hold_out"))
-        learn, stop = (examples.take(held[0]), examples.take(held[1])) if held else (examples, None)
+        learn, stop = map(examples.take, held) if held else (examples, None)
         shape = (self.backbone.mean, self.backbone.std, self.engine.batch_size, self.engine.workers)
         order = seeding.generator(self.seed, round, "order")
         train = Batches(learn, *shape, augment=self.augment, generator=order)

@@ -89,6 +89,7 @@ def curves(
     axes.set_xlabel(x_label, color=MUTED)
     axes.set_ylabel(y_label, color=MUTED)
     axes.margins(x=0.02, y=0.06)
+    axes.locator_params(axis="x", integer=True)
     _name_ends(axes, lines, share=0.23 / size[1])
     return figure
 

@@ -102,8 +102,14 @@ def _failures(failed: Mapping[Job, Exception], total: int) -> str:
         if not isinstance(error, UserError):
             message = f"{type(error).__name__}: {message}"
         alike[message].append(f"{name} seed {seed}")
-    told = "; ".join(f"{', '.join(runs)} ({message})" for message, runs in alike.items())
+    told = "; ".join(f"{_some(runs, 5)} ({message})" for message, runs in list(alike.items())[:3])
+    told += "; and others" if len(alike) > 3 else ""
     return f"{len(failed)} of {total} runs failed: {told}. The same command does only these again"
+
+
+def _some(names: list[str], most: int) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 @contextmanager

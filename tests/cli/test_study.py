@@ -79,6 +79,9 @@ def test_bad_studies_are_one_line(run, tmp_path):
         (["compare", "seeds=none", *WORDS], "seeds=none"),
         (["compare", "seed=3", *WORDS], "seeds=N"),
         (["compare", "acquisition=[margin,nothing]", *WORDS], "nothing"),
+        (["compare", "acquisition=[]", *WORDS], "names nothing"),
+        (["compare", "oracle=files", "classes=[ok,worn]", *WORDS], "leave oracle="),
+        (["labels", "export"], "data.root="),
         (["compare", "acquisition=[margin,margin]", "seeds=1", *WORDS], "twice"),
         (["report", "out=parts"], "parts"),
     ]:

@@ -71,8 +71,9 @@ def test_a_kill_loses_nothing_that_was_acknowledged(tmp_path, shared):
 @pytest.mark.slow
 @pytest.mark.soak
 @pytest.mark.parametrize("shared", [False, True])
-def test_many_kills_lose_nothing(tmp_path, shared):
+def test_many_kills_lose_no_label(tmp_path, shared, record_property):
     kill_and_retry(tmp_path / "labels.db", shared, kills=30, seed=1)
+    record_property("kills", 30)
 
 
 @pytest.mark.parametrize("shared", [pytest.param(False, marks=pytest.mark.slow), True])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from alvision.errors import UserError
+from alvision.evaluation.metrics import METRICS
 from alvision.labels.words import check_classes
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ _CHOICES = {
     "trainer.accelerator": ("auto", "cpu", "gpu"),
     "trainer.precision": ("auto", "32-true", "bf16-mixed", "16-mixed"),
     "trainer.augment": ("none", "light", "full"),
+    "target.metric": METRICS,
     "data.group_by": ("none", "column", "parent", "pattern", "capture_time"),
 }
 _FROM_ONE = (

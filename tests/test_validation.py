@@ -25,6 +25,7 @@ def test_the_defaults_are_valid():
     ("key", "value", "told"),
     [
         ("oracle__kind", "magic", "simulated, files"),
+        ("target__metric", "foo", "macro_f1"),
         ("model__training", "both", "frozen, finetune"),
         ("budget__batch", 0, "at least 1"),
         ("budget__rounds", -1, "not be negative"),

@@ -48,6 +48,9 @@ def main(argv: list[str]) -> int:
                 debug,
                 status=2,
             )
+        if error.filename:
+            reason = f"cannot read or write {error.filename} ({error.strerror}); check the path"
+            return _complain(reason, debug, status=2)
         return _complain(f"{type(error).__name__}: {error}", debug, status=1, unexpected=True)
     except Exception as error:
         return _complain(f"{type(error).__name__}: {error}", debug, status=1, unexpected=True)

@@ -90,6 +90,12 @@ def test_an_unknown_command_and_a_command_without_its_words(run):
     refused(run("compare", "-m", "data.root=parts"), "run")
 
 
+def test_a_place_that_cannot_be_written_is_named(run, tmp_path):
+    (tmp_path / "file").write_text("")
+    refused(run("check", "data.root=parts", "to=file/check.html"), "file", "check the path")
+    assert (tmp_path / "file").read_text() == ""
+
+
 def test_help_teaches(run):
     for words in (["--help"], ["run", "--help"], ["compare", "--help"], ["labels", "--help"]):
         status, out, err = run(*words)

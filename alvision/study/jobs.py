@@ -5,10 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 
 Job = tuple[str, int]
 """An acquisition and a seed."""
@@ -102,16 +105,27 @@ def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
     try:
         yield pool
     except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        ours = set(multiprocessing.active_children()) - before
-        for process in ours:
-            process.terminate()
-        for process in ours:
-            process.join(PATIENCE)
-            process.kill()
+        _end(set(multiprocessing.active_children()) - before)
+        pool.shutdown(cancel_futures=True)
         raise
     finally:
         pool.shutdown()
+
+
+def _end(processes: set[BaseProcess]) -> None:
+    """End processes without reaping them.
+
+    The pool's own thread waits for them as well, and of two that do, the loser takes its process
+    for a living one.
+    """
+    for process in processes:
+        process.terminate()
+    deadline = time.monotonic() + PATIENCE
+    while processes and (left := deadline - time.monotonic()) > 0:
+        ended = wait([process.sentinel for process in processes], left)
+        processes = {process for process in processes if process.sentinel not in ended}
+    for process in processes:
+        process.kill()
 
 
 def _prepare(threads: int) -> None:

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from alvision.acquisition.contract import needs, properties
-from alvision.acquisition.ops import block_rows, check_count, features_of, upcast
+from alvision.acquisition.ops import block_rows, check_count, features_of, known_features, upcast
 from alvision.inference.predictions import Pick, Predictions
 
 
@@ -40,16 +40,8 @@ def k_center(pool: Predictions, labelled: Predictions, *, n: int, rng: torch.Gen
     """
     check_count(n, pool)
     features = features_of(pool, "pool")
-    if len(labelled):
-        known = features_of(labelled, "labelled")
-        if known.shape[1] != features.shape[1]:
-            raise ValueError(
-                f"labelled.features {list(known.shape)}: the width differs from "
-                f"pool.features {list(features.shape)}"
-            )
-        nearest = _to_nearest(features, known)
-    else:
-        nearest = None
+    known = known_features(labelled, features)
+    nearest = _to_nearest(features, known) if len(known) else None
     rows: list[int] = []
     scores: list[float] = []
     for _ in range(n):

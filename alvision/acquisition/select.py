@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from alvision.acquisition.contract import needs, properties
-from alvision.acquisition.ops import check_count, check_scores, field
+from alvision.acquisition.ops import check_count, scores_of
 from alvision.inference.predictions import Pick, Predictions, Score
 
 
@@ -59,10 +59,6 @@ def top_k(
     tensor([1, 2])
     """
     check_count(n, pool)
-    if pool.scores is None and pool.log_probs is not None:
-        scores = score(field(pool, "log_probs", "pool"))
-    else:
-        scores = field(pool, "scores", "pool")
-    check_scores(scores, "pool.scores")
+    scores = scores_of(pool, score)
     rows = scores.sort(descending=True, stable=True).indices[:n]
     return Pick(rows, scores[rows])

@@ -32,7 +32,7 @@ FOREIGN = [
 
 def files() -> list[Path]:
     """Return the project's own text files."""
-    found = [path for path in PROJECT.iterdir() if path.is_file()]
+    found = [path for path in PROJECT.iterdir() if path.is_file() and path.name != ".git"]
     for folder in FOLDERS:
         found += [p for p in (PROJECT / folder).rglob("*") if p.is_file()]
     return sorted(p for p in found if p.suffix in TEXT and "__pycache__" not in p.parts)

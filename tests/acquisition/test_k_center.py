@@ -22,7 +22,7 @@ def radii(features, chosen, rows):
     return result
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     st.integers(1, 25),
     st.integers(1, 25),

@@ -54,7 +54,7 @@ def test_the_expected_entropy_inside_bald_is_the_golden_one():
 
 
 @by_name("score", SCORES)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(values=log_probs(min_passes=2))
 def test_every_score_is_its_formula(score, values):
     before = values.clone()
@@ -66,7 +66,7 @@ def test_every_score_is_its_formula(score, values):
 
 
 @by_name("score", SCORES[:4])
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(values=log_probs())
 def test_a_single_pass_is_enough_for_uncertainty(score, values):
     torch.testing.assert_close(score(values).double(), plain(score, values), rtol=1e-4, atol=2e-5)
@@ -162,7 +162,7 @@ def test_an_empty_pool_has_no_scores(score):
 
 @pytest.mark.gpu
 @by_name("score", SCORES)
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(seed=st.integers(0, 99))
 def test_a_gpu_gives_the_same(score, seed):
     noise = torch.randn(500, 4, 10, generator=torch.Generator().manual_seed(seed))

@@ -12,7 +12,7 @@ from tests.acquisition.support import NOTHING, generator, ids, log_probs, pool_o
 by_entropy = functools.partial(top_k, score=entropy)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.data(), log_probs(min_rows=1, min_passes=2), st.sampled_from([entropy, margin, bald]))
 def test_top_k_takes_the_highest_and_of_equals_the_lowest_row(data, values, score):
     n = data.draw(st.integers(0, len(values)))
@@ -47,7 +47,7 @@ def test_the_classes_are_those_of_the_model_not_of_the_labels_seen():
     assert pick.rows.tolist() == [1]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 30), st.data())
 def test_a_draw_is_fair_at_every_step(total, data):
     n = data.draw(st.integers(0, total))

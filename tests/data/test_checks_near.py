@@ -14,7 +14,7 @@ def brute_force(bits, radius):
     return {tuple(pair) for pair in rows.tolist()}
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 2**31), radius=st.integers(0, 24), rows=st.integers(0, 9))
 def test_pairs_equal_brute_force(seed, radius, rows):
     rng = np.random.default_rng(seed)

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from alvision.data.manifest import Manifest
@@ -60,7 +60,6 @@ def test_keys_are_the_connected_components(rows):
         assert keys[i] == min(rows[j][0] or manifest.ids[j] for j in joined)
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from("aab"), st.integers(0, 9)), min_size=12, max_size=60),
     st.integers(0, 5),

@@ -158,7 +158,7 @@ def test_bad_input_is_named():
         reasons(Predictions(ids(2)), [1.0], needs=frozenset(), slot="x", classes=CLASSES)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 4), st.integers(1, 5), st.integers(1, 3), st.booleans(), st.integers(0, 99))
 def test_one_sentence_a_row_for_any_predictions(n, passes, classes, several, seed):
     generator = torch.Generator().manual_seed(seed)

@@ -55,7 +55,7 @@ def test_a_slice_of_the_log(store):
 
 
 @given(st.lists(st.lists(st.integers(0, 15)), max_size=8))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_however_events_are_delivered_the_log_is_gapless(tmp_path_factory, deliveries):
     with LabelStore(tmp_path_factory.mktemp("store") / "labels.db") as store:
         for names in deliveries:

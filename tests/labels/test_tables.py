@@ -75,7 +75,7 @@ CELL = st.text(st.characters(exclude_categories=["Cs"]))
 
 
 @given(st.lists(st.tuples(CELL, CELL, CELL), max_size=4), st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_cell_comes_back(tmp_path_factory, rows, bom):
     path = tmp_path_factory.getbasetemp() / "any.csv"
     write_table(path, ("a", "b", "c"), rows, bom=bom)

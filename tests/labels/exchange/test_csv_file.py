@@ -56,7 +56,7 @@ def logs(draw):
 
 @given(logs())
 @example([Event("a", "skip", None, "", 0, "1", seconds=0.0, number=1)])
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_any_log_goes_out_and_in_again(tmp_path_factory, log):
     folder = tmp_path_factory.mktemp("round")
     with LabelStore(folder / "1.db") as store, LabelStore(folder / "2.db") as other:

@@ -162,7 +162,7 @@ def scores_of(pool: Predictions, score: Score) -> Float[Tensor, " n"]:
     return check_scores(scores, "pool.scores")
 
 
-def check_scores(scores: Float[Tensor, " n"], argument: str) -> Float[Tensor, " n"]:
+def check_scores(scores: Tensor, argument: str) -> Float[Tensor, " n"]:
     """Return the scores if all are finite, for NaN has no place in an order.
 
     Raises:

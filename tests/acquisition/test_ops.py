@@ -9,6 +9,14 @@ from tests.acquisition.support import NOTHING, pool_of
 UNIFORM = torch.zeros(9, 2, 3).log_softmax(-1)
 
 
+def misshapen(**fields):
+    """Make predictions as they are outside the tests, where no shape is checked."""
+    predictions = pool_of(labels=torch.zeros(len(next(iter(fields.values()))), dtype=torch.int64))
+    for name, values in fields.items():
+        object.__setattr__(predictions, name, values)
+    return predictions
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -20,7 +28,7 @@ UNIFORM = torch.zeros(9, 2, 3).log_softmax(-1)
 )
 def test_bad_log_probs_are_named(values, message):
     with pytest.raises(ValueError, match=message):
-        ops.log_probs_of(pool_of(log_probs=values), "labelled", passes=2)
+        ops.log_probs_of(misshapen(log_probs=values), "labelled", passes=2)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
@@ -40,7 +48,7 @@ def test_good_log_probs_pass_as_they_are(dtype, monkeypatch):
 )
 def test_bad_labels_are_named(labels, message):
     with pytest.raises(ValueError, match=message):
-        ops.labels_of(pool_of(labels=labels), classes=2)
+        ops.labels_of(misshapen(labels=labels), classes=2)
 
 
 def test_who_learns_from_labels_needs_one():
@@ -53,13 +61,13 @@ def test_who_learns_from_labels_needs_one():
 
 def test_features_are_a_table():
     with pytest.raises(ValueError, match=r"pool.features \[4\]: expected \[N, D features\]"):
-        ops.features_of(pool_of(features=torch.ones(4)), "pool")
+        ops.features_of(misshapen(features=torch.ones(4)), "pool")
     assert ops.known_features(NOTHING, torch.ones(4, 2)).shape == (0, 2)
 
 
 def test_scores_are_one_number_a_row():
     with pytest.raises(ValueError, match=r"pool.scores \[4, 2\]: expected \[N\]"):
-        ops.scores_of(pool_of(scores=torch.ones(4, 2)), entropy)
+        ops.scores_of(misshapen(scores=torch.ones(4, 2)), entropy)
 
 
 def test_an_empty_pool_is_named():

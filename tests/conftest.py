@@ -16,7 +16,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 install_import_hook(["alvision.acquisition", "alvision.inference"], "beartype.beartype")
 
 # No deadline: a loaded machine is no error. In CI no luck either.
-settings.register_profile("fast", max_examples=30)
+settings.register_profile("fast", max_examples=30, deadline=None)
 settings.register_profile("ci", settings.get_profile("fast"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "fast")
 

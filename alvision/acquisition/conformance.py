@@ -1,12 +1,17 @@
-"""Properties that a strategy must have, to run on one of your own: `conformance.check(acquire)`."""
+"""What a strategy must have, to run on one of your own: `conformance.check(acquire)`.
+
+`check_input(acquire)` asks what bad input gets; a strategy that takes its fields through
+`acquisition.ops` has it for nothing.
+"""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
+from alvision.acquisition.bad_input import check_input as check_input
+from alvision.acquisition.trial import WIDTH, Trial, normal, show, take
 from alvision.acquisition.trial import ConformanceError as ConformanceError
-from alvision.acquisition.trial import Trial, normal, show, take
 from alvision.inference.predictions import Acquire
 
 
@@ -14,9 +19,12 @@ def check(acquire: Acquire) -> None:
     """Check a strategy on small made-up pools; takes well under a second.
 
     Every strategy: n unique rows in range, also for n = 0 and n = the whole pool; no more than the
-    pool holds; the same generator gives the same pick; finite on one-hot rows; only declared fields
-    are read; inputs and the global random state are untouched; a score is row-independent. Declared
-    with `@properties`: see `contract.PROPERTIES`.
+    pool holds; the same generator gives the same pick; finite on one-hot rows, copies and features
+    of 0, for 2 classes as for 100, with labels of one class; only declared fields are read, and no
+    label of the pool, for nobody knows it; inputs and the global random state are untouched; a
+    score is row-independent. Declared with `@properties`: see `contract.PROPERTIES`.
+
+    `check_input` asks the rest: what bad input gets, and half precision.
 
     Args:
         acquire: A select, with everything but pool, labelled, n and rng bound by a partial.
@@ -33,6 +41,7 @@ def check(acquire: Acquire) -> None:
     _any_size(case)
     _same_generator(case)
     _one_hot(case)
+    _degenerate(case)
     if case.score is not None:
         _row_independent(case)
     if "uncertainty" in case.properties:
@@ -49,24 +58,24 @@ def check(acquire: Acquire) -> None:
 
 def _any_size(case: Trial) -> None:
     sizes = [(0, 0, 0), (1, 1, 0), (1, 1, 1), (3, 0, 2), (3, 3, 0), (7, 3, 5), (41, 41, 9)]
-    for total, n, labelled in sizes:
+    for total, n, known in sizes:
         for classes, passes in ((2, 2), (3, 4), *([] if "passes" in case.needs else [(3, 1)])):
             case.pick(
                 case.random(total, classes=classes, passes=passes),
-                case.random(labelled, classes=classes, passes=passes, seed=9),
+                case.known(known, classes=classes, passes=passes),
                 n,
             )
-    pool, nothing = case.random(3), case.random(0)
+    pool, labelled = case.random(3), case.known(0)
     for n in (-1, 4):
         try:
-            pick = case.acquire(pool, nothing, n=n, rng=torch.Generator())
+            pick = case.acquire(pool, labelled, n=n, rng=torch.Generator())
         except Exception:
             continue
         raise case.fail("refuses n outside 0 to the pool's size", f"n = {n} of 3 gives {pick.rows}")
 
 
 def _same_generator(case: Trial) -> None:
-    pool, labelled = case.random(30), case.random(4, seed=5)
+    pool, labelled = case.random(30), case.known(4)
     first, second = (case.pick(pool, labelled, 10).rows.tolist() for _ in range(2))
     if first != second:
         raise case.fail("the same generator gives the same pick", f"{first}, then {second}")
@@ -75,9 +84,22 @@ def _same_generator(case: Trial) -> None:
 def _one_hot(case: Trial) -> None:
     rows = torch.eye(3)[[0, 1, 2, 0, 0, 1]][:, None].repeat(1, 4, 1)
     rows[4, :2] = torch.eye(3)[2]
-    pool = case.predictions(rows.log())
+    pool = case.pool(rows.log())
     for n in range(1, len(pool) + 1):
-        case.pick(pool, case.predictions(rows[:2].log()), n)
+        case.pick(pool, case.labelled(rows[:2].log()), n)
+
+
+def _degenerate(case: Trial) -> None:
+    pool = case.random(4)
+    copies, alike = (take(pool, torch.tensor(rows)) for rows in ([0, 1, 2, 3] * 3, [0] * 12))
+    blank = case.pool(torch.zeros(12, 4, 3).log_softmax(-1), torch.zeros(12, WIDTH))
+    zeros = torch.zeros(2, 4, 3).log_softmax(-1)
+    one_class = case.labelled(zeros, torch.zeros(2, WIDTH), classes=1)
+    for some in (copies, alike, blank):
+        for labelled in (case.known(0), case.known(3), one_class):
+            for n in (5, 12):
+                case.pick(some, labelled, n)
+    case.pick(case.random(20, classes=100, passes=2), case.known(7, classes=100, passes=2), 9)
 
 
 def _row_independent(case: Trial) -> None:
@@ -113,15 +135,15 @@ def _disagreement(case: Trial) -> None:
         broken = "passes that disagree outrank passes that agree"
         _outranks(case, torch.tensor(rows), best, broken)
     p = torch.tensor([flip, disagree])
-    pool = case.predictions(p.log())
-    pick = case.pick(pool, case.random(0, classes=2), 2)
+    pick = case.pick(case.pool(p.log()), case.known(0, classes=2), 2)
     score = float(pick.scores[pick.rows == 0])
-    if abs(score) > 1e-5:
+    if "deterministic" in case.properties and abs(score) > 1e-5:
         raise case.fail("a coin flip in all passes scores 0", f"{score:.4f} for {show(p.log())}")
 
 
 def _outranks(case: Trial, p: Tensor, best: int, broken: str) -> None:
-    pool, labelled = case.predictions(p.log()), case.random(0, classes=p.shape[-1])
+    features = normal(1, WIDTH).repeat(len(p), 1)
+    pool, labelled = case.pool(p.log(), features), case.known(0, classes=p.shape[-1])
     if case.score is not None:
         scores = case.scores(p.log())
         if not (scores[best] > scores[torch.arange(len(p)) != best]).all():
@@ -132,11 +154,19 @@ def _outranks(case: Trial, p: Tensor, best: int, broken: str) -> None:
         row = int(case.pick(pool, labelled, 1).rows)
         if row != best:
             raise case.fail(broken, f"n = 1 picks row {row}, not {best}, of {show(p.log())}")
+    elif "sampled" in case.properties:
+        drawn = torch.zeros(len(p))
+        for seed in range(40):
+            drawn[case.pick(pool, labelled, 1, seed).rows] += 1
+        if drawn.argmax() != best:
+            raise case.fail(
+                broken, f"n = 1 draws the rows {drawn.int().tolist()} times of {show(p.log())}"
+            )
 
 
 def _deterministic(case: Trial) -> None:
     for total, known in ((3, 0), (3, 2), (8, 0), (8, 3), (30, 4)):
-        pool, labelled = case.random(total), case.random(known, seed=5)
+        pool, labelled = case.random(total), case.known(known)
         pick = case.pick(pool, labelled, total // 2)
         if pick.propensity is not None:
             raise case.fail("a deterministic pick has no propensity", str(pick.propensity.tolist()))
@@ -153,14 +183,14 @@ def _deterministic(case: Trial) -> None:
                 f"come in the order {order.tolist()}",
             )
     alike = take(case.random(1), torch.zeros(7, dtype=torch.int64))
-    rows = case.pick(alike, case.random(0), 3).rows.tolist()
+    rows = case.pick(alike, case.known(0), 3).rows.tolist()
     if sorted(rows) != [0, 1, 2]:
         raise case.fail("ties go to the lowest row", f"picks {rows} of 7 equal rows")
 
 
 def _sampled(case: Trial) -> None:
     total, n, runs = 6, 2, 200
-    pool, labelled = case.random(total), case.random(2, seed=5)
+    pool, labelled = case.random(total), case.known(2)
     order = torch.arange(total).flip(0)
     turned = take(pool, order)
     straight, reverse = torch.zeros(total), torch.zeros(total)
@@ -182,7 +212,7 @@ def _sampled(case: Trial) -> None:
 
 def _distance(case: Trial) -> None:
     for known in (0, 3):
-        pool, labelled = case.random(12), case.random(known, seed=5)
+        pool, labelled = case.random(12), case.known(known)
         pick = case.pick(pool, labelled, 6)
         if pool.features is None or labelled.features is None:
             raise case.fail("distance: reads features", f"declared: {sorted(case.needs)}")

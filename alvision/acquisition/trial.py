@@ -11,7 +11,8 @@ from torch import Tensor
 from alvision.acquisition.contract import name_of, needs_of, properties_of, score_of
 from alvision.inference.predictions import Acquire, Pick, Predictions, Score
 
-_WIDTH = 5
+WIDTH = 5
+"""Width of made-up features, D."""
 
 
 class ConformanceError(AssertionError):
@@ -43,19 +44,36 @@ class Trial:
         """Return the error that names the broken property and an example."""
         return ConformanceError(f"{name_of(self.acquire)} breaks '{broken}': {example}")
 
-    def predictions(self, log_probs: Tensor, features: Tensor | None = None) -> Predictions:
-        """Fill the declared fields only, as inference does."""
-        n = len(log_probs)
-        given: dict[str, Any] = {}
+    @property
+    def fewest(self) -> int:
+        """Return how many labelled images it asks for: one where it reads labels, else none."""
+        return int("labels" in self.needs)
+
+    def pool(self, log_probs: Tensor, features: Tensor | None = None) -> Predictions:
+        """Fill the declared fields only, as inference does; nobody knows a pool's labels."""
+        given = self._given(log_probs, features)
         if "scores" in self.needs:
             given["scores"] = self.scores(log_probs)
-        if "log_probs" in self.needs or ("passes" in self.needs and "scores" not in self.needs):
-            given["log_probs"] = log_probs
-        if "features" in self.needs:
-            given["features"] = normal(n, _WIDTH, seed=n) if features is None else features
-        if "labels" in self.needs:
-            given["labels"] = torch.zeros(n, dtype=torch.int64)
-        return Predictions(tuple(f"{row}.png" for row in range(n)), **given)
+        return _named(len(log_probs), given)
+
+    def labelled(
+        self, log_probs: Tensor, features: Tensor | None = None, classes: int | None = None
+    ) -> Predictions:
+        """Fill what labelled images have: labels, no scores, and what is declared.
+
+        Args:
+            log_probs: Log-probabilities [M, K, C].
+            features: Features [M, D]; None: made up.
+            classes: How many of the classes the labels name; None: all.
+        """
+        given = self._given(log_probs, features)
+        given["labels"] = torch.arange(len(log_probs)) % (classes or log_probs.shape[-1])
+        return _named(len(log_probs), given)
+
+    def _given(self, log_probs: Tensor, features: Tensor | None) -> dict[str, Tensor]:
+        made_up = normal(len(log_probs), WIDTH, seed=len(log_probs))
+        fields = {"log_probs": log_probs, "features": made_up if features is None else features}
+        return {name: values for name, values in fields.items() if name in self.needs}
 
     def scores(self, log_probs: Tensor) -> Tensor:
         """Return what the score inside gives, checked; any numbers where there is none."""
@@ -75,9 +93,16 @@ class Trial:
         return scores
 
     def random(self, n: int, *, passes: int = 4, classes: int = 3, seed: int = 0) -> Predictions:
-        """Make up n rows without ties."""
-        logits = 2 * normal(n, passes * classes, seed=seed).view(n, passes, classes)
-        return self.predictions(logits.log_softmax(-1), normal(n, _WIDTH, seed=seed + 1))
+        """Make up a pool of n rows without ties."""
+        return self.pool(*_random(n, passes, classes, seed))
+
+    def log_probs(self, n: int, *, passes: int = 4, classes: int = 3) -> Tensor:
+        """Make up log-probabilities [n, passes, classes]."""
+        return _random(n, passes, classes, 0)[0]
+
+    def known(self, n: int, *, passes: int = 4, classes: int = 3, seed: int = 5) -> Predictions:
+        """Make up n labelled rows, or as many as it asks for, of all classes in turn."""
+        return self.labelled(*_random(max(n, self.fewest), passes, classes, seed))
 
     def pick(self, pool: Predictions, labelled: Predictions, n: int, seed: int = 0) -> Pick:
         """Run the strategy and check what holds for every single pick."""
@@ -114,24 +139,40 @@ class Trial:
         return pick
 
 
+def _random(n: int, passes: int, classes: int, seed: int) -> tuple[Tensor, Tensor]:
+    logits = 2 * normal(n, passes * classes, seed=seed).view(n, passes, classes)
+    return logits.log_softmax(-1), normal(n, WIDTH, seed=seed + 1)
+
+
+def _named(n: int, given: dict[str, Any]) -> Predictions:
+    return Predictions(tuple(f"{row}.png" for row in range(n)), **given)
+
+
 def normal(n: int, width: int, seed: int = 0) -> Tensor:
     """Draw standard normal numbers [n, width]."""
     return torch.randn(n, width, generator=torch.Generator().manual_seed(seed))
 
 
-def _tensors(predictions: Predictions) -> dict[str, Tensor]:
+def tensors(predictions: Predictions) -> dict[str, Tensor]:
+    """Return the fields that are there."""
     values = {f.name: getattr(predictions, f.name) for f in fields(predictions)}
     return {name: value for name, value in values.items() if isinstance(value, Tensor)}
 
 
+def with_fields(predictions: Predictions, **changed: Tensor | None) -> Predictions:
+    """Return the same images with other fields; None takes a field away."""
+    kept = {**tensors(predictions), **changed}
+    return Predictions(predictions.ids, **{n: v for n, v in kept.items() if v is not None})
+
+
 def _copy(predictions: Predictions) -> dict[str, Tensor]:
-    return {name: values.clone() for name, values in _tensors(predictions).items()}
+    return {name: values.clone() for name, values in tensors(predictions).items()}
 
 
 def take(predictions: Predictions, rows: Tensor) -> Predictions:
     """Return some rows of all fields."""
     ids = tuple(predictions.ids[row] for row in rows.tolist())
-    return Predictions(ids, **{n: values[rows] for n, values in _tensors(predictions).items()})
+    return Predictions(ids, **{n: values[rows] for n, values in tensors(predictions).items()})
 
 
 def show(log_probs: Tensor) -> str:

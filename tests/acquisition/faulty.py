@@ -202,6 +202,31 @@ def classes_from_the_labels_seen(pool, labelled, *, n, rng):
     return highest((p @ torch.eye(seen)).amax(1), n)
 
 
+@select("log_probs", "labels", promises=("uncertainty", "deterministic"))
+def reads_true_labels_in_its_batch(pool, labelled, *, n, rng):
+    p = pool.log_probs.exp().mean(1)
+    return highest(1 - p.gather(1, pool.labels[:, None])[:, 0], n)
+
+
+@select("log_probs", promises=("uncertainty", "sampled"))
+def draws_the_certain(pool, labelled, *, n, rng):
+    scores = (1 - margin(pool.log_probs)).log()
+    noise = -torch.rand(len(pool), generator=rng).log()
+    return Pick(highest(scores - noise.log(), n).rows, torch.zeros(n))
+
+
+@select("scores")
+def ranks_of_a_subset(pool, labelled, *, n, rng):
+    subset = torch.randperm(len(pool), generator=rng)[: max(n, len(pool) // 2)]
+    return highest(pool.scores[subset], n)
+
+
+@select("features")
+def divides_by_a_length_of_zero(pool, labelled, *, n, rng):
+    unit = pool.features / pool.features.norm(dim=1, keepdim=True)
+    return highest((unit @ unit.T).sum(1), n)
+
+
 @needs("scores")
 def beyond_the_pool(pool, labelled, *, n, rng):
     return highest(pool.scores, n)
@@ -256,6 +281,10 @@ FAULTS = [
     (secretly_random, "deterministic: any generator"),
     (reads_what_it_did_not_declare, "reading the declared fields only"),
     (classes_from_the_labels_seen, "works on any pool"),
+    (reads_true_labels_in_its_batch, "works on any pool"),
+    (draws_the_certain, "a coin flip outranks certainty"),
+    (ranks_of_a_subset, "deterministic: permutation equivariant"),
+    (divides_by_a_length_of_zero, "one finite score a pick"),
     (beyond_the_pool, "refuses n outside"),
     (certain_of_everything, "a deterministic pick has no propensity"),
     (one_slot_for_all, "one slot a pick"),

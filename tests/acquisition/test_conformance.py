@@ -7,7 +7,7 @@ from omegaconf import OmegaConf
 
 from alvision import CONFIG_DIR
 from alvision.acquisition import conformance, k_center, name_of, needs
-from tests.acquisition import faulty
+from tests.acquisition import faulty, faulty_input
 
 FILES = sorted([*CONFIG_DIR.glob("acquisition/*.yaml"), *CONFIG_DIR.glob("cold_start/*.yaml")])
 
@@ -15,6 +15,11 @@ FILES = sorted([*CONFIG_DIR.glob("acquisition/*.yaml"), *CONFIG_DIR.glob("cold_s
 @pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
 def test_every_configured_strategy_conforms(file):
     conformance.check(instantiate(OmegaConf.load(file)))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
+def test_every_configured_strategy_names_bad_input(file):
+    conformance.check_input(instantiate(OmegaConf.load(file)))
 
 
 def test_the_strategies_are_found():
@@ -29,6 +34,16 @@ def test_a_faulty_strategy_is_refused_by_the_property_it_breaks(acquire, broken)
     with pytest.raises(conformance.ConformanceError, match=broken) as refused:
         conformance.check(acquire)
     assert str(refused.value).startswith(f"{name_of(acquire)} breaks '")
+
+
+@pytest.mark.parametrize(
+    ("acquire", "swallowed"),
+    faulty_input.SWALLOWED,
+    ids=[name_of(acquire) for acquire, _ in faulty_input.SWALLOWED],
+)
+def test_who_swallows_bad_input_is_told_what_was_wanted(acquire, swallowed):
+    with pytest.raises(conformance.ConformanceError, match=swallowed):
+        conformance.check_input(acquire)
 
 
 def test_a_right_strategy_of_ones_own_passes():

@@ -18,7 +18,7 @@ from alvision.document import document
 from alvision.errors import UserError
 from alvision.evaluation.metrics import METRICS, evaluate
 from alvision.explain.reasons import reasons
-from alvision.labels.location import labels_location, read_audit, write_audit
+from alvision.labels.location import audit_location, labels_location, read_audit, write_audit
 from alvision.labels.store import LabelStore
 from alvision.learner import Learner
 from alvision.loop import Budget, Experiment, Strategy
@@ -107,7 +107,7 @@ def experiment(
     for strategy in (acquisition, starting):
         learner.check(strategy.needs)
     store = stack.enter_context(label_store(config))
-    audit = store.path.with_name("audit.csv") if people(config) else None
+    audit = audit_location(store.path, data.manifest.root) if people(config) else None
     split, parts = _split(config, data.manifest, groups, audit)
     _check_budget(config, len(split.pool))
     # Only what fits takes the folder: a mistake put right must not find it held by the mistake.

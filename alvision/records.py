@@ -10,7 +10,10 @@ SampleId = str
 """An image's path relative to the data root, with `/` and in NFC; stable across runs."""
 
 AnswerKind = Literal["label", "skip", "unsure"]
-EventKind = Literal["label", "skip", "unsure", "undo", "import"]
+EventKind = Literal[
+    "label", "skip", "unsure", "undo", "import",
+    "settle", "flag", "close", "add", "rename", "merge", "book",
+]  # fmt: skip
 NOT_CLASSES = ("skip", "unsure")
 """Words that answer without a class, so no class may be called so."""
 
@@ -58,7 +61,7 @@ class Answer:
     Attributes:
         id: The image.
         kind: `label`, `skip` or `unsure`.
-        label: The class by name, for `label` only.
+        label: The class by name, where one is meant.
         by: Who said it.
         round: The round whose query it answers.
         uuid: Makes a repeated delivery harmless.
@@ -76,17 +79,28 @@ class Answer:
 
 @dataclass(frozen=True)
 class Event(Answer):
-    """An answer, undo or import as the store keeps it.
+    """What the store keeps: an answer, or something else that was said or done.
+
+    Kinds beside the answers'. About an image: `import` (a label from elsewhere), `settle` (a class
+    that ends a dispute), `flag` (look at this one). About a round: `close` (train now, its rows
+    that are not answered return to the pool). About a class, whose configured name is its key for
+    ever: `add`, `rename` (of the shown name), `merge`, `book` (an entry of the label book). And
+    `undo`. The `id` is empty where no image is meant.
 
     Attributes:
         number: Its place in the log: gapless, from 1, in commit order.
-        target: The uuid that an undo takes back.
+        target: The uuid that an undo takes back, the name that a rename shows, or the class that a
+            merge goes into.
         sha256: Hash of the image's bytes, so that a moved file keeps its labels.
+        note: A remark in words; for `book` the entry.
+        book: Version of the label book that an answer was given under.
     """
 
     number: int = 0
     target: str | None = None
     sha256: str | None = None
+    note: str | None = None
+    book: int | None = None
 
 
 @dataclass(frozen=True)

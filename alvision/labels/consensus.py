@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from alvision.labels.classes import merges
+from alvision.labels.undo import taken_back
 from alvision.records import NOT_CLASSES, Event, SampleId
 
+WORDS = frozenset({"label", "skip", "unsure", "import"})
 Resolve = Callable[[Event], SampleId | None]
 """Tells which image of today an event is about; None where there is none."""
 
@@ -17,40 +20,17 @@ class Settled:
     """The class of one image.
 
     Attributes:
-        label: The class that most people said; in a tie the one of them that was said last.
+        label: The class that most people said; in a tie the one of them that was said last. Where
+            somebody settled it, that class.
         votes: What each person said, in the order they said it.
         conflict: The vote was a tie.
+        by: Who settled it by a word above the votes; None where the votes decide.
     """
 
     label: str
     votes: dict[str, str]
     conflict: bool
-
-
-def taken_back(events: Iterable[Event]) -> set[str]:
-    """Return the uuids that undos take back, whether or not their events are there yet.
-
-    An undo may itself be undone, and then what it took back stands again. Anyone may undo
-    anyone's event. The order of events does not matter; undos that take back one another in a
-    ring take back nothing.
-
-    >>> undo = lambda uuid, target: Event("a.png", "undo", None, "me", 0, uuid, target=target)
-    >>> taken_back([undo("u1", "x")]), taken_back([undo("u1", "x"), undo("u2", "u1")])
-    ({'x'}, {'u1'})
-    """
-    targets = {event.uuid: event.target for event in events if event.kind == "undo"}
-    undecided = Counter(target for target in targets.values() if target in targets)
-    decided = [uuid for uuid in targets if not undecided[uuid]]
-    back: set[str] = set()
-    for uuid in decided:  # grows while it is walked: an undo is decided after all undos of it
-        target = targets[uuid]
-        if uuid not in back and target is not None:
-            back.add(target)
-        if target in targets:
-            undecided[target] -= 1
-            if not undecided[target]:
-                decided.append(target)
-    return back
+    by: str | None = None
 
 
 def standing(
@@ -58,8 +38,9 @@ def standing(
 ) -> dict[SampleId, tuple[Event, ...]]:
     """Return the words that stand on each image: the last of every person, in the order said.
 
-    Undone events do not count, so taking back the last word brings back the one before. An
-    import is a word of its own beside what the same name said as a person.
+    Words are labels, skips, unsures and imports. Undone events do not count, so taking back the
+    last word brings back the one before. An import is a word of its own beside what the same name
+    said as a person.
 
     Args:
         events: The log, or its beginning up to a pin, in the order of the log.
@@ -69,7 +50,7 @@ def standing(
     back = taken_back(events)
     words: dict[SampleId, dict[tuple[bool, str], Event]] = {}
     for event in events:
-        if event.kind == "undo" or event.uuid in back:
+        if event.kind not in WORDS or event.uuid in back:
             continue
         id = resolve(event) if resolve else event.id
         if id is None:
@@ -85,7 +66,8 @@ def consensus(events: Iterable[Event], resolve: Resolve | None = None) -> dict[S
     """Settle the class of every image that has one, by majority of the people's last words.
 
     Skip and unsure are no votes for a class: beside one label they change nothing, and an image
-    with nothing else is not settled. An import counts only where no person said anything.
+    with nothing else is not settled. An import counts only where no person said anything. The last
+    `settle` that stands goes above all votes. Classes that were merged count as one.
 
     Args:
         events: The log, or its beginning up to a pin, in the order of the log.
@@ -94,22 +76,52 @@ def consensus(events: Iterable[Event], resolve: Resolve | None = None) -> dict[S
     >>> consensus([Event("a.png", "label", "worn", "me", 0, "1")])["a.png"].label
     'worn'
     """
-    settled = {}
-    for id, words in standing(events, resolve).items():
-        spoken = [event for event in words if event.kind != "import"]
-        votes = {
-            event.by: event.label
-            for event in spoken or words
-            if event.label is not None and event.label not in NOT_CLASSES
-        }
-        if votes:
-            settled[id] = _majority(votes)
-    return settled
+    events = tuple(events)
+    words, last, into = standing(events, resolve), settlements(events, resolve), merges(events)
+    found = {id: settle(words.get(id, ()), last.get(id), into) for id in {**words, **last}}
+    return {id: settled for id, settled in found.items() if settled}
+
+
+def settle(
+    words: Iterable[Event], settlement: Event | None, into: Mapping[str, str]
+) -> Settled | None:
+    """Settle one image; None if nobody named a class.
+
+    Args:
+        words: What stands on it, see `standing`.
+        settlement: The word above the votes, see `settlements`.
+        into: The class that each merged class became.
+    """
+    words = tuple(words)
+    spoken = [event for event in words if event.kind != "import"]
+    votes = {
+        event.by: into.get(event.label, event.label)
+        for event in spoken or words
+        if event.label is not None and event.label not in NOT_CLASSES
+    }
+    if settlement is not None and settlement.label is not None:
+        label = into.get(settlement.label, settlement.label)
+        return Settled(label, votes, conflict=False, by=settlement.by)
+    return _majority(votes) if votes else None
+
+
+def settlements(events: Iterable[Event], resolve: Resolve | None = None) -> dict[SampleId, Event]:
+    """Return the last `settle` that stands on each image."""
+    events = tuple(events)
+    back = taken_back(events)
+    last = {}
+    for event in events:
+        if event.kind == "settle" and event.uuid not in back:
+            id = resolve(event) if resolve else event.id
+            if id is not None:
+                last[id] = event
+    return last
 
 
 def answered(events: Iterable[Event], resolve: Resolve | None = None) -> set[SampleId]:
     """Return the images on which any word stands, and which are therefore not in the pool."""
-    return set(standing(events, resolve))
+    events = tuple(events)
+    return {*standing(events, resolve), *settlements(events, resolve)}
 
 
 def _majority(votes: dict[str, str]) -> Settled:

@@ -42,7 +42,28 @@ def labels_location(data_root: Path, name: str | None = None) -> Path:
             f"data.root={data_root} is on a network drive, where a label store is not safe:"
             " set labels.url to a file on a local disk"
         )
-    name = name or root.name or "data"
+    return _place(root, name or root.name or "data")
+
+
+def audit_location(store: Path | None, data_root: Path | None) -> Path:
+    """Return the file that keeps which groups are held out: beside the labels.
+
+    Args:
+        store: The file of the labels; None where they are on a server, then it lies where they
+            would lie without one.
+        data_root: Folder of the images.
+
+    Raises:
+        UserError: There is no folder that can be written.
+    """
+    if store is not None:
+        return store.with_name("audit.csv")
+    root = Path(str(data_root)).resolve()
+    return _place(root, root.name or "data").with_name("audit.csv")
+
+
+def _place(root: Path, name: str) -> Path:
+    """Return a store's file beside the root, or in the folder for user data."""
     beside = root.parent / f"{name}.alvision" / "labels.db"
     digest = hashlib.blake2b(str(root).encode(), digest_size=6).hexdigest()
     at_home = platformdirs.user_data_path("alvision") / "labels" / f"{name}-{digest}" / beside.name

@@ -165,3 +165,23 @@ def test_it_agrees_with_the_definition(log):
         replace(e, target=str(int(e.uuid) - 1)) if e.kind == "undo" else e for e in log
     ]  # an undo of the event before it: chains of undos, no rings
     assert consensus(early) == by_hand(early)
+
+
+def test_a_settlement_goes_above_the_votes_until_it_is_taken_back():
+    votes = [event("1", label="ok"), event("2", label="ok", by="bert")]
+    settled = [*votes, event("3", kind="settle", label="worn", by="dora")]
+    assert consensus(settled)["a.png"] == Settled(
+        "worn", {"anna": "ok", "bert": "ok"}, conflict=False, by="dora"
+    )
+    later = [*settled, event("4", label="bent", by="cleo"), event("5", kind="settle", label="bent")]
+    assert (consensus(later)["a.png"].label, consensus(later)["a.png"].by) == ("bent", "anna")
+    assert consensus([*later, undo("6", "5")])["a.png"].by == "dora"
+    assert consensus([*settled, undo("4", "3")]) == consensus(votes)
+    alone = [event("1", kind="settle", label="worn")]
+    assert (consensus(alone)["a.png"].votes, answered(alone)) == ({}, {"a.png"})
+
+
+def test_what_is_said_beside_labels_is_no_word():
+    log = [event("1", kind="flag", note="blurred"), event("2", "", kind="close")]
+    assert standing(log) == {}
+    assert answered(log) == set()

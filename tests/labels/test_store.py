@@ -180,10 +180,10 @@ def test_a_full_disk_loses_nothing(store):
     def fill(connection, _):
         connection.execute("PRAGMA max_page_count = 4")
 
-    sqlalchemy.event.listen(store._engine, "connect", fill)
+    sqlalchemy.event.listen(store.database._engine, "connect", fill)
     with pytest.raises(UserError, match="disk is full"):
         store.append([event(str(i) * 500) for i in range(100)], hash_of=no_hash)
-    sqlalchemy.event.remove(store._engine, "connect", fill)
+    sqlalchemy.event.remove(store.database._engine, "connect", fill)
     assert [e.uuid for e in store.events()] == ["1"]
     assert store.append([event("2")], hash_of=no_hash).pin == 2
 
@@ -210,7 +210,9 @@ def test_a_store_that_cannot_be_written(store):
 def test_a_connection_that_may_only_read_is_explained(store):
     store.append([event("1")], hash_of=no_hash)
     sqlalchemy.event.listen(
-        store._engine, "connect", lambda connection, _: connection.execute("PRAGMA query_only = 1")
+        store.database._engine,
+        "connect",
+        lambda connection, _: connection.execute("PRAGMA query_only = 1"),
     )
     with pytest.raises(UserError, match="cannot be written"):
         store.append([event("2")], hash_of=no_hash)

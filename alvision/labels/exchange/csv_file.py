@@ -7,17 +7,22 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, cast
 
 from alvision.errors import UserError
+from alvision.labels.classes import class_list
 from alvision.labels.consensus import Resolve, standing
 from alvision.labels.content import resolver
+from alvision.labels.schema import contradiction
 from alvision.labels.store import LabelStore
 from alvision.labels.tables import Row, Table, read_table, write_table
 from alvision.labels.words import allowed, read_word
 from alvision.records import NOT_CLASSES, Event, EventKind, SampleId, answer_uuid
 
-COLUMNS = ("event", "id", "kind", "label", "by", "round", "seconds", "uuid", "target", "sha256")
+COLUMNS = (
+    "event", "id", "kind", "label", "by", "round", "seconds",
+    "uuid", "target", "sha256", "note", "book",
+)  # fmt: skip
 _SHOWN = 3
 
 
@@ -77,8 +82,9 @@ def import_labels(
     if {"uuid", "kind"} <= set(table.columns):
         events = _exported(table, log, classes)
         contents = set(hashes.values())
+        about_images = [e for e in events if e.id]
         _refuse_unknown(
-            path, [e.id for e in events if e.id not in images and e.sha256 not in contents]
+            path, [e.id for e in about_images if e.id not in images and e.sha256 not in contents]
         )
         counts = ImportCounts(len(events), len(table.rows) - len(events), 0)
     else:
@@ -97,9 +103,16 @@ def _exported(table: Table, log: Sequence[Event], classes: Sequence[str]) -> lis
     """Return the events of an exported table that the log does not hold."""
     table.require(*COLUMNS[1:])
     kept = {event.uuid: event for event in log}
+    rows = [(row, _restored(table.path, row)) for row in table.rows]
+    names = class_list(classes, [*log, *(event for _, event in rows)]).keys
     events = []
-    for row in table.rows:
-        event = _restored(table.path, row, classes)
+    for row, event in rows:
+        known = (*names, *NOT_CLASSES) if event.kind == "import" else names
+        if event.label is not None and event.label not in known:
+            raise UserError(
+                f"{table.path}, row {row.number}: {event.label!r} is no class ({', '.join(names)}):"
+                " add it to classes"
+            )
         if event.uuid not in kept:
             kept[event.uuid] = event
             events.append(event)
@@ -111,28 +124,20 @@ def _exported(table: Table, log: Sequence[Event], classes: Sequence[str]) -> lis
     return events
 
 
-def _restored(path: Path, row: Row, classes: Sequence[str]) -> Event:
+def _restored(path: Path, row: Row) -> Event:
     cells = {column: row.cells[column] or None for column in COLUMNS[1:]}
     kind, label, target = cells["kind"], cells["label"], cells["target"]
-    if kind not in get_args(EventKind) or not cells["uuid"]:
+    wrong = contradiction(kind or "", label, target)
+    if wrong or not cells["uuid"]:
         raise UserError(
-            f"{path}, row {row.number}: kind {kind!r} or uuid {cells['uuid']!r} is wrong"
-        )
-    if (kind in ("label", "import")) != bool(label) or (kind == "undo") != bool(target):
-        raise UserError(
-            f"{path}, row {row.number}: {kind} does not go with label {label!r}, target {target!r}"
-        )
-    known = (*classes, *NOT_CLASSES) if kind == "import" else classes
-    if label is not None and label not in known:
-        raise UserError(
-            f"{path}, row {row.number}: {label!r} is no class ({', '.join(classes)}):"
-            " add it to classes"
+            f"{path}, row {row.number}: {wrong or 'uuid is empty'}: restore the row as exported"
         )
     try:
         round = int(cells["round"] or "")
         seconds = None if cells["seconds"] is None else float(cells["seconds"])
+        book = None if cells["book"] is None else int(cells["book"])
     except ValueError as error:
-        raise UserError(f"{path}, row {row.number}: round or seconds is no number") from error
+        raise UserError(f"{path}, row {row.number}: round, seconds or book is no number") from error
     return Event(
         id=row.cells["id"],
         kind=cast(EventKind, kind),
@@ -143,6 +148,8 @@ def _restored(path: Path, row: Row, classes: Sequence[str]) -> Event:
         seconds=seconds,
         target=target,
         sha256=cells["sha256"],
+        note=cells["note"],
+        book=book,
     )
 
 

@@ -1,0 +1,110 @@
+"""The log as it stands, kept up to date at the cost of what is new."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from alvision.labels.book import Book, book
+from alvision.labels.classes import ClassList, class_list, merges
+from alvision.labels.consensus import Resolve, Settled, settle, settlements, standing
+from alvision.labels.store import LabelStore
+from alvision.labels.undo import taken_back
+from alvision.records import Event, SampleId
+
+_CLASSES, _NOWHERE = "\x00classes", "\x00nowhere"  # groups of events that are about no image
+
+
+class Ledger:
+    """Follow a store: words, consensus, flags, classes and label book at one event number.
+
+    What it says is what `standing`, `consensus`, `class_list` and `book` say of the whole log up to
+    `pin`, without reading or settling the whole log again.
+
+    Args:
+        store: The store to follow.
+        resolve: Tells which image of today an event is about.
+        classes: The configured classes.
+
+    Attributes:
+        pin: Number of the last event that is in it.
+        words: What stands on each image, see `consensus.standing`.
+        settled: The class of each image that has one, see `consensus.consensus`.
+        flags: The flags that stand, by image.
+        classes: The classes as they stand.
+        book: The label book as it stands.
+        by_uuid: Every event, by its uuid.
+    """
+
+    def __init__(self, store: LabelStore, resolve: Resolve, classes: Sequence[str]) -> None:
+        self._store = store
+        self._resolve = resolve
+        self._configured = tuple(classes)
+        self._groups: dict[SampleId, list[Event]] = {}
+        self._group_of: dict[str, SampleId] = {}  # by uuid
+        self._orphans: dict[str, list[Event]] = {}  # undos whose target is not there yet
+        self._into: dict[str, str] = {}
+        self.pin = 0
+        self.words: dict[SampleId, tuple[Event, ...]] = {}
+        self.settled: dict[SampleId, Settled] = {}
+        self.flags: dict[SampleId, tuple[Event, ...]] = {}
+        self.classes: ClassList = class_list(self._configured, ())
+        self.book = Book()
+        self.by_uuid: dict[str, Event] = {}
+
+    def refresh(self) -> tuple[Event, ...]:
+        """Take in what is new in the store, and return it."""
+        new = self._store.events(since=self.pin)
+        if new:
+            self.take(new)
+        return new
+
+    def take(self, new: Iterable[Event]) -> None:
+        """Take in the next events of the log."""
+        touched: set[SampleId] = set()
+        for event in new:
+            self.by_uuid[event.uuid] = event
+            self.pin = event.number
+            self._file(event, touched)
+        if _CLASSES in touched:
+            about = sorted(self._groups[_CLASSES], key=lambda event: event.number)
+            self.classes, self.book = class_list(self._configured, about), book(about)
+            if self._into != merges(about):
+                self._into = merges(about)
+                touched |= self._groups.keys()
+        for id in touched - {_CLASSES, _NOWHERE}:
+            self._settle(id)
+
+    def _file(self, event: Event, touched: set[SampleId]) -> None:
+        """Put an event, and the undos that waited for it, into the group that it changes."""
+        if event.kind == "undo":
+            group = self._group_of.get(event.target or "")
+            if group is None:
+                self._orphans.setdefault(event.target or "", []).append(event)
+                return
+        elif event.kind in ("add", "rename", "merge", "book"):
+            group = _CLASSES
+        else:
+            group = (self._resolve(event) if event.id else None) or _NOWHERE
+        self._group_of[event.uuid] = group
+        self._groups.setdefault(group, []).append(event)
+        touched.add(group)
+        for undo in self._orphans.pop(event.uuid, ()):
+            self._file(undo, touched)
+
+    def _settle(self, id: SampleId) -> None:
+        events = sorted(self._groups[id], key=lambda event: event.number)
+        back = taken_back(events)
+        words = standing(events, lambda event: id).get(id, ())
+        last = settlements(events, lambda event: id).get(id)
+        settled = settle(words, last, self._into)
+        flags = tuple(e for e in events if e.kind == "flag" and e.uuid not in back)
+        views: tuple[tuple[dict, object], ...] = (
+            (self.words, words),
+            (self.settled, settled),
+            (self.flags, flags),
+        )
+        for view, value in views:
+            if value:
+                view[id] = value
+            else:
+                view.pop(id, None)

@@ -182,7 +182,7 @@ class LabelsConfig:
     """Where people's labels live, and how many settle an image.
 
     Attributes:
-        url: A file for them; null: beside data.root.
+        url: A file for them, or postgresql+psycopg://USER@HOST/DATABASE; null: beside data.root.
         votes: People who answer each image.
     """
 

@@ -60,7 +60,7 @@ class Database:
         self.path = Path(str(parsed.database)) if file else None
         self._shared = shared
         self._timeout = timeout
-        self._name = str(self.path) if self.path else parsed.render_as_string(hide_password=True)
+        self._name = str(self.path or parsed)
         self._engine = self._connected(parsed)
         self._ready = False
         if self.exists():
@@ -216,12 +216,15 @@ def _parse(url: str | Path) -> sql.URL:
         parsed = sql.make_url(url)
     except sql.exc.ArgumentError as error:
         raise UserError(f"labels.url={url} is no URL: {ways}") from error
+    if parsed.password:
+        raise UserError(
+            "labels.url holds a password, which a run would write into its files: leave it out, and"
+            " put it into PGPASSWORD or the file .pgpass"
+        )
     if parsed.drivername == "postgresql+psycopg" and parsed.database:
         return parsed
     if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
-        raise UserError(
-            f"labels.url={parsed.render_as_string(hide_password=True)} is not supported: {ways}"
-        )
+        raise UserError(f"labels.url={url} is not supported: {ways}")
     return parsed
 
 

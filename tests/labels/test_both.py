@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from alvision.errors import UserError
+from alvision.labels.store import LabelStore
 from alvision.records import Answer, Answers
 from tests.labels.conftest import event, undo
 
@@ -105,12 +106,13 @@ def test_a_database_of_something_else_is_refused(open_store):
 @pytest.mark.postgres
 @pytest.mark.slow
 def test_what_is_wrong_with_a_server_is_named(postgres_server):
-    from alvision.labels.store import LabelStore
-
     with pytest.raises(UserError, match=r'cannot be reached \(.*database "nowhere" does not exist'):
         LabelStore(postgres_server.url("nowhere"))
     with pytest.raises(UserError, match=r"cannot be reached \(Connection refused"):
-        LabelStore("postgresql+psycopg://me:secret@localhost:1/x?connect_timeout=2")
-    with pytest.raises(UserError) as error:
-        LabelStore("postgresql+psycopg://me:secret@localhost:1/x?connect_timeout=2")
+        LabelStore("postgresql+psycopg://me@localhost:1/x?connect_timeout=2")
+
+
+def test_a_password_is_not_taken_in_a_url():
+    with pytest.raises(UserError, match="PGPASSWORD") as error:
+        LabelStore("postgresql+psycopg://me:secret@localhost:1/x")
     assert "secret" not in str(error.value)

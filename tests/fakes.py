@@ -2,11 +2,16 @@
 
 import ast
 from collections.abc import Callable
+from functools import partial
 
 import torch
 
+from alvision.acquisition import random_sampling
 from alvision.inference.predictions import Predictions
+from alvision.loop import Budget, Experiment, Strategy
+from alvision.oracles.simulated import SimulatedOracle
 from alvision.round_files import AnswersFile, MetricsFile, QueryFile
+from alvision.seeding import generator
 
 IDS = tuple(f"{i:02d}.png" for i in range(20))
 HELD_OUT = ("x0.png", "x1.png", "x2.png", "x3.png")
@@ -77,3 +82,29 @@ CODECS = {
     "predictions.parquet": IdsFile(),
     "metrics.json": MetricsFile(),
 }
+
+
+def experiment(root, store, **changes):
+    """Return a run of 20 images and three rounds, drawn at random, in milliseconds."""
+    strategy = Strategy("random_sampling", random_sampling, frozenset())
+    settings = {
+        "root": root,
+        "classes": ("ok", "worn"),
+        "candidates": IDS,
+        "evaluation_ids": HELD_OUT,
+        "audit_order": (),
+        "hashes": HASHES,
+        "labels": store,
+        "oracle": SimulatedOracle(TRUTH, "run"),
+        "learner": FakeLearner(),
+        "acquisition": strategy,
+        "cold_start": strategy,
+        "budget": Budget(initial=4, batch=3, rounds=3),
+        "generator": partial(generator, 0),
+        "explain": lambda picked, scores, **_: ["drawn at random"] * len(scores),
+        "judge": lambda predictions, labels: {"known": len(labels)},
+        "publish": lambda rnd: None,
+        "codecs": CODECS,
+        "truth": TRUTH,
+    }
+    return Experiment(**(settings | changes))

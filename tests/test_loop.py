@@ -1,44 +1,22 @@
 """The loop with fakes: no network, no files of data, milliseconds."""
 
 from dataclasses import replace
-from functools import partial
 
 import pytest
 
 from alvision.acquisition import random_sampling
 from alvision.errors import UserError
 from alvision.labels.store import LabelStore
-from alvision.loop import Budget, Experiment, Strategy, run
+from alvision.loop import Budget, Strategy, run
 from alvision.oracles.simulated import SimulatedOracle
 from alvision.records import Answer, AwaitingLabels
-from alvision.seeding import generator
-from tests.fakes import CODECS, HASHES, HELD_OUT, IDS, TRUTH, FakeLearner
+from tests.fakes import HASHES, HELD_OUT, IDS, TRUTH, FakeLearner, experiment
 
 
 @pytest.fixture
 def exp(tmp_path):
-    strategy = Strategy("random_sampling", random_sampling, frozenset())
     with LabelStore(tmp_path / "labels.db") as store:
-        yield Experiment(
-            root=tmp_path,
-            classes=("ok", "worn"),
-            candidates=IDS,
-            evaluation_ids=HELD_OUT,
-            audit_order=(),
-            hashes=HASHES,
-            labels=store,
-            oracle=SimulatedOracle(TRUTH, "run"),
-            learner=FakeLearner(),
-            acquisition=strategy,
-            cold_start=strategy,
-            budget=Budget(initial=4, batch=3, rounds=3),
-            generator=partial(generator, 0),
-            explain=lambda picked, scores, **_: ["drawn at random"] * len(scores),
-            judge=lambda predictions, labels: {"known": len(labels)},
-            publish=lambda rnd: None,
-            codecs=CODECS,
-            truth=TRUTH,
-        )
+        yield experiment(tmp_path, store)
 
 
 def asked(exp):

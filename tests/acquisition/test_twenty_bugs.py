@@ -1,0 +1,24 @@
+"""Twenty bugs of published systems: our form passes the test that the faulty form fails."""
+
+import pytest
+
+from tests.acquisition import bugs_of_loops, bugs_of_networks, bugs_of_strategies
+
+BUGS = [*bugs_of_strategies.BUGS, *bugs_of_networks.BUGS, *bugs_of_loops.BUGS]
+
+
+def name(bug):
+    return f"{bug[0]:02d} {bug[1]}"
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=name)
+def test_our_form_passes(bug, tmp_path):
+    _, _, ours, _, test = bug
+    test(ours, tmp_path)
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=name)
+def test_the_faulty_form_is_rejected(bug, tmp_path):
+    _, _, _, faulty, test = bug
+    with pytest.raises(AssertionError):
+        test(faulty, tmp_path)

@@ -1,0 +1,55 @@
+// The only place that speaks to the server.
+
+import { t } from "./text.js";
+
+/** No answer came: the connection is gone or the server is down. Worth trying again. */
+export class Offline extends Error {}
+
+/** The server understood and said no. Trying again would not help. */
+export class Refused extends Error {
+  constructor(message, status) {
+    super(message);
+    this.status = status;
+  }
+}
+
+const PATIENCE = 8000; // milliseconds; a store on a slow disk may take a second
+
+async function call(path, body, patience = PATIENCE) {
+  const options = { cache: "no-store", signal: AbortSignal.timeout(patience) };
+  if (body !== undefined) {
+    options.method = "POST";
+    options.headers = { "content-type": "application/json" };
+    options.body = JSON.stringify(body);
+  }
+  let response;
+  let data;
+  try {
+    response = await fetch(path, options);
+    data = await response.json();
+  } catch (error) {
+    if (response?.status === 403) throw new Refused(t("saved.forbidden"), 403);
+    throw new Offline(error.name === "TimeoutError" ? t("error.timeout") : error.message);
+  }
+  if (response.ok) return data;
+  if (response.status >= 500) throw new Offline(data.error);
+  throw new Refused(data.error ?? response.statusText, response.status);
+}
+
+const query = (values) => new URLSearchParams(values).toString();
+
+export const api = {
+  state: (by) => call(`/api/state?${query({ by })}`),
+  next: (by, n, held) => call(`/api/next?${query({ by, n, held: held.join(",") })}`),
+  answers: (by, events, patience) => call("/api/answers", { by, events }, patience),
+  last: (by) => call(`/api/last?${query({ by })}`),
+  book: () => call("/api/book"),
+  saveBook: (entry) => call("/api/book", entry),
+  conflicts: () => call("/api/conflicts"),
+  settle: (event) => call("/api/settle", event),
+  classes: (event) => call("/api/classes", event),
+  close: (event) => call("/api/close", event),
+  setup: (event) => call("/api/setup", event),
+  image: (id, size) => `/image/${id}?size=${size}`,
+  heatmap: (item) => `/heatmap/${item.id}?v=${item.round}`,
+};

@@ -1,0 +1,178 @@
+// The page: puts the parts together. The rules of a sitting are in sitting.js.
+
+import { labelBook } from "./book.js";
+import { classesPage, trainNow } from "./classes.js";
+import { conflictsPage } from "./conflicts.js";
+import { $, memory, say } from "./dom.js";
+import { Feed } from "./feed.js";
+import { answered, drawHead, drawSaved, sayLast } from "./head.js";
+import { listen } from "./keys.js";
+import { Outbox } from "./outbox.js";
+import { Panel } from "./panel.js";
+import { askClasses, askName, settings } from "./person.js";
+import { progress } from "./progress.js";
+import { Session } from "./session.js";
+import { Sitting } from "./sitting.js";
+import { t } from "./text.js";
+import { Viewer } from "./viewer.js";
+import { begin, close, guard, open } from "./windows.js";
+
+const PAN = 60; // pixels an arrow key moves a zoomed image
+
+const outbox = new Outbox();
+const session = new Session(outbox);
+const feed = new Feed(session);
+const sitting = new Sitting(session, feed);
+const viewer = new Viewer();
+const panel = new Panel(session);
+
+for (const kind of ["error", "unhandledrejection"]) {
+  window.addEventListener(kind, (event) => {
+    const error = (event.error ?? event.reason)?.message ?? event.message;
+    sayLast(t("error.page", { error }), { trouble: true });
+  });
+}
+
+function show(item) {
+  viewer.show(item, t("stage.alt", { n: sitting.number }));
+  panel.show(item);
+  $("#broken").hidden = true;
+  for (const id of ["unsure", "skip", "heatmap", "zoom-in", "zoom-out", "fit"]) $(`#${id}`).disabled = !item;
+  idle(item);
+}
+
+function idle(item) {
+  $("#idle").hidden = Boolean(item);
+  if (item) return;
+  if (!outbox.connected) idleWords(t("idle.offline.title"), t("idle.offline"));
+  else if (!feed.asked) idleWords(t("idle.loading.title"), t("idle.loading"));
+  else idleWords(t("idle.title"), feed.message ?? t("idle.wait"));
+}
+
+function idleWords(title, words) {
+  say($("#idle-title"), title);
+  say($("#idle-words"), words);
+}
+
+function heatmap() {
+  const on = !viewer.heatmap;
+  memory.set("heatmap", on ? "on" : "off");
+  viewer.setHeatmap(on);
+  $("#heatmap").setAttribute("aria-pressed", String(on));
+  const missing = on && !sitting.current?.heatmap;
+  sayLast(t(missing ? "stage.heatmap.none" : on ? "stage.heatmap.on" : "stage.heatmap.off"));
+}
+
+function wire() {
+  sitting.addEventListener("show", ({ detail }) => show(detail));
+  sitting.addEventListener("broken", ({ detail }) => ($("#broken").hidden = detail !== sitting.current));
+  sitting.addEventListener("giving", ({ detail }) => panel.flash(detail.label));
+  sitting.addEventListener("given", ({ detail }) => sayLast(answered(session, detail)));
+  sitting.addEventListener("flagged", () => sayLast(t("last.flag")));
+  sitting.addEventListener("undone", ({ detail }) => {
+    const name = detail && (detail.kind === "label" ? session.shown(detail.label) : t(`last.${detail.kind}`));
+    sayLast(detail ? t("last.undo", { name }) : t("last.undo.none"));
+  });
+  sitting.addEventListener("failed", ({ detail }) => {
+    sayLast(t("last.refused", { error: detail.message }), { trouble: true });
+  });
+  outbox.addEventListener("change", () => {
+    drawSaved(outbox);
+    idle(sitting.current);
+  });
+  session.addEventListener("change", () => {
+    if (!session.state) return;
+    drawHead(session);
+    panel.update();
+  });
+  panel.addEventListener("answer", ({ detail }) => sitting.answer("label", detail));
+  panel.addEventListener("say", ({ detail }) => sayLast(detail));
+  feed.addEventListener("change", () => idle(sitting.current));
+}
+
+/** A button answers like its key; a click leaves no focus behind that the space key would press. */
+function press(id, action) {
+  $(id).addEventListener("click", (event) => {
+    if (event.detail) event.currentTarget.blur();
+    action();
+  });
+}
+
+function buttons() {
+  press("#unsure", () => sitting.answer("unsure"));
+  press("#skip", () => sitting.answer("skip"));
+  press("#undo", () => sitting.undo());
+  press("#heatmap", heatmap);
+  press("#zoom-in", () => viewer.zoomIn());
+  press("#zoom-out", () => viewer.zoomOut());
+  press("#fit", () => viewer.fit());
+  $("#flag-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const note = $("#flag-note").value.trim();
+    if (!note) return;
+    if (!sitting.current) {
+      close("flag");
+      return;
+    }
+    guard($("#flag-dialog"), async () => {
+      await sitting.flag(note);
+      $("#flag-note").value = "";
+      close("flag");
+    });
+  });
+}
+
+const keys = {
+  " ": (event) => sitting.answer("skip", null, event.timeStamp),
+  u: (event) => sitting.answer("unsure", null, event.timeStamp),
+  z: () => sitting.undo(),
+  b: heatmap,
+  f: () => sitting.current && open("flag"),
+  l: () => open("book"),
+  c: () => open("conflicts"),
+  p: () => open("progress"),
+  "?": () => open("help"),
+  "/": () => panel.openSearch(),
+  "+": () => viewer.zoomIn(),
+  "=": () => viewer.zoomIn(),
+  "-": () => viewer.zoomOut(),
+  0: () => viewer.fit(),
+  ArrowLeft: () => viewer.pan(PAN, 0),
+  ArrowRight: () => viewer.pan(-PAN, 0),
+  ArrowUp: () => viewer.pan(0, PAN),
+  ArrowDown: () => viewer.pan(0, -PAN),
+};
+
+function digit(place, event) {
+  const name = panel.at(place);
+  if (name) sitting.answer("label", name, event.timeStamp);
+}
+
+async function start() {
+  begin();
+  wire();
+  buttons();
+  labelBook(session, () => sitting.current);
+  conflictsPage(session);
+  classesPage(session);
+  trainNow(session, () => sayLast(t("train.done")));
+  progress(session);
+  settings(session, () => panel.show(sitting.current));
+  if (memory.get("heatmap") === "on") heatmap();
+  sayLast(t("last.none"));
+  for (await session.poll(); !session.state; await session.poll()) {
+    if (session.error) sayLast(session.error, { trouble: true });
+    await new Promise((wake) => setTimeout(wake, 1000));
+  }
+  if (session.state.setup) {
+    await askClasses(session);
+    await session.poll();
+  }
+  $("#work").hidden = false;
+  await askName(session);
+  await outbox.begin(session.state.store);
+  listen(keys, digit);
+  await sitting.advance();
+}
+
+start();

@@ -1,0 +1,104 @@
+// The label book: a rule and pictures for each class; every save is a new version.
+
+import { api } from "./api.js";
+import { $, $$, icon, make, say, uuid } from "./dom.js";
+import { t } from "./text.js";
+import { guard, prepare } from "./windows.js";
+
+const LISTS = ["example", "counter", "borderline"];
+
+export function labelBook(session, current) {
+  const dialog = $("#book-dialog");
+  const form = $("#book-form");
+  let book = null;
+  let entry = null; // what is being edited, a copy
+  let changed = false;
+
+  const touch = (yes) => {
+    changed = yes;
+    $("button[type=submit]", form).disabled = !yes;
+    say($("#book-status"), yes ? t("book.unsaved") : "");
+  };
+  const mayLeave = () => !changed || window.confirm(t("book.discard"));
+
+  function turn(name) {
+    const found = book.classes.find((one) => one.name === name);
+    entry = structuredClone(found ?? { name, rule: "", example: [], counter: [], borderline: [] });
+    say($("#book-rule-name"), t("book.rule", { name: session.shown(name) }));
+    $("#book-rule").value = entry.rule;
+    LISTS.forEach(drawList);
+    touch(false);
+    drawChapters();
+  }
+
+  function drawChapters() {
+    const choose = (name) => () => name !== entry.name && mayLeave() && turn(name);
+    const chapters = session.classes.map(({ name, shown }) =>
+      make("button", { type: "button", "aria-pressed": String(name === entry.name), onclick: choose(name) }, shown),
+    );
+    const held = $("#book-classes").contains(document.activeElement);
+    $("#book-classes").replaceChildren(...chapters);
+    if (held) $("[aria-pressed=true]", dialog)?.focus();
+    say($("#book-version"), t("book.version", { n: book.version }));
+  }
+
+  function drawList(list) {
+    const rows = entry[list].map((picture) => {
+      const note = make("input", { value: picture.note ?? "", maxlength: 200, "aria-label": t("book.note"), placeholder: t("book.note") });
+      note.addEventListener("input", () => {
+        picture.note = note.value;
+        touch(true);
+      });
+      const drop = () => {
+        entry[list] = entry[list].filter((other) => other !== picture);
+        drawList(list);
+        touch(true);
+      };
+      return make(
+        "li",
+        {},
+        make("img", { src: api.image(picture.id, "thumb"), alt: picture.note || t(`book.${list}`), width: 116, height: 88, loading: "lazy" }),
+        make("button", { type: "button", class: "drop", "aria-label": t("book.remove"), onclick: drop }, icon("close")),
+        note,
+      );
+    });
+    const place = $(`[data-list=${list}]`, dialog);
+    place.replaceChildren(...(rows.length ? rows : [make("li", { class: "empty" }, t("book.none"))]));
+  }
+
+  for (const button of $$("[data-add]", dialog)) {
+    button.addEventListener("click", () => {
+      const [list, item] = [button.dataset.add, current()];
+      if (!item || entry[list].some((picture) => picture.id === item.id)) return;
+      entry[list].push({ id: item.id, note: "" });
+      drawList(list);
+      touch(true);
+    });
+  }
+  $("#book-rule").addEventListener("input", () => {
+    entry.rule = $("#book-rule").value;
+    touch(true);
+  });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    guard(dialog, async () => {
+      const { version } = await api.saveBook({ ...entry, uuid: uuid(), by: session.person, base: book.version });
+      book = await api.book();
+      session.state.book_version = version;
+      turn(entry.name);
+      say($("#book-status"), t("book.saved", { n: version }));
+    });
+  });
+  dialog.addEventListener("leave", (event) => {
+    if (!mayLeave()) event.preventDefault();
+    else changed = false;
+  });
+  prepare("book", async () => {
+    $$("[data-add]", dialog).forEach((button) => (button.disabled = !current()));
+    form.inert = true;
+    book = await api.book();
+    form.inert = false;
+    const name = session.classes.some((one) => one.name === entry?.name) ? entry.name : session.classes[0].name;
+    turn(name);
+  });
+}

@@ -1,0 +1,81 @@
+// Images on which people disagree: the answers and the model side by side, and the last word.
+
+import { api } from "./api.js";
+import { $, make, say, uuid } from "./dom.js";
+import { percent, t } from "./text.js";
+import { guard, prepare } from "./windows.js";
+
+export function conflictsPage(session) {
+  const dialog = $("#conflicts-dialog");
+  let conflicts = [];
+  let place = 0;
+
+  async function settle(label) {
+    const conflict = conflicts[place];
+    if (!conflict) return;
+    await guard(dialog, async () => {
+      await api.settle({ uuid: uuid(), by: session.person, id: conflict.id, label });
+      conflicts = conflicts.filter((other) => other !== conflict);
+      place = Math.min(place, Math.max(0, conflicts.length - 1));
+      say($("#conflicts-status"), t("conflicts.settled", { name: session.shown(label) }));
+      draw();
+      session.poll();
+    });
+  }
+
+  function turn(step) {
+    place = (place + step + conflicts.length) % conflicts.length;
+    draw();
+  }
+
+  function draw() {
+    const conflict = conflicts[place];
+    $("#conflict").hidden = !conflict;
+    say($("#conflicts-lead"), t(conflict ? "conflicts.lead" : "conflicts.none"));
+    if (!conflict) return;
+    const { id, width, height, votes, probabilities } = conflict;
+    const alt = t("conflicts.alt");
+    $("#conflict-frame").replaceChildren(make("img", { class: "picture", src: api.image(id, "full"), alt, width, height }));
+    say($("#conflict-place"), t("conflicts.place", { n: place + 1, total: conflicts.length }));
+    const word = ({ kind, label }) => (kind === "label" || label ? session.shown(label) : t(`last.${kind}`));
+    $("#conflict-votes").replaceChildren(
+      ...votes.map((vote) => make("li", {}, make("b", {}, word(vote)), make("span", {}, vote.by))),
+    );
+    $("#conflict-model").replaceChildren(...bars(probabilities));
+    $("#conflict-settle").replaceChildren(
+      ...session.classes.map((one, k) =>
+        make(
+          "button",
+          { type: "button", onclick: () => settle(one.name), "aria-keyshortcuts": k < 9 ? k + 1 : null },
+          k < 9 ? make("kbd", { "aria-hidden": "true" }, String(k + 1)) : null,
+          one.shown,
+        ),
+      ),
+    );
+  }
+
+  function bars(probabilities) {
+    if (!probabilities) return [make("p", { class: "hint" }, t("opinion.none"))];
+    return probabilities.slice(0, 5).map(([name, p]) => {
+      const bar = make("div", {}, make("span", {}, session.shown(name)), make("span", {}, `${percent(p)} %`));
+      bar.style.setProperty("--share", p);
+      return bar;
+    });
+  }
+
+  $("#conflict-next").addEventListener("click", () => turn(1));
+  $("#conflict-previous").addEventListener("click", () => turn(-1));
+  dialog.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+    const one = session.classes[Number(event.key) - 1];
+    if (one && /^[1-9]$/.test(event.key)) settle(one.name);
+    else if (event.key === "ArrowRight" && conflicts.length) turn(1);
+    else if (event.key === "ArrowLeft" && conflicts.length) turn(-1);
+  });
+  prepare("conflicts", async () => {
+    say($("#conflicts-status"), "");
+    conflicts = (await api.conflicts()).conflicts;
+    place = 0;
+    draw();
+  });
+}

@@ -1,0 +1,112 @@
+// The images in hand: leased from the server, loaded and decoded before they are needed.
+
+import { Offline, api } from "./api.js";
+import { memory } from "./dom.js";
+
+const IN_HAND = 14; // so that ten answers can be given while the connection is gone
+const REFILL_AT = 11;
+const DECODED = 3; // a decoded image takes megabytes; the rest is kept as it came
+
+export class Feed extends EventTarget {
+  #session;
+  #asking = null;
+  items = [];
+  message = null; // why nothing came
+  asked = false;
+
+  constructor(session) {
+    super();
+    this.#session = session;
+  }
+
+  /** Take the next image, or null if none is in hand. */
+  take() {
+    const item = this.items.shift() ?? null;
+    this.prepare();
+    return item;
+  }
+
+  /** Put an image back in front: an answer on an earlier one was taken back. */
+  putBack(item) {
+    this.items.unshift(item);
+  }
+
+  /** Drop an image that is on the screen again by an undo. */
+  forget(id) {
+    this.items = this.items.filter((item) => item.id !== id);
+  }
+
+  /** Ask for more if few are left; several callers share one request.
+   *
+   * While answers wait to be sent the server does not know of them, and would ask again.
+   */
+  refill(current) {
+    if (this.items.length > REFILL_AT || this.#session.outbox.waiting) return Promise.resolve();
+    this.#asking ??= this.#ask(current).finally(() => {
+      this.#asking = null;
+    });
+    return this.#asking;
+  }
+
+  /** Load what comes next; the first few are decoded too. */
+  prepare() {
+    this.items.forEach((item, place) => {
+      load(item);
+      if (place < DECODED) decode(item);
+    });
+  }
+
+  async #ask(current) {
+    try {
+      const held = this.items.map((item) => item.id);
+      if (current) held.unshift(current.id);
+      const reply = await api.next(this.#session.person, IN_HAND, held);
+      const known = new Set([...this.items.map((item) => item.id), current?.id]);
+      this.items.push(...reply.items.filter((item) => !known.has(item.id)));
+      this.message = reply.message;
+      this.asked = true;
+      this.#session.outbox.heard(true);
+      this.prepare();
+    } catch (error) {
+      if (!(error instanceof Offline)) throw error;
+      this.#session.outbox.heard(false);
+    }
+    this.dispatchEvent(new Event("change"));
+  }
+}
+
+/** Begin to load an image, its neighbours and, if heatmaps are on, its heatmap. */
+export function load(item) {
+  if (item.picture) return;
+  item.picture = new Image(item.width, item.height);
+  item.picture.draggable = false;
+  item.picture.src = api.image(item.id, "full");
+  loadOpinion(item);
+}
+
+/** Load what stands beside the image; with blind mode it comes only after the answer. */
+export function loadOpinion(item) {
+  item.thumbs = (item.neighbours ?? []).map((near) => {
+    const thumb = new Image(72, 72);
+    thumb.src = api.image(near.id, "thumb");
+    return thumb;
+  });
+  if (item.heatmap && memory.get("heatmap") === "on") loadHeatmap(item);
+}
+
+export function loadHeatmap(item) {
+  if (item.heat) return;
+  item.heat = new Image(item.width, item.height);
+  item.heat.alt = "";
+  item.heat.draggable = false;
+  item.heat.src = api.heatmap(item);
+}
+
+/** Let go of an image's pictures; they are loaded again if it comes back. */
+export function release(item) {
+  item.picture = item.thumbs = item.heat = null;
+}
+
+function decode(item) {
+  item.picture.decode().catch(() => {}); // shown as broken when its turn comes
+}

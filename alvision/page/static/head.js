@@ -1,0 +1,82 @@
+// The running head, and the line at the foot that says what happened and whether it is stored.
+
+import { drawCurve } from "./chart.js";
+import { $, $$, make, say } from "./dom.js";
+import { fixed, percent, t } from "./text.js";
+
+export function drawHead(session) {
+  const state = session.state;
+  say($("#labels"), t("last.label", { name: state.labels }));
+  say($("#minutes"), t("last.label", { name: Math.floor(state.seconds / 60) }));
+  say($("#left"), left(state.hours_left));
+  const batch = state.batch;
+  say($("#batch"), batch ? t("head.batch.of", batch) : "–");
+  $("#batch-bar").max = Math.max(1, batch?.size ?? 1);
+  $("#batch-bar").value = batch?.done ?? 0;
+  drawScore(state);
+  for (const count of $$("[data-count=conflicts]")) {
+    count.hidden = !state.conflicts;
+    say(count, String(state.conflicts));
+  }
+  drawNotice(session);
+}
+
+/** Words for the hours that labelling everything would take. */
+export function left(hours) {
+  if (hours === null || hours === undefined) return "–";
+  if (hours < 1) return t("head.left.minutes", { n: Math.max(1, Math.round(60 * hours)) });
+  return t("head.left.hours", { n: hours < 10 ? Math.round(10 * hours) / 10 : Math.round(hours) });
+}
+
+function drawScore(state) {
+  const metric = state.metric;
+  drawCurve($("#spark"), state.curve, { axes: false, metric });
+  const last = state.curve.filter((point) => point.value !== null).at(-1);
+  say($("#score"), last ? t("head.curve.value", { metric, value: fixed(last.value) }) : t("head.curve"));
+  const changed = state.changed_count
+    ? t("head.changed", { n: state.changed_count })
+    : t("head.changed.none");
+  say($("#changed"), changed);
+}
+
+/** One line for what the person should know; trouble comes first. */
+function drawNotice(session) {
+  const { trouble, predicted, phase } = session.state;
+  const lines = [];
+  if (session.error) lines.push(session.error);
+  if (trouble) lines.push(t("trouble.line", { error: trouble }));
+  for (const { name, answers } of predicted) {
+    lines.push(t("predicted.line", { n: answers, name: session.shown(name) }));
+  }
+  if (phase !== "asking") lines.push(t(`phase.${phase}`));
+  say($("#notice"), lines[0] ?? "");
+  $("#notice").title = lines.join("\n");
+}
+
+export function drawSaved(outbox) {
+  const line = $("#saved");
+  const { connected, waiting, refused } = outbox;
+  line.classList.toggle("waiting", !connected || waiting > 0);
+  line.classList.toggle("refused", refused.length > 0);
+  if (refused.length) {
+    const words = t("saved.refused", { n: refused.length, error: refused[0].error });
+    const forget = make("button", { type: "button", class: "link", onclick: () => outbox.dismiss() }, t("saved.dismiss"));
+    line.replaceChildren(words, " ", forget);
+  } else if (!connected) say(line, waiting ? t("saved.kept", { n: waiting }) : t("saved.offline"));
+  else say(line, waiting ? t("saved.sending", { n: waiting }) : t("saved.all"));
+}
+
+/** Say what was just done, for the eye and for a screen reader. */
+export function sayLast(text, { trouble = false } = {}) {
+  const line = $("#last");
+  line.classList.toggle("trouble", trouble);
+  say(line, text);
+}
+
+/** Words for an answer that was just given, with what the model had thought, if it may be told. */
+export function answered(session, { kind, label, item, opinion }) {
+  const said = kind === "label" ? t("last.label", { name: session.shown(label) }) : t(`last.${kind}`);
+  const best = item.blind && opinion === item ? null : opinion.probabilities?.[0];
+  if (!best) return said;
+  return `${said} · ${t("last.opinion", { name: session.shown(best[0]), n: percent(best[1]) })}`;
+}

@@ -1,0 +1,197 @@
+// Answers that the server has not confirmed. They lie in IndexedDB, so neither a lost connection
+// nor a closed browser loses one; the server takes each uuid once, so sending twice does no harm.
+
+import { Offline, Refused, api } from "./api.js";
+import { t } from "./text.js";
+
+const CHUNK = 50;
+const WAITS = [500, 1000, 2000, 4000]; // milliseconds between attempts
+
+function done(request) {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}
+
+export class Outbox extends EventTarget {
+  #open = null;
+  #store = null;
+  #timer = null;
+  #attempt = 0;
+  #sending = null;
+  waiting = 0; // kept for this data set and not confirmed
+  refused = []; // entries that the server did not take, with what it said
+  connected = true;
+
+  /** Find what an earlier sitting left behind for this data set, and send it. */
+  async begin(store) {
+    this.#store = store;
+    await this.#count();
+    if (this.waiting) this.#plan(0);
+    this.#changed();
+  }
+
+  /** Give an answer: resolves when it is in the server's store, or else durable in this browser.
+   *
+   * Returns what the server said, or null if the answer waits here. Raises Refused if the server
+   * said no, and Offline if neither the server nor this browser could keep it.
+   */
+  async give(by, event) {
+    const kept = this.#keep(by, event);
+    kept.catch(() => {}); // it only matters without a connection
+    if (!this.waiting && this.connected) {
+      const forget = () => kept.then(() => this.#forget([event.uuid])).catch(() => {});
+      try {
+        const reply = await api.answers(by, [event], 3000);
+        forget();
+        const no = reply.refused.find((refusal) => refusal.uuid === event.uuid);
+        if (no) throw new Refused(no.error, 409);
+        return reply;
+      } catch (error) {
+        if (!(error instanceof Offline)) {
+          forget();
+          throw error;
+        }
+        this.#lost();
+      }
+    }
+    try {
+      await kept;
+    } catch {
+      throw new Offline(t("saved.nowhere"));
+    }
+    this.waiting += 1;
+    if (this.connected) this.#plan(0);
+    this.#changed();
+    return null;
+  }
+
+  /** Tell that some other call failed or worked, so that waiting answers go at once. */
+  heard(connected) {
+    if (connected && !this.connected) this.#plan(0);
+    else if (!connected && this.connected) this.#lost();
+  }
+
+  /** Let go of the answers that the server refused; the person has read why. */
+  async dismiss() {
+    await this.#forget(this.refused.map((entry) => entry.event.uuid));
+    await this.#count();
+    this.#changed();
+  }
+
+  #lost() {
+    this.connected = false;
+    this.#plan(WAITS[0]);
+    this.#changed();
+  }
+
+  #plan(wait) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#send(), wait);
+  }
+
+  #send() {
+    this.#sending ??= this.#sendAll().finally(() => {
+      this.#sending = null;
+    });
+    return this.#sending;
+  }
+
+  async #sendAll() {
+    try {
+      if (!this.connected) await api.state("");
+      for (let entries = await this.#kept(); entries.length; entries = await this.#kept()) {
+        const by = entries[0].by;
+        const others = entries.findIndex((entry) => entry.by !== by);
+        await this.#deliver(by, entries.slice(0, Math.min(CHUNK, others < 0 ? CHUNK : others)));
+        await this.#count();
+        this.connected = true;
+        this.#changed();
+      }
+      this.connected = true;
+      this.#attempt = 0;
+    } catch (error) {
+      this.connected = !(error instanceof Offline);
+      this.#plan(WAITS[Math.min(this.#attempt++, WAITS.length - 1)]);
+    }
+    await this.#count();
+    this.#changed();
+  }
+
+  async #deliver(by, entries) {
+    let reply;
+    try {
+      reply = await api.answers(by, entries.map((entry) => entry.event));
+    } catch (error) {
+      if (!(error instanceof Refused) || error.status === 403) throw error;
+      const no = ({ event }) => ({ uuid: event.uuid, error: error.message });
+      reply = { stored: [], refused: entries.map(no) };
+    }
+    await this.#forget(reply.stored);
+    const why = new Map(reply.refused.map(({ uuid, error }) => [uuid, error]));
+    const table = await this.#table("readwrite");
+    for (const entry of entries.filter(({ event }) => why.has(event.uuid))) {
+      await done(table.put({ ...entry, error: why.get(entry.event.uuid) }));
+    }
+  }
+
+  async #kept() {
+    return (await this.#entries()).filter((entry) => !entry.error);
+  }
+
+  async #count() {
+    const entries = await this.#entries().catch(() => []); // a browser that keeps nothing
+    this.refused = entries.filter((entry) => entry.error);
+    this.waiting = entries.length - this.refused.length;
+  }
+
+  #changed() {
+    this.dispatchEvent(new Event("change"));
+  }
+
+  #database() {
+    this.#open ??= new Promise((resolve, reject) => {
+      const request = indexedDB.open("alvision", 1);
+      request.onupgradeneeded = () => {
+        const table = request.result.createObjectStore("outbox", {
+          keyPath: "order",
+          autoIncrement: true,
+        });
+        table.createIndex("uuid", "event.uuid", { unique: true });
+      };
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = () => reject(request.error);
+    });
+    return this.#open;
+  }
+
+  async #table(mode) {
+    const database = await this.#database();
+    return database.transaction("outbox", mode).objectStore("outbox");
+  }
+
+  async #keep(by, event) {
+    const database = await this.#database();
+    await new Promise((resolve, reject) => {
+      const transaction = database.transaction("outbox", "readwrite", { durability: "strict" });
+      transaction.objectStore("outbox").add({ store: this.#store, by, event });
+      transaction.oncomplete = () => resolve();
+      transaction.onabort = () => reject(transaction.error);
+      transaction.onerror = () => reject(transaction.error);
+    });
+  }
+
+  async #forget(uuids) {
+    const table = await this.#table("readwrite");
+    for (const uuid of uuids) {
+      const order = await done(table.index("uuid").getKey(uuid));
+      if (order !== undefined) await done(table.delete(order));
+    }
+  }
+
+  async #entries() {
+    const all = await done((await this.#table("readonly")).getAll());
+    return all.filter((entry) => entry.store === this.#store);
+  }
+}

@@ -1,0 +1,49 @@
+// The progress page: the curve at full size, changes of mind with their images, figures.
+
+import { api } from "./api.js";
+import { drawCurve } from "./chart.js";
+import { $, make, say } from "./dom.js";
+import { left } from "./head.js";
+import { t } from "./text.js";
+import { prepare } from "./windows.js";
+
+export function progress(session) {
+  prepare("progress", async () => {
+    draw(session);
+    await session.poll();
+    draw(session);
+  });
+}
+
+function draw(session) {
+  const state = session.state;
+  drawCurve($("#chart"), state.curve, { axes: true, metric: state.metric });
+  const known = state.curve.some((point) => point.value !== null);
+  $("#chart").classList.toggle("none", !known);
+  say($("#chart-words"), t(known ? "progress.curve.hint" : "progress.curve.none"));
+  drawChanged(session);
+  const facts = {
+    labels: t("last.label", { name: state.labels }),
+    mine: t("last.label", { name: state.mine }),
+    minutes: t("last.label", { name: Math.floor(state.seconds / 60) }),
+    left: state.hours_left === null ? t("progress.unknown") : left(state.hours_left),
+  };
+  for (const [name, words] of Object.entries(facts)) say($(`#fact-${name}`), words);
+  const lines = state.predicted.map(({ name, answers }) =>
+    make("li", {}, t("predicted.line", { n: answers, name: session.shown(name) })),
+  );
+  $("#predicted-lines").replaceChildren(...lines);
+}
+
+function drawChanged(session) {
+  const { changed, changed_count: count } = session.state;
+  const rows = changed.map(({ item, before, after }) => {
+    const was = t("progress.changed.from", { before: session.shown(before) });
+    const now = t("progress.changed.to", { after: session.shown(after) });
+    const picture = make("img", { src: api.image(item, "thumb"), alt: `${was}, ${now}`, width: 116, height: 88 });
+    return make("li", {}, picture, make("span", {}, was), make("b", {}, now));
+  });
+  $("#changed-pictures").replaceChildren(...rows);
+  const more = count - changed.length;
+  say($("#changed-words"), !count ? t("progress.changed.none") : more > 0 ? t("progress.changed.more", { n: more }) : "");
+}

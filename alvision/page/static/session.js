@@ -1,0 +1,82 @@
+// What this page knows of the server: classes, counts, curve. Asked again every few seconds.
+
+import { Offline, Refused, api } from "./api.js";
+import { memory } from "./dom.js";
+
+const EVERY = 4000; // milliseconds
+
+export class Session extends EventTarget {
+  #timer = null;
+  #answers = 0;
+  #asking = null;
+  outbox;
+  state = null;
+  person = memory.get("name") ?? "";
+  error = null; // what a refused request said
+
+  constructor(outbox) {
+    super();
+    this.outbox = outbox;
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden) this.poll();
+    });
+  }
+
+  get classes() {
+    return this.state?.classes ?? [];
+  }
+
+  /** Hide the model's opinion until the answer is given: the person's choice, or the server's. */
+  get blind() {
+    return memory.get("blind") === "on" || Boolean(this.state?.blind);
+  }
+
+  /** Return the name that a class is shown under; its key is its name for ever. */
+  shown(name) {
+    return this.classes.find((one) => one.name === name)?.shown ?? name;
+  }
+
+  rename(person) {
+    this.person = person.trim();
+    memory.set("name", this.person);
+    this.dispatchEvent(new Event("person"));
+  }
+
+  /** Ask the server how things stand; callers at the same time share one request. */
+  poll() {
+    this.#asking ??= this.#ask().finally(() => {
+      this.#asking = null;
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => document.hidden || this.poll(), EVERY);
+    });
+    return this.#asking;
+  }
+
+  /** Count an answer at once; the next poll brings the server's own count. */
+  count(sign, kind, seconds) {
+    if (!this.state) return;
+    this.#answers += 1;
+    const label = kind === "label" ? sign : 0;
+    this.state.labels += label;
+    this.state.mine += label;
+    if (sign > 0) this.state.seconds += seconds;
+    const batch = this.state.batch;
+    if (batch) batch.done = Math.max(0, Math.min(batch.size, batch.done + sign));
+    this.dispatchEvent(new Event("change"));
+  }
+
+  async #ask() {
+    const before = this.#answers;
+    try {
+      const state = await api.state(this.person);
+      this.error = null;
+      this.outbox.heard(true);
+      if (before === this.#answers || !this.state) this.state = state;
+    } catch (error) {
+      if (error instanceof Offline) this.outbox.heard(false);
+      else if (error instanceof Refused) this.error = error.message;
+      else throw error;
+    }
+    this.dispatchEvent(new Event("change"));
+  }
+}

@@ -1,0 +1,157 @@
+// One person's sitting: an image, an answer, the next image; and back, as far as one likes.
+
+import { Offline, Refused, api } from "./api.js";
+import { uuid } from "./dom.js";
+import { load, release } from "./feed.js";
+
+const KEPT = 8; // pictures of answered images that stay loaded, so that undo is instant
+const AGAIN = 1500; // milliseconds between two questions while nothing is there to label
+
+export class Sitting extends EventTarget {
+  #session;
+  #feed;
+  #outbox;
+  #given = []; // answers of this page, oldest first; earlier ones are asked of the server
+  #watch = new Watch();
+  #timer = null;
+  current = null;
+  number = 0;
+  busy = false;
+
+  constructor(session, feed) {
+    super();
+    this.#session = session;
+    this.#feed = feed;
+    this.#outbox = session.outbox;
+    feed.addEventListener("change", () => {
+      if (!this.current && !this.busy) this.advance();
+    });
+    this.#outbox.addEventListener("change", () => {
+      if (this.#outbox.connected && !this.#outbox.waiting) this.#feed.refill(this.current);
+    });
+  }
+
+  /** Show the next image and ask for more behind it; nothing in hand shows why. */
+  async advance(since = null) {
+    const item = this.#feed.take();
+    await this.#show(item, since);
+    clearTimeout(this.#timer);
+    if (!item) this.#timer = setTimeout(() => this.#feed.refill(null), this.#feed.asked ? AGAIN : 0);
+    else this.#feed.refill(item);
+  }
+
+  /** Answer the image on the screen. The next one shows when the answer is stored. */
+  async answer(kind, label = null, since = performance.now()) {
+    if (this.busy || !this.current) return;
+    this.busy = true;
+    const item = this.current;
+    const event = {
+      uuid: uuid(),
+      id: item.id,
+      kind,
+      label,
+      round: item.round,
+      seconds: this.#watch.seconds(),
+      book_version: this.#session.state.book_version,
+    };
+    this.#tell("giving", { kind, label });
+    try {
+      const reply = await this.#outbox.give(this.#session.person, event);
+      const opinion = reply?.opinions?.find((one) => one.id === item.id);
+      this.#given.push({ uuid: event.uuid, item, kind, label });
+      this.#given.slice(0, -KEPT).forEach((answer) => release(answer.item));
+      this.#session.count(1, kind, event.seconds);
+      this.#tell("given", { kind, label, item, opinion: opinion ?? item });
+      await this.advance(since);
+    } catch (error) {
+      this.#fail(error);
+      if (error instanceof Refused && kind === "skip") await this.advance(since);
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  /** Take the last answer back and show its image again, across restarts of page and server. */
+  async undo() {
+    if (this.busy) return;
+    this.busy = true;
+    try {
+      const last = this.#given.at(-1) ?? (await api.last(this.#session.person));
+      if (!last) {
+        this.#tell("undone", null);
+        return;
+      }
+      const event = { uuid: uuid(), id: last.item.id, kind: "undo", target: last.uuid, round: last.item.round };
+      await this.#outbox.give(this.#session.person, event);
+      if (last === this.#given.at(-1)) this.#given.pop();
+      if (this.current) this.#feed.putBack(this.current);
+      this.#feed.forget(last.item.id);
+      this.#session.count(-1, last.kind, 0);
+      this.#tell("undone", last);
+      this.number -= this.current ? 2 : 1;
+      await this.#show(last.item);
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  /** Keep a note with the image on the screen; it stays to be answered. */
+  async flag(note) {
+    const { id, round } = this.current;
+    await this.#outbox.give(this.#session.person, { uuid: uuid(), id, kind: "flag", note, round });
+    this.#tell("flagged", null);
+  }
+
+  async #show(item, since = null) {
+    this.current = item;
+    if (item) {
+      this.number += 1;
+      load(item);
+    }
+    this.#tell("show", item);
+    if (item) await item.picture.decode().catch(() => this.#tell("broken", item));
+    this.#watch.start();
+    if (item && since !== null) measure(since);
+  }
+
+  #fail(error) {
+    if (!(error instanceof Offline) && !(error instanceof Refused)) throw error;
+    this.#tell("failed", error);
+  }
+
+  #tell(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+}
+
+/** Leave in the browser's timeline how long the person waited: from the key to the painted image. */
+function measure(since) {
+  requestAnimationFrame(() =>
+    setTimeout(() => performance.measure("answer-to-next", { start: since, end: performance.now() })),
+  );
+}
+
+/** Time that an image was on a visible page. */
+class Watch {
+  #sum = 0;
+  #since = performance.now();
+
+  constructor() {
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) this.#sum += performance.now() - this.#since;
+      else this.#since = performance.now();
+    });
+  }
+
+  start() {
+    this.#sum = 0;
+    this.#since = performance.now();
+  }
+
+  seconds() {
+    const running = document.hidden ? 0 : performance.now() - this.#since;
+    return Math.round(this.#sum + running) / 1000;
+  }
+}

@@ -1,0 +1,29 @@
+// Every word on the page comes from the catalogue, which the page carries as data.
+
+const catalogue = JSON.parse(document.getElementById("text").textContent);
+const plurals = new Intl.PluralRules(catalogue.language);
+const numbers = new Intl.NumberFormat(catalogue.language);
+
+/** Return the text of a key with its {places} filled; `n` also chooses between .one and .other. */
+export function t(key, values = {}) {
+  const found = catalogue[key] ?? catalogue[`${key}.${plurals.select(values.n ?? 0)}`];
+  if (found === undefined) throw new Error(`the catalogue has no text ${key}`);
+  return found.replace(/\{(\w+)\}/g, (_, name) => written(values[name]));
+}
+
+/** Return whether the catalogue has a text of this very key. */
+export function has(key) {
+  return key in catalogue;
+}
+
+export function percent(p) {
+  return Math.round(100 * p);
+}
+
+export function fixed(value) {
+  return value.toFixed(2);
+}
+
+function written(value) {
+  return typeof value === "number" ? numbers.format(value) : String(value);
+}

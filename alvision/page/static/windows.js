@@ -1,0 +1,54 @@
+// Dialogs: opened by any element with data-open, closed by their cross, Escape or a click beside.
+
+import { Offline, Refused } from "./api.js";
+import { $, $$, say } from "./dom.js";
+
+const openers = new Map();
+
+/** Say what prepares a dialog before it shows; it may be asynchronous. */
+export function prepare(name, open) {
+  openers.set(name, open);
+}
+
+export function open(name) {
+  $("#menu-dialog").close();
+  const dialog = $(`#${name}-dialog`);
+  complain(dialog, "");
+  guard(dialog, () => openers.get(name)?.());
+  if (!dialog.open) dialog.showModal();
+}
+
+export function close(name) {
+  $(`#${name}-dialog`).close();
+}
+
+/** Run something that talks to the server; what it refuses stands in the dialog. */
+export async function guard(dialog, action) {
+  complain(dialog, "");
+  try {
+    return await action();
+  } catch (error) {
+    if (!(error instanceof Offline) && !(error instanceof Refused)) throw error;
+    complain(dialog, error.message);
+    return null;
+  }
+}
+
+export function complain(dialog, text) {
+  const place = $(".error", dialog);
+  if (place) say(place, text);
+}
+
+export function begin() {
+  for (const button of $$("[data-open]")) button.addEventListener("click", () => open(button.dataset.open));
+  for (const dialog of $$("dialog")) {
+    const mayClose = () => dialog.dispatchEvent(new Event("leave", { cancelable: true }));
+    $("[data-close]", dialog).addEventListener("click", () => mayClose() && dialog.close());
+    dialog.addEventListener("cancel", (event) => mayClose() || event.preventDefault());
+    let outside = false; // a drag that begins in a text field and ends beside is no click beside
+    dialog.addEventListener("pointerdown", (event) => (outside = event.target === dialog));
+    dialog.addEventListener("click", (event) => {
+      if (outside && event.target === dialog && mayClose()) dialog.close();
+    });
+  }
+}

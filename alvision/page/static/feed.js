@@ -60,7 +60,7 @@ export class Feed extends EventTarget {
     try {
       const held = this.items.map((item) => item.id);
       if (current) held.unshift(current.id);
-      const reply = await api.next(this.#session.person, IN_HAND, held);
+      const reply = await api.next(this.#session.person, IN_HAND - this.items.length, held);
       const known = new Set([...this.items.map((item) => item.id), current?.id]);
       this.items.push(...reply.items.filter((item) => !known.has(item.id)));
       this.message = reply.message;

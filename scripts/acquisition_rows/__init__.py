@@ -1,0 +1,1 @@
+"""The rows of `benchmark_acquisition.py`: a module a strategy, each with `rows(repeats)`."""

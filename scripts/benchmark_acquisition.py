@@ -5,7 +5,7 @@
 Ours and theirs run in turn on the same inputs, each alone in a fresh process, so that its peak
 memory is its own, and on one thread where no other number is told. Results are compared: the picks,
 or what a method that samples has attained. `ratio` is higher where ours is better; a row with a
-target that is missed makes the exit status 1. `--quick` takes the first of three repeats, at the
+target that is missed makes the exit status 1. `--quick` takes one repeat in place of three, at the
 same sizes. Growth rows double one size: `ours` is how many times longer it takes, `theirs` linear
 growth. Limit rows tell the share of the machine's memory bandwidth or matrix products, measured in
 the same run, that is reached. `--write` puts the table into docs/acquisition.md.
@@ -14,11 +14,20 @@ The peers are in the extra `bench`; batchbald-redux: see `acquisition_rows/batch
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import figures
 from acquisition_rows import k_center, scores
 
+PAGE = Path(__file__).parent.parent / "docs" / "acquisition.md"
 PARTS = {"k_center": k_center.rows, "scores": scores.rows}
 
 
+def part(rows: Callable[[int], list[figures.Figure]]) -> Callable[[bool], list[figures.Figure]]:
+    return lambda quick: rows(1 if quick else 3)
+
+
 if __name__ == "__main__":
-    figures.main(__doc__, PARTS, page="docs/acquisition.md")
+    parts = {name: part(rows) for name, rows in PARTS.items()}
+    figures.main(__doc__, parts, page=(PAGE, "benchmark"))

@@ -135,4 +135,4 @@ def measure(quick: bool) -> list[figures.Figure]:
 
 
 if __name__ == "__main__":
-    figures.main(__doc__, measure)
+    figures.main(__doc__, {"pool": measure})

@@ -10,8 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from blocks import rewrite
+
 Figure = dict[str, Any]
 COLUMNS = ("name", "unit", "ours", "theirs", "ratio", "target")
+NO_TARGET = 0.0  # a figure that informs and decides nothing
 
 
 def figure(name: str, unit: str, ours: float, theirs: float, target: float = 1.0) -> Figure:
@@ -25,6 +28,16 @@ def figure(name: str, unit: str, ours: float, theirs: float, target: float = 1.0
     return dict(zip(COLUMNS, values, strict=True))
 
 
+def missing(name: str) -> Figure:
+    """Return the row of something that could not be measured here; it counts as a miss."""
+    return dict(zip(COLUMNS, (f"{name} (not installed)", "s", 0.0, 0.0, 0.0, 1.0), strict=True))
+
+
+def missed(figures: list[Figure]) -> list[str]:
+    """Return the names of the figures that are below their target."""
+    return [f"{f['name']}, {f['unit']}" for f in figures if f["ratio"] < f["target"]]
+
+
 def table(figures: list[Figure]) -> str:
     """Write figures as a Markdown table."""
     lines = [
@@ -33,22 +46,45 @@ def table(figures: list[Figure]) -> str:
     ]
     lines += [
         f"| {f['name']} | {f['unit']} | {f['ours']:.4g} | {f['theirs']:.4g} | {f['ratio']:.2f} "
-        f"| {f['target']:g} |"
+        f"| {f['target'] or '–'} |".replace(".0 |", " |")
         for f in figures
     ]
     return "\n".join(lines)
 
 
-def main(description: str, measure: Callable[[bool], list[Figure]]) -> None:
-    """Run a benchmark from the command line; `measure` is told whether it shall be quick."""
+def main(
+    description: str,
+    parts: dict[str, Callable[[bool], list[Figure]]],
+    page: tuple[Path, str] | None = None,
+) -> None:
+    """Run a benchmark from the command line; exit with 1 where a target is missed.
+
+    Args:
+        description: Its first line is the help.
+        parts: What to measure, by name; each is told whether it shall be quick.
+        page: The file, and the name of the block in it, that `--write` puts the table into.
+    """
     parser = argparse.ArgumentParser(description=description.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="less work, a few seconds")
+    parser.add_argument("--quick", action="store_true", help="less work")
     parser.add_argument("--json", type=Path, help="write the figures here")
+    if len(parts) > 1:
+        parser.add_argument("--only", nargs="+", choices=parts, default=list(parts))
+    if page:
+        parser.add_argument(
+            "--write", action="store_true", help=f"put the table into {page[0].name}"
+        )
     arguments = parser.parse_args()
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     if load > 0.5:
         print(f"warning: load {load:.1f}: others work here, the times will vary", file=sys.stderr)
-    figures = measure(arguments.quick)
+    figures = []
+    for name in getattr(arguments, "only", parts):
+        figures += parts[name](arguments.quick)
     print(table(figures))
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    if page and arguments.write:
+        rewrite(*page, table(figures))
+    for name in missed(figures):
+        print(f"missed: {name}", file=sys.stderr)
+    sys.exit(bool(missed(figures)))

@@ -1,13 +1,13 @@
 """The scripts that write measured tables into documents."""
 
 import importlib.util
+import json
 import shutil
 import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,7 +32,7 @@ def script(name: str) -> ModuleType:
 
 
 blocks, soak, readme_demo = script("blocks"), script("soak"), script("readme_demo")
-figures, benchmark = script("figures"), script("benchmark_acquisition")
+figures = script("figures")
 
 
 @given(before=st.text(), old=st.text(), new=st.text(), after=st.text())
@@ -78,18 +78,23 @@ def test_a_study_goes_into_the_readme_and_only_into_its_block(tmp_path):
     assert picture.stat().st_size < 150_000
 
 
+def test_a_missed_target_is_named_and_shows_in_the_exit_status(capsys, monkeypatch, tmp_path):
+    page, rows = tmp_path / "page.md", [figures.figure("work", "s", 2.0, 3.0, 1.5)]
+    page.write_text("<!-- b:begin -->\n<!-- b:end -->\n")
+    monkeypatch.setattr(sys, "argv", ["x", "--write", "--json", str(tmp_path / "rows.json")])
+    for target, status in ((1.5, 0), (1.6, 1)):
+        rows[0]["target"] = target
+        with pytest.raises(SystemExit) as ended:
+            figures.main("Work.", {"part": lambda quick: rows}, page=(page, "b"))
+        assert ended.value.code == status
+    assert capsys.readouterr().err.endswith("missed: work, s\n")
+    assert "| work | s | 2 | 3 | 1.50 | 1.6 |\n<!-- b:end" in page.read_text()
+    assert json.loads((tmp_path / "rows.json").read_text()) == rows
+    assert figures.missed([figures.figure("work", "s", 2.0, 1.0, figures.NO_TARGET)]) == []
+
+
 @pytest.mark.parametrize(("unit", "ratio"), [("s", 2), ("MB", 2), ("images/s", 0.5)])
 def test_a_benchmark_s_ratio_is_higher_where_ours_is_better(unit, ratio):
     row = figures.figure("work", unit, 2.0, 4.0)
     assert list(row.values()) == ["work", unit, 2, 4, ratio, 1]
     assert figures.table([row]).splitlines()[2] == f"| work | {unit} | 2 | 4 | {ratio:.2f} | 1 |"
-
-
-def test_the_k_centers_that_are_compared_agree():
-    own = benchmark.own_k_center_task((40, 8, 6))()
-    others = [
-        benchmark.k_center_task(choose, (40, 8, 6))()
-        for choose in (benchmark.matrix_k_center, benchmark.vector_k_center)
-    ]
-    for other in others:
-        torch.testing.assert_close(own, other, rtol=1e-4, atol=1e-5)

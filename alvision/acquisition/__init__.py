@@ -15,15 +15,25 @@ from alvision.acquisition.contract import (
     score_of,
 )
 from alvision.acquisition.k_center import k_center
-from alvision.acquisition.scores import bald, entropy, least_confidence, margin, variation_ratio
+from alvision.acquisition.scores import (
+    bald,
+    entropy,
+    expected_entropy,
+    least_confidence,
+    margin,
+    mean_std,
+    variation_ratio,
+)
 from alvision.acquisition.select import random_sampling, top_k
 
 __all__ = [
     "bald",
     "entropy",
+    "expected_entropy",
     "k_center",
     "least_confidence",
     "margin",
+    "mean_std",
     "name_of",
     "needs",
     "needs_of",

@@ -1,9 +1,9 @@
 """Row-independent scores: log_probs [N, K, C] -> [N], higher = more worth labelling.
 
-All read the mean over the K passes, except `bald`, which reads how the passes differ. A probability
-of 0 (log-probability -inf) counts as 0 · log 0 = 0. Half precision is computed in fp32. Memory is
-O(N): a large pool is worked on in blocks. Each raises ValueError where the probabilities of a row
-do not sum to one.
+All read the mean over the K passes, except `bald` and `mean_std`, which read how the passes differ,
+and `expected_entropy`, which reads what they agree on. A probability of 0 (log-probability -inf)
+counts as 0 · log 0 = 0. Half precision is computed in fp32. Memory is O(N): a large pool is worked
+on in blocks. Each raises ValueError where the probabilities of a row do not sum to one.
 """
 
 from __future__ import annotations
@@ -111,17 +111,70 @@ def bald(log_probs: Float[Tensor, "n k c"]) -> Float[Tensor, " n"]:
     >>> bald(torch.tensor([[[1.0, 0.0], [0.0, 1.0]], [[0.5, 0.5], [0.5, 0.5]]]).log())
     tensor([0.6931, 0.0000])
     """
-    if log_probs.shape[1] < 2:
+    _check_passes(log_probs, "bald")
+
+    def score(p: Tensor, log_p: Tensor) -> Tensor:
+        return (_entropy(p.mean(1)) - _expected_entropy(p, log_p)).clamp_min(0)
+
+    return map_rows(log_probs, score)
+
+
+@needs("log_probs", "passes")
+@properties("disagreement", "deterministic")
+def mean_std(log_probs: Float[Tensor, "n k c"]) -> Float[Tensor, " n"]:
+    """Score how far the passes spread: the standard deviation over passes, averaged over classes.
+
+    sigma_c = sqrt(E_k p_k(c)² - (E_k p_k(c))²), score = 1/C sum_c sigma_c; Kendall,
+    Badrinarayanan and Cipolla, arXiv 1511.02680; as a query rule: Gal, Islam and Ghahramani,
+    arXiv 1703.02910. In units of probability: 1/C for passes that split between two classes. Cost
+    O(N·K·C) and K passes of a head with dropout.
+    Use it like `bald`, where labels are noisy: an image that is ambiguous in every pass scores 0.
+    It weighs a change from .5 to .6 like one from 0 to .1, where `bald` counts the second for more,
+    so it finds fewer images of classes that the model holds for impossible; it loses where `bald`
+    does.
+
+    Raises:
+        ValueError: K < 2, for a single pass cannot disagree with itself; or bad probabilities.
+
+    >>> mean_std(torch.tensor([[[1.0, 0.0], [0.0, 1.0]], [[0.5, 0.5], [0.5, 0.5]]]).log())
+    tensor([0.5000, 0.0000])
+    """
+    _check_passes(log_probs, "mean_std")
+    return map_rows(
+        log_probs, lambda p, _: (p - p.mean(1, keepdim=True)).square().mean(1).sqrt().mean(1)
+    )
+
+
+@needs("log_probs")
+@properties("uncertainty", "deterministic")
+def expected_entropy(log_probs: Float[Tensor, "n k c"]) -> Float[Tensor, " n"]:
+    """Score what stays uncertain when the model is known: E_k H[p_k], in nats.
+
+    The aleatoric part of `entropy`, which is this plus `bald`: Depeweg et al., arXiv 1710.07283;
+    Smith and Gal, arXiv 1803.08533. Range 0 to log C. Cost O(N·K·C); with K = 1 it is `entropy`.
+    Use it to find images whose label people will not agree on, to look at them twice or to define
+    the class better. As a query rule it loses wherever labels are noisy, since it asks for just
+    those, and it is blind to what the model does not know: passes that are each certain of another
+    class score 0.
+
+    >>> expected_entropy(torch.tensor([[[1.0, 0.0], [0.0, 1.0]], [[0.5, 0.5], [0.5, 0.5]]]).log())
+    tensor([0.0000, 0.6931])
+    """
+    return map_rows(log_probs, _expected_entropy)
+
+
+def _check_passes(log_probs: Tensor, name: str) -> None:
+    if log_probs.dim() == 3 and log_probs.shape[1] < 2:
         raise ValueError(
-            f"log_probs {list(log_probs.shape)}: bald compares passes and needs K >= 2 of them; "
+            f"log_probs {list(log_probs.shape)}: {name} compares passes and needs K >= 2 of them; "
             "use a head with dropout"
         )
 
-    def score(p: Tensor, log_p: Tensor) -> Tensor:
-        expected = -(p * log_p.clamp_min(_LOG_ZERO)).sum(-1).mean(1)
-        return (_entropy(p.mean(1)) - expected).clamp_min(0)
 
-    return map_rows(log_probs, score)
+def _expected_entropy(
+    p: Float[Tensor, "n k c"], log_p: Float[Tensor, "n k c"]
+) -> Float[Tensor, " n"]:
+    return 0 - (p * log_p.clamp_min(_LOG_ZERO)).sum(-1).mean(1)  # never -0
 
 
 def _entropy(p: Float[Tensor, "n c"]) -> Float[Tensor, " n"]:

@@ -46,7 +46,9 @@ class Measured:
     peak: float
 
 
-def alone(make: Callable[..., Task], *arguments: Any, repeats: int = 1, threads: int = 1) -> Measured:
+def alone(
+    make: Callable[..., Task], *arguments: Any, repeats: int = 1, threads: int = 1
+) -> Measured:
     """Build a task in a fresh process and measure it there; `make` stands in a module."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(_measure, (make, arguments, repeats, threads))
@@ -109,7 +111,11 @@ def reached(name: str, unit: str, ours: float, theirs: float) -> figures.Figure:
 
 
 def growth(
-    name: str, make: Callable[..., Task], sizes: dict[str, int], doubled: tuple[str, ...], repeats: int
+    name: str,
+    make: Callable[..., Task],
+    sizes: dict[str, int],
+    doubled: tuple[str, ...],
+    repeats: int,
 ) -> list[figures.Figure]:
     """Double sizes in turn; `ours` is how many times longer it takes, `theirs` linear growth.
 
@@ -126,7 +132,7 @@ def growth(
 
 
 def limit(name: str, what: str, seconds: float, least: float) -> figures.Figure:
-    """Compare with the least that the machine could take; the ratio is the share that is reached."""
+    """Compare with the least that the machine could take; the ratio is the share reached."""
     return figures.figure(f"{name}: limit, {what}", "s", seconds, least, figures.NO_TARGET)
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import figures
 import numpy as np
 import torch
-from acquisition_rows import frame
 from torch import Tensor
 
+from acquisition_rows import frame
 from alvision.acquisition import k_center
 
 NAME = "k_center, exact (lazy greedy)"
@@ -77,7 +77,9 @@ def skactiveml(n: int, d: int, picks: int) -> frame.Task:
 def memory_map(n: int, d: int, picks: int, path: str) -> frame.Task:
     values = torch.from_file(path, shared=True, size=n * d, dtype=torch.float16).view(n, d)
     pool = frame.pool_of(features=values)
-    return lambda: k_center(pool, frame.pool_of(features=values[:1]), n=picks, rng=frame.generator()).rows
+    return lambda: (
+        k_center(pool, frame.pool_of(features=values[:1]), n=picks, rng=frame.generator()).rows
+    )
 
 
 def same(mine: frame.Measured, theirs: frame.Measured, what: str) -> figures.Figure:
@@ -88,7 +90,9 @@ def same(mine: frame.Measured, theirs: frame.Measured, what: str) -> figures.Fig
 def rows(repeats: int) -> list[figures.Figure]:
     size, found = f"N={N} D={D} n={PICKS}", []
     mine = frame.alone(ours, N, D, PICKS, repeats=repeats)
-    found.append(same(mine, frame.alone(brute_force, N, D, PICKS, torch.float64), "brute force in fp64"))
+    found.append(
+        same(mine, frame.alone(brute_force, N, D, PICKS, torch.float64), "brute force in fp64")
+    )
     plain = frame.alone(brute_force, N, D, PICKS, torch.float32)
     found += frame.faster(f"{NAME}: matrix-vector brute force, {size}", mine, plain, 10)
     if find_spec("skactiveml"):
@@ -96,10 +100,12 @@ def rows(repeats: int) -> list[figures.Figure]:
         found.append(same(mine, peer, "scikit-activeml"))
         found += frame.faster(f"{NAME}: scikit-activeml, {size}", mine, peer, 10)
     else:
-        found.append(figures.absent(f"{NAME}: scikit-activeml, {size}"))
+        found.append(figures.missing(f"{NAME}: scikit-activeml, {size}"))
     # N bounds of 4 bytes and what each has seen, a block of rows, the picks: no second array N x D.
     allowed = 100 * N / 1e6 + 8 * PICKS * D / 1e6 + 32
-    found.append(frame.within(f"{NAME}: O(N) memory beside the features, {size}", "MB", mine.memory, allowed))
+    found.append(
+        frame.within(f"{NAME}: O(N) memory beside the features, {size}", "MB", mine.memory, allowed)
+    )
     n, d = MAPPED
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "features.fp16"
@@ -109,7 +115,9 @@ def rows(repeats: int) -> list[figures.Figure]:
         mapped = frame.alone(memory_map, n, d, PICKS, str(path))
     label = f"{NAME}: {n}x{d} fp16 memory map, n={PICKS}"
     found.append(frame.within(label, "MB", mapped.peak, 6_000))
-    found += frame.growth(NAME, ours, {"N": N // 2, "D": D // 2, "n": PICKS // 2}, ("N", "n", "D"), repeats)
+    found += frame.growth(
+        NAME, ours, {"N": N // 2, "D": D // 2, "n": PICKS // 2}, ("N", "n", "D"), repeats
+    )
     least = N * D * 4 / frame.bandwidth()
     found.append(frame.limit(NAME, f"the features read once, {size}", mine.seconds, least))
     return found

@@ -6,16 +6,13 @@ from collections.abc import Callable
 
 import figures
 import torch
-from acquisition_rows import frame
 from torch import Tensor
 
+from acquisition_rows import frame
 from alvision import acquisition
 
 NAME = "scores"
 N, K, C = 1_000_000, 20, 10
-SCORES = (
-    "least_confidence", "margin", "entropy", "variation_ratio", "bald", "mean_std", "expected_entropy",
-)  # fmt: skip
 
 
 def log_probs(n: int, k: int, c: int) -> Tensor:
@@ -58,7 +55,7 @@ PLAIN: dict[str, Callable[[Tensor], Tensor]] = {
 
 def rows(repeats: int) -> list[figures.Figure]:
     found = []
-    for name in SCORES:
+    for name in PLAIN:
         label = f"{NAME}: {name} {N}x{K}x{C}"
         mine = frame.alone(ours, name, N, K, C, repeats=repeats)
         theirs = frame.alone(plain, name, N, K, C)
@@ -66,7 +63,11 @@ def rows(repeats: int) -> list[figures.Figure]:
             torch.from_numpy(mine.result), torch.from_numpy(theirs.result), rtol=1e-4, atol=1e-5
         )
         found.append(frame.within(f"{label}, memory beyond the input", "MB", mine.memory, 2_000))
-        found.append(figures.figure(f"{label}, the plain form", "s", mine.seconds, theirs.seconds, figures.NO_TARGET))
+        found.append(
+            figures.figure(
+                f"{label}, the plain form", "s", mine.seconds, theirs.seconds, figures.NO_TARGET
+            )
+        )
         least = N * K * C * 4 / frame.bandwidth()
         found.append(frame.limit(NAME, f"{name}, the input read once", mine.seconds, least))
     return found

@@ -1,15 +1,27 @@
 import functools
 import math
+import statistics
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alvision.acquisition import bald, entropy, least_confidence, margin, ops, variation_ratio
+from alvision.acquisition import (
+    bald,
+    entropy,
+    expected_entropy,
+    least_confidence,
+    margin,
+    mean_std,
+    ops,
+    variation_ratio,
+)
 from tests.acquisition.support import log_probs
 
-SCORES = [least_confidence, margin, entropy, variation_ratio, bald]
+UNCERTAINTY = [least_confidence, margin, entropy, variation_ratio]
+DISAGREEMENT = [bald, mean_std]
+SCORES = [*UNCERTAINTY, *DISAGREEMENT, expected_entropy]
 by_name = functools.partial(pytest.mark.parametrize, ids=lambda score: score.__name__)
 
 
@@ -30,6 +42,8 @@ def plain(score, log_p):
                 "margin": 1 - (best[0] - best[1]),
                 "entropy": h(mean),
                 "bald": h(mean) - sum(map(h, row)) / len(row),
+                "expected_entropy": sum(map(h, row)) / len(row),
+                "mean_std": sum(statistics.pstdev(c) for c in zip(*row, strict=True)) / len(mean),
             }[score.__name__]
         )
     return torch.tensor(result, dtype=torch.float64)
@@ -43,14 +57,23 @@ def mixture():
 
 @pytest.mark.parametrize(
     ("score", "value"),
-    [(entropy, 1.2376), (bald, 0.0307), (variation_ratio, 0.5), (least_confidence, 0.5)],
+    [
+        (entropy, 1.2376),
+        (expected_entropy, 1.2069),
+        (bald, 0.0307),
+        (variation_ratio, 0.5),
+        (least_confidence, 0.5),
+        # Steps of 1/19 between the ends: their deviation times the mean of .4, .2, .1 and .1.
+        (mean_std, (399 / 12) ** 0.5 / 19 * 0.2),
+    ],
 )
 def test_golden_values(score, value):
     assert float(score(mixture())) == pytest.approx(value, abs=5e-5)
 
 
-def test_the_expected_entropy_inside_bald_is_the_golden_one():
-    assert float(entropy(mixture()) - bald(mixture())) == pytest.approx(1.2069, abs=5e-5)
+def test_entropy_is_what_is_known_of_the_label_and_of_the_model():
+    values = torch.randn(40, 6, 5, generator=torch.Generator().manual_seed(0)).log_softmax(-1)
+    torch.testing.assert_close(entropy(values), bald(values) + expected_entropy(values))
 
 
 @by_name("score", SCORES)
@@ -65,7 +88,7 @@ def test_every_score_is_its_formula(score, values):
     assert (scores >= 0).all()
 
 
-@by_name("score", SCORES[:4])
+@by_name("score", UNCERTAINTY)
 @settings(max_examples=8)
 @given(values=log_probs())
 def test_a_single_pass_is_enough_for_uncertainty(score, values):
@@ -81,7 +104,7 @@ def test_half_precision_is_computed_in_fp32(score, dtype, close):
     torch.testing.assert_close(scores, score(values), rtol=0, atol=close)
 
 
-@by_name("score", SCORES[:4])
+@by_name("score", UNCERTAINTY)
 def test_certain_rows_keep_an_order_that_rounding_would_tie(score):
     # Computed as 1 - p in fp32 both would be exactly 0.
     odds = torch.tensor([[40.0, 0.0], [20.0, 0.0]])[:, None].repeat(1, 2, 1)
@@ -90,7 +113,8 @@ def test_certain_rows_keep_an_order_that_rounding_would_tie(score):
     assert 0 <= certain < less_certain < 1e-6
 
 
-@by_name("score", SCORES)
+# mean_std is a mean over all classes, possible or not.
+@by_name("score", [score for score in SCORES if score is not mean_std])
 def test_impossible_classes_count_for_nothing(score):
     p = torch.tensor([[[0.6, 0.4], [0.3, 0.7]]])
     wide = torch.cat([p, torch.zeros(1, 2, 3)], dim=-1)
@@ -119,14 +143,23 @@ def test_pure_disagreement_is_what_bald_is_for():
     assert scores.tolist() == pytest.approx([math.log(2), 0.0], abs=1e-6)
 
 
-def test_bald_of_passes_that_agree_is_zero():
+@by_name("score", DISAGREEMENT)
+def test_passes_that_agree_score_zero(score):
     row = torch.randn(6, 1, 9, generator=torch.Generator().manual_seed(0)).log_softmax(-1)
-    assert bald(row.repeat(1, 20, 1)).tolist() == pytest.approx([0.0] * 6, abs=1e-6)
+    assert score(row.repeat(1, 20, 1)).tolist() == pytest.approx([0.0] * 6, abs=1e-6)
 
 
-def test_bald_of_one_pass_is_refused_for_it_would_be_zero_everywhere():
-    with pytest.raises(ValueError, match=r"log_probs \[4, 1, 3\].*K >= 2.*dropout"):
-        bald(torch.zeros(4, 1, 3).log_softmax(-1))
+@by_name("score", DISAGREEMENT)
+def test_one_pass_is_refused_for_it_would_score_zero_everywhere(score):
+    named = rf"log_probs \[4, 1, 3\]: {score.__name__} compares passes and needs K >= 2.*dropout"
+    with pytest.raises(ValueError, match=named):
+        score(torch.zeros(4, 1, 3).log_softmax(-1))
+
+
+def test_expected_entropy_is_blind_to_disagreement():
+    disagree, flip = torch.eye(2)[[0, 1] * 10], torch.full((20, 2), 0.5)
+    scores = expected_entropy(torch.stack([disagree, flip]).log()).tolist()
+    assert scores == pytest.approx([0.0, math.log(2)], abs=1e-6)
 
 
 def test_margin_is_high_where_the_gap_is_small():

@@ -1,0 +1,51 @@
+"""The forms that the benchmark compares give the same results, at a small size."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+sys.path.append(str(Path(__file__).parent.parent / "scripts"))
+import benchmark_acquisition
+import blocks
+from acquisition_rows import frame, k_center, scores
+
+
+def test_the_k_centers_that_are_compared_agree(tmp_path):
+    own = k_center.ours(60, 8, 20)()
+    for dtype in (torch.float32, torch.float64):
+        assert torch.equal(own, k_center.brute_force(60, 8, 20, dtype)())
+    features = k_center.features(59, 8).half()
+    path = tmp_path / "features.fp16"
+    features.numpy().tofile(path)
+    assert len(set(k_center.memory_map(60, 8, 20, str(path))().tolist())) == 20
+
+
+@pytest.mark.parametrize("name", scores.PLAIN)
+def test_the_scores_that_are_compared_agree(name):
+    own, plain = scores.ours(name, 50, 4, 3)(), scores.plain(name, 50, 4, 3)()
+    torch.testing.assert_close(own, plain, rtol=1e-4, atol=1e-5)
+
+
+def test_the_page_has_the_block_that_the_benchmark_fills():
+    text = benchmark_acquisition.PAGE.read_text(encoding="utf-8")
+    assert "new" in blocks.replace_block(text, "benchmark", "new")
+
+
+def test_what_is_attained_counts_up_to_rounding():
+    assert frame.reached("work", "nats", 2.0 - 1e-9, 2.0)["ratio"] == 1
+    assert frame.reached("work", "nats", 1.9, 2.0)["ratio"] == pytest.approx(0.95)
+
+
+def make(numbers):
+    return lambda: {"sum": torch.zeros(numbers).add(1).sum()}
+
+
+@pytest.mark.slow
+def test_a_task_alone_tells_its_result_and_its_own_memory():
+    large = frame.alone(make, 20_000_000, repeats=2)
+    assert large.result["sum"] == np.float32(20_000_000)
+    assert 60 < large.memory < large.peak
+    assert large.seconds > 0 and large.cpu > 0

@@ -183,11 +183,13 @@ class LabelsConfig:
 
     Attributes:
         url: A file for them, or postgresql+psycopg://USER@HOST/DATABASE; null: beside data.root.
-        votes: People who answer each image.
+        votes: People who answer each image; from 2 on, more where they or the model disagree.
+        experts: People who get unsure and disputed images first.
     """
 
     url: str | None = None
     votes: int = 1
+    experts: list[str] = field(default_factory=list)
 
 
 @dataclass

@@ -24,6 +24,7 @@ OUTSIDE_FINGERPRINT = (
     "trainer.num_workers",
     "data.root",
     "labels.url",
+    "labels.experts",
     "out",
     "debug",
     "name",

@@ -14,7 +14,7 @@ BARE_KEYS = frozenset(
     {"name", "out", "data.root", "data.file", "data.group_pattern", "labels.url", "model.weights"}
 )
 """Keys whose value is one string, whatever it holds: spaces, umlauts, `=`, commas, brackets."""
-NAME_LISTS = frozenset({"classes", "defects"})
+NAME_LISTS = frozenset({"classes", "defects", "labels.experts"})
 
 
 def tidy(word: str) -> str:

@@ -21,6 +21,7 @@ from alvision.evaluation.probabilities import ClassProbabilities
 from alvision.inference import engine, pool
 from alvision.inference.features import Features
 from alvision.inference.predictions import Predictions, SampleId, Score
+from alvision.learner.cross import cross_predict
 from alvision.learner.trainer import run, seeded, threads
 from alvision.models import backbones, checkpoint, settings
 from alvision.models.backbones import Backbone
@@ -200,9 +201,6 @@ class Learner:
         Returns:
             The readable images in the order asked for; log_probs [N,K,C] over the run's classes,
             -inf for a class that the model was not trained with.
-
-        Raises:
-            UserError: Several passes are needed, and the network has only one.
         """
         self.check(needs)
         computed = {"scores", "log_probs", "features"} & set(needs)
@@ -216,6 +214,8 @@ class Learner:
         if labels is not None and "labels" in needs:
             targets = torch.tensor([self.classes.index(labels[id]) for id in found.ids]).long()
         return Predictions(found.ids, found.log_probs, found.features, targets, found.scores)
+
+    cross_predict = cross_predict
 
     @property
     def _frozen(self) -> bool:

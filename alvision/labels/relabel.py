@@ -1,0 +1,62 @@
+"""Labelled images that are worth another answer."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from contextlib import redirect_stdout
+
+import numpy as np
+
+from alvision.evaluation.probabilities import ClassProbabilities
+from alvision.labels.consensus import Settled
+from alvision.records import SampleId
+
+
+def relabels(
+    settled: Mapping[SampleId, Settled], probabilities: ClassProbabilities
+) -> dict[SampleId, float]:
+    """Score labelled images by ActiveLab, those most worth another answer first.
+
+    The score weighs the votes on an image, each person's reliability and the model; it is low where
+    the class is in doubt (arXiv 2301.11856, computed by cleanlab). Images whose dispute somebody
+    settled are left out.
+
+    Args:
+        settled: The labelled images, see `consensus.consensus`.
+        probabilities: Out-of-sample probabilities [N,C], see `Learner.cross_predict`: a model that
+            has learned a wrong label by heart finds nothing wrong with it.
+
+    Returns:
+        Scores between 0 and 1 by id, in rising order; ties in the order of the ids.
+    """
+    column = {name: place for place, name in enumerate(probabilities.classes)}
+    people = sorted({by for image in settled.values() for by in image.votes})
+    place = {by: at for at, by in enumerate(people)}
+    ids, votes, rows = [], [], []
+    for row, id in enumerate(probabilities.ids):
+        image = settled.get(id)
+        if image is None or image.by:
+            continue
+        said = np.full(len(people), np.nan)
+        for by, label in image.votes.items():
+            if label in column:
+                said[place[by]] = column[label]
+        if not np.isnan(said).all():
+            ids.append(id)
+            votes.append(said)
+            rows.append(row)
+    if not ids:
+        return {}
+    scores = _active_lab(np.stack(votes), probabilities.values[rows])
+    order = sorted(range(len(ids)), key=lambda at: (scores[at], ids[at]))
+    return {ids[at]: float(scores[at]) for at in order}
+
+
+def _active_lab(votes: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    from cleanlab.multiannotator import get_active_learning_scores  # takes seconds to import
+
+    spoke = ~np.isnan(votes).all(axis=0)
+    with redirect_stdout(io.StringIO()):  # it prints who labelled alone
+        scores, _ = get_active_learning_scores(votes[:, spoke], probabilities)
+    return np.asarray(scores)

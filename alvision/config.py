@@ -72,7 +72,12 @@ class ModelConfig:
     Attributes:
         backbone: A torchvision or timm CNN by name; `timm:NAME` or `torchvision:NAME` to insist.
         weights: auto (packaged or downloaded ImageNet weights) | null (random) | a file.
+        features: final (the pooled output) | multilevel (mean and maximum of the last stages too).
+        views: none | flips | flips_and_turns: features are averaged over these views of an image;
+            for parts without up and down, and a frozen trunk.
         training: frozen (features once, then only the head) | finetune (the whole net).
+        drop_path: Finetune only: probability that the trunk's last residual branch is dropped
+            (stochastic depth); such a trunk is sampled K times too; null: as the library has it.
         head: dropout (Monte-Carlo dropout) | linear (deterministic).
         hidden: Width of the head's hidden layer; 0: none.
         dropout: Probability that the dropout head drops a unit.
@@ -81,7 +86,10 @@ class ModelConfig:
 
     backbone: str = "tf_efficientnet_lite0"
     weights: str | None = "auto"
+    features: str = "final"
+    views: str = "none"
     training: str = "frozen"
+    drop_path: float | None = None
     head: str = "dropout"
     hidden: int = 0
     dropout: float = 0.2

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _CHOICES = {
     "oracle.kind": ("simulated", "files"),
+    "model.features": ("final", "multilevel"),
+    "model.views": ("none", "flips", "flips_and_turns"),
     "model.training": ("frozen", "finetune"),
     "model.head": ("dropout", "linear"),
     "trainer.accelerator": ("auto", "cpu", "gpu"),

@@ -75,7 +75,9 @@ class Learner:
         self.backbone: Backbone | None = None
         if manifest.features is None:
             random = seed if model.weights is None else None
-            self.backbone = backbones.build_once(model.backbone, model.weights, random)
+            self.backbone = backbones.build_once(
+                model.backbone, model.weights, random, model.features, model.views
+            )
         spec = ImageSpec.from_config(data.image)
         self.features = Features(manifest, hashes, spec, self.engine, self.backbone)
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from alvision import seeding
 from alvision.errors import UserError
+from alvision.models import levels
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 PACKAGED = "tf_efficientnet_lite0"
@@ -54,16 +55,27 @@ class Backbone:
     fingerprint: str
 
 
-def build(name: str, weights: str | None = "auto") -> Backbone:
+def build(
+    name: str,
+    weights: str | None = "auto",
+    features: str = "final",
+    views: str = "none",
+    drop_path: float | None = None,
+) -> Backbone:
     """Build a trunk by name; a bare name is looked up in torchvision first, then in timm.
 
     Args:
         name: E.g. `resnet18`, `tf_efficientnet_lite0`, `timm:resnet18`, `torchvision:resnet18`.
         weights: `auto` for ImageNet weights (packaged, else downloaded), None for random ones from
             torch's global generator, or the path of a state dict (.pt, .pth, .safetensors).
+        features: `final`, the pooled output; `multilevel`, see `levels.MultiLevel`.
+        views: What the features are averaged over, a name of `levels.VIEWS`.
+        drop_path: Probability that the last residual branch is dropped (stochastic depth, arXiv
+            1603.09382), rising from 0 at the first; None: as the library has it.
 
     Raises:
-        UserError: The name is unknown or no convolutional network, or the weights cannot be had.
+        UserError: The name is unknown or no convolutional network, the weights cannot be had, or
+            the network has no stages to read or no residual branches to drop.
 
     >>> build("timm:resnet10t", weights=None).width
     512
@@ -72,29 +84,47 @@ def build(name: str, weights: str | None = "auto") -> Backbone:
     if weights in (None, "auto"):
         packaged = weights == "auto" and (library, bare) == ("timm", PACKAGED) and _packaged_file()
         pretrained = weights == "auto" and not packaged
-        trunk, width, mean, std = _create(library, bare, pretrained, name)
+        trunk, width, mean, std = _create(library, bare, pretrained, name, drop_path)
         if packaged:
             _load_in_order(trunk, torch.load(packaged, weights_only=True), name)
     else:
-        trunk, width, mean, std = _create(library, bare, False, name)
+        trunk, width, mean, std = _create(library, bare, False, name, drop_path)
         _load_by_name(trunk, Path(str(weights)), name)
     if bare == PACKAGED:
         mean = std = (0.5, 0.5, 0.5)
-    return Backbone(trunk.eval(), width, mean, std, fingerprint(f"{library}:{bare}", trunk))
+    kind = [f"{library}:{bare}"]
+    if features == "multilevel":
+        trunk = levels.MultiLevel(trunk, levels.stages(trunk, library, name))
+        width = trunk.width
+        kind.append(features)
+    if views != "none":
+        trunk = levels.Views(trunk, views)
+        kind.append(views)
+    return Backbone(trunk.eval(), width, mean, std, fingerprint("|".join(kind), trunk))
 
 
 @lru_cache(maxsize=1)
-def build_once(name: str, weights: str | None, seed: int | None) -> Backbone:
+def build_once(
+    name: str,
+    weights: str | None,
+    seed: int | None,
+    features: str = "final",
+    views: str = "none",
+    drop_path: float | None = None,
+) -> Backbone:
     """Build a trunk once for all the runs of a study; nobody may train it, only copies of it.
 
     Args:
         name: As for `build`.
         weights: As for `build`.
         seed: The run's seed, which random weights follow; None where there is nothing random.
+        features: As for `build`.
+        views: As for `build`.
+        drop_path: As for `build`.
     """
     with torch.random.fork_rng([]):
         torch.manual_seed(seeding.derive(seed or 0, "trunk"))
-        return build(name, weights)
+        return build(name, weights, features, views, drop_path)
 
 
 def resolve(name: str) -> tuple[str, str]:
@@ -152,17 +182,21 @@ def _timm_names() -> frozenset[str]:
 
 
 def _create(
-    library: str, bare: str, pretrained: bool, name: str
+    library: str, bare: str, pretrained: bool, name: str, drop_path: float | None
 ) -> tuple[nn.Module, int, tuple[float, ...], tuple[float, ...]]:
     make = _create_timm if library == "timm" else _create_torchvision
+    key = "drop_path_rate" if library == "timm" else "stochastic_depth_prob"
+    options = {} if drop_path is None else {key: drop_path}
     if not pretrained:
-        return make(bare, False)
+        return make(bare, False, options)
     # The hub logs every retry; the one line below says it all.
     hub = logging.getLogger("huggingface_hub")
     level = hub.level
     hub.setLevel(logging.CRITICAL)
     try:
-        return make(bare, True)
+        return make(bare, True, options)
+    except UserError:
+        raise
     except Exception as error:  # every library reports a failed download in a way of its own
         reason = f"{type(error).__name__}: {error}".splitlines()[0][:100]
         raise UserError(
@@ -175,18 +209,19 @@ def _create(
 
 
 def _create_timm(
-    bare: str, pretrained: bool
+    bare: str, pretrained: bool, options: dict[str, float]
 ) -> tuple[nn.Module, int, tuple[float, ...], tuple[float, ...]]:
-    trunk: Any = timm.create_model(bare, pretrained=pretrained, num_classes=0)
+    trunk: Any = _made(timm.create_model, bare, options, pretrained=pretrained, num_classes=0)
     config = trunk.pretrained_cfg
     width = getattr(trunk, "head_hidden_size", None) or trunk.num_features
     return trunk, width, tuple(config["mean"]), tuple(config["std"])
 
 
 def _create_torchvision(
-    bare: str, pretrained: bool
+    bare: str, pretrained: bool, options: dict[str, float]
 ) -> tuple[nn.Module, int, tuple[float, ...], tuple[float, ...]]:
-    trunk = torchvision.models.get_model(bare, weights="DEFAULT" if pretrained else None)
+    weights = "DEFAULT" if pretrained else None
+    trunk = _made(torchvision.models.get_model, bare, options, weights=weights)
     head = "fc" if hasattr(trunk, "fc") else "classifier"
     layers = getattr(trunk, head)
     width = next(m.in_features for m in layers.modules() if isinstance(m, nn.Linear))
@@ -194,6 +229,17 @@ def _create_torchvision(
     kept = [m for m in layers.children() if isinstance(m, nn.LayerNorm | nn.Flatten)]
     setattr(trunk, head, nn.Sequential(*kept) if kept else nn.Identity())
     return trunk, width, *IMAGENET
+
+
+def _made(make: Callable[..., Any], bare: str, options: dict[str, float], **others: Any) -> Any:
+    try:
+        return make(bare, **others, **options)
+    except TypeError as error:
+        if not options:
+            raise
+        raise UserError(
+            f"model.drop_path: {bare} has no residual branches to drop; leave it out"
+        ) from error
 
 
 def _packaged_file() -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from alvision.errors import UserError
+from alvision.models.levels import VIEWS
 
 if TYPE_CHECKING:
     from alvision.config import ModelConfig, TrainerConfig
@@ -22,6 +23,8 @@ def check(model: ModelConfig, trainer: TrainerConfig, *, embeddings: bool) -> No
         UserError: Naming the first setting that makes no sense.
     """
     for value, name, choices in (
+        (model.features, "model.features", ("final", "multilevel")),
+        (model.views, "model.views", tuple(VIEWS)),
         (model.training, "model.training", ("frozen", "finetune")),
         (model.head, "model.head", ("dropout", "linear")),
     ):
@@ -29,6 +32,11 @@ def check(model: ModelConfig, trainer: TrainerConfig, *, embeddings: bool) -> No
             raise UserError(f"{name}={value}: choose {' or '.join(choices)}")
     if embeddings and model.training == "finetune":
         raise UserError("embeddings have no network to train; set model.training=frozen")
+    if model.views != "none" and model.training == "finetune":
+        raise UserError(
+            f"model.views={model.views} is for the features of a frozen trunk; set "
+            "model.training=frozen, or model.views=none"
+        )
     for number, name, least in (
         (model.hidden, "model.hidden", 0),
         (model.passes, "model.passes", 1),

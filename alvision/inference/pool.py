@@ -131,9 +131,10 @@ def collect(
     With a score alone the memory is O(N) whatever K, C and D are.
 
     Args:
-        chunks: Ids and features [b,D].
+        chunks: Ids and features, [b,D] or, of a trunk that is sampled, [b,1+K,D]: those of the
+            whole network first.
         needs: Any of `features`, `log_probs`, `scores`.
-        log_probs: Maps features [b,D] to log-probabilities [b,K,C].
+        log_probs: Maps such features to log-probabilities [b,K,C].
         score: What `scores` are; higher = more worth labelling.
 
     Raises:
@@ -148,7 +149,7 @@ def collect(
     for names, features in chunks:
         ids.extend(names)
         if "features" in kept:
-            kept["features"].append(features)
+            kept["features"].append(features if features.ndim == 2 else features[:, 0].clone())
         if log_probs is None or kept.keys() <= {"features"}:
             continue
         with torch.inference_mode():

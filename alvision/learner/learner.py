@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,21 +13,21 @@ import torch
 from torch import Tensor, nn
 
 from alvision import seeding
-from alvision.data.augment import Augment
-from alvision.data.datamodule import Batches, Examples, LabelledImages, Repeated, hold_out
 from alvision.data.images import ImageSpec
 from alvision.errors import UserError
 from alvision.evaluation.probabilities import ClassProbabilities
 from alvision.inference import engine, pool
 from alvision.inference.features import Features
 from alvision.inference.predictions import Predictions, SampleId, Score
+from alvision.learner import fitting
 from alvision.learner.cross import cross_predict
-from alvision.learner.trainer import run, seeded, threads
-from alvision.models import backbones, checkpoint, settings
+from alvision.learner.passes import log_probs_of, trunk_of
+from alvision.models import checkpoint, settings
 from alvision.models.backbones import Backbone
 from alvision.models.checkpoint import Model
-from alvision.models.classifier import BestWeights, Classifier, class_weights
-from alvision.models.heads import Head, onto_classes
+from alvision.models.classifier import Classifier, class_weights
+from alvision.models.heads import Head
+from alvision.models.sampling import stochastic
 
 if TYPE_CHECKING:
     from alvision.config import DataConfig, ModelConfig, TrainerConfig
@@ -70,14 +70,10 @@ class Learner:
         self.trainer = trainer
         self.seed = seed
         self.groups = dict(zip(manifest.ids, groups, strict=True))
-        self.augment = Augment(trainer.augment)
         self.engine = engine.choose(trainer, progress=progress)
         self.backbone: Backbone | None = None
         if manifest.features is None:
-            random = seed if model.weights is None else None
-            self.backbone = backbones.build_once(
-                model.backbone, model.weights, random, model.features, model.views
-            )
+            self.backbone = settings.backbone(model, seed)
         spec = ImageSpec.from_config(data.image)
         self.features = Features(manifest, hashes, spec, self.engine, self.backbone)
 
@@ -171,7 +167,7 @@ class Learner:
             return head(features).softmax(dim=-1)[:, None]
 
         result = pool.collect(
-            self.features.chunks(self._trained_trunk(model), ids),
+            self.features.chunks(trunk_of(model, 1, 0), ids),
             needs={"log_probs"},
             log_probs=probabilities,
         )
@@ -207,8 +203,10 @@ class Learner:
         self.check(needs)
         computed = {"scores", "log_probs", "features"} & set(needs)
         if computed:
-            chunks = self.features.chunks(self._trained_trunk(model), ids)
-            log_probs = self._log_probs(model, round)
+            seed = seeding.derive(self.seed, round, "passes")
+            trunk = trunk_of(model, 1 if computed == {"features"} else self.passes, seed)
+            log_probs = log_probs_of(model, self.classes, self.passes, seed)
+            chunks = self.features.chunks(trunk, ids)
             found = pool.collect(chunks, needs=computed, log_probs=log_probs, score=score)
         else:
             found = Predictions(tuple(self.features.readable(ids)))
@@ -223,9 +221,12 @@ class Learner:
     def _frozen(self) -> bool:
         return self.model.training == "frozen"
 
-    @property
+    @cached_property
     def _stochastic(self) -> bool:
-        return self.model.head == "dropout" and self.model.dropout > 0
+        if self.model.head != "dropout":
+            return False
+        trained = None if self._frozen or self.backbone is None else self.backbone.trunk
+        return self.model.dropout > 0 or (trained is not None and bool(stochastic(trained)))
 
     @property
     def _head_arguments(self) -> dict[str, Any]:
@@ -240,62 +241,39 @@ class Learner:
         assert self.backbone is not None
         return copy.deepcopy(self.backbone.trunk).cpu()
 
-    def _trained_trunk(self, model: Model | None) -> nn.Module | None:
-        if self._frozen or model is None or model.module is None:
-            return None
-        return model.module.trunk
-
-    def _log_probs(self, model: Model | None, round: int) -> pool.LogProbs:
-        count = len(self.classes)
-        if model is None or model.module is None:
-            shape = (self.passes, count)
-            return lambda features: torch.full((len(features), *shape), -math.log(count))
-        head, known = model.module.eval().head.cpu(), model.classes
-        masks = head.masks(self.passes, seeding.generator(self.seed, round, "passes"))
-        return lambda features: onto_classes(head.passes(features, masks), known, self.classes)
-
     def _fit_head(self, targets: Mapping[SampleId, int], round: int) -> Model:
         ids, inputs = self.features.initial(list(targets))
-        goal = torch.tensor([targets[id] for id in ids])
-        if len(goal.unique()) < 2:
+        goal = [targets[id] for id in ids]
+        if len(set(goal)) < 2:
             return Model(self.classes, False)
-        steps, rate = self.trainer.head_steps, self.trainer.head_learning_rate
-        with seeded(seeding.derive(self.seed, round, "fit")), threads(1):
-            module = self._module(nn.Identity(), goal, rate, steps)
-            module.head.scale.copy_(inputs.square().mean().sqrt().clamp(min=1e-12))
-            run(module, Repeated((inputs, goal), steps), accelerator="cpu", max_epochs=1)
-        return Model(self.classes, True, module.eval())
+        make = partial(self._module, self.trainer.head_learning_rate, nn.Identity)
+        seed = seeding.derive(self.seed, round, "fit")
+        module = fitting.fit_head(make, inputs, goal, self.trainer.head_steps, seed)
+        return Model(self.classes, True, module)
 
     def _fit_net(self, targets: Mapping[SampleId, int], round: int) -> Model:
         assert self.backbone is not None
         pixels = self.features.decode(list(targets))
-        goal, groups = [targets[id] for id in pixels], [self.groups[id] for id in pixels]
+        goal = [targets[id] for id in pixels]
         if len(set(goal)) < 2:
             return Model(self.classes, False)
-        examples = Examples(list(pixels.values()), goal)
-        share = self.trainer.validation_share
-        held = hold_out(groups, goal, share, seeding.generator(self.seed, round, "hold_out"))
-        learn, stop = map(examples.take, held) if held else (examples, None)
-        shape = (self.backbone.mean, self.backbone.std, self.engine.batch_size, self.engine.workers)
-        order = seeding.generator(self.seed, round, "order")
-        train = Batches(learn, *shape, augment=self.augment, generator=order)
-        validation = Batches(stop, *shape) if stop else None
-        steps, rate = self.trainer.epochs * len(train), self.trainer.learning_rate
-        with seeded(seeding.derive(self.seed, round, "fit")):
-            trunk = self._new_trunk().to(memory_format=torch.channels_last)
-            module = self._module(trunk, torch.tensor(learn.targets), rate, steps)
-            run(
-                module,
-                LabelledImages(train, validation),
-                accelerator="gpu" if self.engine.device.type == "cuda" else "cpu",
-                precision=self.engine.precision,
-                max_epochs=self.trainer.epochs,
-                callbacks=[BestWeights(self.trainer.patience)] if validation else [],
-                progress=self.engine.progress,
-            )
-        return Model(self.classes, True, module.eval())
+        module = fitting.fit_net(
+            partial(self._module, self.trainer.learning_rate, self._new_trunk),
+            list(pixels.values()),
+            goal,
+            [self.groups[id] for id in pixels],
+            backbone=self.backbone,
+            engine=self.engine,
+            trainer=self.trainer,
+            seed_of=partial(seeding.derive, self.seed, round),
+        )
+        return Model(self.classes, True, module)
 
-    def _module(self, trunk: nn.Module, goal: Tensor, rate: float, steps: int) -> Classifier:
-        head = Head(classes=len(self.classes), **self._head_arguments)
-        weights = class_weights(goal, len(self.classes)) if self.trainer.class_weights else None
-        return Classifier(trunk, head, weights, rate, self.trainer.weight_decay, steps)
+    def _module(
+        self, rate: float, trunk: Callable[[], nn.Module], targets: Sequence[int], steps: int
+    ) -> Classifier:
+        count = len(self.classes)
+        head = Head(classes=count, **self._head_arguments)
+        weigh = self.trainer.class_weights
+        weights = class_weights(torch.tensor(targets), count) if weigh else None
+        return Classifier(trunk(), head, weights, rate, self.trainer.weight_decay, steps)

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from alvision import seeding
 from alvision.errors import UserError
 from alvision.models import levels
+from alvision.models.sampling import stochastic
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 PACKAGED = "tf_efficientnet_lite0"
@@ -233,13 +234,15 @@ def _create_torchvision(
 
 def _made(make: Callable[..., Any], bare: str, options: dict[str, float], **others: Any) -> Any:
     try:
-        return make(bare, **others, **options)
-    except TypeError as error:
+        trunk = make(bare, **others, **options)
+    except TypeError:
         if not options:
             raise
-        raise UserError(
-            f"model.drop_path: {bare} has no residual branches to drop; leave it out"
-        ) from error
+        trunk = None
+    # Some networks refuse an option that they do not know, and some swallow it.
+    if trunk is None or (any(options.values()) and not stochastic(trunk)):
+        raise UserError(f"model.drop_path: {bare} has no residual branches to drop; leave it out")
+    return trunk
 
 
 def _packaged_file() -> str | None:

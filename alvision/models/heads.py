@@ -63,8 +63,8 @@ class Head(nn.Module):
         """
         return self._draw(passes if self.stochastic else 1, generator, generator.device)
 
-    def passes(self, features: Float[Tensor, "b d"], masks: Masks) -> Float[Tensor, "b k c"]:
-        """Return the log-probabilities of K passes over the same features."""
+    def passes(self, features: Float[Tensor, "b *k d"], masks: Masks) -> Float[Tensor, "b k c"]:
+        """Return the log-probabilities of K passes over the same features, or K features each."""
         return self._logits(features, masks).log_softmax(dim=-1)
 
     def _draw(self, passes: int, generator: torch.Generator | None, device: torch.device) -> Masks:
@@ -78,7 +78,11 @@ class Head(nn.Module):
         weight = (self.first.weight / self.scale)[None]
         if masks is not None:
             weight = weight * masks[0].to(features.device)[:, None, :]
-        out = torch.einsum("bd,khd->bkh", features.float(), weight) + self.first.bias
+        if features.ndim == 2:
+            out = torch.einsum("bd,khd->bkh", features.float(), weight) + self.first.bias
+        else:
+            weight = weight.expand(features.shape[1], -1, -1)
+            out = torch.einsum("bkd,khd->bkh", features.float(), weight) + self.first.bias
         if self.last is None:
             return out
         hidden = out.relu()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -11,6 +12,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from alvision.errors import UserError
+
+_heard = threading.local()  # batches may come from several threads at once
 
 DEPTH = 3
 """How many of the last stages are read."""
@@ -43,9 +46,8 @@ class MultiLevel(nn.Module):
         super().__init__()
         self.trunk = trunk
         self.repeated = False
-        self._seen: list[Tensor] = []
         for name in taps:
-            trunk.get_submodule(name).register_forward_hook(self._keep)
+            trunk.get_submodule(name).register_forward_hook(_listen)
         images = torch.rand(1, 3, PROBE, PROBE, generator=torch.Generator().manual_seed(0))
         with torch.inference_mode():
             pooled, *parts = self.eval()._parts(images)
@@ -61,14 +63,11 @@ class MultiLevel(nn.Module):
         return torch.cat([_scaled(part) for part in parts], dim=1)
 
     def _parts(self, images: Tensor) -> list[Tensor]:
-        self._seen = []
+        _heard.stages = []
         pooled = self.trunk(images)
-        stages, self._seen = self._seen, []
+        stages, _heard.stages = _heard.stages, []
         parts = [(stage.mean(dim=(2, 3)), stage.amax(dim=(2, 3))) for stage in stages]
         return [pooled, *(part for pair in parts for part in pair)]
-
-    def _keep(self, module: nn.Module, inputs: Any, output: Tensor) -> None:
-        self._seen.append(output)
 
 
 class Views(nn.Module):
@@ -157,6 +156,10 @@ def _store(
     outputs: dict[str, Tensor], name: str, module: nn.Module, inputs: Any, output: Tensor
 ) -> None:
     outputs[name] = output
+
+
+def _listen(module: nn.Module, inputs: Any, output: Tensor) -> None:
+    _heard.stages.append(output)
 
 
 def _scaled(part: Float[Tensor, "b c"]) -> Float[Tensor, "b c"]:

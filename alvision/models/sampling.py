@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import copy
+import threading
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -38,81 +40,83 @@ class Sampled(nn.Module):
     A sampled network is one draw of what every dropout and stochastic-depth module drops, the same
     for every image (consistent dropout, arXiv 1906.08158) and in every call; all else is in eval
     mode. What the trunk computes before the first such module is computed once: the outputs of
-    the modules that end before it are kept, and given again in the K passes that follow.
+    the modules that end before it are kept, and given again in the K passes that follow. Threads
+    may run it at once.
 
     Args:
-        trunk: Maps images [B,3,H,W] to features [B,D]; it is left as it is.
+        trunk: Maps images [B,3,H,W] to features [B,D]; a copy of it is run.
         passes: K.
         seed: What the draws follow.
     """
 
     def __init__(self, trunk: nn.Module, passes: int, seed: int) -> None:
         super().__init__()
-        self.trunk = trunk
+        self.trunk = copy.deepcopy(trunk)
         self.passes = passes
         self.seed = seed
-        self._draws: dict[tuple[int, str], Tensor] = {}
-        self._kept: dict[nn.Module, list[Tensor]] = {}
-        self._given: dict[nn.Module, int] = {}
-        self._pass: int | None = None
-        self._open = False
+        sources = stochastic(self.trunk)
+        for name, module in sources.items():
+            vars(module)["forward"] = partial(_drop, name, module)
+        for module in _apart(self.trunk, set(sources.values())):
+            vars(module)["forward"] = partial(_keep, module)
 
     def forward(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b k d"]:
         """Return the features of the whole network, then those of the K sampled ones."""
-        with self._instead():
-            self._kept, self._pass, self._open = {}, None, True
-            features = [self.trunk(images)]
-            self._open = False
-            for number in range(self.passes):
-                self._given, self._pass = {}, number
-                features.append(self.trunk(images))
-        self._kept = {}
+        _local.run = run = _Run(self.seed)
+        features = [self.trunk(images)]
+        for number in range(self.passes):
+            run.start(number)
+            features.append(self.trunk(images))
+        del _local.run
         return torch.stack(features, dim=1)
 
-    @contextmanager
-    def _instead(self) -> Iterator[None]:
-        """Put own functions in the place of the forward functions that matter."""
-        sources = stochastic(self.trunk)
-        changed: list[nn.Module] = []
-        try:
-            for name, module in sources.items():
-                module.forward = self._drop(name, module)
-                changed.append(module)
-            for module in _apart(self.trunk, set(sources.values())):
-                module.forward = self._keep(module, module.forward)
-                changed.append(module)
-            yield
-        finally:
-            for module in changed:
-                del module.forward
 
-    def _drop(self, name: str, module: nn.Module) -> Callable[[Tensor], Tensor]:
-        def forward(inputs: Tensor) -> Tensor:
-            self._open = False
-            if self._pass is None:
-                return inputs
-            key = (self._pass, name)
-            if key not in self._draws:
-                generator = seeding.generator(self.seed, self._pass, name)
-                keep = 1 - _probability(module)
-                drawn = torch.rand(_mask_shape(module, inputs), generator=generator)
-                self._draws[key] = (drawn < keep).float() / max(keep, 1e-6)
-            return inputs * self._draws[key].to(inputs.device, inputs.dtype)
+class _Run:
+    """What the modules of one trunk must know of each other during one call.
 
-        return forward
+    Attributes:
+        number: The pass, None for the whole network.
+        before: Whether the first stochastic module is still to come.
+        kept: What each module gave before it, in the whole network's pass.
+        given: How many of these were given again in this pass.
+    """
 
-    def _keep(self, module: nn.Module, original: Callable[..., Any]) -> Callable[..., Any]:
-        def forward(*args: Any, **kwargs: Any) -> Any:
-            kept, given = self._kept.get(module, []), self._given.get(module, 0)
-            if self._pass is not None and given < len(kept):
-                self._given[module] = given + 1
-                return kept[given].clone()  # what follows may write into it
-            output = original(*args, **kwargs)
-            if self._open and isinstance(output, Tensor):
-                self._kept.setdefault(module, []).append(output.clone())
-            return output
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.number: int | None = None
+        self.before = True
+        self.kept: dict[nn.Module, list[Tensor]] = {}
+        self.given: dict[nn.Module, int] = {}
 
-        return forward
+    def start(self, number: int) -> None:
+        self.number, self.before, self.given = number, False, {}
+
+
+_local = threading.local()
+
+
+def _drop(name: str, module: nn.Module, inputs: Tensor) -> Tensor:
+    run: _Run = _local.run
+    run.before = False
+    if run.number is None:
+        return inputs
+    shape = _mask_shape(module, inputs)
+    drawn = torch.rand(shape, generator=seeding.generator(run.seed, run.number, name))
+    keep = 1 - _probability(module)
+    mask = (drawn < keep).float() / max(keep, 1e-6)
+    return inputs * mask.to(inputs.device, inputs.dtype)
+
+
+def _keep(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+    run: _Run = _local.run
+    kept, given = run.kept.get(module, []), run.given.get(module, 0)
+    if run.number is not None and given < len(kept):
+        run.given[module] = given + 1
+        return kept[given].clone()  # what follows may write into it
+    output = type(module).forward(module, *args, **kwargs)
+    if run.before and isinstance(output, Tensor):
+        run.kept.setdefault(module, []).append(output.clone())
+    return output
 
 
 def _apart(module: nn.Module, sources: set[nn.Module]) -> Iterator[nn.Module]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from alvision.errors import UserError
+from alvision.models.backbones import Backbone, build_once
 from alvision.models.levels import VIEWS
 
 if TYPE_CHECKING:
@@ -37,6 +38,13 @@ def check(model: ModelConfig, trainer: TrainerConfig, *, embeddings: bool) -> No
             f"model.views={model.views} is for the features of a frozen trunk; set "
             "model.training=frozen, or model.views=none"
         )
+    if model.drop_path is not None:
+        if model.training == "frozen":
+            raise UserError(
+                "model.drop_path is for a trunk that trains; set model.training=finetune"
+            )
+        if not 0 <= model.drop_path < 1:
+            raise UserError(f"model.drop_path={model.drop_path}: it must be from 0 to below 1")
     for number, name, least in (
         (model.hidden, "model.hidden", 0),
         (model.passes, "model.passes", 1),
@@ -61,3 +69,20 @@ def check(model: ModelConfig, trainer: TrainerConfig, *, embeddings: bool) -> No
             raise UserError(f"{name}={share}: it must be from 0 to below 1")
     if model.training == "finetune" and trainer.batch_size < 2:
         raise UserError("trainer.batch_size=1: batch norm needs at least 2 images a step")
+
+
+def backbone(model: ModelConfig, seed: int) -> Backbone:
+    """Build the trunk that a configuration asks for, once for all the runs of a study.
+
+    Args:
+        model: The network.
+        seed: The run's seed, which random weights follow.
+    """
+    return build_once(
+        model.backbone,
+        model.weights,
+        seed if model.weights is None else None,
+        model.features,
+        model.views,
+        model.drop_path,
+    )

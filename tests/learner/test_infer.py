@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from alvision.errors import UserError
-from tests.learner.conftest import CLASSES, ON_CPU, TINY, both_ways, mean_entropy
+from tests.learner.conftest import CLASSES, FINETUNE, ON_CPU, TINY, both_ways, mean_entropy
 
 
 def test_inference_gives_what_is_needed_and_no_more(learn, truth):
@@ -37,6 +37,38 @@ def test_pool_and_labelled_see_the_same_networks_and_rounds_differ(learn, truth)
     assert torch.allclose(both[:9], networks(ids[:9], 1), atol=1e-6)
     assert not torch.allclose(both, networks(ids, 2), atol=1e-4)
     assert not torch.allclose(both[:, 0], both[:, 1], atol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dropout", [0.0, 0.2])
+def test_a_finetuned_trunk_with_stochastic_depth_is_sampled_too(learn, truth, dropout):
+    deep = replace(FINETUNE, backbone="timm:test_convnext", dropout=dropout, drop_path=0.5)
+    learner, ids = learn(deep), tuple(truth)
+    learner.check({"passes"})
+    model = learner.fit(truth, round=1)
+    needs = {"log_probs", "features"}
+    found = learner.infer(model, ids, needs=needs, round=1)
+    assert found.log_probs.shape == (36, 5, 2)
+    plain = learner.infer(model, ids, needs={"features"}, round=1)
+    assert torch.allclose(found.features, plain.features, atol=1e-5)
+    some = learner.infer(model, ids[5:9], needs=needs, round=1)
+    assert torch.allclose(found.log_probs[5:9], some.log_probs, atol=1e-5)
+    assert not torch.allclose(found.log_probs[:, 0], found.log_probs[:, 1], atol=1e-3)
+    other = learner.infer(model, ids, needs=needs, round=2)
+    assert not torch.allclose(found.log_probs, other.log_probs, atol=1e-3)
+    linear = learn(replace(deep, head="linear"))
+    assert linear.passes == 1
+
+
+def test_features_of_several_depths_make_rounds_of_their_own(learn, truth, tmp_path):
+    final, deep = learn(), learn(replace(TINY, features="multilevel", views="flips"))
+    model, ids = deep.fit(truth, round=1), tuple(truth)
+    assert deep.features.width > final.features.width
+    assert deep.infer(model, ids, needs={"log_probs"}, round=1).log_probs.shape == (36, 5, 2)
+    deep.save(model, tmp_path / "model.ckpt")
+    assert learn(deep.model).load(tmp_path / "model.ckpt").fitted
+    with pytest.raises(UserError, match="another network"):
+        final.load(tmp_path / "model.ckpt")
 
 
 def test_a_deterministic_head_has_one_pass_and_says_so_up_front(learn, truth):

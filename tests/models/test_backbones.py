@@ -101,6 +101,12 @@ def test_weights_of_another_network_are_refused(tmp_path):
         build("mobilenet_v3_small", weights=str(path))
 
 
+@pytest.mark.parametrize("name", ["shufflenet_v2_x0_5", "mobilenet_v2"])
+def test_stochastic_depth_is_refused_where_there_are_no_branches(name):
+    with pytest.raises(UserError, match=f"drop_path: {name.split(':')[-1]} has no"):
+        build(name, None, drop_path=0.1)
+
+
 def test_a_missing_or_unsafe_file_is_refused(tmp_path):
     with pytest.raises(UserError, match="no such file"):
         build("mobilenet_v3_small", weights=str(tmp_path / "none.pt"))

@@ -21,11 +21,14 @@ class ImageConfig:
         crop: Region of the photograph to use, [left, top, right, bottom] as fractions 0..1.
         value_range: Raw grey values [black, white] of images deeper than 8 bits; null: the full
             range of the type.
+        reduced: Decode large JPEGs at a half, a quarter or an eighth of their size: less work, and
+            grey values that differ a little.
     """
 
     size: int = 224
     crop: list[float] | None = None
     value_range: list[float] | None = None
+    reduced: bool = False
 
 
 @dataclass
@@ -75,6 +78,8 @@ class ModelConfig:
         features: final (the pooled output) | multilevel (mean and maximum of the last stages too).
         views: none | flips | flips_and_turns: features are averaged over these views of an image;
             for parts without up and down, and a frozen trunk.
+        engine: eager | compile (PyTorch's compiler; needs a C++ compiler) | openvino (on a
+            processor; pip install alvision[openvino]): what runs the network over the pool.
         training: frozen (features once, then only the head) | finetune (the whole net).
         drop_path: Finetune only: probability that the trunk's last residual branch is dropped
             (stochastic depth); such a trunk is sampled K times too; null: as the library has it.
@@ -88,6 +93,7 @@ class ModelConfig:
     weights: str | None = "auto"
     features: str = "final"
     views: str = "none"
+    engine: str = "eager"
     training: str = "frozen"
     drop_path: float | None = None
     head: str = "dropout"

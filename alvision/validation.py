@@ -15,6 +15,7 @@ _CHOICES = {
     "oracle.kind": ("simulated", "files"),
     "model.features": ("final", "multilevel"),
     "model.views": ("none", "flips", "flips_and_turns"),
+    "model.engine": ("eager", "compile", "openvino"),
     "model.training": ("frozen", "finetune"),
     "model.head": ("dropout", "linear"),
     "trainer.accelerator": ("auto", "cpu", "gpu"),

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from alvision.data.augment import Augment
 from alvision.data.threads import ordered_map
-from alvision.inference.pool import normalise
+from alvision.models.normalised import normalise
 
 LEAST_STEPS = 10
 """Steps of an epoch at least: from twenty labels, one step an epoch would teach nothing."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import importlib.util
+import io
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +26,7 @@ HEIC_SUFFIXES = frozenset({".heic", ".heif"})
 """Read only where pillow_heif is installed."""
 
 ORIENTATION = 0x0112
+_MACHINE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 SIDEWAYS = range(5, 9)
 """EXIF orientations that swap width and height."""
 
@@ -48,6 +51,8 @@ class ImageSpec:
         size: Side of the square, in pixels.
         crop: Region to use, (left, top, right, bottom) as fractions 0..1 of the upright image.
         value_range: Raw values (black, white) of grey images deeper than 8 bits; None: see `load`.
+        reduced: Decode a JPEG that is at least twice as large as needed at half, a quarter or an
+            eighth of its size, which the format allows for less than the price of the whole.
 
     >>> ImageSpec.from_dict(ImageSpec(64, crop=(0, 0, 1, 0.5)).to_dict()).crop
     (0.0, 0.0, 1.0, 0.5)
@@ -56,6 +61,7 @@ class ImageSpec:
     size: int
     crop: tuple[float, ...] | None = None
     value_range: tuple[float, ...] | None = None
+    reduced: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.size, bool) or not isinstance(self.size, int) or self.size < 1:
@@ -77,7 +83,7 @@ class ImageSpec:
     @classmethod
     def from_config(cls, cfg: ImageConfig) -> ImageSpec:
         """Build the spec from `data.image`; UserError if a value makes no sense."""
-        return cls(cfg.size, cfg.crop, cfg.value_range)  # type: ignore[arg-type]
+        return cls(cfg.size, cfg.crop, cfg.value_range, cfg.reduced)  # type: ignore[arg-type]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the spec as plain JSON values."""
@@ -85,12 +91,15 @@ class ImageSpec:
             "size": self.size,
             "crop": list(self.crop) if self.crop else None,
             "value_range": list(self.value_range) if self.value_range else None,
+            "reduced": self.reduced,
         }
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> ImageSpec:
         """Build the spec from what `to_dict` gave."""
-        return cls(values["size"], values["crop"], values["value_range"])
+        return cls(
+            values["size"], values["crop"], values["value_range"], values.get("reduced", False)
+        )
 
 
 def _numbers(key: str, values: Any, count: int) -> tuple[float, ...] | None:
@@ -118,13 +127,43 @@ def load(path: Path, spec: ImageSpec) -> np.ndarray:
     Raises:
         UnreadableImage: If the file is missing, broken, too large or no image.
     """
-    with _reading(path) as image:
-        ImageOps.exif_transpose(image, in_place=True)
-        rgb = _to_rgb(image, spec.value_range)
-        box = _crop_box(rgb.size, spec.crop)
+    with opened(path) as image:
+        rgb = upright_rgb(image, spec)
+        box = crop_box(rgb.size, spec.crop)
         if box != (0, 0, *rgb.size):
             rgb = rgb.crop(box)
         return np.array(rgb.resize((spec.size, spec.size), Image.Resampling.BILINEAR))
+
+
+def read(path: Path) -> bytes:
+    """Return a file's content.
+
+    Raises:
+        UnreadableImage: There is no such file, or it cannot be read.
+        OSError: No handles or memory are left.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        if error.errno in _MACHINE:
+            raise
+        raise UnreadableImage(_reason(path, error)) from error
+
+
+def upright_rgb(image: Image.Image, spec: ImageSpec) -> Image.Image:
+    """Decode an opened image, turn it upright and make it 8 bits RGB."""
+    if spec.reduced:
+        draft(image, spec)
+    ImageOps.exif_transpose(image, in_place=True)
+    return _to_rgb(image, spec.value_range)
+
+
+def draft(image: Image.Image, spec: ImageSpec) -> None:
+    """Ask the decoder for less than the whole size, if it can and the spec needs no more."""
+    left, top, right, bottom = spec.crop or (0, 0, 1, 1)
+    needed = math.ceil(spec.size / (right - left)), math.ceil(spec.size / (bottom - top))
+    sideways = header_exif(image).get(ORIENTATION) in SIDEWAYS
+    image.draft(None, needed[::-1] if sideways else needed)
 
 
 def shrink_factor(path: Path, spec: ImageSpec) -> float:
@@ -133,11 +172,11 @@ def shrink_factor(path: Path, spec: ImageSpec) -> float:
     Raises:
         UnreadableImage: If the header cannot be read.
     """
-    with _reading(path) as image:
+    with opened(path) as image:
         width, height = image.size
         if header_exif(image).get(ORIENTATION) in SIDEWAYS:
             width, height = height, width
-    left, top, right, bottom = _crop_box((width, height), spec.crop)
+    left, top, right, bottom = crop_box((width, height), spec.crop)
     return max(right - left, bottom - top) / spec.size
 
 
@@ -148,15 +187,26 @@ def header_exif(image: Image.Image) -> Image.Exif:
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[Image.Image]:
-    """Open an image; whatever goes wrong with it becomes one UnreadableImage."""
+def opened(path: Path, data: bytes | None = None) -> Iterator[Image.Image]:
+    """Open an image; whatever is wrong with it becomes one UnreadableImage.
+
+    Args:
+        path: The file.
+        data: Its content; None: it is read from the file.
+
+    Raises:
+        UnreadableImage: Something is wrong with the image.
+        OSError, MemoryError: Something is wrong with the machine: no memory or handles are left.
+    """
     try:
         register_heic(path)
-        with Image.open(path) as image:
+        with Image.open(path if data is None else io.BytesIO(data)) as image:
             yield image
-    except UnreadableImage:
+    except (UnreadableImage, MemoryError):
         raise
     except Exception as error:
+        if getattr(error, "errno", None) in _MACHINE:
+            raise
         # Decoders raise nearly every exception on a broken file, and none may stop a round.
         raise UnreadableImage(_reason(path, error)) from error
 
@@ -189,23 +239,33 @@ def _to_rgb(image: Image.Image, value_range: tuple[float, ...] | None) -> Image.
 
 def _to_8_bits(image: Image.Image, value_range: tuple[float, ...] | None) -> np.ndarray:
     values = np.asarray(image).astype(np.float32)
-    black, white = value_range or _full_range(image, values)
+    if image.mode == "F" and value_range is None:
+        finite = values[np.isfinite(values)]
+        if finite.size and (finite.min() < 0 or finite.max() > 1):
+            raise UnreadableImage("float pixels outside 0..1: set data.image.value_range")
+    return stretch(values, range_of(image, value_range))
+
+
+def stretch(values: np.ndarray, value_range: tuple[float, ...]) -> np.ndarray:
+    """Map raw values linearly from (black, white) to 0..255, as uint8; NaN is black."""
+    black, white = value_range
     values = np.nan_to_num(values, nan=black, posinf=white, neginf=black).clip(black, white)
     return np.rint((values - black) / (white - black) * 255).astype(np.uint8)
 
 
-def _full_range(image: Image.Image, values: np.ndarray) -> tuple[float, float]:
+def range_of(image: Image.Image, value_range: tuple[float, ...] | None) -> tuple[float, ...]:
+    """Return the raw values of black and white: those given, or the full range of the type."""
+    if value_range is not None:
+        return value_range
     if image.mode == "F":
-        finite = values[np.isfinite(values)]
-        if finite.size and (finite.min() < 0 or finite.max() > 1):
-            raise UnreadableImage("float pixels outside 0..1: set data.image.value_range")
         return 0, 1
     # Some Pillow releases open a 16-bit PNG as 32-bit integers.
     sixteen_bits = image.mode.startswith("I;16") or image.format == "PNG"
     return 0, 65535 if sixteen_bits else 2**31 - 1
 
 
-def _crop_box(size: tuple[int, int], crop: tuple[float, ...] | None) -> tuple[int, int, int, int]:
+def crop_box(size: tuple[int, int], crop: tuple[float, ...] | None) -> tuple[int, int, int, int]:
+    """Turn fractions into (left, top, right, bottom) in pixels of an image (width, height)."""
     if crop is None:
         return (0, 0, *size)
     (width, height), (left, top, right, bottom) = size, crop

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     from alvision.config import TrainerConfig
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+KINDS = ("eager", "compile", "openvino")
 
 
 @dataclass(frozen=True)
@@ -24,8 +28,9 @@ class Engine:
         device: The device of the trunk.
         precision: `32-true`, `bf16-mixed` or `16-mixed`, in Lightning's words.
         batch_size: Images a step; every batch has this size.
-        workers: Threads that decode images.
+        workers: Batches that are in the making at once, each in a thread of its own.
         progress: Show a progress bar on a terminal.
+        kind: What executes the trunk: `eager`, `compile` (PyTorch's compiler) or `openvino`.
     """
 
     device: torch.device
@@ -33,6 +38,7 @@ class Engine:
     batch_size: int = 32
     workers: int = 1
     progress: bool = False
+    kind: str = "eager"
 
     @property
     def autocast(self) -> torch.autocast:
@@ -40,12 +46,34 @@ class Engine:
         dtype = torch.float16 if self.precision == "16-mixed" else torch.bfloat16
         return torch.autocast(self.device.type, dtype, enabled=self.precision != "32-true")
 
+    @property
+    def streams(self) -> int:
+        """Return how many batches are in the making at once: on a processor at most one a core."""
+        on_cpu = self.device.type == "cpu"
+        return max(1, min(self.workers, torch.get_num_threads()) if on_cpu else self.workers)
 
-def choose(trainer: TrainerConfig, *, progress: bool = False) -> Engine:
+    @property
+    def key(self) -> list[str]:
+        """Return what features depend on beside the trunk and the image."""
+        return [self.device.type, self.precision, self.kind]
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Use so many threads in each of torch's operations."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def choose(trainer: TrainerConfig, kind: str = "eager", *, progress: bool = False) -> Engine:
     """Choose the engine that the configuration asks for.
 
     Raises:
-        UserError: The device, the precision or a number is not to be had here.
+        UserError: The device, the precision, the engine or a number is not to be had here.
     """
     if trainer.devices != 1:
         raise UserError(f"trainer.devices={trainer.devices}: a run uses one device; set it to 1")
@@ -58,7 +86,36 @@ def choose(trainer: TrainerConfig, *, progress: bool = False) -> Engine:
         trainer.num_workers if trainer.num_workers is not None else min(8, os.cpu_count() or 1)
     )
     precision = resolve_precision(trainer.precision, device)
-    return Engine(device, precision, trainer.batch_size, max(1, workers), progress)
+    check_kind(kind, device)
+    return Engine(device, precision, trainer.batch_size, max(1, workers), progress, kind)
+
+
+def check_kind(kind: str, device: torch.device) -> None:
+    """Refuse an engine that is unknown or lacks what it needs, before any work.
+
+    Raises:
+        UserError: Naming what is missing and how to get it.
+    """
+    if kind not in KINDS:
+        raise UserError(f"model.engine={kind}: choose {', '.join(KINDS)}")
+    if kind == "compile" and not _has_compiler():
+        raise UserError(
+            "model.engine=compile needs a C++ compiler, and none is found: install one (Debian, "
+            "Ubuntu: apt install g++) or use model.engine=eager"
+        )
+    if kind == "openvino" and device.type != "cpu":
+        raise UserError("model.engine=openvino runs on a processor; set trainer.accelerator=cpu")
+    if kind == "openvino" and find_spec("openvino") is None:
+        raise UserError("model.engine=openvino needs: pip install alvision[openvino]")
+
+
+def _has_compiler() -> bool:
+    from torch._inductor.cpp_builder import get_cpp_compiler
+
+    try:
+        return bool(get_cpp_compiler())
+    except RuntimeError:
+        return False
 
 
 def resolve_device(accelerator: str) -> torch.device:

@@ -109,7 +109,10 @@ class Features:
         pixels: dict[SampleId, np.ndarray] = {}
         images = [(id, self.manifest.path(id)) for id in self.readable(ids)]
         workers = self.engine.workers
-        for id, decoded in pool.decode(images, self.spec, workers=workers, ahead=4 * workers):
+        found = pool.decode(
+            images, self.spec, workers=workers, ahead=4 * workers, hashes=self.hashes
+        )
+        for id, decoded in found:
             if isinstance(decoded, str):
                 self._set_aside[id] = decoded
             else:
@@ -130,7 +133,7 @@ class Features:
             "trunk": self.backbone.fingerprint,
             "image": self.spec.to_dict(),
             "normalisation": [self.backbone.mean, self.backbone.std],
-            "engine": [self.engine.device.type, self.engine.precision],
+            "engine": self.engine.key,
         }
         cache = FeatureCache(cache_folder() / "features", key)
         id_of = {self.hashes[id]: id for id in self.manifest.ids if id in self.hashes}
@@ -153,4 +156,5 @@ class Features:
         return pool.trunk_features(
             trunk, images, self.spec, self.engine,
             mean=self.backbone.mean, std=self.backbone.std, set_aside=self._set_aside,
+            hashes=self.hashes,
         )  # fmt: skip

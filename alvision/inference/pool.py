@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -21,9 +21,11 @@ from rich.progress import Task as RichTask
 from rich.text import Text
 from torch import Tensor, nn
 
-from alvision.data.images import ImageSpec, UnreadableImage, load
+from alvision.data import decoding
+from alvision.data.images import ImageSpec, UnreadableImage, read
 from alvision.data.threads import ordered_map
-from alvision.inference.engine import Engine
+from alvision.inference.engine import Engine, threads
+from alvision.inference.executor import Executor
 from alvision.inference.predictions import Predictions, SampleId, Score
 
 Chunk = tuple[tuple[SampleId, ...], Tensor]
@@ -31,7 +33,12 @@ LogProbs = Callable[[Tensor], Tensor]
 
 
 def decode(
-    images: Sequence[tuple[SampleId, Path]], spec: ImageSpec, *, workers: int, ahead: int
+    images: Sequence[tuple[SampleId, Path]],
+    spec: ImageSpec,
+    *,
+    workers: int,
+    ahead: int,
+    hashes: Mapping[SampleId, str] | None = None,
 ) -> Iterator[tuple[SampleId, np.ndarray | str]]:
     """Decode images in threads, in order.
 
@@ -40,28 +47,29 @@ def decode(
         spec: The evaluation transform.
         workers: Number of threads.
         ahead: Number of images decoded before they are asked for.
+        hashes: sha256 of the content that each file should have; None: any.
 
     Yields:
-        An id and its pixels, uint8 [H,W,3], or the reason why the file cannot be read.
+        An id and its pixels, uint8 [H,W,3], or the reason why the file cannot be used.
     """
 
     def one(image: tuple[SampleId, Path]) -> tuple[SampleId, np.ndarray | str]:
-        try:
-            return image[0], load(image[1], spec)
-        except UnreadableImage as error:
-            return image[0], str(error)
+        return image[0], _pixels(*image, spec, hashes)
 
     yield from ordered_map(one, images, workers=workers, ahead=ahead)
 
 
-def normalise(
-    pixels: UInt8[Tensor, "b h w 3"], mean: Sequence[float], std: Sequence[float]
-) -> Float[Tensor, "b 3 h w"]:
-    """Scale pixels to 0..1, then to the mean and deviation that the trunk was trained with."""
-    images = pixels.permute(0, 3, 1, 2).float() / 255
-    shift = torch.tensor(mean, device=pixels.device)[:, None, None]
-    scale = torch.tensor(std, device=pixels.device)[:, None, None]
-    return ((images - shift) / scale).contiguous(memory_format=torch.channels_last)
+def _pixels(
+    id: SampleId, path: Path, spec: ImageSpec, hashes: Mapping[SampleId, str] | None
+) -> np.ndarray | str:
+    try:
+        data = read(path)
+        # What is stored under a hash must come from these very bytes.
+        if hashes is not None and hashlib.sha256(data).hexdigest() != hashes[id]:
+            return "the file changed while it was read"
+        return decoding.decode(data, spec, path)
+    except UnreadableImage as error:
+        return str(error)
 
 
 def trunk_features(
@@ -73,11 +81,14 @@ def trunk_features(
     mean: Sequence[float],
     std: Sequence[float],
     set_aside: dict[SampleId, str],
+    hashes: Mapping[SampleId, str] | None = None,
 ) -> Iterator[Chunk]:
     """Run the trunk over images, in eval mode and batches of one size.
 
-    The last batch is filled up with blank images, so that no result depends on how the work was
-    split.
+    Several batches are in the making at once, each decoded and run by one thread on its share of
+    the cores: no core waits for another, and decoding overlaps with the network. Rows of images
+    that cannot be read, and those that the last batch lacks, are blank, so that no result depends
+    on how the work was split.
 
     Args:
         trunk: Maps images to features [B,D]; it is moved to the engine's device.
@@ -87,36 +98,47 @@ def trunk_features(
         mean: The trunk's mean of each channel.
         std: The trunk's deviation of each channel.
         set_aside: Receives the images that cannot be read, and the reason.
+        hashes: sha256 of the content that each file should have; None: any.
 
     Yields:
         Ids and their features [b,D], float32 on the CPU.
+
+    Raises:
+        UserError: The engine cannot run this trunk.
     """
-    trunk.eval().to(engine.device).to(memory_format=torch.channels_last)
+    if not images:
+        return
+    size, streams = engine.batch_size, engine.streams
+    cores = max(1, torch.get_num_threads() // streams)
+    shape = (spec.size, spec.size)
 
-    def run(ids: list[SampleId], pixels: list[np.ndarray]) -> Chunk:
-        batch = np.zeros((engine.batch_size, *pixels[0].shape), np.uint8)
-        batch[: len(pixels)] = pixels
-        inputs = normalise(torch.from_numpy(batch).to(engine.device), mean, std)
-        with torch.inference_mode(), engine.autocast:
-            features = trunk(inputs)[: len(pixels)]
-        return tuple(ids), features.float().cpu().clone()
+    def run(batch: Sequence[tuple[SampleId, Path]]) -> tuple[list[str | None], Tensor | None]:
+        torch.set_num_threads(cores)  # this thread's own number
+        pixels = np.zeros((size, *shape, 3), np.uint8)
+        reasons: list[str | None] = []
+        for row, (_, decoded) in enumerate(
+            decode(batch, spec, workers=cores, ahead=2 * cores, hashes=hashes)
+        ):
+            reasons.append(decoded if isinstance(decoded, str) else None)
+            if not isinstance(decoded, str):
+                pixels[row] = decoded
+        read = [row for row, reason in enumerate(reasons) if reason is None]
+        return reasons, executor(torch.from_numpy(pixels))[read] if read else None
 
-    ids: list[SampleId] = []
-    pixels: list[np.ndarray] = []
-    ahead = 2 * engine.batch_size
-    with progress_bar(len(images), engine.progress) as advance:
-        for id, decoded in decode(images, spec, workers=engine.workers, ahead=ahead):
-            advance()
-            if isinstance(decoded, str):
-                set_aside[id] = decoded
-                continue
-            ids.append(id)
-            pixels.append(decoded)
-            if len(ids) == engine.batch_size:
-                yield run(ids, pixels)
-                ids, pixels = [], []
-        if ids:
-            yield run(ids, pixels)
+    with threads(cores), progress_bar(len(images), engine.progress) as advance:
+        executor = Executor(trunk, engine, mean=mean, std=std, shape=shape)
+        batches = [images[start : start + size] for start in range(0, len(images), size)]
+        found = ordered_map(run, batches, workers=streams, ahead=streams + 1)
+        for batch, (reasons, features) in zip(batches, found, strict=True):
+            advance(len(batch))
+            good = []
+            for (id, _), reason in zip(batch, reasons, strict=True):
+                if reason is None:
+                    good.append(id)
+                else:
+                    set_aside[id] = reason
+            if features is not None:
+                yield tuple(good), features
 
 
 def collect(
@@ -173,7 +195,7 @@ class _Rate(ProgressColumn):
 
 
 @contextmanager
-def progress_bar(total: int, enabled: bool) -> Iterator[Callable[[], None]]:
+def progress_bar(total: int, enabled: bool) -> Iterator[Callable[[int], None]]:
     """Show images done, images/s and time left, on a terminal only; yields what advances it."""
     console = Console(stderr=True)
     columns = (BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
@@ -183,4 +205,4 @@ def progress_bar(total: int, enabled: bool) -> Iterator[Callable[[], None]]:
     )  # fmt: skip
     with bar:
         task = bar.add_task("", total=total)
-        yield lambda: bar.advance(task)
+        yield lambda count: bar.advance(task, count)

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from alvision.data.augment import Augment
 from alvision.data.datamodule import Batches, Examples, LabelledImages, Repeated, hold_out
-from alvision.inference.engine import Engine
-from alvision.learner.trainer import run, seeded, threads
+from alvision.inference.engine import Engine, threads
+from alvision.learner.trainer import run, seeded
 from alvision.models.backbones import Backbone
 from alvision.models.classifier import BestWeights, Classifier
 

@@ -70,7 +70,7 @@ class Learner:
         self.trainer = trainer
         self.seed = seed
         self.groups = dict(zip(manifest.ids, groups, strict=True))
-        self.engine = engine.choose(trainer, progress=progress)
+        self.engine = engine.choose(trainer, model.engine, progress=progress)
         self.backbone: Backbone | None = None
         if manifest.features is None:
             self.backbone = settings.backbone(model, seed)

@@ -101,17 +101,6 @@ def _quiet() -> Iterator[None]:
 
 
 @contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Use so many threads; a small head is fastest on one."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-@contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Seed torch's global generators for what reads no other, and give them back as they were."""
     devices = range(torch.cuda.device_count())

@@ -38,6 +38,11 @@ def check(model: ModelConfig, trainer: TrainerConfig, *, embeddings: bool) -> No
             f"model.views={model.views} is for the features of a frozen trunk; set "
             "model.training=frozen, or model.views=none"
         )
+    if model.engine != "eager" and model.training == "finetune":
+        raise UserError(
+            f"model.engine={model.engine} prepares a network once, and a finetuned one is another "
+            "in every round; set model.training=frozen, or model.engine=eager"
+        )
     if model.drop_path is not None:
         if model.training == "frozen":
             raise UserError(

@@ -144,7 +144,7 @@ def test_crop_is_of_the_upright_image(tmp_path):
 def test_crop_boxes_hold_a_pixel_and_stay_inside(width, height, edges):
     (left, right), (top, bottom) = sorted(edges[:2]), sorted(edges[2:])
     if left < right and top < bottom:
-        x0, y0, x1, y1 = images._crop_box((width, height), (left, top, right, bottom))
+        x0, y0, x1, y1 = images.crop_box((width, height), (left, top, right, bottom))
         assert 0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height
 
 
@@ -241,7 +241,7 @@ def test_specs_are_plain_json():
     spec = ImageSpec.from_config(ImageConfig(size=64, crop=[0, 0.1, 1, 0.9], value_range=[0, 4095]))
     assert ImageSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
     plain = ImageSpec.from_config(ImageConfig())
-    assert plain.to_dict() == {"size": 224, "crop": None, "value_range": None}
+    assert plain.to_dict() == {"size": 224, "crop": None, "value_range": None, "reduced": False}
     assert ImageSpec.from_dict(plain.to_dict()) == plain and hash(plain)
 
 

@@ -45,7 +45,35 @@ def test_what_is_not_to_be_had_is_named(monkeypatch, changes, named):
         engine.choose(TrainerConfig(**changes))
 
 
+def test_an_engine_that_is_not_to_be_had_is_named(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(engine, "_has_compiler", lambda: False)
+    monkeypatch.setattr(engine, "find_spec", lambda name: None)
+    for kind, named in (
+        ("jit", "choose eager"),
+        ("compile", r"apt install g\+\+"),
+        ("openvino", r"pip install alvision\[openvino\]"),
+    ):
+        with pytest.raises(UserError, match=f"model.engine={kind}.*{named}"):
+            engine.choose(TrainerConfig(), kind)
+    with pytest.raises(UserError, match=r"trainer\.accelerator=cpu"):
+        engine.check_kind("openvino", CUDA)
+
+
+def test_no_more_batches_are_in_the_making_than_there_are_cores():
+    with engine.threads(1):
+        assert engine.Engine(CPU, "32-true", workers=8).streams == 1
+        assert engine.Engine(CUDA, "32-true", workers=8).streams == 8
+
+
 def test_autocast_follows_the_precision():
     for precision, dtype in (("32-true", torch.float32), ("bf16-mixed", torch.bfloat16)):
         with engine.Engine(CPU, precision).autocast:
             assert (torch.ones(1, 1) @ torch.ones(1, 1)).dtype == dtype
+
+
+def test_threads_are_given_back_after_an_error():
+    before = torch.get_num_threads()
+    with pytest.raises(ZeroDivisionError), engine.threads(1):
+        raise ZeroDivisionError
+    assert torch.get_num_threads() == before

@@ -1,12 +1,18 @@
+import errno
+import hashlib
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from alvision.data.images import ImageSpec, load
+from alvision.data.decoding import decode
+from alvision.data.images import ImageSpec, read
 from alvision.inference import pool
 from alvision.inference.engine import Engine
 from alvision.models.backbones import build
+from alvision.models.normalised import normalise
 
 SPEC = ImageSpec(32)
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.3, 0.4)
@@ -21,10 +27,10 @@ def engine(batch_size=4, precision="32-true"):
     return Engine(torch.device("cpu"), precision, batch_size, workers=2)
 
 
-def run(trunk, images, *, set_aside=None, on=None):
+def run(trunk, images, *, set_aside=None, on=None, hashes=None):
     chunks = pool.trunk_features(
         trunk, images, SPEC, on or engine(), mean=MEAN, std=STD,
-        set_aside={} if set_aside is None else set_aside,
+        set_aside={} if set_aside is None else set_aside, hashes=hashes,
     )  # fmt: skip
     ids, features = zip(*chunks, strict=True)
     return [id for part in ids for id in part], torch.cat(features)
@@ -49,7 +55,7 @@ def test_images_come_normalised_in_order_and_full_batches(images):
     assert ids == [id for id, _ in images]
     assert [batch.shape for batch in trunk.batches] == [(4, 3, 32, 32)] * 3
     assert trunk.modes == [False] * 3
-    first = (load(images[0][1], SPEC) / 255 - MEAN) / STD
+    first = (decode(images[0][1].read_bytes(), SPEC, images[0][1]) / 255 - MEAN) / STD
     assert torch.allclose(
         trunk.batches[0][0].permute(1, 2, 0).double(), torch.tensor(first), atol=1e-5
     )
@@ -59,7 +65,7 @@ def test_images_come_normalised_in_order_and_full_batches(images):
 
 def test_an_image_is_decoded_once(images, monkeypatch):
     seen = []
-    monkeypatch.setattr(pool, "load", lambda path, spec: seen.append(path) or load(path, spec))
+    monkeypatch.setattr(pool, "read", lambda path: seen.append(path) or read(path))
     run(Seen(), images)
     assert sorted(seen) == [path for _, path in images]
 
@@ -72,6 +78,32 @@ def test_unreadable_images_are_set_aside_with_the_reason(images, tmp_path):
                  set_aside=set_aside)  # fmt: skip
     assert ids == [images[0][0], images[1][0]]
     assert set_aside.keys() == {"broken", "gone"} and all(set_aside.values())
+
+
+def test_an_image_that_changes_while_it_is_read_is_set_aside(images):
+    hashes = {id: hashlib.sha256(path.read_bytes()).hexdigest() for id, path in images}
+    hashes[images[1][0]] = "the hash that it had when the run began"
+    set_aside = {}
+    ids, _ = run(Seen(), images[:3], set_aside=set_aside, hashes=hashes)
+    assert ids == [images[0][0], images[2][0]]
+    assert set_aside == {images[1][0]: "the file changed while it was read"}
+
+
+def test_a_machine_without_handles_blames_no_image(images, monkeypatch):
+    def full(path):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(Path, "read_bytes", full)
+    set_aside = {}
+    with pytest.raises(OSError, match="Too many"):
+        run(Seen(), images, set_aside=set_aside)
+    assert not set_aside
+
+
+def test_threads_stay_as_they_were(images):
+    before = torch.get_num_threads()
+    run(Seen(), images)
+    assert torch.get_num_threads() == before
 
 
 def test_nothing_readable_runs_nothing(tmp_path):
@@ -143,4 +175,4 @@ def test_no_bar_is_drawn_where_there_is_no_terminal(images, capsys):
 def test_normalise_is_the_formula():
     pixels = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (1, 2, 2, 3), np.uint8))
     expected = (pixels[0, 1, 0].double() / 255 - torch.tensor(MEAN)) / torch.tensor(STD)
-    assert torch.allclose(pool.normalise(pixels, MEAN, STD)[0, :, 1, 0].double(), expected)
+    assert torch.allclose(normalise(pixels, MEAN, STD)[0, :, 1, 0].double(), expected)

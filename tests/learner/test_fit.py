@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from alvision.errors import UserError
-from alvision.learner import trainer
 from alvision.models.heads import Head
 from tests.learner.conftest import (
     CLASSES,
@@ -162,10 +161,3 @@ def test_training_is_silent_and_leaves_no_files(learn, truth, capfd, caplog, tmp
     assert capfd.readouterr() == ("", "") and not caplog.records
     assert {p for p in tmp_path.rglob("*") if "cache" not in p.parts} <= before
     assert warnings.filters == filters
-
-
-def test_threads_are_given_back_after_an_error():
-    before = torch.get_num_threads()
-    with pytest.raises(ZeroDivisionError), trainer.threads(1):
-        raise ZeroDivisionError
-    assert torch.get_num_threads() == before

@@ -138,7 +138,7 @@ def test_features_are_computed_once_for_all_runs(learn, truth, monkeypatch):
     def forbidden(*args, **kwargs):
         raise AssertionError("an image was read again")
 
-    monkeypatch.setattr("alvision.inference.pool.load", forbidden)
+    monkeypatch.setattr("alvision.inference.pool.read", forbidden)
     assert learn().fit(truth, round=1).fitted
 
 

@@ -20,6 +20,7 @@ def test_the_defaults_make_sense(training):
         ({"features": "deep"}, {}, "model.features=deep"),
         ({"views": "turned"}, {}, "model.views=turned"),
         ({"views": "flips", "training": "finetune"}, {}, "model.views=none"),
+        ({"engine": "compile", "training": "finetune"}, {}, "model.engine=eager"),
         ({"drop_path": 0.1}, {}, "model.drop_path"),
         ({"drop_path": 1.0, "training": "finetune"}, {}, "model.drop_path=1.0"),
         ({"dropout": 1.0}, {}, "model.dropout=1.0"),

@@ -83,10 +83,12 @@ class ModelConfig:
         training: frozen (features once, then only the head) | finetune (the whole net).
         drop_path: Finetune only: probability that the trunk's last residual branch is dropped
             (stochastic depth); such a trunk is sampled K times too; null: as the library has it.
-        head: dropout (Monte-Carlo dropout) | linear (deterministic).
+        head: dropout (Monte-Carlo dropout) | linear (deterministic) | ensemble (K heads on frozen
+            features, trained at once).
         hidden: Width of the head's hidden layer; 0: none.
         dropout: Probability that the dropout head drops a unit.
-        passes: K, stochastic passes for every strategy alike; 1 for a deterministic head.
+        passes: K, for every strategy alike: stochastic passes of the dropout head, members of the
+            ensemble; 1 for a deterministic head.
     """
 
     backbone: str = "tf_efficientnet_lite0"

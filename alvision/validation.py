@@ -17,7 +17,7 @@ _CHOICES = {
     "model.views": ("none", "flips", "flips_and_turns"),
     "model.engine": ("eager", "compile", "openvino"),
     "model.training": ("frozen", "finetune"),
-    "model.head": ("dropout", "linear"),
+    "model.head": ("dropout", "linear", "ensemble"),
     "trainer.accelerator": ("auto", "cpu", "gpu"),
     "trainer.precision": ("auto", "32-true", "bf16-mixed", "16-mixed"),
     "trainer.augment": ("none", "light", "full"),

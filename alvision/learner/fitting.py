@@ -37,8 +37,8 @@ def fit_head(
     """
     with seeded(seed), threads(1):
         module = make(targets, steps)
-        module.head.scale.copy_(inputs.square().mean().sqrt().clamp(min=1e-12))
         batch = (inputs, torch.tensor(targets))
+        module.head.prepare(*batch)
         run(module, Repeated(batch, steps), accelerator="cpu", max_epochs=1)
     return module.eval()
 

@@ -22,11 +22,10 @@ from alvision.inference.predictions import Predictions, SampleId, Score
 from alvision.learner import fitting
 from alvision.learner.cross import cross_predict
 from alvision.learner.passes import log_probs_of, trunk_of
-from alvision.models import checkpoint, settings
+from alvision.models import checkpoint, heads, settings
 from alvision.models.backbones import Backbone
 from alvision.models.checkpoint import Model
 from alvision.models.classifier import Classifier, class_weights
-from alvision.models.heads import Head
 from alvision.models.sampling import stochastic
 
 if TYPE_CHECKING:
@@ -84,7 +83,7 @@ class Learner:
 
     @property
     def passes(self) -> int:
-        """Return K, the number of passes of every inference: 1 without dropout."""
+        """Return K, the passes of every inference or the members of an ensemble; else 1."""
         return self.model.passes if self._stochastic else 1
 
     def check(self, needs: Collection[str]) -> None:
@@ -98,8 +97,8 @@ class Learner:
         """
         if "passes" in needs and self.passes < 2:
             raise UserError(
-                "this acquisition compares several passes, and the network has only one; set "
-                "model.head=dropout, model.dropout above 0 and model.passes=20"
+                "this acquisition compares several passes, and the network has only one: set "
+                "model.head=dropout, model.dropout=0.2 (or model.head=ensemble) and model.passes=20"
             )
 
     def fit(self, labels: Mapping[SampleId, str], *, round: int) -> Model:
@@ -153,7 +152,7 @@ class Learner:
         return checkpoint.restore(content, nn.Identity() if self._frozen else self._new_trunk())
 
     def predict(self, model: Model, ids: Sequence[SampleId]) -> ClassProbabilities:
-        """Say how probable each of the model's classes is, in one pass without dropout.
+        """Say how probable each class of the model is: without dropout, or the mean of its members.
 
         Args:
             model: What `fit` or `load` gave.
@@ -224,7 +223,7 @@ class Learner:
     @cached_property
     def _stochastic(self) -> bool:
         if self.model.head != "dropout":
-            return False
+            return self.model.head == "ensemble"
         trained = None if self._frozen or self.backbone is None else self.backbone.trunk
         return self.model.dropout > 0 or (trained is not None and bool(stochastic(trained)))
 
@@ -235,6 +234,7 @@ class Learner:
             "kind": self.model.head,
             "hidden": self.model.hidden,
             "dropout": self.model.dropout,
+            "members": self.model.passes,
         }
 
     def _new_trunk(self) -> nn.Module:
@@ -273,7 +273,7 @@ class Learner:
         self, rate: float, trunk: Callable[[], nn.Module], targets: Sequence[int], steps: int
     ) -> Classifier:
         count = len(self.classes)
-        head = Head(classes=count, **self._head_arguments)
+        head = heads.build(classes=count, **self._head_arguments)
         weigh = self.trainer.class_weights
         weights = class_weights(torch.tensor(targets), count) if weigh else None
         return Classifier(trunk(), head, weights, rate, self.trainer.weight_decay, steps)

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from alvision.errors import UserError
+from alvision.models import heads
 from alvision.models.classifier import Classifier
-from alvision.models.heads import Head
 
 FORMAT = 1
 
@@ -81,7 +81,7 @@ def restore(content: dict[str, Any], trunk: nn.Module) -> Model:
     classes = tuple(content["classes"])
     if not content["fitted"]:
         return Model(classes, False)
-    module = Classifier(trunk, Head(classes=len(classes), **content["head"]))
+    module = Classifier(trunk, heads.build(classes=len(classes), **content["head"]))
     try:
         module.load_state_dict(content["state_dict"])
     except RuntimeError as error:

@@ -8,9 +8,8 @@ import pytorch_lightning as lightning
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn import functional
 
-from alvision.models.heads import Head
+from alvision.models.heads import Ensemble, Head
 
 
 def class_weights(targets: Int[Tensor, " n"], classes: int) -> Float[Tensor, " c"]:
@@ -39,7 +38,7 @@ class Classifier(lightning.LightningModule):
     def __init__(
         self,
         trunk: nn.Module,
-        head: Head,
+        head: Head | Ensemble,
         weights: Float[Tensor, " c"] | None = None,
         learning_rate: float = 0.001,
         weight_decay: float = 0.01,
@@ -79,7 +78,9 @@ class Classifier(lightning.LightningModule):
 
     def _loss(self, batch: tuple[Tensor, Tensor]) -> Tensor:
         inputs, targets = batch
-        return functional.cross_entropy(self(inputs), targets, weight=self.weights)
+        features = self.trunk(inputs)
+        with torch.autocast(features.device.type, enabled=False):
+            return self.head.loss(features, targets, self.weights)
 
 
 class BestWeights(lightning.Callback):

@@ -1,12 +1,14 @@
-"""The classifier on top of a trunk, as one deterministic network or as K sampled ones."""
+"""The classifier on top of a trunk: one deterministic network, K sampled ones, or K members."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.nn import functional
 
 Masks = tuple[Tensor, ...]
 
@@ -49,6 +51,19 @@ class Head(nn.Module):
         """Tell whether passes differ from each other."""
         return self.dropout > 0
 
+    def prepare(self, features: Float[Tensor, "b d"], targets: Int[Tensor, " b"]) -> None:
+        """Set what the head takes from its training features before the first step."""
+        self.scale.copy_(_scale(features))
+
+    def loss(
+        self,
+        features: Float[Tensor, "b d"],
+        targets: Int[Tensor, " b"],
+        weights: Float[Tensor, " c"] | None,
+    ) -> Float[Tensor, ""]:
+        """Return the class-weighted cross entropy of a batch."""
+        return functional.cross_entropy(self(features), targets, weight=weights)
+
     def forward(self, features: Float[Tensor, "b d"]) -> Float[Tensor, "b c"]:
         """Return logits; of one drawn network while training, else of the whole one."""
         masks = self._draw(1, None, features.device) if self.training else None
@@ -87,6 +102,108 @@ class Head(nn.Module):
             return out
         hidden = out.relu()
         return self.last(hidden if masks is None else hidden * masks[1].to(features.device))
+
+
+class Ensemble(nn.Module):
+    """K heads on the same features, trained at once as one (deep ensembles, arXiv 1612.01474).
+
+    [Linear hidden -> ReLU] -> Linear, K times. Linear heads that differ in their start alone end in
+    the same place, so each member also weighs the labelled images by draws of its own, one from
+    Exp(1) for each image, scaled to a mean of 1 in each class (the Bayesian bootstrap,
+    doi:10.1214/aos/1176345338; no class is ever drawn away). A pass is a member; what the ensemble
+    says is the mean of its members' probabilities. The K losses are summed, so that each member
+    learns as if it were alone.
+
+    Args:
+        width: Number of features, D.
+        classes: Number of classes, C.
+        members: Number of heads, K.
+        hidden: Width of each head's hidden layer; 0: none.
+    """
+
+    def __init__(self, width: int, classes: int, members: int, hidden: int = 0) -> None:
+        super().__init__()
+        self.first = _Members(members, width, hidden or classes)
+        self.last = _Members(members, hidden, classes) if hidden else None
+        self.scale: Tensor
+        self.draws: Tensor
+        self.register_buffer("scale", torch.ones(()))
+        self.register_buffer("draws", torch.ones(0, members), persistent=False)
+
+    @property
+    def stochastic(self) -> bool:
+        """Tell whether passes differ from each other."""
+        return len(self.first.weight) > 1
+
+    def prepare(self, features: Float[Tensor, "b d"], targets: Int[Tensor, " b"]) -> None:
+        """Set the scale, and draw each member's weights of the images that it is trained on."""
+        self.scale.copy_(_scale(features))
+        draws = -torch.rand(len(targets), len(self.first.weight)).clamp(min=1e-12).log()
+        for target in targets.unique():
+            rows = targets == target
+            draws[rows] /= draws[rows].mean(0)
+        self.draws = draws
+
+    def loss(
+        self,
+        features: Float[Tensor, "b d"],
+        targets: Int[Tensor, " b"],
+        weights: Float[Tensor, " c"] | None,
+    ) -> Float[Tensor, ""]:
+        """Return the members' class-weighted cross entropies, summed over the members."""
+        log_p = self.passes(features, ())
+        missed = -log_p.gather(2, targets[:, None, None].expand(-1, log_p.shape[1], 1))[:, :, 0]
+        share = self.draws if weights is None else self.draws * weights[targets][:, None]
+        return ((share * missed).sum(0) / share.sum(0)).sum()
+
+    def forward(self, features: Float[Tensor, "b d"]) -> Float[Tensor, "b c"]:
+        """Return the logarithm of the members' mean probabilities; its softmax is that mean."""
+        log_p = self.passes(features, ())
+        return log_p.logsumexp(1) - math.log(log_p.shape[1])
+
+    def masks(self, passes: int, generator: torch.Generator) -> Masks:
+        """Return nothing: the passes are the members, as many as there are."""
+        return ()
+
+    def passes(self, features: Float[Tensor, "b d"], masks: Masks) -> Float[Tensor, "b k c"]:
+        """Return the log-probabilities of the K members."""
+        weight = self.first.weight / self.scale
+        out = torch.einsum("bd,khd->bkh", features.float(), weight) + self.first.bias
+        if self.last is not None:
+            out = torch.einsum("bkh,kch->bkc", out.relu(), self.last.weight) + self.last.bias
+        return out.log_softmax(dim=-1)
+
+
+class _Members(nn.Module):
+    """K linear layers side by side, each started as `nn.Linear` starts."""
+
+    def __init__(self, members: int, inputs: int, outputs: int) -> None:
+        super().__init__()
+        bound = inputs**-0.5
+        self.weight = nn.Parameter(torch.empty(members, outputs, inputs).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.empty(members, outputs).uniform_(-bound, bound))
+
+
+def build(
+    kind: str, width: int, classes: int, *, hidden: int, dropout: float, members: int = 1
+) -> Head | Ensemble:
+    """Make a head by its kind.
+
+    Args:
+        kind: `dropout`, `linear` or `ensemble`.
+        width: Number of features, D.
+        classes: Number of classes, C.
+        hidden: Width of the hidden layer; 0: none.
+        dropout: Probability that a dropout head drops a unit.
+        members: Number of heads of an ensemble, K.
+    """
+    if kind == "ensemble":
+        return Ensemble(width, classes, members, hidden)
+    return Head(width, classes, kind, hidden, dropout)
+
+
+def _scale(features: Float[Tensor, "b d"]) -> Float[Tensor, ""]:
+    return features.square().mean().sqrt().clamp(min=1e-12)
 
 
 def onto_classes(

@@ -27,7 +27,7 @@ def check(model: ModelConfig, trainer: TrainerConfig, *, embeddings: bool) -> No
         (model.features, "model.features", ("final", "multilevel")),
         (model.views, "model.views", tuple(VIEWS)),
         (model.training, "model.training", ("frozen", "finetune")),
-        (model.head, "model.head", ("dropout", "linear")),
+        (model.head, "model.head", ("dropout", "linear", "ensemble")),
     ):
         if value not in choices:
             raise UserError(f"{name}={value}: choose {' or '.join(choices)}")
@@ -50,6 +50,11 @@ def check(model: ModelConfig, trainer: TrainerConfig, *, embeddings: bool) -> No
             )
         if not 0 <= model.drop_path < 1:
             raise UserError(f"model.drop_path={model.drop_path}: it must be from 0 to below 1")
+    if model.head == "ensemble" and model.training == "finetune":
+        raise UserError(
+            "model.head=ensemble trains K heads at once on frozen features, not K whole networks; "
+            "set model.training=frozen, or model.head=dropout to finetune"
+        )
     for number, name, least in (
         (model.hidden, "model.hidden", 0),
         (model.passes, "model.passes", 1),

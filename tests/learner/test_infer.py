@@ -87,6 +87,24 @@ def test_a_deterministic_head_has_one_pass_and_says_so_up_front(learn, truth):
             act()
 
 
+def test_the_passes_of_an_ensemble_are_its_members(learn, truth, tmp_path):
+    model, ids = replace(TINY, head="ensemble", passes=6), tuple(truth)
+    learner = learn(model)
+    fitted = learner.fit(dict(list(truth.items())[18:30]), round=1)
+    learner.check({"scores", "passes"})
+    learner.save(fitted, tmp_path / "model.ckpt")
+    loaded = learn(model).load(tmp_path / "model.ckpt")
+    needs = {"log_probs", "passes"}
+    members = learner.infer(fitted, ids, needs=needs, round=1).log_probs
+    assert members.shape == (36, 6, 2)
+    assert torch.equal(members, learn(model).infer(loaded, ids, needs=needs, round=2).log_probs)
+    assert len(members[0, :, 0].unique()) == 6
+    said = torch.from_numpy(learner.predict(loaded, ids).values)
+    assert torch.allclose(members.exp().mean(1), said, atol=1e-5)
+    with pytest.raises(UserError, match=r"model\.passes=20"):
+        learn(replace(model, passes=1)).check({"passes"})
+
+
 def test_a_class_appended_later_has_probability_zero(learn, truth, tmp_path):
     learner = learn()
     learner.save(learner.fit(truth, round=1), tmp_path / "model.ckpt")

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from alvision.models.heads import Head, onto_classes
+from alvision.models.heads import Ensemble, Head, onto_classes
 
 SHAPES = [(0, 0.2), (0, 0.5), (16, 0.5)]
 
@@ -80,3 +80,69 @@ def test_classes_that_a_model_does_not_know_have_probability_zero():
     values = torch.log(torch.tensor([[[0.25, 0.75]]]))
     moved = onto_classes(values, ("ok", "worn"), ("worn", "torn", "ok"))
     assert torch.allclose(moved.exp(), torch.tensor([[[0.75, 0.0, 0.25]]]))
+
+
+def ensemble(members=4, hidden=0, seed=0):
+    torch.manual_seed(seed)
+    return Ensemble(6, 3, members, hidden)
+
+
+LABELLED = torch.randn(20, 6, generator=torch.Generator().manual_seed(1)), torch.arange(20) % 3
+
+
+def trained(module, loss, steps=12):
+    optimizer = torch.optim.AdamW(module.parameters(), lr=0.05)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss().backward()
+        optimizer.step()
+
+
+@pytest.mark.parametrize("hidden", [0, 5])
+def test_members_learn_together_as_each_would_alone(hidden):
+    features, targets = LABELLED
+    whole, weights = ensemble(hidden=hidden), torch.tensor([1.0, 2.0, 0.5])
+    whole.prepare(features, targets)
+    alone = []
+    for k in range(4):
+        head = Head(6, 3, "linear", hidden)
+        head.scale.copy_(whole.scale)
+        for own, shared in ((head.first, whole.first), (head.last, whole.last)):
+            if own is not None:
+                own.weight.data.copy_(shared.weight[k].detach())
+                own.bias.data.copy_(shared.bias[k].detach())
+        alone.append(head)
+    trained(whole, lambda: whole.loss(features, targets, weights))
+    together = whole.eval().passes(features, ())
+    for k, head in enumerate(alone):
+        share = whole.draws[:, k] * weights[targets]
+
+        def loss(head=head, share=share):
+            missed = functional.cross_entropy(head(features), targets, reduction="none")
+            return (share * missed).sum() / share.sum()
+
+        trained(head, loss)
+        assert torch.allclose(together[:, k], head(features).log_softmax(-1), atol=1e-5)
+
+
+def test_members_differ_and_their_mean_is_what_is_said():
+    head = ensemble()
+    head.prepare(*LABELLED)
+    trained(head, lambda: head.loss(*LABELLED, None), steps=150)
+    values = head.eval().passes(LABELLED[0], head.masks(20, generator())).exp()
+    assert head.stochastic and values.shape == (20, 4, 3)
+    assert values.std(1).amax(1).median() > 0.02
+    assert torch.allclose(head(LABELLED[0]).softmax(-1), values.mean(1), atol=1e-6)
+
+
+def test_no_class_is_drawn_away():
+    head = ensemble(members=50)
+    targets = torch.tensor([0, 1, 1, 2, 2, 2])
+    head.prepare(LABELLED[0][:6], targets)
+    means = torch.stack([head.draws[targets == c].mean(0) for c in range(3)])
+    assert torch.allclose(means, torch.ones(3, 50))
+    assert (head.draws > 0).all() and head.draws[1:].std() > 0.3
+
+
+def test_an_ensemble_of_one_is_one_network():
+    assert not ensemble(members=1).stochastic

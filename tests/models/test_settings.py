@@ -35,6 +35,12 @@ def test_what_makes_no_sense_is_named(model, trainer, named):
         check(ModelConfig(**model), TrainerConfig(**trainer), embeddings=False)
 
 
+def test_an_ensemble_of_whole_networks_is_refused_with_what_to_do():
+    check(ModelConfig(head="ensemble"), TrainerConfig(), embeddings=False)
+    with pytest.raises(UserError, match=r"ensemble.*model\.training=frozen"):
+        check(ModelConfig(head="ensemble", training="finetune"), TrainerConfig(), embeddings=False)
+
+
 def test_embeddings_cannot_be_finetuned():
     with pytest.raises(UserError, match="frozen"):
         check(ModelConfig(training="finetune"), TrainerConfig(), embeddings=True)

@@ -57,6 +57,15 @@ def test_broken_images_are_set_aside_and_named(run, tmp_path):
 
 
 @pytest.mark.slow
+def test_an_ensemble_disagrees_with_itself_where_there_is_no_dropout(run, tmp_path):
+    ensemble = ("model.head=ensemble", "model.passes=4", "acquisition=bald", "out=o")
+    assert run("run", "data.root=parts", *TINY, *ensemble)[0] == 0
+    rows = table(tmp_path / "o" / "rounds" / "001" / "query.csv")
+    assert all((float(row["score"]) > 0 and "of 4 passes" in row["reason"]) or "all 4 passes"
+               in row["reason"] for row in rows)  # fmt: skip
+
+
+@pytest.mark.slow
 def test_a_pool_without_a_defect_labelled_yet_works(run, tmp_path):
     for path in sorted((tmp_path / "parts" / "worn").iterdir())[2:]:
         path.unlink()

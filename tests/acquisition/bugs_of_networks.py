@@ -16,7 +16,7 @@ from alvision.data.images import ImageSpec, load
 from alvision.data.manifest import Manifest
 from alvision.errors import UserError
 from alvision.inference.engine import Engine
-from alvision.inference.pool import normalise, trunk_features
+from alvision.inference.pool import trunk_features
 from alvision.learner import Learner
 from alvision.models.heads import Head
 from tests.acquisition.support import generator
@@ -190,7 +190,7 @@ def features_in_train(trunk, paths):
     trunk.train()  # "to switch dropout on"
     pixels = np.stack([load(path, ImageSpec(size=16)) for path in paths])
     with torch.no_grad():
-        return trunk(normalise(torch.from_numpy(pixels), **SCALE))
+        return trunk(torch.from_numpy(pixels).permute(0, 3, 1, 2) / 127.5 - 1)
 
 
 BUGS = [

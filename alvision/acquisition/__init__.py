@@ -14,7 +14,9 @@ from alvision.acquisition.contract import (
     properties_of,
     score_of,
 )
+from alvision.acquisition.herding import max_herding, uncertainty_herding
 from alvision.acquisition.k_center import k_center
+from alvision.acquisition.prob_cover import prob_cover
 from alvision.acquisition.scores import (
     bald,
     entropy,
@@ -25,6 +27,7 @@ from alvision.acquisition.scores import (
     variation_ratio,
 )
 from alvision.acquisition.select import random_sampling, top_k
+from alvision.acquisition.typiclust import typiclust
 
 __all__ = [
     "bald",
@@ -33,14 +36,18 @@ __all__ = [
     "k_center",
     "least_confidence",
     "margin",
+    "max_herding",
     "mean_std",
     "name_of",
     "needs",
     "needs_of",
+    "prob_cover",
     "properties",
     "properties_of",
     "random_sampling",
     "score_of",
     "top_k",
+    "typiclust",
+    "uncertainty_herding",
     "variation_ratio",
 ]

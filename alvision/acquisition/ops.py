@@ -15,6 +15,10 @@ from alvision.inference.predictions import Predictions, Score
 _BLOCK_CPU = 2**20
 _BLOCK_GPU = 2**24
 
+# Side of a square tile of a matrix between rows, near the processor too.
+_TILE_CPU = 1024
+_TILE_GPU = 8192
+
 # Rounding a log-probability moves its probability, the more so the smaller it is.
 _SUM_TOLERANCE = {torch.float16: 1e-2, torch.bfloat16: 5e-2}
 
@@ -28,6 +32,11 @@ def block_rows(values: Float[Tensor, "n ..."]) -> int:
     """Return how many rows of `values` to work on at a time."""
     numbers = _BLOCK_GPU if values.is_cuda else _BLOCK_CPU
     return max(1, numbers // max(1, values[:1].numel()))
+
+
+def tile_rows(values: Float[Tensor, "n d"]) -> int:
+    """Return how many rows to compare with as many others at a time."""
+    return _TILE_GPU if values.is_cuda else _TILE_CPU
 
 
 def check_count(n: int, pool: Predictions) -> None:

@@ -19,7 +19,19 @@ from alvision.acquisition import (
     top_k,
 )
 
-ROOMS = ["conformance", "contract", "k_center", "ops", "scores", "select"]
+ROOMS = [
+    "conformance",
+    "contract",
+    "coverage",
+    "geometry",
+    "herding",
+    "k_center",
+    "ops",
+    "prob_cover",
+    "scores",
+    "select",
+    "typiclust",
+]
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -18,12 +18,14 @@ from alvision.document import document
 from alvision.errors import UserError
 from alvision.evaluation.metrics import METRICS, evaluate
 from alvision.explain.reasons import reasons
+from alvision.labels.content import resolver
 from alvision.labels.location import audit_location, labels_location, read_audit, write_audit
 from alvision.labels.store import LabelStore
 from alvision.learner import Learner
 from alvision.loop import Budget, Experiment, Strategy
 from alvision.oracles.files import FilesOracle
 from alvision.oracles.simulated import SimulatedOracle
+from alvision.page_run import SPARE_BATCHES, page_oracle
 from alvision.reporting import tensorboard
 from alvision.round_files import codecs, write_metrics_table
 from alvision.rounds import Round, claim, lock
@@ -80,6 +82,7 @@ def experiment(
     command: str,
     stack: ExitStack,
     quiet: bool = False,
+    wait: bool = False,
 ) -> Experiment:
     """Build an experiment and take its folder.
 
@@ -91,6 +94,7 @@ def experiment(
         command: The command line that makes this run.
         stack: Holds the folder's lock and the store until it is closed.
         quiet: Show no progress and write no TensorBoard; a study does that at its end.
+        wait: With a page: wait for its people instead of ending.
 
     Raises:
         UserError: Something in the configuration, the data or the folder does not fit.
@@ -123,6 +127,13 @@ def experiment(
         rounds=config.budget.rounds,
         audit=config.budget.audit if people(config) else 0,
     )
+    steps = codecs(learner, data.classes)
+    oracle = _oracle(config, data, claimed["run"], root, truth)
+    if oracle is None:
+        oracle = page_oracle(
+            config, root, store=store, resolve=resolver(data.manifest.ids, data.hashes),
+            learner=learner, manifest=data.manifest, pool=split.pool, codecs=steps, wait=wait,
+        )  # fmt: skip
     return Experiment(
         root=root,
         classes=data.classes,
@@ -131,7 +142,7 @@ def experiment(
         audit_order=_audit_order(split) if people(config) else (),
         hashes=data.hashes,
         labels=store,
-        oracle=_oracle(config, data, claimed["run"], root, truth),
+        oracle=oracle,
         learner=learner,
         acquisition=acquisition,
         cold_start=starting,
@@ -142,8 +153,9 @@ def experiment(
             predictions, labels, classes=data.classes, defects=config.defects
         ),
         publish=lambda rnd: _publish(root, rnd, learner, data, quiet),
-        codecs=codecs(learner, data.classes),
+        codecs=steps,
         truth=truth,
+        spare=SPARE_BATCHES * config.budget.batch if config.oracle.kind == "page" else 0,
     )
 
 
@@ -251,6 +263,8 @@ def _oracle(
 ) -> Any:
     if truth is not None:
         return SimulatedOracle(truth, run)
+    if config.oracle.kind == "page":
+        return None
     return FilesOracle(
         root / "rounds",
         classes=data.classes,

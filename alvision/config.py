@@ -174,7 +174,8 @@ class OracleConfig:
     """Who answers.
 
     Attributes:
-        kind: simulated (the truth) | files (people fill in a table).
+        kind: simulated (the truth) | files (people fill in a table) | page (people answer in the
+            browser, `alvision label`).
     """
 
     kind: str = "simulated"
@@ -209,6 +210,23 @@ class LabelsConfig:
 
 
 @dataclass
+class PageConfig:
+    """The page that people label on (`alvision label`).
+
+    Attributes:
+        host: Address to listen on; 0.0.0.0: the local network too, for who has the link.
+        port: Port; keep it, for a browser that was cut off keeps its answers by address and port.
+        open: Open the browser.
+        blind: Show what the model thinks only after the answer.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8642
+    open: bool = True
+    blind: bool = False
+
+
+@dataclass
 class RunConfig:
     """Everything a run can be told.
 
@@ -239,6 +257,7 @@ class RunConfig:
     audit: AuditConfig = field(default_factory=AuditConfig)
     target: TargetConfig = field(default_factory=TargetConfig)
     labels: LabelsConfig = field(default_factory=LabelsConfig)
+    page: PageConfig = field(default_factory=PageConfig)
 
 
 def register() -> None:

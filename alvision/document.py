@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 OUTSIDE_FINGERPRINT = (
     "budget.rounds",
     "target.",
+    "page.",
     "trainer.devices",
     "trainer.accelerator",
     "trainer.num_workers",

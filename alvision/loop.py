@@ -8,11 +8,11 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from alvision.errors import UserError
+from alvision.choice import audit, choose, mixed
 from alvision.labels.consensus import answered, consensus
 from alvision.labels.content import resolver
 from alvision.labels.store import LabelStore
-from alvision.records import Answers, Event, Oracle, Query, QueryRow, SampleId
+from alvision.records import Answers, Event, Oracle, Query, SampleId
 from alvision.rounds import Codec, Round, rounds_of
 
 Metrics = dict[str, Any]
@@ -61,6 +61,7 @@ class Experiment:
         judge: Metrics from a round's predictions and the labels known at its pin.
         publish: Write what is derived from a finished round (tables, TensorBoard).
         codecs: How each step is written.
+        spare: With people at a page: images to rank behind each query, as work while they wait.
     """
 
     root: Path
@@ -82,6 +83,7 @@ class Experiment:
     codecs: Mapping[str, Codec]
     truth: Mapping[SampleId, str] | None = None
     """The evaluator's door: labels of the held-out images in a simulated run."""
+    spare: int = 0
 
     @property
     def rounds(self) -> list[Round]:
@@ -188,89 +190,9 @@ def propose(exp: Experiment, rnd: Round) -> Query:
     else:
         n = exp.budget.batch
     model = rnd.previous.read("model.ckpt") if rnd.previous else None
-    rows = choose(exp, rnd, model, pool, known, n)
-    return Query(rnd.number, (*rows, *audit(exp, len(rows))))
-
-
-def choose(
-    exp: Experiment,
-    rnd: Round,
-    model: Any,
-    pool: list[SampleId],
-    known: Mapping[SampleId, str],
-    n: int,
-) -> list[QueryRow]:
-    """Let the strategy choose n images of the pool; an image that cannot be read is replaced."""
-    fitted = model is not None and model.fitted
-    strategy, slot = (exp.acquisition, "acquisition") if fitted else (exp.cold_start, "cold_start")
-    while pool and n:
-        infer = exp.learner.infer
-        seen = infer(model, pool, needs=strategy.needs, score=strategy.score, round=rnd.number)
-        labelled = infer(
-            model,
-            list(known),
-            needs=(strategy.needs | {"labels"}) - {"scores"},
-            round=rnd.number,
-            labels=known,
-        )
-        if not len(seen):
-            break
-        rng = exp.generator(rnd.number, slot)
-        pick = strategy.acquire(seen, labelled, n=min(n, len(seen)), rng=rng)
-        ids = [seen.ids[row] for row in pick.rows.tolist()]
-        looked_at = (strategy.needs & {"features"}) | {"log_probs" if fitted else "features"}
-        picked = infer(model, ids, needs=looked_at, round=rnd.number)
-        if unreadable := set(ids) - set(picked.ids):
-            pool = [id for id in pool if id not in unreadable]
-            continue
-        return _rows(exp, strategy, slot, ids, pick, picked if fitted else None, picked)
-    if rnd.number == 0 and n and not known:
-        raise UserError(
-            "no image can be asked for: "
-            + (
-                f"all {len(exp.learner.set_aside)} images that were tried are unreadable; "
-                "`alvision check` names each with its reason"
-                if exp.learner.set_aside or not exp.hashes
-                else "every image has an answer already, and none is a class"
-            )
-        )
-    return []
-
-
-def _rows(
-    exp: Experiment,
-    strategy: Strategy,
-    slot: str,
-    ids: list[SampleId],
-    pick: Any,
-    predicted: Any,
-    picked: Any,
-) -> list[QueryRow]:
-    scores = pick.scores.tolist()
-    slots = pick.slots or (slot,) * len(ids)
-    propensity = [None] * len(ids) if pick.propensity is None else pick.propensity.tolist()
-    reasons = exp.explain(
-        picked,
-        scores,
-        needs=strategy.needs,
-        properties=strategy.properties,
-        slot=slot,
-        classes=exp.classes,
-    )
-    names: list[str | None] = [None] * len(ids)
-    if predicted is not None:
-        means = predicted.log_probs.exp().mean(1)
-        names = [exp.classes[column] for column in means.argmax(1).tolist()]
-    return [
-        QueryRow(*row)
-        for row in zip(ids, range(len(ids)), scores, slots, propensity, names, reasons, strict=True)
-    ]
-
-
-def audit(exp: Experiment, rank: int) -> list[QueryRow]:
-    """Return the next unanswered held-out images; asked blind, so they carry no prediction."""
-    waiting = exp.unanswered(exp.audit_order)
-    return [
-        QueryRow(id, rank + i, slot="audit", reason="drawn at random for the audit")
-        for i, id in enumerate(waiting[: exp.budget.audit])
-    ]
+    rows, rest = choose(exp, rnd, model, pool, known, n)
+    audits = audit(exp, len(rows), exp.budget.audit + exp.spare // 4)
+    if exp.spare:
+        spare = mixed(rest, audits[exp.budget.audit :])
+        rnd.once("ranking.csv", partial(Query, rnd.number, spare))
+    return Query(rnd.number, (*rows, *audits[: exp.budget.audit]))

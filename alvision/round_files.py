@@ -18,7 +18,7 @@ ANSWER_COLUMNS = ("event", "id", "kind", "label", "by", "round")
 
 
 class QueryFile:
-    """`query.csv`: one row an image, in rank order."""
+    """`query.csv` and `ranking.csv`: one row an image, in rank order."""
 
     def write(self, value: Query, path: Path) -> None:
         """Write a query; numbers keep every digit."""
@@ -108,6 +108,7 @@ class PredictionsFile:
 def codecs(learner: Any, classes: tuple[str, ...]) -> dict[str, Any]:
     """Return how each step of a round is written and read."""
     return {
+        "ranking.csv": QueryFile(),
         "query.csv": QueryFile(),
         "answers.csv": AnswersFile(),
         "model.ckpt": ModelFile(learner),

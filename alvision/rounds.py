@@ -15,7 +15,14 @@ from filelock import FileLock, Timeout
 
 from alvision.errors import UserError
 
-STEPS = ("query.csv", "answers.csv", "model.ckpt", "predictions.parquet", "metrics.json")
+STEPS = (
+    "ranking.csv",  # with people at a page only
+    "query.csv",
+    "answers.csv",
+    "model.ckpt",
+    "predictions.parquet",
+    "metrics.json",
+)
 DOCUMENT = "experiment.yaml"
 
 

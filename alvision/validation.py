@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from alvision.config import RunConfig
 
 _CHOICES = {
-    "oracle.kind": ("simulated", "files"),
+    "oracle.kind": ("simulated", "files", "page"),
     "model.features": ("final", "multilevel"),
     "model.views": ("none", "flips", "flips_and_turns"),
     "model.engine": ("eager", "compile", "openvino"),
@@ -72,6 +72,10 @@ def validate(config: RunConfig) -> None:
         raise UserError("trainer.devices: this version trains on one device; leave it at 1")
     if config.data.kind == "embeddings" and config.model.training != "frozen":
         raise UserError("data=embeddings has no images to finetune on; use model.training=frozen")
+    if not 1 <= config.page.port <= 65535:
+        raise UserError(f"page.port={config.page.port} must lie between 1 and 65535")
+    if config.oracle.kind == "page" and config.data.kind == "embeddings":
+        raise UserError("data=embeddings has no images to show; let people answer by oracle=files")
     if config.labels.url and config.oracle.kind == "simulated":
         raise UserError(
             "labels.url is for what people answer (oracle=files): simulated runs that shared a "

@@ -22,14 +22,19 @@ def entry() -> None:
     sys.exit(main(sys.argv[1:]))
 
 
-def main(argv: list[str]) -> int:
-    """Run a command and return its exit status: 0 done or waiting for people, else not 0."""
+def main(argv: list[str], dispatch: Callable[[list[str]], int] | None = None) -> int:
+    """Run a command and return its exit status: 0 done or waiting for people, else not 0.
+
+    Args:
+        argv: The words of the command line.
+        dispatch: What runs them; by default the command that the first word names.
+    """
     from alvision.errors import UserError
     from alvision.records import AwaitingLabels
 
     debug = any(word in ("debug=true", "debug=True") for word in argv)
     try:
-        return _dispatch(list(argv))
+        return (dispatch or _dispatch)(list(argv))
     except AwaitingLabels as waiting:
         print(waiting)
         return 0
@@ -89,7 +94,7 @@ def _dispatch(words: list[str]) -> int:
 
 
 def _command(name: str) -> Callable[[list[str]], int]:
-    """Import a command when it is asked for; they bring torch with them."""
+    """Import a command when it is asked for; all but `label` bring torch with them."""
     if name == "compare":
         from alvision.cli.study import compare
 
@@ -98,6 +103,10 @@ def _command(name: str) -> Callable[[list[str]], int]:
         from alvision.cli.label_commands import labels
 
         return labels
+    if name == "label":
+        from alvision.cli.label import label
+
+        return label
     from alvision.cli import commands
 
     return {"run": commands.run, "check": commands.check, "report": commands.report}[name]

@@ -32,8 +32,14 @@ def run(words: list[str]) -> int:
     return 0
 
 
-def execute(composed: Composed, *, quiet: bool = False) -> None:
-    """Run what was composed; `quiet` leaves reports and TensorBoard to a later `report`."""
+def execute(composed: Composed, *, quiet: bool = False, wait: bool = False) -> None:
+    """Run what was composed.
+
+    Args:
+        composed: The configuration and its strategies.
+        quiet: Leave reports and TensorBoard to a later `report`.
+        wait: With a page: wait for its people instead of ending.
+    """
     from alvision.reporting import run as run_report
 
     config = composed.config
@@ -46,6 +52,7 @@ def execute(composed: Composed, *, quiet: bool = False) -> None:
             command=composed.command,
             stack=stack,
             quiet=quiet,
+            wait=wait,
         )
         if quiet:
             loop.run(exp)

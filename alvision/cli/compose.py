@@ -48,6 +48,20 @@ def compose(words: list[str]) -> Composed:
     Raises:
         UserError: An unknown key or option, a wrong type, several values where one is meant.
     """
+    return from_node(*_node(words))
+
+
+def configuration(words: list[str]) -> RunConfig:
+    """Compose the configuration alone, without its strategies and so without torch.
+
+    Raises:
+        UserError: See `compose`.
+    """
+    node, chosen, _ = _node(words)
+    return settled(node, {group: chosen.get(group) for group in GROUPS})
+
+
+def _node(words: list[str]) -> tuple[DictConfig, DictConfig, list[str]]:
     words = [tidy(word) for word in words]
     for override in parse(words):
         if override.is_sweep_override() or (override.key_or_group in GROUPS and is_list(override)):
@@ -62,7 +76,7 @@ def compose(words: list[str]) -> Composed:
     choices = node.hydra.runtime.choices
     OmegaConf.set_struct(node, False)
     del node["hydra"]
-    return from_node(node, choices, words)
+    return node, choices, words
 
 
 def from_node(
@@ -70,6 +84,19 @@ def from_node(
 ) -> Composed:
     """Check a composed node; `base` is the folder that a sweep's runs go into."""
     choices = {group: chosen.get(group) for group in GROUPS}
+    return Composed(
+        config=settled(node, choices, base),
+        choices=choices,
+        acquire=_strategy(node.acquisition, f"acquisition={choices['acquisition']}"),
+        cold_start=_strategy(node.cold_start, f"cold_start={choices['cold_start']}"),
+        command=" ".join(["alvision run", *map(_shell, words)]),
+    )
+
+
+def settled(
+    node: DictConfig, choices: dict[str, str | None], base: Path | None = None
+) -> RunConfig:
+    """Turn a node into the typed configuration, `name` and `out` filled in."""
     config: RunConfig = one_line(lambda: OmegaConf.to_object(node))
     config.name = config.name or choices["experiment"] or _root_name(config)
     tail = Path(str(choices["acquisition"])) / f"seed-{config.seed}"
@@ -77,13 +104,7 @@ def from_node(
         config.out = str(base / tail)
     elif config.out is None:
         config.out = str(Path("runs") / config.name / tail)
-    return Composed(
-        config=config,
-        choices=choices,
-        acquire=_strategy(node.acquisition, f"acquisition={choices['acquisition']}"),
-        cold_start=_strategy(node.cold_start, f"cold_start={choices['cold_start']}"),
-        command=" ".join(["alvision run", *map(_shell, words)]),
-    )
+    return config
 
 
 def _root_name(config: RunConfig) -> str:

@@ -19,6 +19,7 @@ from alvision.config import RunConfig
 COMMANDS = {
     "check": "look over a data set before anyone spends a label on it",
     "run": "active learning, round by round; the same command resumes it",
+    "label": "label photographs in the browser while the model learns beside it",
     "compare": "several acquisition functions over several seeds, with a verdict",
     "report": "rebuild the report of a run or a study from its files",
     "labels": "export, import or verify the labels that were given",
@@ -42,6 +43,21 @@ Class folders (parts/ok, parts/worn) or a label column simulate the person who
 labels; oracle=files asks people: it writes a table to fill in and waits.
 The same command resumes. -m runs every combination of several values.
 Your own strategy: ./configs/acquisition/mine.yaml, `_target_: my_scores.f`.
+Quote brackets, for shells eat them.""",
+    "label": """\
+alvision label data.root=photos
+alvision label data.root=photos "classes=[ok,scratch,dent]" "defects=[scratch,dent]"
+alvision label data.root=photos page.host=0.0.0.0 labels.votes=2
+
+Opens a page in the browser; the first image is there at once. Without classes=
+the page asks for them. One key answers: 1-9 a class, space skips, u unsure,
+z takes back, ? shows all keys. Beside it the model learns: after every batch it
+trains and chooses the next images; nobody waits for it. Some images are drawn at
+random and asked blind: they alone say how good the model is.
+Every answer is stored before the next image shows. Ctrl-C ends it; the same
+command goes on where it was. Labels that are there already count.
+page.host=0.0.0.0 lets others in who have the link (names, no accounts); an image
+on somebody's screen is given to nobody else meanwhile.
 Quote brackets, for shells eat them.""",
     "compare": """\
 alvision compare experiment=elpv "acquisition=[random_sampling,margin]" seeds=12

@@ -25,6 +25,9 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
 HEIC_SUFFIXES = frozenset({".heic", ".heif"})
 """Read only where pillow_heif is installed."""
 
+_FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TIFF", "WEBP", "GIF")
+"""What a file may hold, whatever it is called: decoders that start other programs stay shut."""
+
 ORIENTATION = 0x0112
 _MACHINE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 SIDEWAYS = range(5, 9)
@@ -200,7 +203,9 @@ def opened(path: Path, data: bytes | None = None) -> Iterator[Image.Image]:
     """
     try:
         register_heic(path)
-        with Image.open(path if data is None else io.BytesIO(data)) as image:
+        heic = path.suffix.lower() in HEIC_SUFFIXES and heic_is_supported()
+        formats = ("HEIF",) if heic else _FORMATS
+        with Image.open(path if data is None else io.BytesIO(data), formats=formats) as image:
             yield image
     except (UnreadableImage, MemoryError):
         raise

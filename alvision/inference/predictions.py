@@ -35,6 +35,15 @@ class Predictions:
         """Return the number of images, N."""
         return len(self.ids)
 
+    def without(self, rows: Int[Tensor, " b"]) -> Predictions:
+        """Return the images that are not in `rows`, in the same order."""
+        keep = torch.ones(len(self), dtype=torch.bool)
+        keep[rows] = False
+        left = keep.nonzero().flatten()
+        fields = (self.log_probs, self.features, self.labels, self.scores)
+        ids = tuple(self.ids[row] for row in left.tolist())
+        return Predictions(ids, *(None if field is None else field[left] for field in fields))
+
 
 @dataclass(frozen=True)
 class Pick:

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from alvision.labels.undo import taken_back
 from alvision.records import Event
 
+DEFECT = "defect"
+"""The note of an `add` event whose class is a defect."""
+
 
 @dataclass(frozen=True)
 class ClassList:
@@ -72,3 +75,12 @@ def merges(events: Iterable[Event]) -> dict[str, str]:
             into = {source: end if old == event.label else old for source, old in into.items()}
             into[event.label] = end
     return into
+
+
+def added_defects(events: Iterable[Event]) -> frozenset[str]:
+    """Return the added classes that are defects; their events say so in the note."""
+    return frozenset(
+        event.label
+        for event in events
+        if event.kind == "add" and event.label and event.note == DEFECT
+    )

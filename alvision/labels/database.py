@@ -98,18 +98,30 @@ class Database:
             yield connection if self._has_schema(connection) else None
 
     @contextmanager
-    def writing(self) -> Iterator[sql.Connection]:
-        """Give a transaction that writes; writers come one after the other."""
+    def writing(self, *, durable: bool = True) -> Iterator[sql.Connection]:
+        """Give a transaction that writes; writers come one after the other.
+
+        Args:
+            durable: Force it to disk before it counts as done. Without, a loss of power may take
+                the last moments, and nothing else.
+        """
         self._make_folder()
-        with self._transaction(write=True) as connection:
+        with self._transaction(write=True, durable=durable) as connection:
             if not self._has_schema(connection):
                 METADATA.create_all(connection, checkfirst=False)
             yield connection
 
     @contextmanager
-    def _transaction(self, write: bool) -> Iterator[sql.Connection]:
+    def held(self) -> Iterator[None]:
+        """Keep a connection open meanwhile: SQLite tidies its log up whenever the last one ends."""
+        with self._engine.connect():
+            yield
+
+    @contextmanager
+    def _transaction(self, write: bool, durable: bool = True) -> Iterator[sql.Connection]:
         try:
-            connection = self._engine.connect().execution_options(alvision_write=write)
+            options = {"alvision_write": write, "alvision_durable": durable}
+            connection = self._engine.connect().execution_options(**options)
             with connection, connection.begin():
                 yield connection
         except sql.exc.DBAPIError as error:
@@ -243,5 +255,8 @@ def _write_ahead(connection: sqlite3.Connection, timeout: float) -> None:
 def _begin_sqlite(connection: sql.Connection) -> None:
     # IMMEDIATE takes the write lock before the highest number is read, so two writers never
     # give the same one.
-    write = connection.get_execution_options().get("alvision_write")
+    options = connection.get_execution_options()
+    write = options.get("alvision_write")
+    if not options.get("alvision_durable", True):
+        connection.exec_driver_sql("PRAGMA synchronous = NORMAL")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

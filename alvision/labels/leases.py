@@ -52,7 +52,7 @@ class Leases:
             The images: those held already, then new ones, both in the order wanted.
         """
         now = self._clock()
-        with self._database.writing() as connection:
+        with self._database.writing(durable=False) as connection:
             connection.execute(sql.delete(LEASES).where(LEASES.c.until <= now))
             rows = connection.execute(sql.select(LEASES.c.id, LEASES.c.by)).all()
             mine = {id for id, holder in rows if holder == by}
@@ -76,7 +76,7 @@ class Leases:
     def renew(self, by: str) -> None:
         """Prolong all that a person holds."""
         now = self._clock()
-        with self._database.writing() as connection:
+        with self._database.writing(durable=False) as connection:
             connection.execute(
                 sql.update(LEASES)
                 .where(LEASES.c.by == by, LEASES.c.until > now)
@@ -88,7 +88,7 @@ class Leases:
         which = LEASES.c.by == by
         if id is not None:
             which &= LEASES.c.id == id
-        with self._database.writing() as connection:
+        with self._database.writing(durable=False) as connection:
             connection.execute(sql.delete(LEASES).where(which))
 
     def held(self) -> dict[SampleId, set[str]]:

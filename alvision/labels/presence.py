@@ -29,13 +29,13 @@ class Presence:
 
     def seen(self, by: str) -> None:
         """Record that a person is here now."""
-        with self._database.writing() as connection:
+        with self._database.writing(durable=False) as connection:
             connection.execute(sql.delete(PRESENCE).where(PRESENCE.c.by == by))
             connection.execute(sql.insert(PRESENCE).values(by=by, seen=self._clock()))
 
     def left(self, by: str) -> None:
         """Record that a person went away."""
-        with self._database.writing() as connection:
+        with self._database.writing(durable=False) as connection:
             connection.execute(sql.delete(PRESENCE).where(PRESENCE.c.by == by))
 
     def here(self) -> set[str]:

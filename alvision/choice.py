@@ -1,0 +1,124 @@
+"""Which images a round asks for: those of the strategy, those of the audit, and what comes next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from alvision.errors import UserError
+from alvision.records import QueryRow, SampleId
+
+if TYPE_CHECKING:
+    from alvision.loop import Experiment, Strategy
+    from alvision.rounds import Round
+
+
+def choose(
+    exp: Experiment,
+    rnd: Round,
+    model: Any,
+    pool: list[SampleId],
+    known: Mapping[SampleId, str],
+    n: int,
+) -> tuple[list[QueryRow], list[QueryRow]]:
+    """Let the strategy choose n images of the pool, then those that it would ask for next.
+
+    An image that cannot be read is replaced.
+    """
+    fitted = model is not None and model.fitted
+    strategy, slot = (exp.acquisition, "acquisition") if fitted else (exp.cold_start, "cold_start")
+    while pool and n:
+        infer = exp.learner.infer
+        seen = infer(model, pool, needs=strategy.needs, score=strategy.score, round=rnd.number)
+        labelled = infer(
+            model,
+            list(known),
+            needs=(strategy.needs | {"labels"}) - {"scores"},
+            round=rnd.number,
+            labels=known,
+        )
+        if not len(seen):
+            break
+        rng = exp.generator(rnd.number, slot)
+        pick = strategy.acquire(seen, labelled, n=min(n, len(seen)), rng=rng)
+        ids = [seen.ids[row] for row in pick.rows.tolist()]
+        looked_at = (strategy.needs & {"features"}) | {"log_probs" if fitted else "features"}
+        look = partial(infer, model, needs=looked_at, round=rnd.number)
+        picked = look(ids)
+        if unreadable := set(ids) - set(picked.ids):
+            pool = [id for id in pool if id not in unreadable]
+            continue
+        rows = _rows(exp, strategy, slot, ids, pick, picked if fitted else None, picked)
+        if not exp.spare or len(seen) == len(ids):
+            return rows, []
+        left = seen.without(pick.rows)
+        rng = exp.generator(rnd.number, "ranking")
+        more = strategy.acquire(left, labelled, n=min(exp.spare, len(left)), rng=rng)
+        ids = [left.ids[row] for row in more.rows.tolist()]
+        picked = look(ids)
+        if len(picked) < len(ids):
+            return rows, []
+        return rows, _rows(exp, strategy, slot, ids, more, picked if fitted else None, picked)
+    if rnd.number == 0 and n and not known:
+        raise UserError(
+            "no image can be asked for: "
+            + (
+                f"all {len(exp.learner.set_aside)} images that were tried are unreadable; "
+                "`alvision check` names each with its reason"
+                if exp.learner.set_aside or not exp.hashes
+                else "every image has an answer already, and none is a class"
+            )
+        )
+    return [], []
+
+
+def _rows(
+    exp: Experiment,
+    strategy: Strategy,
+    slot: str,
+    ids: list[SampleId],
+    pick: Any,
+    predicted: Any,
+    picked: Any,
+) -> list[QueryRow]:
+    scores = pick.scores.tolist()
+    slots = pick.slots or (slot,) * len(ids)
+    propensity = [None] * len(ids) if pick.propensity is None else pick.propensity.tolist()
+    reasons = exp.explain(
+        picked,
+        scores,
+        needs=strategy.needs,
+        properties=strategy.properties,
+        slot=slot,
+        classes=exp.classes,
+    )
+    names: list[str | None] = [None] * len(ids)
+    if predicted is not None:
+        means = predicted.log_probs.exp().mean(1)
+        names = [exp.classes[column] for column in means.argmax(1).tolist()]
+    return [
+        QueryRow(*row)
+        for row in zip(ids, range(len(ids)), scores, slots, propensity, names, reasons, strict=True)
+    ]
+
+
+def audit(exp: Experiment, rank: int, n: int) -> list[QueryRow]:
+    """Return the next n unanswered held-out images; asked blind, so they carry no prediction."""
+    set_aside = exp.learner.set_aside if exp.audit_order and n else {}
+    waiting = exp.unanswered(id for id in exp.audit_order if id not in set_aside)
+    return [
+        QueryRow(id, rank + i, slot="audit", reason="drawn at random for the audit")
+        for i, id in enumerate(waiting[:n])
+    ]
+
+
+def mixed(rest: list[QueryRow], audits: list[QueryRow]) -> tuple[QueryRow, ...]:
+    """Put an audit row behind every fourth of the others, and rank them anew."""
+    rows: list[QueryRow] = []
+    for i in range(max(len(rest), 4 * len(audits))):
+        rows += rest[i : i + 1]
+        if i % 4 == 3:
+            rows += audits[i // 4 : i // 4 + 1]
+    return tuple(replace(row, rank=rank) for rank, row in enumerate(rows))

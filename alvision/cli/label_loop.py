@@ -1,0 +1,78 @@
+"""The loop's process beside the page: `python -m alvision.cli.label_loop key=value ...`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+POLL_SECONDS = 0.5
+_LOCK_SECONDS = 30.0
+_NICE = 10
+
+
+def loop(words: list[str]) -> int:
+    """Run the loop until there is nothing left to ask; build it anew when a class was added."""
+    import torch
+
+    from alvision.assembly import label_store
+    from alvision.cli.commands import execute
+    from alvision.cli.compose import compose
+    from alvision.cli.label import ORACLE
+    from alvision.oracles.page import ClassesChanged
+    from alvision.page_run import settled_classes
+
+    torch.set_num_threads(1)
+    composed = compose([ORACLE, *words])
+    config = composed.config
+    given = {"classes": config.classes, "defects": config.defects}
+    _wait_for(Path(str(config.out)))
+    with label_store(config) as store:
+        while True:
+            config.classes, config.defects = given["classes"], given["defects"]
+            known = settled_classes(config, store)
+            if len(known["classes"]) < 2:  # the page asks for them
+                time.sleep(POLL_SECONDS)
+                continue
+            config.classes, config.defects = known["classes"], known["defects"]
+            try:
+                execute(composed, wait=True)
+            except ClassesChanged:
+                continue
+            return 0
+
+
+def _wait_for(root: Path) -> None:
+    """Let the loop of a server that was killed end first; it sees the end of its pipe."""
+    root.mkdir(parents=True, exist_ok=True)
+    with suppress(Timeout), FileLock(root / ".lock", timeout=_LOCK_SECONDS):
+        pass  # if it does not end, `lock` says so
+
+
+def _end_with_the_server() -> None:
+    """End this process when the pipe from the server does; every step is a file."""
+
+    def watch() -> None:
+        sys.stdin.buffer.read()
+        os._exit(0)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def entry() -> int:
+    """Start as the server's child: one thread, low priority."""
+    from alvision.cli import main
+
+    _end_with_the_server()
+    if hasattr(os, "nice"):
+        os.nice(_NICE)
+    return main(sys.argv[1:], loop)
+
+
+if __name__ == "__main__":
+    sys.exit(entry())

@@ -1,0 +1,76 @@
+"""Where in an image a convolutional network sees its class."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from PIL import Image
+from torch import Tensor, nn
+
+COLOUR = (255, 45, 0)
+_STRONGEST = 170
+"""Opacity of the strongest place, of 255: the part itself must stay visible."""
+
+
+def class_activation(
+    trunk: nn.Module, head: nn.Module, images: Float[Tensor, "b 3 h w"], classes: Int[Tensor, " b"]
+) -> Float[Tensor, "b y x"]:
+    """Return how much each place speaks for a class: Grad-CAM on the last feature map.
+
+    M = relu(sum_k a_k A_k) with a_k the mean over places of d logit / d A_k
+    (arXiv 1610.02391); with a linear head on averaged features it is CAM (arXiv 1512.04150). Each
+    map is divided by its maximum, so values are 0..1; a map of zeros stays one.
+
+    Args:
+        trunk: Maps images to pooled features; in eval mode.
+        head: Maps features to logits; in eval mode.
+        images: Normalised images.
+        classes: The class that is asked about, for each image.
+
+    Raises:
+        ValueError: The trunk has no feature map.
+    """
+    maps: list[Tensor] = []
+
+    def keep(module: nn.Module, inputs: Any, output: Any) -> None:
+        if isinstance(output, Tensor) and output.ndim == 4 and output.shape[-1] > 1:
+            maps[:] = [output]
+
+    handles = [module.register_forward_hook(keep) for module in trunk.modules()]
+    try:
+        with torch.enable_grad():
+            logits = head(trunk(images.detach().requires_grad_()))
+            if not maps:
+                raise ValueError("the trunk has no feature map to look at")
+            asked = logits.gather(1, classes[:, None]).sum()
+            (gradient,) = torch.autograd.grad(asked, maps[0])
+    finally:
+        for handle in handles:
+            handle.remove()
+    found = (gradient.mean((2, 3), keepdim=True) * maps[0]).sum(1).relu().detach().float()
+    return found / found.amax((1, 2), keepdim=True).clamp(min=1e-12)
+
+
+def overlay(
+    values: np.ndarray, size: tuple[int, int], crop: tuple[float, ...] | None
+) -> Image.Image:
+    """Draw a map to lie over its image: one colour, as opaque as the map is strong.
+
+    Args:
+        values: The map, 0..1, [y, x].
+        size: Width and height of the picture to draw, of the image's proportions.
+        crop: The region that the network saw, (left, top, right, bottom) as fractions.
+    """
+    left, top, right, bottom = crop or (0.0, 0.0, 1.0, 1.0)
+    width, height = size
+    box = (round(left * width), round(top * height), round(right * width), round(bottom * height))
+    inside = (max(1, box[2] - box[0]), max(1, box[3] - box[1]))
+    seen = Image.fromarray(np.rint(values * _STRONGEST).astype(np.uint8))
+    opacity = Image.new("L", size)
+    opacity.paste(seen.resize(inside, Image.Resampling.BICUBIC), box[:2])
+    picture = Image.new("RGBA", size, (*COLOUR, 0))
+    picture.putalpha(opacity)
+    return picture

@@ -1,0 +1,119 @@
+"""What the model says of the images that are asked for next, as files beside the round."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from alvision.data.images import UnreadableImage
+from alvision.data.pictures import upright_size
+from alvision.explain.heatmaps import class_activation, overlay
+from alvision.explain.neighbours import nearest
+from alvision.inference.pool import normalise
+from alvision.records import Query, SampleId
+from alvision.rounds import Round, write_atomically
+
+NEIGHBOURS = 5
+_LONGEST = 400
+_BLIND = frozenset({"audit", "gold"})
+
+
+class Opinions:
+    """Write `opinions.json` and `heatmaps/` into a round's folder, piece by piece.
+
+    None of it is a step of the loop: it can be made again, and nothing waits for it. Blind rows
+    are left out.
+
+    Args:
+        round_of: Gives the round of a number.
+        learner: What infers.
+        labels: Gives the labels that may be trained on, as they are now.
+        path_of: Gives an image's file.
+    """
+
+    def __init__(
+        self,
+        round_of: Callable[[int], Round],
+        learner: Any,
+        labels: Callable[[], Mapping[SampleId, str]],
+        path_of: Callable[[SampleId], Path],
+    ) -> None:
+        self._round_of = round_of
+        self._learner = learner
+        self._labels = labels
+        self._path_of = path_of
+
+    def __call__(self, query: Query) -> Iterator[None]:
+        """Work on the rows of a query, then on its ranking; yield after each piece."""
+        rnd = self._round_of(query.round)
+        model = rnd.previous.read("model.ckpt") if rnd.previous else None
+        if model is None or not model.fitted:
+            return
+        ranking = rnd.read("ranking.csv").rows if rnd.has("ranking.csv") else ()
+        ids = [row.id for row in (*query.rows, *ranking) if row.slot not in _BLIND]
+        if not ids:
+            return
+        opinions, called = self._opinions(model, ids, query.round)
+        content = json.dumps({"images": opinions}, ensure_ascii=False)
+        path = rnd.folder / "opinions.json"
+
+        def write(beside: Path) -> None:
+            beside.write_text(content, encoding="utf-8")
+
+        write_atomically(path, write)
+        yield
+        for id, column in called.items():
+            self._draw(model, id, column, rnd.folder / "heatmaps" / opinions[id]["heatmap"])
+            yield
+
+    def _opinions(
+        self, model: Any, ids: list[SampleId], number: int
+    ) -> tuple[dict[SampleId, dict[str, Any]], dict[SampleId, int]]:
+        """Return what is told of each image, and the column of the class it is called."""
+        infer, labels = self._learner.infer, self._labels()
+        seen = infer(model, ids, needs={"log_probs", "features"}, round=number)
+        near = infer(model, list(labels), needs={"features"}, round=number)
+        means = seen.log_probs.exp().mean(1)
+        rows = nearest(seen.features, near.features, NEIGHBOURS) if len(near) else [()] * len(seen)
+        opinions, called = {}, {}
+        for id, p, close in zip(seen.ids, means, rows, strict=True):
+            neighbours = [near.ids[int(row)] for row in close]
+            called[id] = int(p.argmax())
+            opinions[id] = {
+                "probabilities": {
+                    name: round(value, 4)
+                    for name, value in zip(self._learner.classes, p.tolist(), strict=True)
+                },
+                "neighbours": [[other, labels[other]] for other in neighbours],
+                "heatmap": hashlib.blake2b(id.encode(), digest_size=12).hexdigest() + ".png",
+            }
+        return opinions, called
+
+    def _draw(self, model: Any, id: SampleId, column: int, path: Path) -> None:
+        learner = self._learner
+        pixels = learner.features.decode([id])
+        name = learner.classes[column]
+        if path.exists() or id not in pixels or name not in model.classes:
+            return
+        backbone, module = learner.backbone, model.module.eval()
+        frozen = isinstance(module.trunk, nn.Identity)
+        trunk = (backbone.trunk if frozen else module.trunk).eval()
+        device = next(trunk.parameters()).device
+        batch = torch.from_numpy(pixels[id])[None].to(device)
+        image = normalise(batch, backbone.mean, backbone.std)
+        asked = torch.tensor([model.classes.index(name)], device=device)
+        values = class_activation(trunk, module.head.to(device), image, asked)[0].cpu().numpy()
+        try:
+            width, height = upright_size(self._path_of(id))
+        except UnreadableImage:
+            return
+        shrink = _LONGEST / max(width, height)
+        size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
+        picture = overlay(values, size, learner.features.spec.crop)
+        write_atomically(path, lambda beside: picture.save(beside, "PNG"))

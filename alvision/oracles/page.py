@@ -1,0 +1,92 @@
+"""The oracle of people at the page: the answers are in the store before this one hears of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator
+
+from alvision.labels.consensus import Resolve
+from alvision.labels.ledger import Ledger
+from alvision.labels.presence import Presence
+from alvision.labels.store import LabelStore
+from alvision.labels.voting import row_done
+from alvision.records import Answer, AwaitingLabels, Query, QueryRow
+
+POLL_SECONDS = 0.3
+
+
+class ClassesChanged(Exception):
+    """Somebody added a class: the run must be built again, with one output more."""
+
+
+class PageOracle:
+    """Wait until a batch is done: every row of it, or somebody closed it ("train now").
+
+    Args:
+        store: Where the page puts the answers.
+        resolve: Tells which image of today an event is about.
+        classes: The classes that the run was built with.
+        votes: People who answer each image.
+        meanwhile: Gives work to do while people answer, in pieces.
+        wait: Wait for people; else raise AwaitingLabels if they are not done.
+        sleep: Sleeps some seconds.
+    """
+
+    def __init__(
+        self,
+        store: LabelStore,
+        resolve: Resolve,
+        *,
+        classes: Collection[str],
+        votes: int,
+        meanwhile: Callable[[Query], Iterator[None]],
+        wait: bool,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._ledger = Ledger(store, resolve, tuple(classes))
+        self._presence = Presence(store)
+        self._classes = frozenset(classes)
+        self._votes = votes
+        self._meanwhile = meanwhile
+        self._wait = wait
+        self._sleep = sleep
+        self._closed: set[int] = set()
+
+    def __call__(self, query: Query) -> list[Answer]:
+        """Return nothing, once the batch is done: the store holds the answers already.
+
+        Raises:
+            ClassesChanged: There is a class that the run was not built with.
+            AwaitingLabels: People are not done, and this oracle does not wait.
+        """
+        work = self._meanwhile(query)
+        while left := self._left(query):
+            if not self._wait:
+                raise AwaitingLabels(
+                    f"{left} of {len(query.rows)} images wait for an answer on the page: start it"
+                    " with `alvision label` and the same settings"
+                )
+            if next(work, False) is False:
+                self._sleep(POLL_SECONDS)
+        return []
+
+    def _left(self, query: Query) -> int:
+        """Count the rows that still wait."""
+        for event in self._ledger.refresh():
+            if event.kind == "close":
+                self._closed.add(event.round)
+        if set(self._ledger.classes.keys) - self._classes:
+            raise ClassesChanged
+        if query.round in self._closed:
+            return 0
+        here = self._presence.here()
+        return sum(not self._done(row, here) for row in query.rows)
+
+    def _done(self, row: QueryRow, here: Collection[str]) -> bool:
+        return row_done(
+            self._ledger.words.get(row.id, ()),
+            self._ledger.settled.get(row.id),
+            votes=self._votes,
+            present=here,
+            prediction=row.prediction,
+        )

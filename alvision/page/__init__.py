@@ -1,0 +1,1 @@
+"""The labelling page: a server process beside the loop's, over the store and the round files."""

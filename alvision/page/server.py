@@ -1,0 +1,171 @@
+"""The server's process: the page over HTTP, the loop's process beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import socket
+import threading
+import time
+import webbrowser
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import uvicorn
+
+from alvision.errors import UserError
+from alvision.page.app import Page
+from alvision.page.guard import Guard
+from alvision.page.process import LoopProcess
+from alvision.page.secret import keyed
+from alvision.page.setting import Setting
+from alvision.records import SampleId
+
+_LOOK_SECONDS = 2.0
+_SHUTDOWN_SECONDS = 3
+
+
+def serve(
+    setting: Setting,
+    *,
+    host: str,
+    port: int,
+    loop: Sequence[str],
+    hashes: Callable[[], Mapping[SampleId, str]],
+    open_browser: bool,
+    say: Callable[[str], None],
+) -> None:
+    """Serve until Ctrl-C or SIGTERM; both processes end then.
+
+    Args:
+        setting: The data set, the run and the store.
+        host: Address to listen on; beyond this machine only who has the link gets in.
+        port: Port.
+        loop: Command line of the loop's process.
+        hashes: Gives the images' sha256; called once the loop's process has computed them.
+        open_browser: Open the page in the browser.
+        say: Prints a line.
+
+    Raises:
+        UserError: The address cannot be listened on.
+    """
+    listening = listen(host, port)
+    try:
+        page = Page(setting)
+        token = None if is_loopback(host) else keyed(setting.secret, "token", "", 16)
+        link = address(host, port, token)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                Guard(page.app, token=token),
+                log_level="warning",
+                lifespan="off",
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+            )
+        )
+        say(f"label at {link}\nCtrl-C ends it; nothing is lost, the same command goes on")
+        with setting.store.database.held(), beside(page, loop, hashes):
+            if open_browser:
+                threading.Thread(target=_open, args=(server, link), daemon=True).start()
+            server.run(sockets=[listening])
+    finally:
+        listening.close()
+
+
+@contextlib.contextmanager
+def beside(
+    page: Page, loop: Sequence[str], hashes: Callable[[], Mapping[SampleId, str]]
+) -> Iterator[None]:
+    """Keep the loop's process and the slow part of the page's head going."""
+    stopping = threading.Event()
+
+    def ended(trouble: str | None) -> None:
+        page.head.trouble = trouble
+        page.head.ended.set()
+
+    def look() -> None:
+        known = False
+        while not stopping.wait(_LOOK_SECONDS):
+            try:
+                page.head.look()
+                if not known and page.board.watch.round >= 0:
+                    found = hashes()
+                    with page.board.lock:
+                        page.board.know(found)
+                    known = True
+            except (UserError, OSError) as error:
+                page.head.trouble = str(error)
+
+    process = LoopProcess(loop, ended)
+    looking = threading.Thread(target=look, daemon=True)
+    looking.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        process.stop()
+        looking.join(_LOOK_SECONDS)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take a port.
+
+    Raises:
+        UserError: It is taken, or there is no such address here.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listening = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as error:
+        raise UserError(f"page.host={host} is no address ({error.strerror})") from None
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise UserError(
+            f"page.port={port} on {host} cannot be listened on ({error.strerror}): is a page open "
+            f"already? end it, or choose another, page.port={port + 1}"
+        ) from None
+    return listening
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether an address can be reached from this machine only.
+
+    >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0")
+    (True, True, False)
+    """
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def address(host: str, port: int, token: str | None) -> str:
+    """Return the link that people open.
+
+    >>> address("::1", 80, None)
+    'http://[::1]:80/'
+    """
+    if host in ("0.0.0.0", "::"):
+        host = _own_address()
+    name = f"[{host}]" if ":" in host else host
+    return f"http://{name}:{port}/" + (f"?token={token}" if token else "")
+
+
+def _own_address() -> str:
+    """Return this machine's address on the network that its way out goes through."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing; documentation address, RFC 5737
+            return str(probe.getsockname()[0])
+        except OSError:
+            return socket.gethostname()
+
+
+def _open(server: uvicorn.Server, link: str) -> None:
+    while not server.started and not server.should_exit:
+        time.sleep(0.05)
+    if server.started:
+        webbrowser.open(link)

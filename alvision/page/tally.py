@@ -1,0 +1,116 @@
+"""Counts over the log, kept up to date at the cost of what is new."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping
+from statistics import median
+
+from alvision.labels.ledger import Ledger
+from alvision.labels.voting import disputed
+from alvision.records import Event, SampleId
+
+STREAK = 40
+"""So many answers of a class in a row, all of them predicted, are worth a line."""
+
+_PACE = 200
+_ANSWERS = frozenset({"label", "skip", "unsure"})
+
+
+class Tally:
+    """Count who said what, how long it took, and what is disputed.
+
+    Args:
+        ledger: The log as it stands; hand every new event on after it took them in.
+        resolve: Tells which image of today an event is about.
+        expected: The class that the model expected of an image when it was chosen.
+
+    Attributes:
+        mine: Standing answers by person.
+        answers: Standing answers of all people.
+        seconds: Seconds spent, undone answers included.
+        disputed: Images that people disagree on or were unsure of, see `labels.voting`.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        resolve: Callable[[Event], SampleId | None],
+        expected: Mapping[SampleId, str],
+    ) -> None:
+        self._ledger = ledger
+        self._resolve = resolve
+        self._expected = expected
+        self._said: dict[SampleId, tuple[str, ...]] = {}
+        self._given: dict[str, list[str]] = {}
+        self._pace: deque[float] = deque(maxlen=_PACE)
+        self._streaks: dict[str, deque[bool]] = {}
+        self.mine: Counter[str] = Counter()
+        self.answers = 0
+        self.seconds = 0.0
+        self.disputed: dict[SampleId, None] = {}
+
+    def take(self, new: Iterable[Event]) -> set[SampleId]:
+        """Count new events, and return the images that they touch."""
+        touched: set[SampleId] = set()
+        for event in new:
+            if event.kind in _ANSWERS:
+                self._answer(event)
+            id = self.image(event)
+            if id is not None:
+                touched.add(id)
+        for id in touched:
+            self._recount(id)
+        return touched
+
+    def image(self, event: Event) -> SampleId | None:
+        """Return the image that an event is about; for an undo that of what it takes back."""
+        seen = set()
+        while event.kind == "undo" and event.uuid not in seen:
+            seen.add(event.uuid)
+            target = self._ledger.by_uuid.get(event.target or "")
+            if target is None:
+                return None
+            event = target
+        return self._resolve(event) if event.id else None
+
+    def last(self, by: str) -> Event | None:
+        """Return the last answer of a person that stands."""
+        for uuid in reversed(self._given.get(by, ())):
+            event = self._ledger.by_uuid[uuid]
+            id = self._resolve(event)
+            if id is not None and event in self._ledger.words.get(id, ()):
+                return event
+        return None
+
+    def pace(self) -> float | None:
+        """Return the usual seconds an answer: the median of the last ones."""
+        return median(self._pace) if self._pace else None
+
+    def predicted(self) -> list[str]:
+        """Return the classes whose last answers, `STREAK` of them, were all predicted."""
+        return [label for label, hits in self._streaks.items() if len(hits) == STREAK and all(hits)]
+
+    def _answer(self, event: Event) -> None:
+        self._given.setdefault(event.by, []).append(event.uuid)
+        if event.seconds is not None:
+            self.seconds += event.seconds
+            self._pace.append(event.seconds)
+        expected = self._expected.get(self._resolve(event) or "")
+        if event.kind == "label" and event.label and expected is not None:
+            hits = self._streaks.setdefault(event.label, deque(maxlen=STREAK))
+            hits.append(expected == event.label)
+
+    def _recount(self, id: SampleId) -> None:
+        words = self._ledger.words.get(id, ())
+        before = self._said.pop(id, ())
+        said = tuple(event.by for event in words if event.kind in _ANSWERS)
+        if said:
+            self._said[id] = said
+        self.answers += len(said) - len(before)
+        self.mine.subtract(before)
+        self.mine.update(said)
+        if disputed(words, self._ledger.settled.get(id)):
+            self.disputed[id] = None
+        else:
+            self.disputed.pop(id, None)

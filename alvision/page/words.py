@@ -1,0 +1,117 @@
+"""What a browser sends, checked before anything is done with it."""
+
+from __future__ import annotations
+
+import unicodedata
+import uuid
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+
+class Refused(Exception):
+    """A request that cannot be done: one line for the person, and the status.
+
+    Attributes:
+        status: The status of the HTTP answer.
+    """
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def _name(text: str) -> str:
+    text = unicodedata.normalize("NFC", text.strip())
+    if not text or any(unicodedata.category(mark)[0] == "C" for mark in text):
+        raise ValueError("a name is empty or holds a mark that cannot be seen")
+    return text
+
+
+def _uuid(text: str) -> str:
+    return str(uuid.UUID(text))
+
+
+def _note(text: str) -> str:
+    if any(unicodedata.category(mark) in ("Cc", "Cs") and mark not in "\n\t" for mark in text):
+        raise ValueError("a note holds a mark that cannot be seen")
+    return text
+
+
+Name = Annotated[str, Field(max_length=80), AfterValidator(_name)]
+Uuid = Annotated[str, Field(max_length=40), AfterValidator(_uuid)]
+Note = Annotated[str, Field(max_length=2000), AfterValidator(_note)]
+Rule = Annotated[str, Field(max_length=4000), AfterValidator(_note)]
+Address = Annotated[str, Field(max_length=64)]
+Addresses = Annotated[list[Address], Field(max_length=24)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    by: Name
+
+
+class Word(BaseModel):
+    """One answer, undo or flag of one person."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    uuid: Uuid
+    kind: Literal["label", "skip", "unsure", "undo", "flag"]
+    id: Address | None = None
+    label: Name | None = None
+    target: Uuid | None = None
+    note: Note | None = None
+    seconds: Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)] | None = None
+    round: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+    book_version: Annotated[int, Field(ge=0, le=1_000_000_000)] | None = None
+
+
+class Words(_Body):
+    """`POST /api/answers`."""
+
+    events: Annotated[list[Word], Field(max_length=200)]
+
+
+class Entry(_Body):
+    """`POST /api/book`: the entry of one class, and the version of the book it was made from."""
+
+    uuid: Uuid
+    base: Annotated[int, Field(ge=0)]
+    name: Name
+    rule: Rule = ""
+    example: Addresses = []
+    counter: Addresses = []
+    borderline: Addresses = []
+
+
+class Settlement(_Body):
+    """`POST /api/settle`."""
+
+    uuid: Uuid
+    id: Address
+    label: Name
+
+
+class Change(_Body):
+    """`POST /api/classes`."""
+
+    uuid: Uuid
+    action: Literal["add", "rename", "merge"]
+    name: Name
+    to: Name | None = None
+    defect: bool = False
+
+
+class Close(_Body):
+    """`POST /api/close`."""
+
+    uuid: Uuid
+
+
+class Setup(_Body):
+    """`POST /api/setup`."""
+
+    classes: Annotated[list[Name], Field(min_length=2, max_length=200)]
+    defects: Annotated[list[Name], Field(max_length=200)] = []

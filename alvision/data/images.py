@@ -25,9 +25,7 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
 HEIC_SUFFIXES = frozenset({".heic", ".heif"})
 """Read only where pillow_heif is installed."""
 
-_FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TIFF", "WEBP", "GIF")
-"""What a file may hold, whatever it is called: decoders that start other programs stay shut."""
-
+_FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TIFF", "WEBP", "GIF")  # others may start programs
 ORIENTATION = 0x0112
 _MACHINE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 SIDEWAYS = range(5, 9)
@@ -202,9 +200,7 @@ def opened(path: Path, data: bytes | None = None) -> Iterator[Image.Image]:
         OSError, MemoryError: Something is wrong with the machine: no memory or handles are left.
     """
     try:
-        register_heic(path)
-        heic = path.suffix.lower() in HEIC_SUFFIXES and heic_is_supported()
-        formats = ("HEIF",) if heic else _FORMATS
+        formats = ("HEIF",) if register_heic(path) else _FORMATS
         with Image.open(path if data is None else io.BytesIO(data), formats=formats) as image:
             yield image
     except (UnreadableImage, MemoryError):
@@ -288,10 +284,12 @@ def heic_is_supported() -> bool:
     return importlib.util.find_spec("pillow_heif") is not None
 
 
-def register_heic(path: Path) -> None:
-    """Make Pillow able to open this path if it is HEIC and the extra is installed."""
-    if path.suffix.lower() in HEIC_SUFFIXES and heic_is_supported():
+def register_heic(path: Path) -> bool:
+    """Make Pillow able to open this path if it is HEIC; tell if so."""
+    heic = path.suffix.lower() in HEIC_SUFFIXES and heic_is_supported()
+    if heic:
         _register_heif_opener()
+    return heic
 
 
 @functools.cache

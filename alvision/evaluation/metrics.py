@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import average_precision_score
 
 from alvision.errors import UserError
 from alvision.evaluation.probabilities import ClassProbabilities
@@ -141,6 +140,8 @@ def _of_class(confusion: np.ndarray, k: int) -> dict[str, Any]:
 def _average_precision(
     values: np.ndarray, truth: np.ndarray, defective: np.ndarray
 ) -> float | None:
+    from sklearn.metrics import average_precision_score  # takes seconds to import
+
     present = np.unique(truth)
     if len(present) < 2:
         return None

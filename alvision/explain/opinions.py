@@ -15,7 +15,7 @@ from alvision.data.images import UnreadableImage
 from alvision.data.pictures import upright_size
 from alvision.explain.heatmaps import class_activation, overlay
 from alvision.explain.neighbours import nearest
-from alvision.inference.pool import normalise
+from alvision.models.normalised import normalise
 from alvision.records import Query, SampleId
 from alvision.rounds import Round, write_atomically
 
@@ -68,6 +68,8 @@ class Opinions:
 
         write_atomically(path, write)
         yield
+        if self._learner.model.views != "none":
+            return  # the map that the network ends with may be that of a turned image
         for id, column in called.items():
             self._draw(model, id, column, rnd.folder / "heatmaps" / opinions[id]["heatmap"])
             yield

@@ -70,7 +70,7 @@ class Head:
                 "mine": tally.mine[by],
                 "seconds": round(tally.seconds, 1),
                 "book_version": ledger.book.version,
-                "conflicts": sum(id in ledger.settled for id in tally.disputed),
+                "conflicts": len(tally.conflicts()),
                 "people": sorted(board.here()),
                 "experts": list(board.setting.experts),
                 "blind": board.setting.blind,

@@ -114,15 +114,11 @@ class Office:
             return {"version": board.ledger.book.version}
 
     def conflicts(self) -> dict[str, Any]:
-        """Return the images whose votes are tied, with what everybody and the model said."""
+        """Return the images that people disagree on, with what everybody and the model said."""
         board = self._board
         with board.lock:
             board.refresh()
-            tied = [
-                id
-                for id in board.tally.disputed
-                if id in board.ledger.settled and board.pictures.size(id)
-            ]
+            tied = [id for id in board.tally.conflicts() if board.pictures.size(id)]
             return {"conflicts": [self._conflict(id) for id in tied[:_CONFLICTS_SHOWN]]}
 
     def settle(self, said: Settlement) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class Room:
             "slot": "blind" if always else row.slot,
             "blind": blind,
             "votes": len(board.ledger.words.get(row.id, ())),
-            "reason": "drawn at random for the audit" if row.slot == "audit" else None,
+            "reason": row.reason if row.slot in ("audit", "random") else None,
             "probabilities": None,
             "neighbours": None,
             "heatmap": False,

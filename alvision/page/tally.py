@@ -83,6 +83,13 @@ class Tally:
                 return event
         return None
 
+    def conflicts(self) -> list[SampleId]:
+        """Return the images that people gave different classes to, and that nobody settled."""
+        settled = self._ledger.settled
+        return [
+            id for id in self.disputed if id in settled and len(set(settled[id].votes.values())) > 1
+        ]
+
     def pace(self) -> float | None:
         """Return the usual seconds an answer: the median of the last ones."""
         return median(self._pace) if self._pace else None

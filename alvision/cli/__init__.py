@@ -107,6 +107,10 @@ def _command(name: str) -> Callable[[list[str]], int]:
         from alvision.cli.label import label
 
         return label
+    if name == "cache":
+        from alvision.cli.cache_commands import cache
+
+        return cache
     from alvision.cli import commands
 
     return {"run": commands.run, "check": commands.check, "report": commands.report}[name]

@@ -23,6 +23,7 @@ COMMANDS = {
     "compare": "several acquisition functions over several seeds, with a verdict",
     "report": "rebuild the report of a run or a study from its files",
     "labels": "export, import or verify the labels that were given",
+    "cache": "list, verify or prune the features that are kept on disk",
 }
 USAGE = {
     "check": """\
@@ -79,6 +80,15 @@ alvision labels verify out=runs/elpv/margin/seed-0
 
 The store is the one beside data.root, that of the run in out=, or labels.url=.
 An import reads an export, or any table with the columns id and label.""",
+    "cache": """\
+alvision cache list
+alvision cache verify
+alvision cache prune keep=5
+
+Features of frozen trunks, kept by the content of the images. verify reads every
+byte and ends with status 1 if a part is damaged; prune removes damaged parts and
+the caches that were not used for longest, down to keep= gigabytes (default
+ALVISION_CACHE_GB, 20). Nothing is lost but time.""",
 }
 
 

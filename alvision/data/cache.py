@@ -30,3 +30,19 @@ def cache_folder() -> Path:
             "set ALVISION_CACHE to a folder that can be written"
         ) from None
     return folder
+
+
+def cache_limit() -> int:
+    """Return how many bytes the features may take, `$ALVISION_CACHE_GB` or 20 GB.
+
+    Raises:
+        UserError: It is no number.
+    """
+    text = os.environ.get("ALVISION_CACHE_GB", "20")
+    try:
+        limit = float(text)
+    except ValueError:
+        limit = -1.0
+    if not 0 <= limit < float("inf"):
+        raise UserError(f"ALVISION_CACHE_GB={text} must be a number of gigabytes, e.g. 20")
+    return int(limit * 1e9)

@@ -31,7 +31,8 @@ class Executor:
     memory for a batch, the batch is halved, for good.
 
     Args:
-        trunk: Maps images to features [B,D] or [B,1+K,D]; it is put in eval mode and on the engine's device.
+        trunk: Maps images to features [B,D] or [B,1+K,D]; it is put in eval mode and on the
+            engine's device.
         engine: What runs it.
         mean: The trunk's mean of each channel.
         std: The trunk's deviation of each channel.

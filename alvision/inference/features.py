@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -11,9 +12,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from alvision.data.cache import cache_folder
+from alvision.data.cache import cache_folder, cache_limit
 from alvision.data.images import ImageSpec
-from alvision.inference import pool
+from alvision.inference import cache_care, pool
 from alvision.inference.engine import Engine
 from alvision.inference.feature_cache import FeatureCache
 from alvision.inference.predictions import SampleId
@@ -21,6 +22,8 @@ from alvision.models.backbones import Backbone
 
 if TYPE_CHECKING:
     from alvision.data.manifest import Manifest
+
+_log = logging.getLogger(__name__)
 
 CHUNK = 4096
 """Rows of cached features that are handed on at once."""
@@ -135,14 +138,18 @@ class Features:
             "normalisation": [self.backbone.mean, self.backbone.std],
             "engine": self.engine.key,
         }
-        cache = FeatureCache(cache_folder() / "features", key)
+        root = cache_folder() / "features"
+        cache = FeatureCache(root, key)
         id_of = {self.hashes[id]: id for id in self.manifest.ids if id in self.hashes}
 
         def compute(hashes: list[str]) -> Iterator[tuple[list[str], np.ndarray]]:
             for ids, features in self._trunk_pass(trunk, [id_of[hash] for hash in hashes]):
                 yield [self.hashes[id] for id in ids], features.numpy()
 
-        cache.fill(list(id_of), compute)
+        if cache.missing(id_of):
+            cache.fill(list(id_of), compute)
+            for gone in cache_care.evict(root, cache_limit(), keep=cache.folder):
+                _log.warning("features not used for long are gone from the full cache: %s", gone)
         for hash in cache.missing(id_of):
             # What one copy says holds for all copies of the same bytes.
             reason = self._set_aside[id_of[hash]]

@@ -1,11 +1,15 @@
+import errno
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alvision.inference import feature_cache
+from alvision.inference import cache_care, feature_cache
 from alvision.inference.feature_cache import FeatureCache
 
 KEY = {"trunk": "abc", "size": 32}
@@ -104,6 +108,62 @@ def test_who_comes_second_waits_and_reads(tmp_path):
     first.join()
     assert compute.asked == [["a", "b"]]
     assert np.array_equal(second.features(["b"]), expected(["b"]))
+
+
+def test_a_folder_that_cannot_be_written_keeps_features_in_memory(tmp_path, caplog):
+    (tmp_path / "file").write_text("where the folder should be")
+    cache, compute = FeatureCache(tmp_path / "file", KEY), Compute()
+    cache.fill(["a", "b"], compute)
+    cache.fill(["b", "c"], compute)
+    assert compute.asked == [["a", "b"], ["c"]]
+    assert np.array_equal(cache.features(["c", "a"]), expected(["c", "a"]))
+    assert "cannot be stored" in caplog.text and "ALVISION_CACHE" in caplog.text
+
+
+def test_a_full_disk_keeps_the_rest_in_memory_and_leaves_no_half(tmp_path, monkeypatch, caplog):
+    save = feature_cache._save_array
+    monkeypatch.setattr(feature_cache, "ROWS_A_PART", 2)
+
+    def full(path, features):
+        save(path, features)
+        if path.name.startswith(".000001"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(feature_cache, "_save_array", full)
+    cache = FeatureCache(tmp_path, KEY)
+    cache.fill(list("abcdef"), Compute())
+    assert np.array_equal(cache.features(list("fedcba")), expected(list("fedcba")))
+    assert caplog.text.count("No space left on device") == 1
+    assert FeatureCache(tmp_path, KEY).missing(list("abcdef")) == list("cdef")
+    assert not list(cache.folder.glob(".*"))
+
+
+def test_a_reader_goes_on_when_its_cache_is_evicted(tmp_path):
+    cache = FeatureCache(tmp_path, KEY)
+    cache.fill(["a", "b"], Compute())
+    assert cache_care.evict(tmp_path, 0) == [cache.folder]
+    assert np.array_equal(cache.features(["b", "a"]), expected(["b", "a"]))
+
+
+@pytest.mark.slow
+def test_no_kill_at_any_moment_leaves_a_wrong_hit(tmp_path):
+    program = Path(__file__).with_name("fill_slowly.py")
+    names = [f"{i:03d}" for i in range(400)]
+    kills = 0
+    for attempt in range(30):
+        with subprocess.Popen([sys.executable, program, tmp_path]) as process:
+            try:
+                process.wait(timeout=1.0 + 0.13 * attempt)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                kills += 1
+        cache = FeatureCache(tmp_path, {"kill": True})
+        missing = set(cache.missing(names))
+        there = [name for name in names if name not in missing]
+        assert np.array_equal(cache.features(there), expected(there)) or not there
+        if not missing:
+            break
+    assert kills and not missing
 
 
 @given(st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=6), min_size=1, max_size=4))

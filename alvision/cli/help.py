@@ -22,7 +22,7 @@ COMMANDS = {
     "label": "label photographs in the browser while the model learns beside it",
     "compare": "several acquisition functions over several seeds, with a verdict",
     "report": "rebuild the report of a run or a study from its files",
-    "labels": "the labels that were given: out and in, checked, told, kept twice",
+    "labels": "export, import or verify the labels that were given",
     "cache": "list, verify or prune the features that are kept on disk",
 }
 USAGE = {
@@ -74,21 +74,12 @@ alvision report out=runs/elpv
 
 A run's folder or a study's.""",
     "labels": """\
-alvision labels verify data.root=photos
-alvision labels history data.root=photos n=20          (id= of one image)
-alvision labels people data.root=photos                who agrees with the consensus
-alvision labels export data.root=photos to=labels.csv  (form=log|votes|folders)
+alvision labels export data.root=photos to=labels.csv
 alvision labels import data.root=photos from=labels.csv "classes=[ok,worn]" by=anna
-alvision labels backup data.root=photos to=kept
-alvision labels push out=runs/photos/margin/seed-0 server=http://localhost:8080
-alvision labels pull out=runs/photos/margin/seed-0 server=http://localhost:8080
+alvision labels verify out=runs/elpv/margin/seed-0
 
 The store is the one beside data.root, that of the run in out=, or labels.url=.
-An import reads a table with the columns id and label (and by), class folders,
-or an exported log; a backup (from=kept) rebuilds a store that is empty.
-push sends a round's images to Label Studio with the model's opinion and the
-reason, pull takes everybody's answers; both may be repeated. project= is its
-project; your access token there goes into LABEL_STUDIO_API_KEY.""",
+An import reads an export, or any table with the columns id and label.""",
     "cache": """\
 alvision cache list
 alvision cache verify

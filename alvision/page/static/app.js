@@ -65,6 +65,7 @@ function heatmap() {
 
 function wire() {
   sitting.addEventListener("show", ({ detail }) => show(detail));
+  sitting.addEventListener("busy", ({ detail }) => $("#frame").setAttribute("aria-busy", String(detail)));
   sitting.addEventListener("broken", ({ detail }) => ($("#broken").hidden = detail !== sitting.current));
   sitting.addEventListener("giving", ({ detail }) => panel.flash(detail.label));
   sitting.addEventListener("given", ({ detail }) => sayLast(answered(session, detail)));
@@ -172,7 +173,7 @@ async function start() {
   await askName(session);
   await outbox.begin(session.state.store);
   listen(keys, digit);
-  await sitting.advance();
+  await sitting.begin();
 }
 
 start();

@@ -43,23 +43,17 @@ export function labelBook(session, current) {
   }
 
   function drawList(list) {
-    const rows = entry[list].map((picture) => {
-      const note = make("input", { value: picture.note ?? "", maxlength: 200, "aria-label": t("book.note"), placeholder: t("book.note") });
-      note.addEventListener("input", () => {
-        picture.note = note.value;
-        touch(true);
-      });
+    const rows = entry[list].map((id) => {
       const drop = () => {
-        entry[list] = entry[list].filter((other) => other !== picture);
+        entry[list] = entry[list].filter((other) => other !== id);
         drawList(list);
         touch(true);
       };
       return make(
         "li",
         {},
-        make("img", { src: api.image(picture.id, "thumb"), alt: picture.note || t(`book.${list}`), width: 116, height: 88, loading: "lazy" }),
+        make("img", { src: api.image(id, "thumb"), alt: t(`book.${list}`), width: 116, height: 88 }),
         make("button", { type: "button", class: "drop", "aria-label": t("book.remove"), onclick: drop }, icon("close")),
-        note,
       );
     });
     const place = $(`[data-list=${list}]`, dialog);
@@ -69,8 +63,8 @@ export function labelBook(session, current) {
   for (const button of $$("[data-add]", dialog)) {
     button.addEventListener("click", () => {
       const [list, item] = [button.dataset.add, current()];
-      if (!item || entry[list].some((picture) => picture.id === item.id)) return;
-      entry[list].push({ id: item.id, note: "" });
+      if (!item || entry[list].includes(item.id)) return;
+      entry[list].push(item.id);
       drawList(list);
       touch(true);
     });

@@ -56,9 +56,8 @@ export class Session extends EventTarget {
   count(sign, kind, seconds) {
     if (!this.state) return;
     this.#answers += 1;
-    const label = kind === "label" ? sign : 0;
-    this.state.labels += label;
-    this.state.mine += label;
+    if (kind === "label") this.state.labels += sign;
+    this.state.mine += sign;
     if (sign > 0) this.state.seconds += seconds;
     const batch = this.state.batch;
     if (batch) batch.done = Math.max(0, Math.min(batch.size, batch.done + sign));

@@ -16,7 +16,7 @@ export class Sitting extends EventTarget {
   #timer = null;
   current = null;
   number = 0;
-  busy = false;
+  #busy = false;
 
   constructor(session, feed) {
     super();
@@ -31,6 +31,16 @@ export class Sitting extends EventTarget {
     });
   }
 
+  /** Whether an answer or a picture is on its way; keys do nothing meanwhile. */
+  get busy() {
+    return this.#busy;
+  }
+
+  set busy(yes) {
+    this.#busy = yes;
+    this.#tell("busy", yes);
+  }
+
   /** Show the next image and ask for more behind it; nothing in hand shows why. */
   async advance(since = null) {
     const item = this.#feed.take();
@@ -38,6 +48,13 @@ export class Sitting extends EventTarget {
     clearTimeout(this.#timer);
     if (!item) this.#timer = setTimeout(() => this.#feed.refill(null), this.#feed.asked ? AGAIN : 0);
     else this.#feed.refill(item);
+  }
+
+  async begin() {
+    this.busy = true;
+    await this.#feed.refill(null);
+    this.busy = false;
+    if (!this.current) await this.advance();
   }
 
   /** Answer the image on the screen. The next one shows when the answer is stored. */

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from alvision.errors import UserError
+from alvision.labels.consensus import consensus
+from alvision.labels.relabel import relabels
 from alvision.records import QueryRow, SampleId
 
 if TYPE_CHECKING:
     from alvision.loop import Experiment, Strategy
     from alvision.rounds import Round
+
+AUDIT_SHARE, GOLD_SHARE, RELABEL_SHARE = 4, 20, 10
+"""Spare work: one row in so many is one of these."""
+
+DOUBTED_FROM = 40
+"""Labels from which on a model may doubt one."""
 
 
 def choose(
@@ -114,11 +123,39 @@ def audit(exp: Experiment, rank: int, n: int) -> list[QueryRow]:
     ]
 
 
-def mixed(rest: list[QueryRow], audits: list[QueryRow]) -> tuple[QueryRow, ...]:
-    """Put an audit row behind every fourth of the others, and rank them anew."""
+def again(exp: Experiment, rnd: Round, known: Mapping[SampleId, str]) -> list[QueryRow]:
+    """Return labelled images that are worth another answer.
+
+    `gold` are images whose dispute somebody settled, asked blind; `relabel` are those that
+    ActiveLab doubts most, once there are enough labels for a model to have a say.
+    """
+    settled = consensus(exp.labels.events(), exp.resolve)
+    mine = {id: settled[id] for id in known if id in settled}
+    order = sorted((id for id, one in mine.items() if one.by), key=partial(_draw, rnd.number))
+    rows = [QueryRow(id, 0, slot="gold") for id in order[: exp.spare // GOLD_SHARE]]
+    if len(known) < DOUBTED_FROM or len(set(known.values())) < 2:
+        return rows
+    doubts = relabels(mine, exp.learner.cross_predict(known, round=rnd.number))
+    doubted = list(doubts.items())[: exp.spare // RELABEL_SHARE]
+    reason = "its label is in doubt: asked again"
+    return rows + [QueryRow(id, 0, doubt, "relabel", reason=reason) for id, doubt in doubted]
+
+
+def mixed(*sources: tuple[list[QueryRow], int]) -> tuple[QueryRow, ...]:
+    """Mix rows and rank them anew: of each source one row in every so many turns.
+
+    >>> rest, audits = [QueryRow(c, 0) for c in "abcd"], [QueryRow("x", 0, slot="audit")]
+    >>> [row.id for row in mixed((rest, 1), (audits, 2))]
+    ['a', 'b', 'x', 'c', 'd']
+    """
     rows: list[QueryRow] = []
-    for i in range(max(len(rest), 4 * len(audits))):
-        rows += rest[i : i + 1]
-        if i % 4 == 3:
-            rows += audits[i // 4 : i // 4 + 1]
+    turns = max((len(source) * every for source, every in sources), default=0)
+    for turn in range(1, turns + 1):
+        for source, every in sources:
+            if turn % every == 0:
+                rows += source[turn // every - 1 : turn // every]
     return tuple(replace(row, rank=rank) for rank, row in enumerate(rows))
+
+
+def _draw(number: int, id: SampleId) -> bytes:
+    return hashlib.blake2b(f"{number} {id}".encode()).digest()

@@ -8,7 +8,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from alvision.choice import audit, choose, mixed
+from alvision.choice import AUDIT_SHARE, RELABEL_SHARE, again, audit, choose, mixed
 from alvision.labels.consensus import answered, consensus
 from alvision.labels.content import resolver
 from alvision.labels.store import LabelStore
@@ -191,8 +191,10 @@ def propose(exp: Experiment, rnd: Round) -> Query:
         n = exp.budget.batch
     model = rnd.previous.read("model.ckpt") if rnd.previous else None
     rows, rest = choose(exp, rnd, model, pool, known, n)
-    audits = audit(exp, len(rows), exp.budget.audit + exp.spare // 4)
+    audits = audit(exp, len(rows), exp.budget.audit + exp.spare // AUDIT_SHARE)
     if exp.spare:
-        spare = mixed(rest, audits[exp.budget.audit :])
+        more = audits[exp.budget.audit :]
+        repeats = again(exp, rnd, known)
+        spare = mixed((rest, 1), (more, AUDIT_SHARE), (repeats, RELABEL_SHARE // 2))
         rnd.once("ranking.csv", partial(Query, rnd.number, spare))
     return Query(rnd.number, (*rows, *audits[: exp.budget.audit]))

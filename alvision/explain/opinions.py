@@ -21,14 +21,14 @@ from alvision.rounds import Round, write_atomically
 
 NEIGHBOURS = 5
 _LONGEST = 400
-_BLIND = frozenset({"audit", "gold"})
+_SILENT = frozenset({"audit", "gold", "relabel"})
+"""Blind rows, and those that the model has learned: it would only repeat their label."""
 
 
 class Opinions:
     """Write `opinions.json` and `heatmaps/` into a round's folder, piece by piece.
 
-    None of it is a step of the loop: it can be made again, and nothing waits for it. Blind rows
-    are left out.
+    None of it is a step of the loop: it can be made again, and nothing waits for it.
 
     Args:
         round_of: Gives the round of a number.
@@ -56,7 +56,7 @@ class Opinions:
         if model is None or not model.fitted:
             return
         ranking = rnd.read("ranking.csv").rows if rnd.has("ranking.csv") else ()
-        ids = [row.id for row in (*query.rows, *ranking) if row.slot not in _BLIND]
+        ids = [row.id for row in (*query.rows, *ranking) if row.slot not in _SILENT]
         if not ids:
             return
         opinions, called = self._opinions(model, ids, query.round)

@@ -5,11 +5,11 @@ that it was configured or added by; `shown` is what people read. `by` is a perso
 
 - `GET /` and `GET /static/<file>`: the page. On a network: `GET /?token=...` first.
 - `GET /image/<id>?size=thumb|full`: JPEG. `GET /heatmap/<id>`: PNG; 404 while there is none.
-- `GET /api/state?by=`: `setup` (classes are wanted), `classes` [{name, shown, defect}], `labels`,
-  `mine`, `seconds`, `book_version`, `conflicts`, `people`, `experts`, `blind`, `batch` {round,
-  done, size}, `phase` (features, asking, training, done), `trouble`, `metric`, `curve` [{labels,
-  value, low, high}], `changed` [{item, before, after}], `changed_count`, `hours_left`, `predicted`
-  [{name, answers}].
+- `GET /api/state?by=`: `store` (names the data set), `setup` (classes are wanted), `classes`
+  [{name, shown, defect}], `labels`, `mine`, `seconds`, `book_version`, `conflicts`, `people`,
+  `experts`, `blind`, `batch` {round, done, size}, `phase` (features, asking, training, done),
+  `trouble`, `metric`, `curve` [{labels, value, low, high}], `changed` [{item, before, after}],
+  `changed_count`, `hours_left`, `predicted` [{name, answers}].
 - `GET /api/next?by=&n=&held=<id,id>`: `items` and `message` (why there is none). `held` are those
   that the page has already; their leases are renewed. An item: `id`, `round`, `width`, `height`,
   `slot`, `blind`, `votes`, `reason`, `probabilities` [[class, p]], `neighbours` [{id, label}],

@@ -11,6 +11,9 @@ from alvision.page.board import Board
 from alvision.page.secret import keyed
 from alvision.records import QueryRow, SampleId
 
+AGAIN = ("relabel", "gold")
+"""Slots whose images were answered before."""
+
 
 class Desk:
     """Choose from memory: the cost of a request depends on how many images it asks for.
@@ -42,7 +45,10 @@ class Desk:
             held: Images that the page has already.
         """
         board = self._board
-        mine = [id for id in held if not self._spoken(id, by)]
+        again = {row.id for row in board.watch.ranking if row.slot in AGAIN}
+        mine = [
+            id for id in held if not (self._lately(id, by) if id in again else self._spoken(id, by))
+        ]
         rows: dict[SampleId, QueryRow] = {}
         spare = n + 16 * (1 + len(board.here()))  # others may hold that many
         for row in self._wanted(by):
@@ -83,8 +89,7 @@ class Desk:
             if not self._spoken(row.id, by) and not self._done(row):
                 yield row
         for row in watch.ranking:
-            again = row.slot in ("relabel", "gold")
-            if not self._spoken(row.id, by) if again else not self._taken(row.id):
+            if not self._lately(row.id, by) if row.slot in AGAIN else not self._taken(row.id):
                 yield row
         yield from self._at_random()
 
@@ -143,6 +148,11 @@ class Desk:
     def _taken(self, id: SampleId) -> bool:
         ledger = self._board.ledger
         return id in ledger.words or id in ledger.settled
+
+    def _lately(self, id: SampleId, by: str) -> bool:
+        """Tell whether a person has spoken on an image since the round began."""
+        words = self._board.ledger.words.get(id, ())
+        return any(event.by == by and event.round >= self._board.watch.round for event in words)
 
     def _spoken(self, id: SampleId, by: str) -> bool:
         words = self._board.ledger.words.get(id, ())

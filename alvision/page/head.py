@@ -15,6 +15,7 @@ from alvision.evaluation.probabilities import ClassProbabilities
 from alvision.page.board import Board
 from alvision.page.desk import Desk
 from alvision.page.office import Office
+from alvision.page.secret import keyed
 from alvision.page.tally import STREAK
 from alvision.records import SampleId
 
@@ -46,6 +47,7 @@ class Head:
         self._desk = desk
         self._office = office
         self._progress = Progress()
+        self._store = keyed(board.setting.secret, "store", "")
         self._looked_at: tuple[int, int] | None = None
         self.ended = threading.Event()
         self.trouble: str | None = None
@@ -61,9 +63,10 @@ class Head:
             ledger, tally, progress = board.ledger, board.tally, self._progress
             classes = self._office.classes()
             open_ = {one["name"] for one in classes}
-            left = len(board.setting.paths) - len(ledger.words.keys() | ledger.settled.keys())
+            left = len(board.setting.paths) - len(ledger.words)
             pace = tally.pace()
             return {
+                "store": self._store,
                 "setup": len(classes) < 2,
                 "classes": classes,
                 "labels": len(ledger.settled),

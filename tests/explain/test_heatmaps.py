@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from alvision.explain.heatmaps import class_activation, overlay
+from alvision.explain.neighbours import nearest
+
+
+class Net(nn.Module):
+    """One channel that sees brightness and one that sees darkness, averaged."""
+
+    def __init__(self):
+        super().__init__()
+        self.convolution = nn.Conv2d(3, 2, 1, bias=False)
+        self.convolution.weight.data = torch.tensor([[1.0, 1, 1], [-1, -1, -1]])[..., None, None]
+        self.rectify = nn.ReLU(inplace=True)
+
+    def forward(self, images):
+        return self.rectify(self.convolution(images)).mean((2, 3))
+
+
+def test_the_map_of_a_linear_head_is_the_sum_of_weighted_channels():
+    """With a linear head on averages Grad-CAM is CAM: relu(sum_k w_ck A_k), up to a factor."""
+    images = torch.randn(3, 3, 6, 5, generator=torch.Generator().manual_seed(0))
+    trunk, head = Net().eval(), nn.Linear(2, 4)
+    asked = torch.tensor([0, 1, 3])
+    found = class_activation(trunk, head, images, asked)
+    with torch.no_grad():
+        channels = trunk.rectify(trunk.convolution(images))
+        expected = torch.einsum("bk,bkyx->byx", head.weight[asked], channels).relu()
+        expected /= expected.amax((1, 2), keepdim=True).clamp(min=1e-12)
+    torch.testing.assert_close(found, expected)
+
+
+def test_each_image_is_asked_about_its_own_class_alone():
+    images = torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(1))
+    trunk, head = Net().eval(), nn.Linear(2, 2)
+    both = class_activation(trunk, head, images, torch.tensor([0, 1]))
+    alone = class_activation(trunk, head, images[1:], torch.tensor([1]))
+    torch.testing.assert_close(both[1:], alone)
+    assert not both.requires_grad
+
+
+def test_a_network_without_a_map_says_so():
+    with pytest.raises(ValueError, match="no feature map"):
+        class_activation(nn.Flatten(), nn.Linear(48, 2), torch.zeros(1, 3, 4, 4), torch.tensor([0]))
+
+
+def test_the_overlay_lies_where_the_network_looked():
+    values = np.zeros((2, 2), np.float32)
+    values[1, 1] = 1
+    picture = np.asarray(overlay(values, (80, 40), (0.5, 0.0, 1.0, 1.0)))
+    assert picture.shape == (40, 80, 4)
+    opacity = picture[..., 3]
+    assert opacity[:, :40].max() == 0
+    assert opacity[35, 75] > 100
+    assert opacity[5, 45] == 0
+
+
+def test_neighbours_are_the_nearest_by_angle_and_no_more_than_there_are():
+    features = torch.tensor([[1.0, 0.0], [0.0, 3.0]])
+    labelled = torch.tensor([[0.0, 1.0], [9.0, 1.0], [1.0, 0.0]])
+    assert nearest(features, labelled, 2).tolist() == [[2, 1], [0, 1]]
+    assert nearest(features, labelled[:1], 5).tolist() == [[0], [0]]

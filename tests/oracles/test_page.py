@@ -1,0 +1,112 @@
+"""Waiting for people, without a clock: what would be said meanwhile is said while it sleeps."""
+
+import uuid
+
+import pytest
+
+from alvision.labels.content import resolver
+from alvision.labels.presence import Presence
+from alvision.labels.store import LabelStore
+from alvision.oracles.page import ClassesChanged, PageOracle
+from alvision.records import AwaitingLabels, Event, Query, QueryRow
+
+IDS = ("a.png", "b.png")
+QUERY = Query(2, tuple(QueryRow(id, rank) for rank, id in enumerate(IDS)))
+
+
+@pytest.fixture
+def store(tmp_path):
+    with LabelStore(tmp_path / "labels.db", shared=True) as store:
+        yield store
+
+
+def oracle(store, says=(), *, votes=1, wait=True, meanwhile=lambda query: iter(())):
+    """Return an oracle and how often it slept; at each sleep the next of `says` is said."""
+    waiting = list(says)
+    slept = []
+
+    def sleep(seconds):
+        slept.append(seconds)
+        assert waiting, "it waits although nothing more will be said"
+        say(store, waiting.pop(0))
+
+    made = PageOracle(
+        store, resolver(IDS, {}), classes=("ok", "worn"), votes=votes, meanwhile=meanwhile,
+        wait=wait, sleep=sleep,
+    )  # fmt: skip
+    return made, slept
+
+
+def say(store, event):
+    store.append([event], hash_of=lambda id: None)
+
+
+def word(id, kind="label", by="ann", round=2, **fields):
+    label = "ok" if kind == "label" else None
+    return Event(id, kind, label, by, round, str(uuid.uuid4()), **fields)
+
+
+def test_it_waits_for_every_row_and_brings_nothing_itself(store):
+    made, slept = oracle(store, [word("a.png"), word("b.png", "unsure")])
+    assert made(QUERY) == []
+    assert len(slept) == 2
+
+
+def test_an_undo_makes_it_wait_again(store):
+    first = word("a.png")
+    made, slept = oracle(
+        store,
+        [first, word("", "undo", target=first.uuid), word("b.png"), word("a.png")],
+    )
+    made(QUERY)
+    assert len(slept) == 4
+
+
+def test_a_skip_counts_where_everyone_present_has_spoken(store):
+    made, _ = oracle(store, [word("a.png", "skip"), word("b.png", "skip")])
+    Presence(store).seen("ann")
+    made(QUERY)
+    made, _ = oracle(store, wait=False)
+    Presence(store).seen("bo")
+    with pytest.raises(AwaitingLabels, match="2 of 2 images"):
+        made(QUERY)
+
+
+def test_train_now_ends_the_round_that_it_names(store):
+    say(store, word("", "close", round=1))
+    made, slept = oracle(store, [word("", "close", round=2)])
+    made(QUERY)
+    assert len(slept) == 1
+
+
+def test_with_two_votes_it_waits_for_two_people(store):
+    says = [word(id, by=by) for by in ("ann", "bo") for id in IDS]
+    made, slept = oracle(store, says, votes=2)
+    made(QUERY)
+    assert len(slept) == 4
+
+
+def test_a_new_class_builds_the_run_anew(store):
+    made, _ = oracle(store, [Event("", "add", "dent", "ann", 0, str(uuid.uuid4()))])
+    with pytest.raises(ClassesChanged):
+        made(QUERY)
+
+
+def test_it_works_while_it_waits(store):
+    done = []
+
+    def meanwhile(query):
+        for piece in range(3):
+            done.append(piece)
+            yield
+
+    made, slept = oracle(store, [word("a.png"), word("b.png")], meanwhile=meanwhile)
+    made(QUERY)
+    assert done == [0, 1, 2]
+    assert len(slept) == 2
+
+
+def test_an_empty_batch_is_done(store):
+    made, slept = oracle(store)
+    assert made(Query(0)) == []
+    assert slept == []

@@ -197,6 +197,18 @@ def _classes(config: RunConfig, manifest: Manifest) -> tuple[str, ...]:
     return tuple(config.classes)
 
 
+def split_of(config: RunConfig, manifest: Manifest, groups: tuple[str, ...]) -> Split:
+    """Return the parts of a data set as the configured run has them; nothing is written."""
+    audit = audit_file(config, manifest) if people(config) else None
+    return _split(config, manifest, groups, audit)[0]
+
+
+def audit_file(config: RunConfig, manifest: Manifest) -> Path:
+    """Return the file that says, with people, which part each group belongs to."""
+    with label_store(config) as store:
+        return audit_location(store.path, manifest.root)
+
+
 def _split(
     config: RunConfig, manifest: Manifest, groups: tuple[str, ...], audit: Path | None
 ) -> tuple[Split, dict[str, str]]:

@@ -111,6 +111,10 @@ def _command(name: str) -> Callable[[list[str]], int]:
         from alvision.cli.cache_commands import cache
 
         return cache
+    if name in ("train", "export", "threshold", "predict"):
+        from alvision.cli import delivery_commands
+
+        return getattr(delivery_commands, name)
     from alvision.cli import commands
 
     return {"run": commands.run, "check": commands.check, "report": commands.report}[name]

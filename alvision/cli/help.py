@@ -24,6 +24,10 @@ COMMANDS = {
     "report": "rebuild the report of a run or a study from its files",
     "labels": "export, import or verify the labels that were given",
     "cache": "list, verify or prune the features that are kept on disk",
+    "train": "the final model, from all labels, with calibrated probabilities",
+    "export": "a final model as a folder that runs anywhere, verified",
+    "threshold": "the threshold that provably lets few defects through, or a refusal",
+    "predict": "a bundle over a folder of photographs: a table and a page",
 }
 USAGE = {
     "check": """\
@@ -73,6 +77,42 @@ alvision report out=runs/elpv/margin/seed-0
 alvision report out=runs/elpv
 
 A run's folder or a study's.""",
+    "train": """\
+alvision train out=runs/brakes/margin/seed-0
+alvision train data=csv data.root=parts/ data.file=labels.csv out=runs/brakes
+
+Trains on every label that is not held out: those of the run in out=, or those
+that the data itself names (class folders, a label column). The temperature and
+every figure come from the monitor images, which nothing was trained on. Writes
+<out>/final/: model.ckpt, model.json, monitor.parquet and reliability.png.""",
+    "export": """\
+alvision export out=runs/brakes bundle=brakes.bundle
+alvision export out=runs/brakes bundle=brakes.bundle format=openvino
+
+A bundle holds the network (model.onnx), everything about it (bundle.json), eight
+golden images with the logits that they must give, a model card, and predict.py,
+which needs onnxruntime, numpy and Pillow and nothing else. The export compares
+every backend with the model on at least 64 images and refuses a difference.
+format=openvino or torch adds that form.""",
+    "threshold": """\
+alvision threshold bundle=brakes.bundle escape=0.02 confidence=0.95
+alvision threshold bundle=brakes.bundle escape=0.05 human=0.1
+alvision threshold bundle=brakes.bundle look=1 scrap=20
+
+The largest threshold whose escape rate is provably at most escape=, by the
+sealed images alone. Too few sealed defects: it refuses, and says how many are
+missing. Every reading of the seal is written down; another model is judged on
+sealed defects that are new since, or has to prove more. One defect of each
+group counts, for those of one lot are alike; threshold.independent=true takes
+all of them. human= is the share of parts that a person has time for, look= and
+scrap= are costs instead. Writes thresholds.json into the bundle.""",
+    "predict": """\
+alvision predict bundle=brakes.bundle images=incoming/ to=predictions.csv
+
+One row an image (.csv or .parquet): class, verdict, defect score, novelty,
+calibrated probabilities, and the reason where an image cannot be read. Beside
+the table a page with the 500 most telling pictures and their heatmaps. Any
+number of images, in constant memory. Status 1 if an image could not be read.""",
     "labels": """\
 alvision labels export data.root=photos to=labels.csv
 alvision labels import data.root=photos from=labels.csv "classes=[ok,worn]" by=anna
@@ -109,7 +149,7 @@ def command(name: str) -> None:
     console = Console(highlight=False)
     console.print(f"{name}: {COMMANDS[name]}\n")
     console.print(USAGE[name], markup=False)
-    if name in ("report", "labels"):
+    if name in ("report", "labels", "export", "threshold", "predict"):
         return
     console.print("\nOptions (group=option):")
     table = Table(box=None, show_header=False, padding=(0, 2))

@@ -25,7 +25,9 @@ class NotEnoughDefects(UserError):
         provable: The lowest escape rate that those there are can prove.
     """
 
-    def __init__(self, found: int, *, escape: float, confidence: float) -> None:
+    def __init__(
+        self, found: int, *, escape: float, confidence: float, advice: str | None = None
+    ) -> None:
         self.found = found
         self.needed = defects_needed(escape=escape, confidence=confidence)
         self.provable = best_escape(found, confidence=confidence)
@@ -37,7 +39,7 @@ class NotEnoughDefects(UserError):
         super().__init__(
             f"an escape rate of {100 * escape:g} % with {100 * confidence:g} % confidence needs "
             f"{self.needed} independent held-out defects, and there are {found}: "
-            f"{self.needed - found} more; {best}"
+            f"{self.needed - found} more; {best}" + (f"; {advice}" if advice else "")
         )
 
 

@@ -1,0 +1,97 @@
+"""The network that a bundle holds: from pixels to logits, features and an activation map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from alvision.models.heads import Head
+from alvision.models.normalised import normalise
+
+
+class Deployed(nn.Module):
+    """A trunk and a head as one network without randomness, in fp32.
+
+    The activation map is that of Zhou et al., arXiv 1512.04150: a class's weights on the last
+    feature map M [D,h,w], map_c = sum_d w[c,d]·M_d; of features of several depths it tells what the
+    last stage contributes. Where the features do not begin with the mean of M, or the head is not
+    linear, it is the map's energy instead, sqrt(mean_d M_d²), one for all classes.
+
+    Args:
+        trunk: Maps images [B,3,H,W] to features [B,D].
+        head: Maps features to logits [B,C], a `Head` or `Ensemble`.
+        mean: What to subtract from each channel of an image scaled to 0..1.
+        std: What to divide it by.
+        size: Side of the images.
+    """
+
+    def __init__(
+        self, trunk: nn.Module, head: nn.Module, mean: Sequence[float], std: Sequence[float], size: int
+    ) -> None:
+        super().__init__()
+        self.trunk, self.head = trunk, head
+        self.mean, self.std = tuple(mean), tuple(std)
+        self._seen: list[Tensor] = []
+        self.eval()
+        trunk.get_submodule(_last_map(trunk, size)).register_forward_hook(self._keep)
+        with torch.inference_mode():
+            self.of_classes = self._begins_with_mean(torch.rand(2, 3, size, size))
+
+    def forward(
+        self, pixels: UInt8[Tensor, "b h w 3"]
+    ) -> tuple[Float[Tensor, "b c"], Float[Tensor, "b d"], Float[Tensor, "b m y x"]]:
+        """Return logits [B,C], features [B,D] and activation maps [B,C,h,w] or [B,1,h,w]."""
+        features, last = self._through(normalise(pixels, self.mean, self.std))
+        if self.of_classes:
+            weight = self.head.first.weight[:, : last.shape[1]] / self.head.scale
+            maps = torch.einsum("bdyx,cd->bcyx", last * self._gain(features, last), weight)
+        else:
+            maps = last.square().mean(dim=1, keepdim=True).sqrt()
+        return self.head(features), features, maps
+
+    def _through(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        self._seen = []
+        features = self.trunk(images)
+        # Several views of an image: the map is that of the first, the image as it is.
+        seen, self._seen = self._seen, []
+        return features, seen[0]
+
+    def _begins_with_mean(self, images: Tensor) -> bool:
+        if not isinstance(self.head, Head) or self.head.last is not None:
+            return False
+        features, last = self._through(images)
+        part = features[:, : last.shape[1]]
+        mean = (last * self._gain(features, last)).mean(dim=(2, 3))
+        return part.shape == mean.shape and torch.allclose(mean, part, rtol=1e-2, atol=1e-3)
+
+    def _gain(self, features: Tensor, last: Tensor) -> Tensor:
+        """Return what the trunk multiplies the mean of the last map by: 1, or to a norm of 1."""
+        part = features[:, : last.shape[1]]
+        length = last.mean(dim=(2, 3)).norm(dim=1).clamp(min=1e-12)
+        return (part.norm(dim=1) / length)[:, None, None, None]
+
+    def _keep(self, module: nn.Module, inputs: Any, output: Tensor) -> None:
+        self._seen.append(output)
+
+
+def _last_map(trunk: nn.Module, size: int) -> str:
+    """Return the name of the module that is the last to give a feature map with places."""
+    found: list[str] = []
+
+    def hook(name: str) -> Any:
+        def note(module: nn.Module, inputs: Any, output: Any) -> None:
+            if isinstance(output, Tensor) and output.ndim == 4 and output.shape[-1] > 1:
+                found.append(name)
+
+        return note
+
+    hooks = [m.register_forward_hook(hook(name)) for name, m in trunk.named_modules() if name]
+    with torch.inference_mode():
+        trunk.eval()(torch.zeros(1, 3, size, size))
+    for handle in hooks:
+        handle.remove()
+    return found[-1]

@@ -1,0 +1,110 @@
+"""What a final model is made from, and what it is judged by."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alvision.assembly import Sources, label_store, people, sources, split_of
+from alvision.data.splits import Split, group_keys
+from alvision.errors import UserError
+from alvision.labels.consensus import consensus, standing
+from alvision.labels.content import resolver
+from alvision.records import Event, SampleId, answer_uuid
+
+if TYPE_CHECKING:
+    from alvision.config import RunConfig
+
+
+@dataclass(frozen=True)
+class Material:
+    """Images, their parts, and every label known of them now.
+
+    Attributes:
+        data: The images and the classes.
+        split: Pool, monitor and seal.
+        groups: Each image's group.
+        training: Labels that may be trained on: none of a held-out image.
+        held_out: Labels of held-out images.
+        doubtful: Held-out images that somebody spoke on without naming a class.
+    """
+
+    data: Sources
+    split: Split
+    groups: Mapping[SampleId, str]
+    training: Mapping[SampleId, str]
+    held_out: Mapping[SampleId, str]
+    doubtful: frozenset[SampleId]
+
+    @property
+    def labels_hash(self) -> str:
+        """Return the sha256 of the training labels, by content and class."""
+        hashes = self.data.hashes
+        rows = sorted((hashes.get(id, id), label) for id, label in self.training.items())
+        return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+
+    @property
+    def data_hash(self) -> str:
+        """Return the sha256 of the images that were trained on, by content."""
+        rows = sorted(self.data.hashes.get(id, id) for id in self.training)
+        return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+
+
+def gather(config: RunConfig) -> Material:
+    """Read the labels of a run, or of people, and tell which may be trained on.
+
+    Raises:
+        UserError: Nothing that may be trained on has a label.
+    """
+    data = sources(config)
+    groups = group_keys(data.manifest, data.hashes)
+    split = split_of(config, data.manifest, groups)
+    resolve = resolver(data.manifest.ids, data.hashes)
+    with label_store(config) as store:
+        events = store.events()
+    settled = consensus(events, resolve)
+    known = {id: vote.label for id, vote in settled.items() if vote.label in data.classes}
+    held_out = set(split.held_out)
+    if people(config):
+        judged = {id: label for id, label in known.items() if id in held_out}
+        spoken = {id for id in standing(events, resolve) if id in held_out}
+    else:
+        truth = zip(data.manifest.ids, data.manifest.truth, strict=True)
+        judged = {id: label for id, label in truth if label is not None and id in held_out}
+        spoken = set(judged)
+    training = {id: label for id, label in known.items() if id not in held_out}
+    if not training:
+        raise UserError(
+            "no image that may be trained on has a label: label some (alvision run, alvision "
+            "labels import), or name data with labels"
+        )
+    return Material(
+        data,
+        split,
+        dict(zip(data.manifest.ids, groups, strict=True)),
+        training,
+        judged,
+        frozenset(spoken - judged.keys()),
+    )
+
+
+def take_truth(config: RunConfig) -> None:
+    """Record the classes that the data itself names as labels, those of held-out images left out.
+
+    For data that is labelled already and needs no rounds: class folders, a label column.
+    """
+    data = sources(config)
+    groups = group_keys(data.manifest, data.hashes)
+    held_out = set(split_of(config, data.manifest, groups).held_out)
+    Path(str(config.out)).mkdir(parents=True, exist_ok=True)
+    events = [
+        Event(id, "import", label, "data", 0, answer_uuid("data", 0, id, "data", "import", label))
+        for id, label in zip(data.manifest.ids, data.manifest.truth, strict=True)
+        if label is not None and id not in held_out
+    ]
+    with label_store(config) as store:
+        store.append(events, hash_of=data.hashes.get)

@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import softmax
+
+from alvision.delivery.calibration import FEWEST, calibrated, fit_temperature, reliability
+
+
+def drawn(temperature, n=4000, classes=3):
+    """Return what an over- or underconfident model says, and labels that follow the truth."""
+    rng = np.random.default_rng(0)
+    logits = 2 * rng.normal(size=(n, classes))
+    truth = softmax(logits, axis=1)
+    targets = (truth.cumsum(1) > rng.uniform(size=(n, 1))).argmax(1)
+    return softmax(logits * temperature, axis=1), targets
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
+def test_it_finds_the_temperature_that_was_put_in(temperature):
+    said, targets = drawn(temperature)
+    assert fit_temperature(said, targets) == pytest.approx(temperature, rel=0.08)
+
+
+def test_few_labels_give_no_temperature():
+    said, targets = drawn(3.0, FEWEST - 1)
+    assert fit_temperature(said, targets) == 1
+
+
+@given(st.floats(0.1, 10))
+def test_a_temperature_changes_no_called_class(temperature):
+    said, _ = drawn(1.0, 50)
+    told = calibrated(said, temperature)
+    assert (told.argmax(1) == said.argmax(1)).all()
+    assert np.allclose(told.sum(1), 1)
+
+
+def test_an_impossible_class_stays_impossible():
+    assert calibrated(np.array([[0.0, 0.3, 0.7]]), 2.0)[0, 0] == 0
+
+
+def test_the_bins_of_an_honest_model_lie_on_the_diagonal():
+    bins = reliability(*drawn(1.0))
+    assert sum(b.count for b in bins) == 4000
+    assert all(abs(b.confidence - b.accuracy) < 0.08 for b in bins if b.count > 200)

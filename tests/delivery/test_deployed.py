@@ -1,0 +1,58 @@
+import pytest
+import torch
+
+from alvision.delivery.deployed import Deployed
+from alvision.models import backbones
+from alvision.models.heads import Head
+
+SIDE = 64
+
+
+def deployed(name="timm:test_resnet", features="final", **head):
+    torch.manual_seed(0)
+    backbone = backbones.build(name, weights=None, features=features)
+    made = Head(backbone.width, 3, **head)
+    return Deployed(backbone.trunk, made, backbone.mean, backbone.std, SIDE)
+
+
+def pixels(n=2):
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, (n, SIDE, SIDE, 3), dtype=torch.uint8, generator=generator)
+
+
+@pytest.mark.parametrize("name", ["timm:test_resnet", "resnet18", "timm:test_efficientnet"])
+def test_a_class_map_adds_up_to_its_logit(name):
+    network = deployed(name)
+    with torch.inference_mode():
+        logits, features, maps = network(pixels())
+        again = network.head(features)
+    assert network.of_classes
+    assert maps.shape[:2] == (2, 3) and maps.shape[-1] > 1
+    bias = network.head.first.bias.detach()
+    assert torch.allclose(maps.mean((2, 3)) + bias, logits, atol=1e-3)
+    assert torch.allclose(logits, again)
+
+
+def test_several_depths_have_the_map_of_the_last():
+    network = deployed(features="multilevel")
+    with torch.inference_mode():
+        _, features, maps = network(pixels())
+        width = network.head.first.weight.shape[1]
+        assert network.of_classes and width > 96
+        share = features[:, :96] @ network.head.first.weight[:, :96].T
+    assert torch.allclose(maps.mean((2, 3)), share, atol=1e-3)
+
+
+def test_a_hidden_layer_has_no_map_of_a_class():
+    network = deployed(hidden=8)
+    with torch.inference_mode():
+        assert network(pixels())[2].shape[1] == 1
+    assert not network.of_classes
+
+
+def test_every_image_is_on_its_own_and_nothing_is_random():
+    network = deployed(dropout=0.5)
+    with torch.inference_mode():
+        together = network(pixels(4))[0]
+        alone = torch.cat([network(one)[0] for one in pixels(4).split(1)])
+    assert torch.allclose(together, alone, atol=1e-5)

@@ -1,0 +1,122 @@
+import numpy as np
+import pytest
+
+from alvision.cli.compose import compose
+from alvision.delivery.bundle import Bundle
+from alvision.delivery.material import gather, take_truth
+from alvision.delivery.readings import read
+from alvision.delivery.seal import Ask, judge
+from alvision.delivery.threshold import NotEnoughDefects
+from alvision.errors import UserError
+
+ASK = Ask(escape=0.05, confidence=0.95)
+
+
+def bundle(folder, classes, defects, trained_on=()):
+    """Return a bundle without a network: nothing may look at an image before it refuses."""
+    return Bundle(
+        folder,
+        {
+            "classes": classes,
+            "defects": defects,
+            "trained_on": list(trained_on),
+            "files": {"model.onnx": "f00d"},
+        },
+    )
+
+
+def material(words):
+    config = compose(words).config
+    take_truth(config)
+    return gather(config), config
+
+
+def test_modules_of_solar_cells_are_too_few_for_a_promise(tmp_path):
+    pytest.importorskip("elpv_dataset")
+    labelled, config = material(["experiment=elpv", f"out={tmp_path / 'run'}"])
+    config.classes = list(labelled.data.classes)
+    own = bundle(tmp_path, config.classes, ["defective"])
+    with pytest.raises(NotEnoughDefects) as no:
+        judge(own, labelled, config, ASK)
+    assert no.value.found < 20 and no.value.needed == 59
+    assert read(tmp_path / "run" / "seal_readings.jsonl") == []
+    assert not (tmp_path / "thresholds.json").exists()
+
+
+@pytest.fixture
+def worn(parts, tmp_path):
+    labelled, config = material(
+        [f"data.root={parts}", f"out={tmp_path / 'run'}", "audit.share=0.5", 'defects=["worn"]']
+    )
+    config.classes = ["ok", "worn"]
+    return labelled, config
+
+
+@pytest.mark.parametrize(
+    ("classes", "defects", "told"),
+    [
+        (["ok", "worn"], [], "defects= says of no class"),
+        (["ok", "worn"], ["ok", "worn"], "every class is a defect"),
+        (["ok", "torn"], ["torn"], "knows the class torn, which the run no longer has"),
+    ],
+)
+def test_classes_that_allow_no_promise(worn, tmp_path, classes, defects, told):
+    with pytest.raises(UserError, match=told):
+        judge(bundle(tmp_path, classes, defects), *worn, ASK)
+
+
+def test_no_defect_in_the_seal(worn, tmp_path):
+    labelled, config = worn
+    for id in list(labelled.held_out):
+        if labelled.held_out[id] == "worn":
+            del labelled.held_out[id]
+    with pytest.raises(NotEnoughDefects, match="there are 0"):
+        judge(bundle(tmp_path, ["ok", "worn"], ["worn"]), labelled, config, ASK)
+
+
+def test_a_sealed_image_that_was_trained_on_is_refused(worn, tmp_path):
+    labelled, config = worn
+    hashes = [labelled.data.hashes[id] for id in labelled.split.seal]
+    own = bundle(tmp_path, ["ok", "worn"], ["worn"], trained_on=hashes[:1])
+    with pytest.raises(UserError, match="was trained on, so it proves nothing"):
+        judge(own, labelled, config, ASK)
+
+
+def test_what_is_held_out_is_never_trained_on(worn):
+    labelled, _ = worn
+    assert not labelled.training.keys() & set(labelled.split.held_out)
+    assert set(labelled.training) == set(labelled.split.pool)
+    assert len(labelled.labels_hash) == 64 and labelled.labels_hash != labelled.data_hash
+
+
+class Scores(Bundle):
+    """A bundle whose network is a table: an image's score by its mean grey value."""
+
+    def run(self, pixels, *, threads=0):
+        from alvision.delivery.bundle import Output
+
+        grey = pixels.mean((1, 2, 3)) / 255
+        return Output(np.stack([0 * grey, grey], 1), grey[:, None], grey[:, None, None, None])
+
+
+def test_unsure_answers_count_as_defects(worn, tmp_path):
+    labelled, config = worn
+    (tmp_path / "bundle.json").write_text("{}")
+    about = bundle(tmp_path, ["ok", "worn"], ["worn"]).about
+    about |= {"temperature": 1.0, "image": {"size": 8, "crop": None, "value_range": None}}
+    ask = Ask(escape=0.9, confidence=0.5)
+    told = judge(Scores(tmp_path, about), labelled, config, ask)
+    assert told["unnamed"] == 0
+    seal = [id for id in labelled.split.seal if labelled.held_out.get(id) == "ok"]
+    doubted = type(labelled)(
+        labelled.data,
+        labelled.split,
+        labelled.groups,
+        labelled.training,
+        {id: label for id, label in labelled.held_out.items() if id != seal[0]},
+        frozenset(seal[:1]),
+    )
+    (tmp_path / "run" / "seal_readings.jsonl").unlink()
+    again = judge(Scores(tmp_path, about), doubted, config, ask)
+    assert again["unnamed"] == 1
+    assert again["defects"] == told["defects"] + 1 and again["good"] == told["good"] - 1

@@ -98,7 +98,19 @@ def test_every_command_and_key_that_the_readme_names_exists():
     assert set(re.findall(r"(?:^|python -m )alvision ([a-z]+)", text, re.M)) == set(COMMANDS)
     named = set(re.findall(r"(?<![\w.-])([a-z][a-z_.]*)=", text))
     assert len(named) > 8
-    others = {"seeds", "jobs", "to", "from", "by", "score"}
+    others = {
+        "seeds",
+        "jobs",
+        "to",
+        "from",
+        "by",
+        "score",
+        "bundle",
+        "escape",
+        "confidence",
+        "images",
+        "format",
+    }
     assert named - set(keys()) - set(GROUPS) - others == set()
 
 

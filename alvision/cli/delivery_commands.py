@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from alvision.assembly import people, sources
 from alvision.cli.commands import console, saved
 from alvision.cli.compose import compose
 from alvision.cli.overrides import take, tidy
 from alvision.cli.progress import bar
 from alvision.config import RunConfig
+from alvision.dataset import people, sources
 from alvision.document import document
 from alvision.errors import UserError
 from alvision.rounds import DOCUMENT, claim, lock

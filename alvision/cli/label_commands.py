@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from alvision.assembly import label_store
 from alvision.cli.commands import console, saved
 from alvision.cli.compose import compose
 from alvision.cli.overrides import take, tidy
 from alvision.config import RunConfig
 from alvision.data.hashes import content_hashes
 from alvision.data.manifest import build
+from alvision.dataset import label_store
 from alvision.errors import UserError
 
 

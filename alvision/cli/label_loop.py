@@ -20,10 +20,10 @@ def loop(words: list[str]) -> int:
     """Run the loop until there is nothing left to ask; build it anew when a class was added."""
     import torch
 
-    from alvision.assembly import label_store
     from alvision.cli.commands import execute
     from alvision.cli.compose import compose
     from alvision.cli.label import ORACLE
+    from alvision.dataset import label_store
     from alvision.oracles.page import ClassesChanged
     from alvision.page_run import settled_classes
 

@@ -7,11 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from alvision.assembly import build_learner, people, sources
+from alvision.assembly import build_learner
 from alvision.cli.commands import console, execute, saved
 from alvision.cli.compose import compose
 from alvision.cli.overrides import parse, take, take_count, take_names, tidy
 from alvision.config import RunConfig
+from alvision.dataset import people, sources
 from alvision.errors import UserError
 from alvision.round_files import read_csv
 

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from alvision.models.heads import Head
+from alvision.models.heads import Ensemble, Head
 from alvision.models.normalised import normalise
 
 
@@ -30,7 +30,12 @@ class Deployed(nn.Module):
     """
 
     def __init__(
-        self, trunk: nn.Module, head: nn.Module, mean: Sequence[float], std: Sequence[float], size: int
+        self,
+        trunk: nn.Module,
+        head: Head | Ensemble,
+        mean: Sequence[float],
+        std: Sequence[float],
+        size: int,
     ) -> None:
         super().__init__()
         self.trunk, self.head = trunk, head

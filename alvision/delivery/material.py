@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alvision.assembly import Sources, label_store, people, sources, split_of
 from alvision.data.splits import Split, group_keys
+from alvision.dataset import Sources, label_store, people, sources, split_of
 from alvision.errors import UserError
 from alvision.labels.consensus import consensus, standing
 from alvision.labels.content import resolver

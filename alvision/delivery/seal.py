@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alvision.assembly import audit_file, people
 from alvision.data.images import UnreadableImage, load
+from alvision.dataset import audit_file, people
 from alvision.delivery import readings
 from alvision.delivery.bundle import Bundle, write_thresholds
 from alvision.delivery.material import Material

@@ -110,7 +110,8 @@ class TrainerConfig:
 
     Attributes:
         accelerator: auto | cpu | gpu.
-        devices: Number of devices.
+        devices: Number of devices; each gets a process, on a processor a share of its cores.
+        strategy: auto (one device) | ddp (several: DistributedDataParallel).
         precision: auto | 32-true | bf16-mixed | 16-mixed; auto takes what the hardware does best.
         batch_size: Images a step, in training and in pool inference.
         num_workers: Threads that decode and augment images; null: one a core, at most 8.
@@ -127,6 +128,7 @@ class TrainerConfig:
 
     accelerator: str = "auto"
     devices: int = 1
+    strategy: str = "auto"
     precision: str = "auto"
     batch_size: int = 32
     num_workers: int | None = None

@@ -21,6 +21,7 @@ OUTSIDE_FINGERPRINT = (
     "target.",
     "page.",
     "trainer.devices",
+    "trainer.strategy",
     "trainer.accelerator",
     "trainer.num_workers",
     "data.root",

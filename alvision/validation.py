@@ -19,6 +19,7 @@ _CHOICES = {
     "model.training": ("frozen", "finetune"),
     "model.head": ("dropout", "linear", "ensemble"),
     "trainer.accelerator": ("auto", "cpu", "gpu"),
+    "trainer.strategy": ("auto", "ddp"),
     "trainer.precision": ("auto", "32-true", "bf16-mixed", "16-mixed"),
     "trainer.augment": ("none", "light", "full"),
     "target.metric": METRICS,
@@ -68,8 +69,6 @@ def validate(config: RunConfig) -> None:
         raise UserError(f"budget.initial={initial} must be a whole number from 0, or all")
     if config.data.fold is not None and not 0 <= config.data.fold < 5:
         raise UserError(f"data.fold={config.data.fold} must be 0, 1, 2, 3 or 4")
-    if config.trainer.devices != 1:
-        raise UserError("trainer.devices: this version trains on one device; leave it at 1")
     if config.data.kind == "embeddings" and config.model.training != "frozen":
         raise UserError("data=embeddings has no images to finetune on; use model.training=frozen")
     if not 1 <= config.page.port <= 65535:

@@ -77,8 +77,18 @@ def hold_out(
     return None
 
 
+def rank_and_world() -> tuple[int, int]:
+    """Return this process's rank and how many train together; (0, 1) where one does."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return torch.distributed.get_rank(), torch.distributed.get_world_size()
+    return 0, 1
+
+
 class Batches:
     """Batches of normalised images, decoded already, augmented in threads while the net trains.
+
+    Where several ranks train together, each has its part of the same training batches, and all of
+    the validation batches.
 
     Args:
         examples: What to draw from.
@@ -116,7 +126,10 @@ class Batches:
         """Yield images [B,3,H,W] and targets [B] of one epoch."""
         rows, seeds = self._order()
         parts = np.array_split(np.arange(len(rows)), len(self))
-        tasks = [(rows[i], seeds[i]) for i in range(len(rows))]
+        if self.generator is not None:
+            rank, world = rank_and_world()
+            parts = [part[rank::world] for part in parts]
+        tasks = [(rows[i], seeds[i]) for part in parts for i in part]
         images = ordered_map(self._image, tasks, workers=self.workers, ahead=2 * self.batch_size)
         for part in parts:
             pixels = np.stack([next(images) for _ in part])
@@ -128,8 +141,9 @@ class Batches:
         if self.generator is None:
             return list(range(count)), [0] * count
         # Every batch is full: the last of an epoch, and those of few examples, repeat some, since
-        # batch norm cannot learn from a batch of one.
-        total = len(self) * min(self.batch_size, count)
+        # batch norm cannot learn from a batch of one, on any rank.
+        least = 2 * rank_and_world()[1]
+        total = len(self) * max(min(self.batch_size, count), least)
         orders = [
             torch.randperm(count, generator=self.generator) for _ in range(-(-total // count))
         ]

@@ -31,6 +31,7 @@ class Engine:
         workers: Batches that are in the making at once, each in a thread of its own.
         progress: Show a progress bar on a terminal.
         kind: What executes the trunk: `eager`, `compile` (PyTorch's compiler) or `openvino`.
+        devices: Ranks, each a process with a device of its own, or a share of the cores.
     """
 
     device: torch.device
@@ -39,6 +40,7 @@ class Engine:
     workers: int = 1
     progress: bool = False
     kind: str = "eager"
+    devices: int = 1
 
     @property
     def autocast(self) -> torch.autocast:
@@ -75,8 +77,6 @@ def choose(trainer: TrainerConfig, kind: str = "eager", *, progress: bool = Fals
     Raises:
         UserError: The device, the precision, the engine or a number is not to be had here.
     """
-    if trainer.devices != 1:
-        raise UserError(f"trainer.devices={trainer.devices}: a run uses one device; set it to 1")
     if trainer.batch_size < 1:
         raise UserError(f"trainer.batch_size={trainer.batch_size}: it must be at least 1")
     if trainer.num_workers is not None and trainer.num_workers < 0:
@@ -87,7 +87,16 @@ def choose(trainer: TrainerConfig, kind: str = "eager", *, progress: bool = Fals
     )
     precision = resolve_precision(trainer.precision, device)
     check_kind(kind, device)
-    return Engine(device, precision, trainer.batch_size, max(1, workers), progress, kind)
+    _check_devices(trainer, device)
+    return Engine(
+        device,
+        precision,
+        trainer.batch_size,
+        max(1, workers),
+        progress,
+        kind,
+        trainer.devices,
+    )
 
 
 def check_kind(kind: str, device: torch.device) -> None:
@@ -116,6 +125,17 @@ def _has_compiler() -> bool:
         return bool(get_cpp_compiler())
     except RuntimeError:
         return False
+
+
+def _check_devices(trainer: TrainerConfig, device: torch.device) -> None:
+    if trainer.devices < 1:
+        raise UserError(f"trainer.devices={trainer.devices}: it must be at least 1")
+    if trainer.devices > 1 and trainer.strategy != "ddp":
+        raise UserError(f"trainer.devices={trainer.devices} needs trainer.strategy=ddp")
+    if device.type == "cuda" and trainer.devices > torch.cuda.device_count():
+        raise UserError(
+            f"trainer.devices={trainer.devices}, but PyTorch finds {torch.cuda.device_count()}"
+        )
 
 
 def resolve_device(accelerator: str) -> torch.device:

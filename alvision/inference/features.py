@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from alvision.data.cache import cache_folder, cache_limit
 from alvision.data.images import ImageSpec
-from alvision.inference import cache_care, pool
+from alvision.inference import cache_care, pool, ranks
 from alvision.inference.engine import Engine
 from alvision.inference.feature_cache import FeatureCache
 from alvision.inference.predictions import SampleId
@@ -160,7 +160,7 @@ class Features:
     def _trunk_pass(self, trunk: nn.Module, ids: Sequence[SampleId]) -> Iterator[pool.Chunk]:
         assert self.backbone is not None
         images = [(id, self.manifest.path(id)) for id in ids]
-        return pool.trunk_features(
+        return ranks.trunk_features(
             trunk, images, self.spec, self.engine,
             mean=self.backbone.mean, std=self.backbone.std, set_aside=self._set_aside,
             hashes=self.hashes,

@@ -85,5 +85,6 @@ def fit_net(
             max_epochs=trainer.epochs,
             callbacks=[BestWeights(trainer.patience)] if validation else [],
             progress=engine.progress,
+            devices=engine.devices,
         )
     return module.eval()

@@ -16,26 +16,40 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from alvision.models.classifier import Classifier
 
+_LOGGERS = ("pytorch_lightning", "lightning_fabric")
+
 
 def run(
     module: Classifier,
     data: Any,
     callbacks: Sequence[lightning.Callback] = (),
     progress: bool = False,
+    devices: int = 1,
     **options: Any,
 ) -> None:
-    """Fit with everything off that writes files or talks; Ctrl-C stays Ctrl-C."""
+    """Fit with everything off that writes files or talks; Ctrl-C stays Ctrl-C.
+
+    Args:
+        module: What is trained, in place.
+        data: A data module, or training batches.
+        callbacks: Lightning's.
+        progress: Show a progress bar on a terminal.
+        devices: Ranks, each a process of its own if there are several (DistributedDataParallel).
+            They are spawned on a processor too: after threads have started, a fork can hang.
+        options: Further arguments of the Trainer.
+    """
     handler = signal.getsignal(signal.SIGINT)
     with _quiet():
         trainer = lightning.Trainer(
-            devices=1,
+            devices=devices,
+            strategy="ddp_spawn" if devices > 1 else "auto",
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
             log_every_n_steps=1,
-            callbacks=[*callbacks, *([EpochBar()] if progress else [])],
+            callbacks=[*callbacks, Silence(), *([EpochBar()] if progress else [])],
             **options,
         )
         try:
@@ -51,10 +65,25 @@ def run(
             raise KeyboardInterrupt from None
 
 
+class Silence(lightning.Callback):
+    """Silence the processes of other ranks too; they are told by unpickling this, early on."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Set what `_quiet` has set in the process that started this one."""
+        for name in _LOGGERS:
+            logging.getLogger(name).setLevel(logging.ERROR)
+        warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
+
+
 class EpochBar(lightning.Callback):
     """Show on a terminal how far a long fit has got, in epochs."""
 
-    def __init__(self) -> None:
+    shown: Progress | None = None
+
+    def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        """Start at epoch 0, on one of the ranks."""
+        if not trainer.is_global_zero:
+            return
         console = Console(stderr=True)
         columns = (
             TextColumn("training"),
@@ -65,9 +94,6 @@ class EpochBar(lightning.Callback):
         self.shown = Progress(
             *columns, console=console, transient=True, disable=not console.is_terminal
         )
-
-    def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
-        """Start at epoch 0."""
         self.epochs = self.shown.add_task("", total=trainer.max_epochs)
         self.shown.start()
 
@@ -75,19 +101,21 @@ class EpochBar(lightning.Callback):
         self, trainer: lightning.Trainer, module: lightning.LightningModule
     ) -> None:
         """Count an epoch."""
-        self.shown.advance(self.epochs)
+        if self.shown is not None:
+            self.shown.advance(self.epochs)
 
     def teardown(
         self, trainer: lightning.Trainer, module: lightning.LightningModule, stage: str
     ) -> None:
         """Leave the terminal as it was, also after Ctrl-C."""
-        self.shown.stop()
+        if self.shown is not None:
+            self.shown.stop()
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Silence Lightning's banners, hints and warnings about what is meant so here."""
-    loggers = [logging.getLogger(n) for n in ("pytorch_lightning", "lightning_fabric")]
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")

@@ -60,12 +60,21 @@ class Classifier(lightning.LightningModule):
             return self.head(features)
 
     def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
-        """Return the loss of a batch."""
-        return self._loss(batch)
+        """Return the loss of a batch; over several ranks, that of all their parts together."""
+        loss, world = self._loss(batch), self.trainer.world_size
+        if world == 1:
+            return loss
+        # The ranks' gradients are averaged, and their parts may weigh differently.
+        targets = batch[1]
+        own = torch.ones_like(targets) if self.weights is None else self.weights[targets]
+        own = own.sum().float()
+        mean = own.clone()
+        torch.distributed.all_reduce(mean)
+        return loss * own * world / mean
 
     def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
         """Log the loss of a batch as `validation_loss`."""
-        self.log("validation_loss", self._loss(batch), batch_size=len(batch[1]))
+        self.log("validation_loss", self._loss(batch), batch_size=len(batch[1]), sync_dist=True)
 
     def configure_optimizers(self) -> Any:
         """Return AdamW and a cosine decay of its rate (arXiv 1608.03983)."""

@@ -77,8 +77,11 @@ def check(model: ModelConfig, trainer: TrainerConfig, *, embeddings: bool) -> No
     ):
         if not 0 <= share < 1:
             raise UserError(f"{name}={share}: it must be from 0 to below 1")
-    if model.training == "finetune" and trainer.batch_size < 2:
-        raise UserError("trainer.batch_size=1: batch norm needs at least 2 images a step")
+    if model.training == "finetune" and trainer.batch_size < 2 * trainer.devices:
+        raise UserError(
+            f"trainer.batch_size={trainer.batch_size}: batch norm needs at least 2 images a step "
+            "on each device"
+        )
 
 
 def backbone(model: ModelConfig, seed: int) -> Backbone:

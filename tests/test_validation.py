@@ -36,7 +36,7 @@ def test_the_defaults_are_valid():
         ("model__dropout", 1.0, "below 1"),
         ("trainer__learning_rate", 0.0, "above 0"),
         ("data__fold", 5, "0, 1, 2, 3 or 4"),
-        ("trainer__devices", 2, "one device"),
+        ("trainer__devices", 0, "at least 1"),
         ("labels__url", "shared.db", "oracle=files"),
         ("classes", ["ok"], "two names"),
         ("classes", ["ok", "ok"], "twice"),

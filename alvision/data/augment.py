@@ -35,6 +35,10 @@ class Augment:
         self.kind = kind
         self._of_thread = threading.local()  # a transform carries its own random state
 
+    def __reduce__(self) -> tuple[type[Augment], tuple[str]]:
+        """Let a rank of its own make its own."""
+        return Augment, (self.kind,)
+
     def __call__(self, image: np.ndarray, seed: int) -> np.ndarray:
         """Return a changed copy of an image, uint8 [H,W,3]."""
         if self.kind == "none":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
+from typing import Any
 
 import numpy as np
 import pytorch_lightning as lightning
@@ -116,6 +117,20 @@ class Batches:
         self.workers = workers
         self.augment = augment
         self.generator = generator
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Give another rank the seed of a generator that nothing was drawn from, not its state.
+
+        The state would be a tensor whose memory is gone before the rank can look at it.
+        """
+        seed = None if self.generator is None else self.generator.initial_seed()
+        return {**vars(self), "generator": seed}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Make the generator again."""
+        seed = state["generator"]
+        vars(self).update(state)
+        self.generator = None if seed is None else torch.Generator().manual_seed(seed)
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""

@@ -68,9 +68,9 @@ class Classifier(lightning.LightningModule):
         targets = batch[1]
         own = torch.ones_like(targets) if self.weights is None else self.weights[targets]
         own = own.sum().float()
-        mean = own.clone()
-        torch.distributed.all_reduce(mean)
-        return loss * own * world / mean
+        total = own.clone()
+        torch.distributed.all_reduce(total)
+        return loss * own * world / total
 
     def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
         """Log the loss of a batch as `validation_loss`."""

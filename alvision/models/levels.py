@@ -33,9 +33,9 @@ class MultiLevel(nn.Module):
     """Adds the mean and the maximum of each of some stages to a trunk's pooled features.
 
     A defect of a few pixels is a local texture: the last layer has pooled it away, the stages
-    before have not (hypercolumns, arXiv 1411.5752). Each part is divided by its root mean square
-    in that image, so that none outweighs the others. A trunk that pools its last stage by the mean
-    has that mean once.
+    before have not (hypercolumns, arXiv 1411.5752). A trunk that pools its last stage by the mean
+    has that mean once. The parts keep their scale: dividing each by its root mean square in the
+    image lost more than it gave (docs/features.md).
 
     Args:
         trunk: Maps images [B,3,H,W] to pooled features [B,D].
@@ -60,7 +60,7 @@ class MultiLevel(nn.Module):
         parts = self._parts(images)
         if self.repeated:
             del parts[-2]
-        return torch.cat([_scaled(part) for part in parts], dim=1)
+        return torch.cat([part.float() for part in parts], dim=1)
 
     def _parts(self, images: Tensor) -> list[Tensor]:
         _heard.stages = []
@@ -160,11 +160,6 @@ def _store(
 
 def _listen(module: nn.Module, inputs: Any, output: Tensor) -> None:
     _heard.stages.append(output)
-
-
-def _scaled(part: Float[Tensor, "b c"]) -> Float[Tensor, "b c"]:
-    part = part.float()
-    return part / part.square().mean(dim=1, keepdim=True).sqrt().clamp(min=1e-6)
 
 
 def _view(images: Tensor, turns: int, mirrored: bool) -> Tensor:

@@ -32,7 +32,8 @@ def test_auto_takes_the_gpu_if_there_is_one(monkeypatch):
     [
         ({"accelerator": "gpu"}, "no CUDA device"),
         ({"accelerator": "tpu"}, "trainer.accelerator=tpu"),
-        ({"devices": 2}, "trainer.devices=2"),
+        ({"devices": 2}, "trainer.devices=2 needs trainer.strategy=ddp"),
+        ({"devices": 0}, "trainer.devices=0"),
         ({"batch_size": 0}, "trainer.batch_size=0"),
         ({"num_workers": -1}, "trainer.num_workers=-1"),
         ({"precision": "8"}, "trainer.precision=8"),

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from alvision.data.datamodule import rank_and_world
 from alvision.models.heads import Ensemble, Head
 
 
@@ -61,7 +62,7 @@ class Classifier(lightning.LightningModule):
 
     def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
         """Return the loss of a batch; over several ranks, that of all their parts together."""
-        loss, world = self._loss(batch), self.trainer.world_size
+        loss, (_, world) = self._loss(batch), rank_and_world()
         if world == 1:
             return loss
         # The ranks' gradients are averaged, and their parts may weigh differently.

@@ -119,7 +119,9 @@ alvision labels import data.root=photos from=labels.csv "classes=[ok,worn]" by=a
 alvision labels verify out=runs/elpv/margin/seed-0
 
 The store is the one beside data.root, that of the run in out=, or labels.url=.
-An import reads an export, or any table with the columns id and label.""",
+An import reads an export, or any table with the columns id and label.
+slot=seal sets the images of the table apart for `alvision threshold`: a drawer
+of known bad parts, photographed as the line does, that nobody labelled before.""",
     "cache": """\
 alvision cache list
 alvision cache verify

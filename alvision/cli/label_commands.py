@@ -16,7 +16,8 @@ from alvision.errors import UserError
 
 def labels(words: list[str]) -> int:
     """Export, import or verify labels."""
-    from alvision.labels.exchange.csv_file import export_labels, import_labels
+    from alvision.delivery.drawer import seal
+    from alvision.labels.exchange.csv_file import export_labels, images_named, import_labels
     from alvision.labels.verify import verify
 
     action, words = (words[0], words[1:]) if words else ("", [])
@@ -24,7 +25,7 @@ def labels(words: list[str]) -> int:
         raise UserError(
             "labels needs an action: alvision labels export|import|verify key=value ..."
         )
-    taken, words = take(words, "to", "from", "by")
+    taken, words = take(words, "to", "from", "by", "slot")
     config = _config(words)
     if action == "import" and config.classes is None:
         raise UserError('classes= is missing: the names that labels may have, "classes=[ok,worn]"')
@@ -44,6 +45,10 @@ def labels(words: list[str]) -> int:
             return int(bool(problems))
         if "from" not in taken:
             raise UserError("labels import needs from=FILE, a table with the columns id and label")
+        if taken.get("slot", "seal") != "seal":
+            raise UserError(f"slot={taken['slot']} is unknown: slot=seal, or leave it out")
+        if "slot" in taken:
+            seal(config, manifest, hashes, images_named(Path(taken["from"]), ids))
         counts = import_labels(
             store,
             Path(taken["from"]),

@@ -95,6 +95,20 @@ def import_labels(
     return counts
 
 
+def images_named(path: Path, ids: Collection[SampleId]) -> list[SampleId]:
+    """Return the images of today that a table names.
+
+    Raises:
+        UserError: The table cannot be read, or names others.
+    """
+    table, images = read_table(path), frozenset(ids)
+    column = "path" if "path" in table.columns and "id" not in table.columns else "id"
+    table.require(column)
+    found = {row.cells[column]: _id_of(row.cells[column], images) for row in table.rows}
+    _refuse_unknown(path, [cell for cell, id in found.items() if id is None])
+    return sorted({id for id in found.values() if id is not None})
+
+
 def _content(event: Event) -> dict[str, Any]:
     return {column: getattr(event, column) for column in COLUMNS[1:]}
 

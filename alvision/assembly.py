@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alvision.acquisition import needs_of, properties_of, score_of
+from alvision.acquisition import needs_of, parts_of, properties_of, score_of
 from alvision.data.splits import group_keys
 from alvision.dataset import (
     Sources,
@@ -75,6 +75,11 @@ def experiment(
     starting = _strategy(choices["cold_start"], cold_start)
     for strategy in (acquisition, starting):
         learner.check(strategy.needs)
+    if "labels" in starting.needs:
+        raise UserError(
+            f"cold_start={starting.name} learns from labels, and at the start there is none; take "
+            "one that reads features alone, or random"
+        )
     store = stack.enter_context(label_store(config))
     audit = audit_location(store.path, data.manifest.root) if people(config) else None
     split, parts = split_and_parts(config, data.manifest, groups, audit)
@@ -138,6 +143,7 @@ def build_learner(
         seed=config.seed,
         groups=groups,
         progress=progress,
+        defects=config.defects or (),
     )
 
 
@@ -158,7 +164,12 @@ def _check_budget(config: RunConfig, pool: int) -> None:
 def _strategy(name: str | None, acquire: Callable[..., Any]) -> Strategy:
     try:
         return Strategy(
-            str(name), acquire, needs_of(acquire), properties_of(acquire), score_of(acquire)
+            str(name),
+            acquire,
+            needs_of(acquire),
+            properties_of(acquire),
+            score_of(acquire),
+            {slot: _strategy(name, part) for slot, part in parts_of(acquire).items()},
         )
     except ValueError as error:
         raise UserError(f"{name}: {error}") from None

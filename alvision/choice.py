@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -94,15 +95,21 @@ def _rows(
 ) -> list[QueryRow]:
     scores = pick.scores.tolist()
     slots = pick.slots or (slot,) * len(ids)
-    propensity = [None] * len(ids) if pick.propensity is None else pick.propensity.tolist()
-    reasons = exp.explain(
-        picked,
-        scores,
-        needs=strategy.needs,
-        properties=strategy.properties,
-        slot=slot,
-        classes=exp.classes,
-    )
+    propensity: list[float | None] = [None] * len(ids)
+    if pick.propensity is not None:
+        propensity = [None if math.isnan(p) else p for p in pick.propensity.tolist()]
+    reasons = [""] * len(ids)
+    for name in dict.fromkeys(slots):
+        part = strategy.parts.get(name, strategy)
+        told = exp.explain(
+            picked,
+            scores,
+            needs=part.needs,
+            properties=part.properties,
+            slot=slot,
+            classes=exp.classes,
+        )
+        reasons = [told[i] if slots[i] == name else reasons[i] for i in range(len(ids))]
     names: list[str | None] = [None] * len(ids)
     if predicted is not None:
         means = predicted.log_probs.exp().mean(1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,17 @@ Metrics = dict[str, Any]
 
 @dataclass(frozen=True)
 class Strategy:
-    """A selection by name, with what it reads; `acquire` and `score` are pure functions."""
+    """A selection by name, with what it reads; `acquire` and `score` are pure functions.
+
+    `parts` are the strategies of a mixture, by the slot that their rows come in.
+    """
 
     name: str
     acquire: Callable[..., Any]
     needs: frozenset[str]
     properties: frozenset[str] = frozenset()
     score: Callable[..., Any] | None = None
+    parts: Mapping[str, Strategy] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

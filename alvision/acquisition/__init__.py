@@ -10,12 +10,15 @@ from alvision.acquisition.contract import (
     name_of,
     needs,
     needs_of,
+    parts_of,
     properties,
     properties_of,
     score_of,
 )
 from alvision.acquisition.herding import max_herding, uncertainty_herding
 from alvision.acquisition.k_center import k_center
+from alvision.acquisition.large_batches import cluster_margin, drop_query
+from alvision.acquisition.mixture import class_balanced, mixture
 from alvision.acquisition.prob_cover import prob_cover
 from alvision.acquisition.scores import (
     bald,
@@ -27,10 +30,14 @@ from alvision.acquisition.scores import (
     variation_ratio,
 )
 from alvision.acquisition.select import random_sampling, top_k
+from alvision.acquisition.similar import similar_to_defects
 from alvision.acquisition.typiclust import typiclust
 
 __all__ = [
     "bald",
+    "class_balanced",
+    "cluster_margin",
+    "drop_query",
     "entropy",
     "expected_entropy",
     "k_center",
@@ -38,14 +45,17 @@ __all__ = [
     "margin",
     "max_herding",
     "mean_std",
+    "mixture",
     "name_of",
     "needs",
     "needs_of",
+    "parts_of",
     "prob_cover",
     "properties",
     "properties_of",
     "random_sampling",
     "score_of",
+    "similar_to_defects",
     "top_k",
     "typiclust",
     "uncertainty_herding",

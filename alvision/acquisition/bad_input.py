@@ -55,9 +55,9 @@ def _counts(case: Trial) -> None:
 def _missing(case: Trial) -> None:
     pool, labelled = case.random(_N), case.known(_M)
     for name in tensors(pool):
-        _refused(
-            case, with_fields(pool, **{name: None}), labelled, _ASKED, (f"pool.{name} is missing",)
-        )
+        spared = name == "scores" and pool.log_probs is not None  # computed from these instead
+        named = (f"pool.{name} is missing",)
+        _refused(case, with_fields(pool, **{name: None}), labelled, _ASKED, named, spared)
     if "labels" in case.needs:
         unnamed = with_fields(labelled, labels=None)
         _refused(case, pool, unnamed, _ASKED, ("labelled.labels is missing",))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+import math
+import types
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-FIELDS = frozenset({"scores", "log_probs", "features", "labels", "passes"})
-"""What a strategy can read. `passes`: the log_probs of several stochastic passes (K >= 2)."""
+FIELDS = frozenset({"scores", "log_probs", "features", "labels", "defects", "passes"})
+"""What a strategy can read. `passes`: the log_probs of several stochastic passes (K >= 2).
+`labels` and `defects` (which classes are defects) are there for labelled images only."""
 
 PROPERTIES = frozenset({"uncertainty", "disagreement", "deterministic", "sampled", "distance"})
 """What a strategy can promise; `conformance.check` holds it to that.
@@ -47,49 +50,136 @@ def properties(*names: str) -> Callable[[Strategy], Strategy]:
 
 
 def needs_of(acquire: Callable[..., Any]) -> frozenset[str]:
-    """Return what a score or select reads, seen through partials and its `score` argument.
+    """Return what a score or select reads, seen through partials, its score and `parts_of` it.
 
     A select that reads `pool.scores` is content with its score's result, so that the score's
-    log_probs need not be kept; the several passes that it asks for are still needed.
+    log_probs need not be kept; the several passes that it asks for are still needed. Where the
+    parts of a mixture have different scores none can be fused into the pass, and the log_probs are
+    read instead.
 
     Raises:
-        ValueError: It, or its score, declares nothing.
+        ValueError: It, its score or a part declares nothing; or a mixture's weights do not fit.
 
     >>> from alvision.acquisition import bald, top_k
     >>> sorted(needs_of(functools.partial(top_k, score=functools.partial(bald))))
     ['passes', 'scores']
     """
+    return _needs(acquire, fused=len(scores_inside(acquire)) <= 1)
+
+
+def _needs(acquire: Callable[..., Any], fused: bool) -> frozenset[str]:
     function = _innermost(acquire)
     if not hasattr(function, "needs"):
         raise ValueError(
             f"{name_of(acquire)} does not declare what it reads: "
             'put @needs(...) above it, for example @needs("log_probs")'
         )
-    own: frozenset[str] = function.needs
-    score = score_of(acquire)
-    if score is None:
-        return own
-    return own | needs_of(score) - ({"log_probs"} if "scores" in own else set())
+    fields: frozenset[str] = function.needs
+    score = _argument(acquire, "score")
+    if score is not None:
+        read = _needs(score, fused)
+        if "scores" in fields and fused:
+            read -= {"log_probs"}
+        elif "scores" in fields:
+            fields -= {"scores"}
+        fields |= read
+    return fields.union(*(_needs(part, fused) for part in parts_of(acquire).values()))
 
 
 def properties_of(acquire: Callable[..., Any]) -> frozenset[str]:
     """Return the declared properties of a select and of the score inside it.
+
+    Of what its parts promise a mixture or wrapper keeps that it is deterministic, if all of them
+    are, or else sampled, if one of them is.
 
     >>> from alvision.acquisition import entropy, top_k
     >>> sorted(properties_of(functools.partial(top_k, score=entropy)))
     ['deterministic', 'uncertainty']
     """
     own: frozenset[str] = getattr(_innermost(acquire), "properties", frozenset())
-    score = score_of(acquire)
+    score = _argument(acquire, "score")
+    parts = [properties_of(part) for part in parts_of(acquire).values()]
+    if parts and all("deterministic" in part for part in parts):
+        own |= {"deterministic"}
+    elif any("sampled" in part for part in parts):
+        own |= {"sampled"}
     return own if score is None else own | properties_of(score)
 
 
+def parts_of(acquire: Callable[..., Any]) -> Mapping[str, Callable[..., Any]]:
+    """Return the strategies that a mixture (`parts`) or a wrapper (`strategy`) was given, by name.
+
+    Raises:
+        ValueError: A mixture's weights do not fit its parts.
+
+    >>> from alvision.acquisition import class_balanced, random_sampling
+    >>> list(parts_of(functools.partial(class_balanced, strategy=random_sampling)))
+    ['strategy']
+    """
+    strategy = _argument(acquire, "strategy")
+    if strategy is not None:
+        return {"strategy": strategy}
+    parts: Mapping[str, Callable[..., Any]] = _argument(acquire, "parts") or {}
+    if parts:
+        check_weights(parts, _argument(acquire, "weights") or {})
+    return parts
+
+
+def check_weights(parts: Mapping[str, Any], weights: Mapping[str, float | int]) -> None:
+    """Check that each part of a mixture has a weight that can be one.
+
+    Raises:
+        ValueError: Names differ, a weight is no number of 0 or more, all are 0, or a part is called
+            `audit`, as the rows are that no strategy picks.
+    """
+    if set(parts) != set(weights) or not parts or "audit" in parts:
+        raise ValueError(
+            f"weights for {', '.join(weights) or 'nothing'}, parts {', '.join(parts) or 'missing'}:"
+            " each part needs one weight, and none may be called audit"
+        )
+    good = all(isinstance(w, int | float) and 0 <= w < math.inf for w in weights.values())
+    if not good or not any(weights.values()):
+        told = ", ".join(f"{name} {weight}" for name, weight in weights.items())
+        raise ValueError(f"weights {told}: they must be 0 or more, and not all 0")
+
+
 def score_of(acquire: Callable[..., Any]) -> Callable[..., Any] | None:
-    """Return the score that a select was given (or has by default) as `score`, or None."""
-    parameter = inspect.signature(acquire).parameters.get("score")
-    if parameter is None or parameter.default is parameter.empty:
-        return None
-    return parameter.default
+    """Return the score that can be fused into the pass, or None.
+
+    It is the `score` that a select was given (or has by default), or the one that all parts of a
+    mixture share which have any.
+    """
+    scores = scores_inside(acquire)
+    return scores[0] if len(scores) == 1 else None
+
+
+def scores_inside(acquire: Callable[..., Any]) -> list[Callable[..., Any]]:
+    """Return the different scores inside a strategy: its own, or those of its parts."""
+    own = _argument(acquire, "score")
+    found = [] if own is None else [own]
+    for part in parts_of(acquire).values():
+        found += scores_inside(part)
+    different: dict[Any, Callable[..., Any]] = {}
+    for score in found:
+        bound = getattr(score, "args", ()), sorted(getattr(score, "keywords", {}).items())
+        different.setdefault((_innermost(score), repr(bound)), score)
+    return list(different.values())
+
+
+def _argument(acquire: Callable[..., Any], name: str) -> Any:
+    """Return an argument that a strategy was given (or has by default), or None."""
+    while isinstance(acquire, functools.partial):
+        if name in acquire.keywords:
+            return acquire.keywords[name]
+        acquire = acquire.func
+    read = _defaults if isinstance(acquire, types.FunctionType) else _defaults.__wrapped__
+    return read(acquire).get(name)
+
+
+@functools.lru_cache(maxsize=256)
+def _defaults(function: Callable[..., Any]) -> dict[str, Any]:
+    parameters = inspect.signature(function).parameters.values()
+    return {one.name: one.default for one in parameters if one.default is not one.empty}
 
 
 def name_of(acquire: Callable[..., Any]) -> str:
@@ -101,8 +191,11 @@ def name_of(acquire: Callable[..., Any]) -> str:
     """
     function = _innermost(acquire)
     name = getattr(function, "__name__", type(function).__name__)
-    score = score_of(acquire)
-    return name if score is None else f"{name}(score={name_of(score)})"
+    inside = dict(parts_of(acquire))
+    if (score := _argument(acquire, "score")) is not None:
+        inside["score"] = score
+    told = ", ".join(f"{argument}={name_of(part)}" for argument, part in inside.items())
+    return f"{name}({told})" if told else name
 
 
 def _innermost(acquire: Callable[..., Any]) -> Any:

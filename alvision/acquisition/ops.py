@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -37,6 +39,17 @@ def block_rows(values: Float[Tensor, "n ..."]) -> int:
 def tile_rows(values: Float[Tensor, "n d"]) -> int:
     """Return how many rows to compare with as many others at a time."""
     return _TILE_GPU if values.is_cuda else _TILE_CPU
+
+
+def take(predictions: Predictions, rows: Tensor) -> Predictions:
+    """Return some rows of all fields."""
+    fields: dict[str, Any] = {
+        field.name: value[rows.to(value.device)]
+        for field in dataclasses.fields(predictions)
+        if isinstance(value := getattr(predictions, field.name), Tensor)
+    }
+    ids = tuple(predictions.ids[row] for row in rows.tolist())
+    return dataclasses.replace(predictions, ids=ids, **fields)
 
 
 def check_count(n: int, pool: Predictions) -> None:

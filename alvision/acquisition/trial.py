@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from alvision.acquisition.contract import name_of, needs_of, properties_of, score_of
+from alvision.acquisition.ops import take as take
 from alvision.inference.predictions import Acquire, Pick, Predictions, Score
 
 WIDTH = 5
@@ -67,10 +68,12 @@ class Trial:
             classes: How many of the classes the labels name; None: all.
         """
         given = self._given(log_probs, features)
+        if "defects" in self.needs:
+            given["defects"] = (0,)
         given["labels"] = torch.arange(len(log_probs)) % (classes or log_probs.shape[-1])
         return _named(len(log_probs), given)
 
-    def _given(self, log_probs: Tensor, features: Tensor | None) -> dict[str, Tensor]:
+    def _given(self, log_probs: Tensor, features: Tensor | None) -> dict[str, Any]:
         made_up = normal(len(log_probs), WIDTH, seed=len(log_probs))
         fields = {"log_probs": log_probs, "features": made_up if features is None else features}
         return {name: values for name, values in fields.items() if name in self.needs}
@@ -132,8 +135,10 @@ class Trial:
         if pick.slots is not None and len(pick.slots) != n:
             raise self.fail("one slot a pick", f"slots {pick.slots} for {where}")
         chances = pick.propensity
+        # In a mixture the rows of a deterministic part have none: NaN.
+        none = torch.isnan(chances) if chances is not None and pick.slots else torch.tensor(False)
         if chances is not None and (
-            chances.shape != (n,) or not ((chances > 0) & (chances <= 1)).all()
+            chances.shape != (n,) or not (none | ((chances > 0) & (chances <= 1))).all()
         ):
             raise self.fail("a propensity is in (0, 1]", f"{chances.tolist()} for {where}")
         return pick
@@ -161,18 +166,12 @@ def tensors(predictions: Predictions) -> dict[str, Tensor]:
 
 def with_fields(predictions: Predictions, **changed: Tensor | None) -> Predictions:
     """Return the same images with other fields; None takes a field away."""
-    kept = {**tensors(predictions), **changed}
-    return Predictions(predictions.ids, **{n: v for n, v in kept.items() if v is not None})
+    values: dict[str, Any] = {**changed}
+    return replace(predictions, **values)
 
 
 def _copy(predictions: Predictions) -> dict[str, Tensor]:
     return {name: values.clone() for name, values in tensors(predictions).items()}
-
-
-def take(predictions: Predictions, rows: Tensor) -> Predictions:
-    """Return some rows of all fields."""
-    ids = tuple(predictions.ids[row] for row in rows.tolist())
-    return Predictions(ids, **{n: values[rows] for n, values in tensors(predictions).items()})
 
 
 def show(log_probs: Tensor) -> str:

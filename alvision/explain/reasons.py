@@ -51,6 +51,8 @@ def reasons(
         return ["drawn at random for the audit"] * len(picked)
     if not needs:
         return ["drawn at random"] * len(picked)
+    if "defects" in needs:
+        return [f"like the defects found so far: chance {score:.2f}" for score in scores]
     by_distance = needs == {"features"} if properties is None else "distance" in properties
     if by_distance:
         return _distances(scores)

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -181,7 +182,7 @@ def collect(
             kept["log_probs"].append(values.clone())
         if score is not None and "scores" in kept:
             kept["scores"].append(score(values.clone()))
-    joined = {field: torch.cat(parts) for field, parts in kept.items() if parts}
+    joined: dict[str, Any] = {field: torch.cat(parts) for field, parts in kept.items() if parts}
     return Predictions(tuple(ids), **joined)
 
 

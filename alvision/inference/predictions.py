@@ -23,6 +23,8 @@ class Predictions:
         features: The trunk's output, D wide.
         labels: Classes as integers; only labelled images have them.
         scores: A score that was computed inside the pass.
+        defects: Which classes are defects, as integers; for labelled images, where a strategy reads
+            it.
     """
 
     ids: tuple[SampleId, ...]
@@ -30,6 +32,7 @@ class Predictions:
     features: Float[Tensor, "n d"] | None = None
     labels: Int[Tensor, " n"] | None = None
     scores: Float[Tensor, " n"] | None = None
+    defects: tuple[int, ...] | None = None
 
     def __len__(self) -> int:
         """Return the number of images, N."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,9 +63,11 @@ class Learner:
         seed: int,
         groups: Sequence[str],
         progress: bool = False,
+        defects: Sequence[str] = (),
     ) -> None:
         settings.check(model, trainer, embeddings=manifest.features is not None)
         self.classes = tuple(classes)
+        self.defects = tuple(defects)
         self.model = model
         self.trainer = trainer
         self.seed = seed
@@ -87,14 +90,19 @@ class Learner:
         return self.model.passes if self._stochastic else 1
 
     def check(self, needs: Collection[str]) -> None:
-        """Refuse what this network cannot give, before any work.
+        """Refuse what cannot be given here, before any work.
 
         Args:
             needs: Fields that a strategy reads, e.g. {"scores", "passes"}.
 
         Raises:
-            UserError: Several passes are needed, and the network has only one.
+            UserError: Several passes are needed, and the network has only one; or it is needed
+                which classes are defects, and none is named.
         """
+        if "defects" in needs and not self.defects:
+            raise UserError(
+                "this acquisition looks for defects: say which classes are, defects=[...]"
+            )
         if "passes" in needs and self.passes < 2:
             raise UserError(
                 "this acquisition compares several passes, and the network has only one: set "
@@ -209,10 +217,12 @@ class Learner:
             found = pool.collect(chunks, needs=computed, log_probs=log_probs, score=score)
         else:
             found = Predictions(tuple(self.features.readable(ids)))
-        targets = None
+        targets, defects = None, None
         if labels is not None and "labels" in needs:
             targets = torch.tensor([self.classes.index(labels[id]) for id in found.ids]).long()
-        return Predictions(found.ids, found.log_probs, found.features, targets, found.scores)
+        if labels is not None and "defects" in needs:
+            defects = tuple(self.classes.index(name) for name in self.defects)
+        return replace(found, labels=targets, defects=defects)
 
     cross_predict = cross_predict
 

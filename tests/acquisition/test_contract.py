@@ -26,10 +26,13 @@ ROOMS = [
     "geometry",
     "herding",
     "k_center",
+    "large_batches",
+    "mixture",
     "ops",
     "prob_cover",
     "scores",
     "select",
+    "similar",
     "typiclust",
 ]
 
@@ -86,7 +89,9 @@ def test_an_object_can_be_a_strategy():
 
 
 def test_unknown_names_are_refused_at_once():
-    with pytest.raises(ValueError, match="needs: logits is none of features, labels, log_probs"):
+    with pytest.raises(
+        ValueError, match="needs: logits is none of defects, features, labels, log_probs"
+    ):
         needs("logits")
     with pytest.raises(ValueError, match="properties: fast is none of deterministic"):
         properties("fast")

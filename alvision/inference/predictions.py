@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -43,9 +43,11 @@ class Predictions:
         keep = torch.ones(len(self), dtype=torch.bool)
         keep[rows] = False
         left = keep.nonzero().flatten()
-        fields = (self.log_probs, self.features, self.labels, self.scores)
         ids = tuple(self.ids[row] for row in left.tolist())
-        return Predictions(ids, *(None if field is None else field[left] for field in fields))
+        fields: dict[str, Any] = {
+            name: value[left] for name, value in vars(self).items() if isinstance(value, Tensor)
+        }
+        return replace(self, ids=ids, **fields)
 
 
 @dataclass(frozen=True)

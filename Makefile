@@ -4,6 +4,7 @@
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
+PARTS := .parts
 # The Dockerfile installs with this same line; a test compares the two.
 INSTALL := python -m pip install -c constraints.txt -e
 PYTEST := python -m pytest -n 2 --dist worksteal
@@ -12,7 +13,7 @@ COMPARE := compare experiment=elpv 'acquisition=[random_sampling,margin,entropy,
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo demo-readme test lint types soak docker clean
+.PHONY: help install demo demo-readme test label-studio lint types soak docker clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -30,6 +31,8 @@ test: $(VENV)/.installed-dev  ## Run all tests, fast ones first
 	$(BIN)/$(PYTEST)
 	$(BIN)/$(PYTEST) -m 'slow and not soak and not gpu'
 
+label-studio: $(PARTS)/label-studio/.installed  ## Install the server that some tests talk to, in .parts
+
 lint: $(VENV)/.installed-dev  ## Check style, formatting, the import law and the Dockerfile
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -46,7 +49,7 @@ docker:  ## Build the image alvision; PIP_INDEX_URL and PIP_EXTRA_INDEX_URL are 
 	docker build --build-arg PIP_INDEX_URL --build-arg PIP_EXTRA_INDEX_URL -t alvision .
 
 clean:  ## Remove .venv and what the tools leave behind; runs/ stays
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis \
+	rm -rf $(VENV) $(PARTS) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis \
 		.import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -54,6 +57,12 @@ clean:  ## Remove .venv and what the tools leave behind; runs/ stays
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/$(INSTALL) ".[dev]"
 	@touch $(VENV)/.installed-demo $@
+
+# In a venv of its own: it pins what alvision needs newer.
+$(PARTS)/label-studio/.installed: | $(BIN)/python
+	$(BIN)/python -m venv $(PARTS)/label-studio
+	$(PARTS)/label-studio/bin/python -m pip install -q label-studio==1.23.0
+	@touch $@
 
 $(VENV)/.installed-demo: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/$(INSTALL) ".[demo]"

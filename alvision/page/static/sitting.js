@@ -26,6 +26,9 @@ export class Sitting extends EventTarget {
     feed.addEventListener("change", () => {
       if (!this.current && !this.busy) this.advance();
     });
+    session.addEventListener("person", () => {
+      this.#given = []; // each takes back only their own answers
+    });
     this.#outbox.addEventListener("change", () => {
       if (this.#outbox.connected && !this.#outbox.waiting) this.#feed.refill(this.current);
     });
@@ -50,6 +53,7 @@ export class Sitting extends EventTarget {
     else this.#feed.refill(item);
   }
 
+  /** Fetch the first images and show one. */
   async begin() {
     this.busy = true;
     await this.#feed.refill(null);

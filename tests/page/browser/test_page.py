@@ -225,3 +225,13 @@ def test_blind_hides_the_opinion_until_the_answer(enter):
         assert ana.page.locator("#near li").count() == 0
         assert "between" not in ana.text("#why")
         ana.press("1")
+
+
+def test_train_now_ends_the_batch(enter, server):
+    server.wait_for("/api/state?by=", lambda state: state["phase"] == "asking")
+    ana = enter("Ana")
+    ana.page.click(".tools [data-open=train]")
+    ana.page.click("#train-yes")
+    ana.page.wait_for_selector("#train-dialog:not([open])", state="attached")
+    assert [event.by for event in server.events() if event.kind == "close"] == ["Ana"]
+    ana.press("1")  # nobody waits for the model

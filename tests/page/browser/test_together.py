@@ -113,6 +113,22 @@ def test_classes_are_added_and_renamed_in_the_middle(enter, server):
     assert [event for event in server.events() if event.kind == "label"][-1].label == "dent"
 
 
+def test_a_class_is_merged_after_a_question(enter, server):
+    ana = enter("Ana")
+    ana.page.on("dialog", lambda dialog: dialog.accept())
+    ana.page.click(".tools [data-open=classes]")
+    ana.page.fill("#classes-name", "rust")
+    ana.page.click("#classes-add button")
+    row = ana.page.locator("#classes-rows > div", has_text="rust").last
+    row.locator("select").select_option("dent")
+    row.get_by_role("button", name="Merge").click()
+    ana.page.wait_for_function(
+        "() => !document.querySelector('#answers').textContent.includes('rust')"
+    )
+    (merge,) = [event for event in server.events() if event.kind == "merge"]
+    assert (merge.by, merge.label) == ("Ana", "rust")
+
+
 def test_a_conflict_shows_both_answers_and_is_settled_by_a_key(enter, server):
     ana = enter("Ana")
     common = ana.shown()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -134,16 +135,21 @@ def again(exp: Experiment, rnd: Round, known: Mapping[SampleId, str]) -> list[Qu
     """Return labelled images that are worth another answer.
 
     `gold` are images whose dispute somebody settled, asked blind; `relabel` are those that
-    ActiveLab doubts most, once there are enough labels for a model to have a say.
+    ActiveLab doubts most, once there are enough labels for a model to have a say; what a person
+    has said twice is not asked a third time.
     """
-    settled = consensus(exp.labels.events(), exp.resolve)
+    events = exp.labels.events()
+    settled = consensus(events, exp.resolve)
     mine = {id: settled[id] for id in known if id in settled}
     order = sorted((id for id, one in mine.items() if one.by), key=partial(_draw, rnd.number))
     rows = [QueryRow(id, 0, slot="gold") for id in order[: exp.spare // GOLD_SHARE]]
     if len(known) < DOUBTED_FROM or len(set(known.values())) < 2:
         return rows
     doubts = relabels(mine, exp.learner.cross_predict(known, round=rnd.number))
-    doubted = list(doubts.items())[: exp.spare // RELABEL_SHARE]
+    said = Counter((exp.resolve(event), event.by) for event in events if event.kind == "label")
+    confirmed = {id for (id, _), times in said.items() if times > 1}
+    doubted = [(id, doubt) for id, doubt in doubts.items() if id not in confirmed]
+    doubted = doubted[: exp.spare // RELABEL_SHARE]
     reason = "its label is in doubt: asked again"
     return rows + [QueryRow(id, 0, doubt, "relabel", reason=reason) for id, doubt in doubted]
 

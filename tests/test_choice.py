@@ -80,3 +80,6 @@ def test_labels_that_the_model_doubts_are_asked_again(make, store, monkeypatch):
     exp = make(spare=10, learner=Learner())
     rows = again(exp, exp.rounds[1], exp.training(None))
     assert [(row.id, row.slot) for row in rows] == [(fakes.IDS[3], "relabel")]
+    say(store, fakes.IDS[3], "worn")
+    rows = again(exp, exp.rounds[2], exp.training(None))
+    assert fakes.IDS[3] not in [row.id for row in rows]

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -29,6 +30,8 @@ def loop(words: list[str]) -> int:
 
     torch.set_num_threads(1)
     composed = compose([ORACLE, *words])
+    command = composed.command.replace(f"run {ORACLE}", "label", 1)
+    composed = replace(composed, command=command)
     config = composed.config
     given = {"classes": config.classes, "defects": config.defects}
     _wait_for(Path(str(config.out)))

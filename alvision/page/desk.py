@@ -85,13 +85,23 @@ class Desk:
             for id in list(board.tally.disputed):
                 if not self._spoken(id, by):
                     yield QueryRow(id, 0, slot="expert", reason="others were unsure or disagree")
+        late = []  # what an expert who is here is to see first
         for row in self._batch():
-            if not self._spoken(row.id, by) and not self._done(row):
+            if self._spoken(row.id, by) or self._done(row):
+                continue
+            if row.id in board.tally.disputed and self._expert_here(by):
+                late.append(row)
+            else:
                 yield row
+        yield from late
         for row in watch.ranking:
             if not self._lately(row.id, by) if row.slot in AGAIN else not self._taken(row.id):
                 yield row
         yield from self._at_random()
+
+    def _expert_here(self, by: str) -> bool:
+        experts = frozenset(self._board.setting.experts)
+        return by not in experts and not experts.isdisjoint(self._board.here())
 
     def _batch(self) -> list[QueryRow]:
         """Return the batch with its audit rows strewn in, in one order for ever."""

@@ -56,6 +56,7 @@ def test_the_state_shows_changes_of_answered_audit_images_only(page, ask):
     assert [one["labels"] for one in page.state()["curve"]] == [4, 5]
 
 
+@pytest.mark.slow
 def test_a_line_when_the_last_answers_of_a_class_were_all_predicted(page, ask, monkeypatch):
     monkeypatch.setattr("alvision.page.tally.STREAK", 3)
     ask(*IDS[:6], prediction="ok")

@@ -2,6 +2,10 @@
 
 import uuid
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 IDS = [f"worn/{i:02d}.png" for i in range(12)]
 
 

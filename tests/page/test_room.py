@@ -21,6 +21,7 @@ def test_the_first_image_is_there_before_any_round(page):
     assert "worn" not in str(first)
 
 
+@pytest.mark.slow
 def test_every_image_is_asked_once_and_then_nothing_is(page):
     seen = []
     while items := page.items(n=5):
@@ -62,6 +63,7 @@ def test_the_same_answer_twice_is_one(page, store):
     assert len(store.events()) == 1
 
 
+@pytest.mark.slow
 def test_one_bad_answer_does_not_take_the_others_along(page, store):
     first, second = page.items(n=2)
     words = [
@@ -78,6 +80,7 @@ def test_one_bad_answer_does_not_take_the_others_along(page, store):
     assert len(store.events()) == 1
 
 
+@pytest.mark.slow
 def test_undo_goes_back_over_a_restart(page, make_page, store):
     given = []
     for item in page.items(n=4):
@@ -94,6 +97,7 @@ def test_undo_goes_back_over_a_restart(page, make_page, store):
     assert len(again.items(n=12)) == 12
 
 
+@pytest.mark.slow
 def test_nobody_takes_back_what_another_said(page):
     item = page.items(n=1)[0]
     word = page.say(item["id"])
@@ -122,6 +126,7 @@ def test_two_people_never_hold_one_image(page, ask):
     assert len(mine | yours) == 6
 
 
+@pytest.mark.slow
 def test_with_two_votes_both_are_asked(make_page, ask):
     page = make_page(votes=2)
     ask(IDS[0])
@@ -154,7 +159,7 @@ def test_what_the_model_says_stands_beside_the_image(make_page, ask, blind):
     assert item["reason"] == "between ok and worn"
 
 
-@pytest.mark.parametrize("blind", [False, True])
+@pytest.mark.parametrize("blind", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_audit_and_gold_say_nothing_of_the_model_ever(make_page, ask, blind):
     page = make_page(blind=blind)
     folder = ask(audit=["worn/10.png"], ranking=[(IDS[4], "gold")],
@@ -172,6 +177,7 @@ def test_audit_and_gold_say_nothing_of_the_model_ever(make_page, ask, blind):
     assert page.get(f"/heatmap/{page.address('worn/10.png')}").status_code == 404
 
 
+@pytest.mark.slow
 def test_experts_get_first_what_others_were_unsure_of(make_page, ask):
     page = make_page(experts=("eve",))
     ask(IDS[0], IDS[1], IDS[2])
@@ -180,6 +186,7 @@ def test_experts_get_first_what_others_were_unsure_of(make_page, ask):
     assert page.id(page.items("bo", n=1)[0]["id"]) == IDS[0]
 
 
+@pytest.mark.slow
 def test_who_brings_labels_gets_the_audit_before_the_first_round(make_page, page):
     page.say(page.address(IDS[0]))
     again = make_page(initial=1)

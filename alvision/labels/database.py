@@ -113,7 +113,12 @@ class Database:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep a connection open meanwhile: SQLite tidies its log up whenever the last one ends."""
+        """Keep a connection open meanwhile: SQLite tidies its log up whenever the last one ends.
+
+        The store is made if it is not there yet: only then is there a log to keep.
+        """
+        with self.writing(durable=False):
+            pass
         with self._engine.connect():
             yield
 
@@ -180,7 +185,10 @@ class Database:
 
     def _begin_postgresql(self, connection: sql.Connection) -> None:
         # Held to the end of the transaction; whoever waits here reads what the other committed.
-        if connection.get_execution_options().get("alvision_write"):
+        options = connection.get_execution_options()
+        if not options.get("alvision_durable", True):
+            connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+        if options.get("alvision_write"):
             milliseconds = int(self._timeout * 1000)
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = {milliseconds}")
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")

@@ -116,3 +116,12 @@ def test_a_password_is_not_taken_in_a_url():
     with pytest.raises(UserError, match="PGPASSWORD") as error:
         LabelStore("postgresql+psycopg://me:secret@localhost:1/x")
     assert "secret" not in str(error.value)
+
+
+def test_a_new_store_that_is_held_keeps_its_write_ahead_log(tmp_path):
+    """Else every transaction ends with a checkpoint, which costs more than the transaction."""
+    with LabelStore(tmp_path / "new.db", shared=True) as store, store.database.held():
+        for name in ("1", "2"):
+            store.append([event(name)], hash_of=no_hash)
+            assert (tmp_path / "new.db-wal").stat().st_size > 0
+    assert not (tmp_path / "new.db-wal").exists()

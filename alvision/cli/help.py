@@ -22,7 +22,7 @@ COMMANDS = {
     "label": "label photographs in the browser while the model learns beside it",
     "compare": "several acquisition functions over several seeds, with a verdict",
     "report": "rebuild the report of a run or a study from its files",
-    "labels": "export, import or verify the labels that were given",
+    "labels": "the labels that were given: out and in, checked, told, kept twice",
     "cache": "list, verify or prune the features that are kept on disk",
     "train": "the final model, from all labels, with calibrated probabilities",
     "export": "a final model as a folder that runs anywhere, verified",
@@ -114,14 +114,24 @@ calibrated probabilities, and the reason where an image cannot be read. Beside
 the table a page with the 500 most telling pictures and their heatmaps. Any
 number of images, in constant memory. Status 1 if an image could not be read.""",
     "labels": """\
-alvision labels export data.root=photos to=labels.csv
+alvision labels verify data.root=photos
+alvision labels history data.root=photos n=20          (id= of one image)
+alvision labels people data.root=photos                who agrees with the consensus
+alvision labels export data.root=photos to=labels.csv  (form=log|votes|folders)
 alvision labels import data.root=photos from=labels.csv "classes=[ok,worn]" by=anna
-alvision labels verify out=runs/elpv/margin/seed-0
+alvision labels backup data.root=photos to=kept
+alvision labels push out=runs/photos/margin/seed-0 server=http://localhost:8080
+alvision labels pull out=runs/photos/margin/seed-0 server=http://localhost:8080
 
 The store is the one beside data.root, that of the run in out=, or labels.url=.
-An import reads an export, or any table with the columns id and label.
-slot=seal sets the images of the table apart for `alvision threshold`: a drawer
-of known bad parts, photographed as the line does, that nobody labelled before.""",
+An import reads a table with the columns id and label (and by), class folders,
+or an exported log; a backup (from=kept) rebuilds a store that is empty.
+push sends a round's images to Label Studio with the model's opinion and the
+reason, pull takes everybody's answers; both may be repeated. project= is its
+project; your access token there goes into LABEL_STUDIO_API_KEY.
+slot=seal sets the images of an imported table apart for `alvision threshold`: a
+drawer of known bad parts, photographed as the line does, that nobody labelled
+before.""",
     "cache": """\
 alvision cache list
 alvision cache verify

@@ -92,17 +92,21 @@ def settle(
         settlement: The word above the votes, see `settlements`.
         into: The class that each merged class became.
     """
-    words = tuple(words)
-    spoken = [event for event in words if event.kind != "import"]
     votes = {
         event.by: into.get(event.label, event.label)
-        for event in spoken or words
+        for event in voices(words)
         if event.label is not None and event.label not in NOT_CLASSES
     }
     if settlement is not None and settlement.label is not None:
         label = into.get(settlement.label, settlement.label)
         return Settled(label, votes, conflict=False, by=settlement.by)
     return _majority(votes) if votes else None
+
+
+def voices(words: Iterable[Event]) -> list[Event]:
+    """Return the words that count: people's, or the imports where no person spoke."""
+    words = list(words)
+    return [event for event in words if event.kind != "import"] or words
 
 
 def settlements(events: Iterable[Event], resolve: Resolve | None = None) -> dict[SampleId, Event]:

@@ -45,7 +45,7 @@ def labels_location(data_root: Path, name: str | None = None) -> Path:
     return _place(root, name or root.name or "data")
 
 
-def audit_location(store: Path | None, data_root: Path | None) -> Path:
+def audit_location(store: Path | None, data_root: Path) -> Path:
     """Return the file that keeps which groups are held out: beside the labels.
 
     Args:
@@ -58,7 +58,7 @@ def audit_location(store: Path | None, data_root: Path | None) -> Path:
     """
     if store is not None:
         return store.with_name("audit.csv")
-    root = Path(str(data_root)).resolve()
+    root = data_root.resolve()
     return _place(root, root.name or "data").with_name("audit.csv")
 
 

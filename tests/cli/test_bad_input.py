@@ -85,7 +85,7 @@ def test_an_unknown_command_and_a_command_without_its_words(run):
     refused(run("rnu"), "rnu", "run")
     refused(run("report"), "out=")
     refused(run("report", "out=nowhere"), "nowhere")
-    refused(run("labels", "burn"), "export|import|verify")
+    refused(run("labels", "burn"), "verify|history")
     refused(run("labels", "import", "data.root=parts", "classes=[ok,worn]"), "from=")
     refused(run("compare", "-m", "data.root=parts"), "run")
 

@@ -2,40 +2,24 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from alvision.errors import UserError
-from alvision.labels.classes import class_list
-from alvision.labels.consensus import Resolve, standing
-from alvision.labels.content import resolver
+from alvision.labels.classes import class_list, merges
+from alvision.labels.consensus import Resolve, consensus, standing, voices
+from alvision.labels.exchange.words import ImportCounts, id_of, import_words, refuse_unknown
 from alvision.labels.schema import contradiction
 from alvision.labels.store import LabelStore
 from alvision.labels.tables import Row, Table, read_table, write_table
 from alvision.labels.words import allowed, read_word
-from alvision.records import NOT_CLASSES, Event, EventKind, SampleId, answer_uuid
+from alvision.records import NOT_CLASSES, Event, EventKind, SampleId
 
 COLUMNS = (
     "event", "id", "kind", "label", "by", "round", "seconds",
     "uuid", "target", "sha256", "note", "book",
 )  # fmt: skip
-_SHOWN = 3
-
-
-@dataclass(frozen=True)
-class ImportCounts:
-    """What an import did: events added, rows that the store knew, rows without a label."""
-
-    added: int
-    known: int
-    blank: int
-
-    def __str__(self) -> str:
-        return f"{self.added} added, {self.known} known already, {self.blank} without a label"
 
 
 def export_labels(store: LabelStore, path: Path) -> int:
@@ -63,9 +47,9 @@ def import_labels(
     """Bring a CSV table into the store, all of it or nothing.
 
     An exported table restores its events. Any other table needs the columns `label` and `id` (or
-    `path`); each row becomes an import by `by` of a class, `skip` or `unsure`, and an empty label
-    is passed over. A row that says what stands already adds nothing, so importing twice is
-    harmless.
+    `path`), and may have `by`; each row becomes an import of a class, `skip` or `unsure`, and an
+    empty label is passed over. A row that says what stands already adds nothing, so importing
+    twice is harmless.
 
     Args:
         store: The store to add to.
@@ -73,26 +57,71 @@ def import_labels(
         ids: The images of today.
         hashes: Their sha256.
         classes: The class names.
-        by: Who is said to have labelled a plain table.
+        by: Who is said to have labelled the rows of a plain table without a name.
 
     Raises:
         UserError: Names the rows with unknown images, unknown classes or contradictions.
     """
-    table, log, images = read_table(path), store.events(), frozenset(ids)
-    if {"uuid", "kind"} <= set(table.columns):
-        events = _exported(table, log, classes)
-        contents = set(hashes.values())
-        about_images = [e for e in events if e.id]
-        _refuse_unknown(
-            path, [e.id for e in about_images if e.id not in images and e.sha256 not in contents]
-        )
-        counts = ImportCounts(len(events), len(table.rows) - len(events), 0)
-    else:
-        words, blank = _words(table, images, classes)
-        events = _imports(words, log, resolver(images, hashes), by)
-        counts = ImportCounts(len(events), len(words) - len(events), blank)
+    table, images = read_table(path), frozenset(ids)
+    if not {"uuid", "kind"} <= set(table.columns):
+        words, blank = _words(table, images, classes, by)
+        return import_words(store, words, ids=ids, hashes=hashes, blank=blank)
+    events = _exported(table, store.events(), classes)
+    contents = set(hashes.values())
+    about_images = [event for event in events if event.id]
+    refuse_unknown(
+        path, [e.id for e in about_images if e.id not in images and e.sha256 not in contents]
+    )
     store.append(events, hash_of=hashes.get)
-    return counts
+    return ImportCounts(len(events), len(table.rows) - len(events), 0)
+
+
+def restore(store: LabelStore, path: Path) -> int:
+    """Rebuild a log from its export, in a store that is empty, whatever images there are now.
+
+    Returns:
+        The number of events.
+
+    Raises:
+        UserError: The store is not empty, or the table is not a whole export.
+    """
+    if store.last():
+        raise UserError(
+            f"{store.database} holds events already: restore into a new store (labels.url=)"
+        )
+    table = read_table(path)
+    table.require(*COLUMNS)
+    events = [_restored(path, row) for row in table.rows]
+    if [row.cells["event"] for row in table.rows] != [str(n + 1) for n in range(len(events))]:
+        raise UserError(f"{path} lacks events, or they are out of order: restore it as exported")
+    store.append(events, hash_of=lambda id: None)
+    return len(events)
+
+
+def export_votes(store: LabelStore, path: Path, resolve: Resolve | None = None) -> int:
+    """Write what stands, in long form: one row a vote, with the consensus beside it.
+
+    The columns are `id,label,by,consensus`; a label is a class, `skip` or `unsure`, and merged
+    classes are one. Importing the file elsewhere gives the same consensus, but for disputes that
+    somebody settled above the votes.
+
+    Returns:
+        The number of votes.
+    """
+    events = store.events()
+    settled, into = consensus(events, resolve), merges(events)
+    rows = [
+        (
+            id,
+            into.get(event.label or "", event.label) or event.kind,
+            event.by,
+            settled[id].label if id in settled else None,
+        )
+        for id, words in sorted(standing(events, resolve).items())
+        for event in voices(words)
+    ]
+    write_table(path, ("id", "label", "by", "consensus"), rows)
+    return len(rows)
 
 
 def images_named(path: Path, ids: Collection[SampleId]) -> list[SampleId]:
@@ -104,8 +133,8 @@ def images_named(path: Path, ids: Collection[SampleId]) -> list[SampleId]:
     table, images = read_table(path), frozenset(ids)
     column = "path" if "path" in table.columns and "id" not in table.columns else "id"
     table.require(column)
-    found = {row.cells[column]: _id_of(row.cells[column], images) for row in table.rows}
-    _refuse_unknown(path, [cell for cell, id in found.items() if id is None])
+    found = {row.cells[column]: id_of(row.cells[column], images) for row in table.rows}
+    refuse_unknown(path, [cell for cell, id in found.items() if id is None])
     return sorted({id for id in found.values() if id is not None})
 
 
@@ -168,12 +197,12 @@ def _restored(path: Path, row: Row) -> Event:
 
 
 def _words(
-    table: Table, ids: frozenset[SampleId], classes: Sequence[str]
-) -> tuple[dict[SampleId, str], int]:
+    table: Table, ids: frozenset[SampleId], classes: Sequence[str], by: str
+) -> tuple[dict[tuple[SampleId, str], str], int]:
     """Read what a plain table says of each image, and how many rows have no label."""
     column = "path" if "path" in table.columns and "id" not in table.columns else "id"
     table.require(column, "label")
-    words: dict[SampleId, str] = {}
+    words: dict[tuple[SampleId, str], str] = {}
     unknown, blank = [], 0
     for row in table.rows:
         where, cell = f"{table.path}, row {row.number}", row.cells["label"]
@@ -186,52 +215,13 @@ def _words(
                 f"{where}: {cell!r} is not one of {allowed(classes)}:"
                 " correct it or add it to classes; nothing was imported"
             )
-        id = _id_of(row.cells[column], ids)
+        said, who = word[1] or word[0], row.cells.get("by") or by
+        id = id_of(row.cells[column], ids)
         if id is None:
             unknown.append(row.cells[column])
-        elif words.setdefault(id, word[1] or word[0]) != (word[1] or word[0]):
+        elif words.setdefault((id, who), said) != said:
             raise UserError(
                 f"{where}: {id} has another label in an earlier row: keep one; nothing was imported"
             )
-    _refuse_unknown(table.path, unknown)
+    refuse_unknown(table.path, unknown)
     return words, blank
-
-
-def _imports(
-    words: Mapping[SampleId, str], log: Sequence[Event], resolve: Resolve, by: str
-) -> list[Event]:
-    """Return the imports that `by` must add to the log for these words to stand."""
-    stand = {
-        id: event.label
-        for id, said in standing(log, resolve).items()
-        for event in said
-        if event.kind == "import" and event.by == by
-    }
-    # The count of earlier imports makes the name of a word that comes back (ok, worn, ok) new.
-    earlier = Counter(event.id for event in log if event.kind == "import" and event.by == by)
-    return [
-        Event(
-            id=id,
-            kind="import",
-            label=word,
-            by=by,
-            round=0,
-            uuid=answer_uuid("import", earlier[id], id, by, "import", word),
-        )
-        for id, word in words.items()
-        if stand.get(id) != word
-    ]
-
-
-def _id_of(cell: str, ids: frozenset[SampleId]) -> SampleId | None:
-    tidy = unicodedata.normalize("NFC", cell.strip().replace("\\", "/")).removeprefix("./")
-    return next((id for id in (cell, tidy) if id in ids), None)
-
-
-def _refuse_unknown(path: Path, unknown: Sequence[str]) -> None:
-    if unknown:
-        first = ", ".join(map(repr, unknown[:_SHOWN]))
-        raise UserError(
-            f"{path}: {len(unknown)} rows name images that data.root does not hold"
-            f" (first: {first}); nothing was imported: correct or remove these rows"
-        )

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from alvision.errors import UserError
 from alvision.labels.consensus import answered, consensus
-from alvision.labels.exchange.csv_file import ImportCounts, export_labels, import_labels
+from alvision.labels.exchange.csv_file import export_labels, export_votes, import_labels
+from alvision.labels.exchange.words import ImportCounts
 from alvision.labels.store import LabelStore
 from alvision.records import Event
 from tests.labels.conftest import event, undo
@@ -197,3 +198,57 @@ def test_an_export_is_not_a_form_to_edit(store, tmp_path):
 
 def test_counts_in_words():
     assert str(ImportCounts(2, 1, 0)) == "2 added, 1 known already, 0 without a label"
+
+
+@pytest.mark.slow
+@given(st.data())
+@settings(max_examples=25)
+def test_votes_go_out_and_give_the_same_consensus_elsewhere(tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("votes")
+    names = st.text(
+        st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=6
+    )
+    ids = data.draw(st.lists(names.filter(str.strip), min_size=1, max_size=3, unique=True))
+    usable = names.filter(lambda name: name == name.strip() and name not in ("skip", "unsure"))
+    fold = str.casefold
+    classes = data.draw(st.lists(usable, min_size=2, max_size=3, unique_by=fold))
+    people = data.draw(st.lists(names, min_size=1, max_size=3, unique=True))
+    log = [
+        event(f"{id} {by}", id, kind, data.draw(st.sampled_from(classes)), by)
+        for id in ids
+        for by in people
+        for kind in [data.draw(st.sampled_from(["label", "label", "skip", "unsure"]))]
+    ]
+    with LabelStore(folder / "1.db") as store, LabelStore(folder / "2.db") as other:
+        store.append(log, hash_of=lambda id: None)
+        assert export_votes(store, folder / "votes.csv") == len(log)
+        known = {"ids": ids, "hashes": {}, "classes": classes}
+        assert bring(other, folder / "votes.csv", **known).added == len(log)
+        assert consensus(other.events()) == consensus(store.events())
+        assert bring(other, folder / "votes.csv", **known).added == 0
+
+
+def test_rows_of_several_people_are_several_votes(store, tmp_path):
+    text = "id,label,by\na.png,ok,anna\na.png,worn,bert\na.png,worn,cleo\nb.png,ok,\n"
+    assert bring(store, tmp_path / "t.csv", text, by="shop").added == 4
+    assert consensus(store.events())["a.png"].votes == {
+        "anna": "ok",
+        "bert": "worn",
+        "cleo": "worn",
+    }
+    assert consensus(store.events())["b.png"].votes == {"shop": "ok"}
+
+
+def test_merged_classes_leave_as_one(store, tmp_path):
+    log = [event("1", label="worn"), event("2", "", "merge", "worn", target="ok")]
+    store.append(log, hash_of=HASHES.get)
+    export_votes(store, tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").read_text().splitlines()[1] == "a.png,ok,anna,ok"
+
+
+def test_events_about_classes_are_restored_with_their_classes(store, tmp_path):
+    log = [event("1", "", "add", "bent"), event("2", label="bent")]
+    with LabelStore(tmp_path / "source.db") as source:
+        source.append(log, hash_of=HASHES.get)
+        export_labels(source, tmp_path / "out.csv")
+    assert bring(store, tmp_path / "out.csv").added == 2

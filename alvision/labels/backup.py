@@ -1,0 +1,81 @@
+"""Copies of a label store: the database, and a readable log that can rebuild it."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import sqlalchemy as sql
+
+from alvision.errors import UserError
+from alvision.labels.exchange.csv_file import export_labels, restore
+from alvision.labels.schema import EVENTS
+from alvision.labels.store import LabelStore
+from alvision.records import Event
+
+DATABASE, LOG = "labels.db", "labels.csv"
+
+
+def back_up(store: LabelStore, folder: Path, *, beside: Sequence[Path] = ()) -> int:
+    """Write a folder with a copy of the database, the log as a table, and files beside it.
+
+    All are of one moment, and the folder is there whole or not at all. The copy is a SQLite file,
+    of a store on PostgreSQL too, and can be used in its place (labels.url=).
+
+    Args:
+        store: The store, which may be in use.
+        folder: A folder that is not there yet.
+        beside: More files to keep, where they exist.
+
+    Returns:
+        The number of events.
+
+    Raises:
+        UserError: The folder is there, or cannot be written.
+    """
+    if folder.exists():
+        raise UserError(f"{folder} is there already: name another folder in to=")
+    events = store.events()
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as inside:
+            half = Path(inside) / "half"
+            half.mkdir()
+            with LabelStore(half / DATABASE) as copy:
+                _write(copy, events)
+                if copy.events() != events or copy.integrity():
+                    raise UserError(f"{folder}: the copy differs from the store: check the disk")
+                export_labels(copy, half / LOG)
+            for file in beside:
+                if file.exists():
+                    shutil.copyfile(file, half / file.name)
+            half.rename(folder)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written: {error.strerror or error}") from error
+    return len(events)
+
+
+def rebuild(store: LabelStore, folder: Path) -> int:
+    """Rebuild an empty store from a backup's log.
+
+    Returns:
+        The number of events.
+
+    Raises:
+        UserError: The store holds events, or the log is not whole.
+    """
+    return restore(store, folder / LOG)
+
+
+def is_backup(folder: Path) -> bool:
+    """Tell whether a folder is one that `back_up` wrote."""
+    return (folder / LOG).is_file() and (folder / DATABASE).is_file()
+
+
+def _write(copy: LabelStore, events: Sequence[Event]) -> None:
+    """Write events under the numbers that they have, gaps included."""
+    with copy.database.writing() as connection:
+        if events:
+            connection.execute(sql.insert(EVENTS), [vars(event) for event in events])

@@ -1,0 +1,113 @@
+"""Labels as class folders: one folder a class, the images in it."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+from alvision.errors import UserError
+from alvision.labels.consensus import Settled
+from alvision.labels.exchange.words import ImportCounts, import_words, refuse_unknown
+from alvision.labels.store import LabelStore
+from alvision.labels.words import allowed, read_word
+from alvision.records import SampleId
+
+# Characters that a file system or shell may refuse; all others may stand in a folder's name.
+_REFUSED = '%/\\:*?"<>|' + "".join(map(chr, range(32)))
+
+
+def export_folders(
+    settled: Mapping[SampleId, Settled],
+    folder: Path,
+    path_of: Callable[[SampleId], Path | None],
+) -> int:
+    r"""Copy every labelled image into its class's folder, under the path that it has in the data.
+
+    Characters that no file system likes are written as in web addresses (`/` is `%2F`), so that
+    every class name comes back.
+
+    Args:
+        settled: The class of each image.
+        folder: Where the class folders go; must not exist or be empty.
+        path_of: An image's file; None if there is none.
+
+    Returns:
+        The number of images.
+
+    Raises:
+        UserError: The folder has content, an image has no file, or the disk refuses.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise UserError(f"{folder} is not empty: export into a new folder (to=)")
+    for id, image in settled.items():
+        source = path_of(id)
+        if source is None or not source.is_file():
+            raise UserError(f"{id} has no file that could be copied: export a table (form=votes)")
+        place = folder / folder_name(image.label) / id
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, place)
+        except OSError as error:
+            raise UserError(f"{place} cannot be written: {error.strerror or error}") from error
+    return len(settled)
+
+
+def import_folders(
+    store: LabelStore,
+    folder: Path,
+    *,
+    ids: Collection[SampleId],
+    hashes: Mapping[SampleId, str],
+    classes: Sequence[str],
+    by: str = "import",
+) -> ImportCounts:
+    """Import the class of every image that lies in a class folder, all of it or nothing.
+
+    An image is known by its bytes, so it may have another name there; its folder is a class,
+    `skip` or `unsure`.
+
+    Raises:
+        UserError: A folder is no class, a file is no image of the data, or one lies in two classes.
+    """
+    lowest = {hashes[id]: id for id in sorted(hashes, reverse=True) if id in frozenset(ids)}
+    words: dict[tuple[SampleId, str], str] = {}
+    unknown = []
+    for place in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if not place.is_dir() or place.name.startswith("."):
+            continue
+        word = read_word(unquote(place.name), classes)
+        if word is None:
+            raise UserError(
+                f"{place} is not one of {allowed(classes)}: rename it or add it to classes;"
+                " nothing was imported"
+            )
+        said = word[1] or word[0]
+        for file in sorted(path for path in place.rglob("*") if path.is_file()):
+            id = lowest.get(hashlib.sha256(file.read_bytes()).hexdigest())
+            if id is None:
+                unknown.append(file.relative_to(folder).as_posix())
+            elif words.setdefault((id, by), said) != said:
+                raise UserError(
+                    f"{file}: the same image lies in another class's folder: keep one; nothing"
+                    " was imported"
+                )
+    refuse_unknown(folder, unknown)
+    if not words:
+        raise UserError(f"{folder} has no class folders with images: check from=")
+    return import_words(store, words, ids=ids, hashes=hashes)
+
+
+def folder_name(label: str) -> str:
+    r"""Return a class's folder.
+
+    >>> folder_name("ok/not ok"), folder_name("größer")
+    ('ok%2Fnot ok', 'größer')
+    """
+    name = "".join(quote(mark, safe="") if mark in _REFUSED else mark for mark in label)
+    # Windows drops a dot or space at the end, and a dot at the start hides a folder.
+    if name.endswith((".", " ")):
+        name = f"{name[:-1]}%{ord(name[-1]):02X}"
+    return f"%2E{name[1:]}" if name.startswith(".") else name

@@ -1,0 +1,178 @@
+"""Label Studio's formats: the project's configuration, tasks with predictions, annotations."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from xml.etree import ElementTree as Xml
+
+from alvision.errors import UserError
+from alvision.labels.words import read_word
+from alvision.records import Event, QueryRow, SampleId
+
+_NAMESPACE = uuid.UUID("0b0f5b7a-52f5-5d1c-8f0e-6d2a4f7d9c11")
+UNSURE = "unsure"
+PLAIN = '<View><Image name="image" value="$image"/></View>'
+"""What a project must look like while images are uploaded: with nothing but an image in a task."""
+
+
+@dataclass(frozen=True)
+class Control:
+    """Where a project's configuration asks for the class.
+
+    Attributes:
+        name: Of the choices.
+        image: Name of the image that they are about.
+        key: The image's key in a task's data.
+        choices: What can be chosen.
+    """
+
+    name: str
+    image: str
+    key: str
+    choices: tuple[str, ...]
+
+
+def configuration(classes: Sequence[str]) -> str:
+    """Return a project's configuration: the image, the classes, unsure, and why it was chosen."""
+    view = Xml.Element("View")
+    Xml.SubElement(view, "Header", value="$reason", size="5")
+    Xml.SubElement(view, "Image", name="image", value="$image", zoom="true")
+    choices = Xml.SubElement(view, "Choices", name="choice", toName="image", showInline="true")
+    for name in (*classes, UNSURE):
+        Xml.SubElement(choices, "Choice", value=name)
+    return Xml.tostring(view, encoding="unicode")
+
+
+def control(config: str) -> Control:
+    """Find the choices in a project's configuration.
+
+    Raises:
+        UserError: It does not ask for a class of an image.
+    """
+    view = Xml.fromstring(config)
+    choices = next(view.iter("Choices"), None)
+    image = next(view.iter("Image"), None)
+    if choices is None or image is None:
+        raise UserError(
+            "the Label Studio project asks for no class of an image (Image, Choices): name another"
+            " in project=, and it is made"
+        )
+    values = tuple(choice.get("value", "") for choice in choices.iter("Choice"))
+    key = image.get("value", "").lstrip("$")
+    return Control(choices.get("name", ""), image.get("name", ""), key, values)
+
+
+def with_classes(config: str, classes: Sequence[str]) -> str:
+    """Return a configuration with those classes added that cannot be chosen yet."""
+    view = Xml.fromstring(config)
+    choices = next(view.iter("Choices"))
+    there = {choice.get("value") for choice in choices.iter("Choice")}
+    for name in classes:
+        if name not in there:
+            Xml.SubElement(choices, "Choice", value=name)
+    return Xml.tostring(view, encoding="unicode")
+
+
+def task(
+    row: QueryRow, *, round: int, sha256: str, address: str, control: Control
+) -> dict[str, Any]:
+    """Return an asked image as a task.
+
+    It is named by its content, for a path may give the class away. The model's opinion comes as a
+    prediction, with the strategy's score, and none where there is no opinion to show.
+    """
+    data = {
+        control.key: address,
+        "sha256": sha256,
+        "round": round,
+        "rank": row.rank,
+        "score": row.score,
+        "reason": row.reason,
+    }
+    if row.prediction is None:
+        return {"data": data, "predictions": []}
+    result = {
+        "from_name": control.name,
+        "to_name": control.image,
+        "type": "choices",
+        "value": {"choices": [row.prediction]},
+    }
+    prediction = {"model_version": f"round {round}", "score": row.score, "result": [result]}
+    return {"data": data, "predictions": [prediction]}
+
+
+def events(
+    tasks: Iterable[Mapping[str, Any]],
+    *,
+    people: Mapping[int, str],
+    classes: Sequence[str],
+    id_of: Callable[[str], SampleId | None],
+) -> list[Event]:
+    """Read every annotation of an export as one vote, in the order given.
+
+    What was cancelled, has no result or is a draft is no answer, and neither is a task that was not
+    pushed from here or whose image is gone. The uuid follows from the annotation and when it was
+    last changed: reading it twice gives the same event, a changed mind a new one.
+
+    Args:
+        tasks: The export, exportType=JSON.
+        people: Names by user number.
+        classes: The class names.
+        id_of: Gives the image with this sha256.
+
+    Raises:
+        UserError: An annotation chose something that is no class.
+    """
+    votes = []
+    for task in tasks:
+        sha256 = task.get("data", {}).get("sha256")
+        id = id_of(sha256) if isinstance(sha256, str) else None
+        if id is None:
+            continue
+        for annotation in task.get("annotations", ()):
+            choice = _choice(annotation)
+            if choice is None or annotation.get("was_cancelled"):
+                continue
+            word = read_word(choice, classes)
+            if word is None:
+                raise UserError(
+                    f"Label Studio's task {task.get('id')} was answered {choice!r}, which is not"
+                    f" one of {', '.join([*classes, UNSURE])}: add it to classes"
+                )
+            kind, label = word
+            name = f"{annotation.get('unique_id') or annotation['id']}|{annotation['updated_at']}"
+            vote = Event(
+                id=id,
+                kind=kind,
+                label=label,
+                by=_by(annotation.get("completed_by"), people),
+                round=int(task["data"].get("round") or 0),
+                uuid=str(uuid.uuid5(_NAMESPACE, name)),
+                seconds=annotation.get("lead_time"),
+                sha256=sha256,
+            )
+            votes.append((annotation["updated_at"], vote))
+    return [vote for _, vote in sorted(votes, key=lambda pair: pair[0])]
+
+
+def known(tasks: Iterable[Mapping[str, Any]]) -> Collection[str]:
+    """Return the sha256 of the images that a project has already."""
+    found = (task.get("data", {}).get("sha256") for task in tasks)
+    return {sha256 for sha256 in found if isinstance(sha256, str)}
+
+
+def _choice(annotation: Mapping[str, Any]) -> str | None:
+    for result in annotation.get("result") or ():
+        chosen = result.get("value", {}).get("choices") if result.get("type") == "choices" else None
+        if chosen:
+            return str(chosen[0])
+    return None
+
+
+def _by(completed_by: Any, people: Mapping[int, str]) -> str:
+    if isinstance(completed_by, Mapping):
+        return str(completed_by.get("email") or completed_by.get("id"))
+    return people.get(completed_by, f"label studio {completed_by}")

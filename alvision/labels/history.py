@@ -1,0 +1,49 @@
+"""The log in words, for people to read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from alvision.labels.book import read
+from alvision.labels.classes import ClassList
+from alvision.labels.undo import taken_back
+from alvision.records import Event
+
+
+def history(events: Iterable[Event], classes: ClassList) -> list[str]:
+    """Tell the log, one line an event, in its order.
+
+    >>> history([Event("a.png", "label", "ok", "anna", 2, "1", number=1)], ClassList((), {}, {}))
+    ['     1  anna: a.png is ok']
+    """
+    events = tuple(events)
+    back = taken_back(events)
+    number_of = {event.uuid: event.number for event in events}
+    lines = []
+    for event in events:
+        text = _text(event, classes, number_of)
+        note = f" ({event.note})" if event.note and event.kind != "book" else ""
+        undone = "  [taken back]" if event.uuid in back else ""
+        line = f"{event.number:>6}  {event.by}: {text}{note}{undone}"
+        lines.append(" ".join(line.splitlines()))
+    return lines
+
+
+def _text(event: Event, classes: ClassList, number_of: dict[str, int]) -> str:
+    name = classes.shown.get(event.label or "", event.label)
+    if event.kind == "undo":
+        return f"takes back event {number_of.get(event.target or '', 'that is not there')}"
+    if event.kind == "book":
+        return f"writes on {name} in the label book: {read(event.note or '').rule}"
+    return {
+        "label": f"{event.id} is {name}",
+        "skip": f"{event.id} is skipped",
+        "unsure": f"{event.id} could be anything",
+        "import": f"{event.id} was {name} elsewhere",
+        "settle": f"{event.id} is {name}, whatever was said before",
+        "flag": f"{event.id} needs a look",
+        "close": f"round {event.round} is closed",
+        "add": f"{name} is a class from now on",
+        "rename": f"{event.label} is shown as {event.target}",
+        "merge": f"{event.label} becomes {event.target}",
+    }[event.kind]

@@ -115,6 +115,8 @@ class TrainerConfig:
         precision: auto | 32-true | bf16-mixed | 16-mixed; auto takes what the hardware does best.
         batch_size: Images a step, in training and in pool inference.
         num_workers: Threads that decode and augment images; null: one a core, at most 8.
+        memory_map: Keep features and log-probabilities that a strategy reads in a memory map on
+            disk, in half precision: for pools that do not fit into memory.
         class_weights: Weight the loss by n / (classes seen * n of the class).
         head_steps: Full-batch steps of a frozen round.
         head_learning_rate: Peak learning rate of a frozen round.
@@ -132,6 +134,7 @@ class TrainerConfig:
     precision: str = "auto"
     batch_size: int = 32
     num_workers: int | None = None
+    memory_map: bool = False
     class_weights: bool = True
     head_steps: int = 80
     head_learning_rate: float = 0.01

@@ -106,7 +106,10 @@ def own_pass(
         backbone.trunk, [(path.name, path) for path in paths], SPEC, engine(kind),
         mean=backbone.mean, std=backbone.std, set_aside={},
     )  # fmt: skip
-    pool = collect(chunks, needs={field}, log_probs=lambda f: head.passes(f, masks), score=entropy)
+    pool = collect(
+        chunks, needs={field}, log_probs=lambda f: head.passes(f, masks), score=entropy,
+        count=len(paths),
+    )  # fmt: skip
     result: Tensor = getattr(pool, field)
     return result
 
@@ -158,15 +161,14 @@ def networks() -> tuple[Backbone, Backbone]:
 def throughput(quick: bool) -> list[figures.Figure]:
     own, plain = networks()
     with photographs() as paths:
-        mine, theirs = own_pass(paths[:BATCH], own, 1, field="features"), plain_pass(
-            paths[:BATCH], plain
+        mine, theirs = (
+            own_pass(paths[:BATCH], own, 1, field="features"),
+            plain_pass(paths[:BATCH], plain),
         )
         error = float((mine - theirs).norm() / theirs.norm())
         assert error < 0.1, f"the features differ by {error:.0%}"  # bf16 alone moves them so far
         with threads(1):
-            executor = Executor(
-                own.trunk, engine(), mean=own.mean, std=own.std, shape=(SIZE, SIZE)
-            )
+            executor = Executor(own.trunk, engine(), mean=own.mean, std=own.std, shape=(SIZE, SIZE))
         turns = 1 if quick else 3
         found = best(
             turns,
@@ -252,8 +254,9 @@ def second_run(quick: bool) -> list[figures.Figure]:
             features = Features(manifest, content_hashes(manifest), SPEC, engine(), own)
             chunks = features.chunks(None, manifest.ids)
             scores = collect(
-                chunks, needs={"scores"}, log_probs=lambda f: head.passes(f, masks), score=entropy
-            ).scores
+                chunks, needs={"scores"}, log_probs=lambda f: head.passes(f, masks), score=entropy,
+                count=len(manifest),
+            ).scores  # fmt: skip
             assert scores is not None
             return scores
 

@@ -62,6 +62,9 @@ def execute(composed: Composed, *, quiet: bool = False, wait: bool = False) -> N
             f"{len(exp.evaluation_ids)} held out, classes {', '.join(exp.classes)}",
             markup=False,
         )
+        needs = exp.acquisition.needs | exp.cold_start.needs
+        if expected := exp.learner.expected_peak(needs, len(exp.candidates)):
+            console.print(f"memory: at most {expected / 1e9:.2f} GB")
         _, manifest, spec = saved(exp.root)
         if manifest and (warning := shrinks(manifest, spec)):
             console.print(warning)

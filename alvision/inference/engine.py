@@ -55,6 +55,11 @@ class Engine:
         return max(1, min(self.workers, torch.get_num_threads()) if on_cpu else self.workers)
 
     @property
+    def share(self) -> int:
+        """Return how many threads each batch in the making may use."""
+        return max(1, torch.get_num_threads() // self.streams)
+
+    @property
     def key(self) -> list[str]:
         """Return what features depend on beside the trunk and the image."""
         return [self.device.type, self.precision, self.kind]

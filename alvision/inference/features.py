@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,8 @@ from torch import Tensor, nn
 from alvision.data.cache import cache_folder, cache_limit
 from alvision.data.images import ImageSpec
 from alvision.inference import cache_care, pool, ranks
-from alvision.inference.engine import Engine
+from alvision.inference.engine import Engine, threads
+from alvision.inference.executor import Executor
 from alvision.inference.feature_cache import FeatureCache
 from alvision.inference.predictions import SampleId
 from alvision.models.backbones import Backbone
@@ -122,33 +124,64 @@ class Features:
                 pixels[id] = decoded
         return pixels
 
+    def warm_up(self) -> None:
+        """Run a blank batch in each thread, if anything is to be computed: memory is then known."""
+        if self.backbone is None or not self._open.missing(self.hashes.values()):
+            return
+        streams, size = self.engine.streams, self.spec.size
+        blank = torch.zeros((self.engine.batch_size, size, size, 3), dtype=torch.uint8)
+        with threads(self.engine.share):
+            executor = self._executor
+            with ThreadPoolExecutor(streams) as workers:
+                for _ in workers.map(executor, [blank] * streams):
+                    pass
+
     @property
     def _embeddings(self) -> np.ndarray:
         assert self.manifest.features is not None
         return self.manifest.features
 
     @cached_property
-    def _cache(self) -> FeatureCache:
-        """Return the cache, filled for the whole manifest."""
+    def _executor(self) -> Executor:
+        """Return the initial trunk, ready to run."""
         assert self.backbone is not None
-        trunk = self.backbone.trunk
+        shape = (self.spec.size, self.spec.size)
+        return Executor(
+            self.backbone.trunk, self.engine,
+            mean=self.backbone.mean, std=self.backbone.std, shape=shape,
+        )  # fmt: skip
+
+    @cached_property
+    def _open(self) -> FeatureCache:
+        """Return the cache as it is found."""
+        assert self.backbone is not None
         key: dict[str, object] = {
             "trunk": self.backbone.fingerprint,
             "image": self.spec.to_dict(),
             "normalisation": [self.backbone.mean, self.backbone.std],
             "engine": self.engine.key,
         }
-        root = cache_folder() / "features"
-        cache = FeatureCache(root, key)
+        return FeatureCache(cache_folder() / "features", key)
+
+    @cached_property
+    def _cache(self) -> FeatureCache:
+        """Return the cache, filled for the whole manifest."""
+        assert self.backbone is not None
+        cache, trunk = self._open, self.backbone.trunk
         id_of = {self.hashes[id]: id for id in self.manifest.ids if id in self.hashes}
 
         def compute(hashes: list[str]) -> Iterator[tuple[list[str], np.ndarray]]:
-            for ids, features in self._trunk_pass(trunk, [id_of[hash] for hash in hashes]):
+            images = [id_of[hash] for hash in hashes]
+            executor = None
+            if self.engine.devices == 1:
+                with threads(self.engine.share):
+                    executor = self._executor
+            for ids, features in self._trunk_pass(trunk, images, executor):
                 yield [self.hashes[id] for id in ids], features.numpy()
 
         if cache.missing(id_of):
             cache.fill(list(id_of), compute)
-            for gone in cache_care.evict(root, cache_limit(), keep=cache.folder):
+            for gone in cache_care.evict(cache.folder.parent, cache_limit(), keep=cache.folder):
                 _log.warning("features not used for long are gone from the full cache: %s", gone)
         for hash in cache.missing(id_of):
             # What one copy says holds for all copies of the same bytes.
@@ -157,11 +190,13 @@ class Features:
             self._set_aside.update(dict.fromkeys(copies, reason))
         return cache
 
-    def _trunk_pass(self, trunk: nn.Module, ids: Sequence[SampleId]) -> Iterator[pool.Chunk]:
+    def _trunk_pass(
+        self, trunk: nn.Module, ids: Sequence[SampleId], executor: Executor | None = None
+    ) -> Iterator[pool.Chunk]:
         assert self.backbone is not None
         images = [(id, self.manifest.path(id)) for id in ids]
         return ranks.trunk_features(
             trunk, images, self.spec, self.engine,
             mean=self.backbone.mean, std=self.backbone.std, set_aside=self._set_aside,
-            hashes=self.hashes,
+            hashes=self.hashes, executor=executor,
         )  # fmt: skip

@@ -28,6 +28,7 @@ from alvision.data.threads import ordered_map
 from alvision.inference.engine import Engine, threads
 from alvision.inference.executor import Executor
 from alvision.inference.predictions import Predictions, SampleId, Score
+from alvision.inference.rows import Rows
 
 Chunk = tuple[tuple[SampleId, ...], Tensor]
 LogProbs = Callable[[Tensor], Tensor]
@@ -83,6 +84,7 @@ def trunk_features(
     std: Sequence[float],
     set_aside: dict[SampleId, str],
     hashes: Mapping[SampleId, str] | None = None,
+    executor: Executor | None = None,
 ) -> Iterator[Chunk]:
     """Run the trunk over images, in eval mode and batches of one size.
 
@@ -100,6 +102,7 @@ def trunk_features(
         std: The trunk's deviation of each channel.
         set_aside: Receives the images that cannot be read, and the reason.
         hashes: sha256 of the content that each file should have; None: any.
+        executor: The trunk made ready already; None: it is made ready here.
 
     Yields:
         Ids and their features [b,D], float32 on the CPU.
@@ -109,8 +112,7 @@ def trunk_features(
     """
     if not images:
         return
-    size, streams = engine.batch_size, engine.streams
-    cores = max(1, torch.get_num_threads() // streams)
+    size, streams, cores = engine.batch_size, engine.streams, engine.share
     shape = (spec.size, spec.size)
 
     def run(batch: Sequence[tuple[SampleId, Path]]) -> tuple[list[str | None], Tensor | None]:
@@ -124,10 +126,10 @@ def trunk_features(
             if not isinstance(decoded, str):
                 pixels[row] = decoded
         read = [row for row, reason in enumerate(reasons) if reason is None]
-        return reasons, executor(torch.from_numpy(pixels))[read] if read else None
+        return reasons, ready(torch.from_numpy(pixels))[read] if read else None
 
     with threads(cores), progress_bar(len(images), engine.progress) as advance:
-        executor = Executor(trunk, engine, mean=mean, std=std, shape=shape)
+        ready = executor or Executor(trunk, engine, mean=mean, std=std, shape=shape)
         batches = [images[start : start + size] for start in range(0, len(images), size)]
         found = ordered_map(run, batches, workers=streams, ahead=streams + 1)
         for batch, (reasons, features) in zip(batches, found, strict=True):
@@ -148,6 +150,8 @@ def collect(
     needs: Collection[str],
     log_probs: LogProbs | None = None,
     score: Score | None = None,
+    count: int,
+    folder: Path | None = None,
 ) -> Predictions:
     """Turn features into what is needed, chunk by chunk; what is not needed is not kept.
 
@@ -159,12 +163,18 @@ def collect(
         needs: Any of `features`, `log_probs`, `scores`.
         log_probs: Maps such features to log-probabilities [b,K,C].
         score: What `scores` are; higher = more worth labelling.
+        count: Most images that will come.
+        folder: Put features and log-probabilities into memory maps here, as fp16.
 
     Raises:
         ValueError: Scores or log-probabilities are needed, but the function is not there.
     """
     ids: list[SampleId] = []
-    kept: dict[str, list[Tensor]] = {field: [] for field in _FIELDS if field in needs}
+    kept = {
+        field: Rows(count, None if field == "scores" else folder)
+        for field in _FIELDS
+        if field in needs
+    }
     if "scores" in kept and score is None:
         raise ValueError("scores are needed, but there is no score")
     if log_probs is None and ("scores" in kept or "log_probs" in kept):
@@ -172,17 +182,16 @@ def collect(
     for names, features in chunks:
         ids.extend(names)
         if "features" in kept:
-            kept["features"].append(features if features.ndim == 2 else features[:, 0].clone())
+            kept["features"].add(features if features.ndim == 2 else features[:, 0])
         if log_probs is None or kept.keys() <= {"features"}:
             continue
         with torch.inference_mode():
             values = log_probs(features)
-        # inference_mode's tensors cannot be used in autograd later; a clone can.
         if "log_probs" in kept:
-            kept["log_probs"].append(values.clone())
+            kept["log_probs"].add(values)
         if score is not None and "scores" in kept:
-            kept["scores"].append(score(values.clone()))
-    joined: dict[str, Any] = {field: torch.cat(parts) for field, parts in kept.items() if parts}
+            kept["scores"].add(score(values.clone()))
+    joined: dict[str, Any] = {field: rows.values for field, rows in kept.items()}
     return Predictions(tuple(ids), **joined)
 
 

@@ -144,8 +144,10 @@ def entropy(values):
 
 
 def test_a_fused_score_equals_the_score_of_everything():
-    everything = pool.collect(chunks(), needs={"log_probs", "features"}, log_probs=log_probs)
-    fused = pool.collect(chunks(), needs={"scores"}, log_probs=log_probs, score=entropy)
+    everything = pool.collect(
+        chunks(), needs={"log_probs", "features"}, log_probs=log_probs, count=3
+    )
+    fused = pool.collect(chunks(), needs={"scores"}, log_probs=log_probs, score=entropy, count=3)
     assert fused.ids == everything.ids == ("a", "b", "c")
     assert torch.equal(fused.scores, entropy(everything.log_probs))
     assert fused.log_probs is None and fused.features is None
@@ -156,15 +158,15 @@ def test_what_is_not_needed_is_not_computed():
     def forbidden(features):
         raise AssertionError
 
-    found = pool.collect(chunks(), needs={"features"}, log_probs=forbidden)
+    found = pool.collect(chunks(), needs={"features"}, log_probs=forbidden, count=3)
     assert found.log_probs is None and found.features.shape == (3, 4)
 
 
 def test_scores_need_a_score():
     with pytest.raises(ValueError, match="no score"):
-        pool.collect(chunks(), needs={"scores"}, log_probs=log_probs)
+        pool.collect(chunks(), needs={"scores"}, log_probs=log_probs, count=3)
     with pytest.raises(ValueError, match="no function"):
-        pool.collect(chunks(), needs={"log_probs"})
+        pool.collect(chunks(), needs={"log_probs"}, count=3)
 
 
 def test_no_bar_is_drawn_where_there_is_no_terminal(images, capsys):

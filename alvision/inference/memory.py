@@ -1,0 +1,56 @@
+"""How much memory a run will take, told before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from alvision.inference.features import Features
+
+BYTES_AN_IMAGE = 2_000
+"""Ids, paths, hashes and answers of an image in the lists and tables of a round."""
+LATER = 200_000_000
+"""What training, tables and reports import and hold when they are first needed."""
+MARGIN = 1.05
+
+_STATUS = Path("/proc/self/status")
+
+
+def peak() -> int | None:
+    """Return the most bytes that this process has held so far; None where nothing tells."""
+    try:
+        lines = _STATUS.read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM")), None)
+
+
+def expected_peak(
+    features: Features,
+    needs: Collection[str],
+    *,
+    images: int,
+    passes: int,
+    classes: int,
+    mapped: bool,
+) -> int | None:
+    """Predict a frozen run's peak in bytes; None where the system does not tell what is held.
+
+    What a batch takes is measured on a blank one for each thread; scores are fused into the pass,
+    so that only what a strategy reads itself grows with the pool.
+
+    Args:
+        features: What gives the features; batches are tried if any image has none yet.
+        needs: Fields that the strategies read.
+        images: Images in the pool.
+        passes: K.
+        classes: C.
+        mapped: Fields lie in a memory map, as fp16.
+    """
+    features.warm_up()
+    held = peak()
+    if held is None:
+        return None
+    numbers = features.width * ("features" in needs) + passes * classes * ("log_probs" in needs)
+    fields = images * (numbers * (2 if mapped else 4) + 8)
+    return int(MARGIN * (held + fields + images * BYTES_AN_IMAGE + LATER))

@@ -62,8 +62,7 @@ def execute(composed: Composed, *, quiet: bool = False, wait: bool = False) -> N
             f"{len(exp.evaluation_ids)} held out, classes {', '.join(exp.classes)}",
             markup=False,
         )
-        needs = exp.acquisition.needs | exp.cold_start.needs
-        if expected := exp.learner.expected_peak(needs, len(exp.candidates)):
+        if config.model.training == "frozen" and (expected := _expected_peak(exp, config)):
             console.print(f"memory: at most {expected / 1e9:.2f} GB")
         _, manifest, spec = saved(exp.root)
         if manifest and (warning := shrinks(manifest, spec)):
@@ -78,6 +77,19 @@ def execute(composed: Composed, *, quiet: bool = False, wait: bool = False) -> N
         loop.run(replace(exp, publish=publish))
         page = run_report.write(exp.root, manifest=manifest, spec=spec)
         console.print(f"report: {page}", markup=False)
+
+
+def _expected_peak(exp: loop.Experiment, config: RunConfig) -> int | None:
+    from alvision.inference.memory import expected_peak
+
+    return expected_peak(
+        exp.learner.features,
+        exp.acquisition.needs | exp.cold_start.needs,
+        images=len(exp.candidates),
+        passes=exp.learner.passes,
+        classes=len(exp.classes),
+        mapped=config.trainer.memory_map,
+    )
 
 
 def line(row: dict[str, Any], metric: str) -> str:

@@ -32,6 +32,11 @@ def cache_folder() -> Path:
     return folder
 
 
+def maps_folder() -> Path:
+    """Return where memory maps of a pass lie while they are used."""
+    return cache_folder() / "maps"
+
+
 def cache_limit() -> int:
     """Return how many bytes the features may take, `$ALVISION_CACHE_GB` or 20 GB.
 

@@ -14,13 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from alvision import seeding
-from alvision.data.cache import cache_folder
+from alvision.data.cache import maps_folder
 from alvision.data.images import ImageSpec
 from alvision.errors import UserError
 from alvision.evaluation.probabilities import ClassProbabilities
 from alvision.inference import engine, pool
 from alvision.inference.features import Features
-from alvision.inference.memory import expected_peak
 from alvision.inference.predictions import Predictions, SampleId, Score
 from alvision.learner import fitting
 from alvision.learner.cross import cross_predict
@@ -217,9 +216,10 @@ class Learner:
             trunk = trunk_of(model, 1 if computed == {"features"} else self.passes, seed)
             log_probs = log_probs_of(model, self.classes, self.passes, seed)
             chunks = self.features.chunks(trunk, ids)
+            folder = maps_folder() if self.trainer.memory_map else None
             found = pool.collect(
                 chunks, needs=computed, log_probs=log_probs, score=score,
-                count=len(ids), folder=cache_folder() / "maps" if self.trainer.memory_map else None,
+                count=len(ids), folder=folder,
             )  # fmt: skip
         else:
             found = Predictions(tuple(self.features.readable(ids)))
@@ -229,20 +229,6 @@ class Learner:
         if labels is not None and "defects" in needs:
             defects = tuple(self.classes.index(name) for name in self.defects)
         return replace(found, labels=targets, defects=defects)
-
-    def expected_peak(self, needs: Collection[str], images: int) -> int | None:
-        """Predict the most bytes that a run with this pool holds; None where nothing tells.
-
-        Args:
-            needs: Fields that its strategies read.
-            images: Images in the pool.
-        """
-        if not self._frozen or self.engine.devices > 1:
-            return None  # what training a whole net takes is not known before it trains
-        return expected_peak(
-            self.features, needs, images=images, passes=self.passes, classes=len(self.classes),
-            mapped=self.trainer.memory_map,
-        )  # fmt: skip
 
     cross_predict = cross_predict
 

@@ -56,6 +56,15 @@ def say(store, id, label, kind="label", by="ann"):
     store.append([event], hash_of=fakes.HASHES.get)
 
 
+def test_who_brings_enough_labels_is_asked_for_the_audit_alone(make, store):
+    exp = make(budget=loop.Budget(initial=4, batch=3, rounds=3, audit=2))
+    for id in fakes.IDS[:5]:
+        say(store, id, fakes.TRUTH[id], kind="import")
+    query = loop.propose(exp, exp.rounds[0])
+    assert query.ids == fakes.HELD_OUT[:2]
+    assert {row.slot for row in query.rows} == {"audit"}
+
+
 def test_settled_disputes_are_gold(make, store):
     exp = make(spare=20)
     for id in fakes.IDS[:3]:

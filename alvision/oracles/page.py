@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator
 
+from alvision.errors import UserError
 from alvision.labels.consensus import Resolve
 from alvision.labels.ledger import Ledger
 from alvision.labels.presence import Presence
@@ -15,7 +16,7 @@ from alvision.records import Answer, AwaitingLabels, Query, QueryRow
 POLL_SECONDS = 0.3
 
 
-class ClassesChanged(Exception):
+class ClassesChanged(UserError):
     """Somebody added a class: the run must be built again, with one output more."""
 
 
@@ -75,8 +76,11 @@ class PageOracle:
         for event in self._ledger.refresh():
             if event.kind == "close":
                 self._closed.add(event.round)
-        if set(self._ledger.classes.keys) - self._classes:
-            raise ClassesChanged
+        if added := sorted(set(self._ledger.classes.keys) - self._classes):
+            raise ClassesChanged(
+                f"the page has the class {added[0]!r}, which classes= does not name: name it, or"
+                " start `alvision label`, which knows it"
+            )
         if query.round in self._closed:
             return 0
         here = self._presence.here()

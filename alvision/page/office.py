@@ -53,6 +53,8 @@ class Office:
         board = self._board
         with board.lock:
             board.refresh()
+            if said.uuid in board.ledger.by_uuid:
+                return {"classes": self.classes()}
             now = board.ledger.classes
             taken = {*now.keys, *(now.shown[key] for key in now.open)}
             if said.action == "add":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import logging
 import socket
 import threading
 import time
@@ -20,6 +21,7 @@ from alvision.page.secret import keyed
 from alvision.page.setting import Setting
 from alvision.records import SampleId
 
+_log = logging.getLogger(__name__)
 _LOOK_SECONDS = 2.0
 _SHUTDOWN_SECONDS = 3
 
@@ -93,8 +95,8 @@ def beside(
                     with page.board.lock:
                         page.board.know(found)
                     known = True
-            except (UserError, OSError) as error:
-                page.head.trouble = str(error)
+            except Exception:  # a file that cannot be read must not end the page
+                _log.exception("the head of the page cannot be computed")
 
     process = LoopProcess(loop, ended)
     looking = threading.Thread(target=look, daemon=True)

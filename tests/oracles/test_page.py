@@ -88,7 +88,7 @@ def test_with_two_votes_it_waits_for_two_people(store):
 
 def test_a_new_class_builds_the_run_anew(store):
     made, _ = oracle(store, [Event("", "add", "dent", "ann", 0, str(uuid.uuid4()))])
-    with pytest.raises(ClassesChanged):
+    with pytest.raises(ClassesChanged, match="'dent', which classes= does not name"):
         made(QUERY)
 
 

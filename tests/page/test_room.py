@@ -196,6 +196,8 @@ def test_who_brings_labels_gets_the_audit_before_the_first_round(make_page, page
 def test_train_now_closes_the_batch(page, ask, store):
     page.tell("/api/close", by="ann", uuid=str(uuid.uuid4()), status=409)
     ask(*IDS[:2], round=0)
-    page.tell("/api/close", by="ann", uuid=str(uuid.uuid4()))
+    word = str(uuid.uuid4())
+    for _ in range(2):
+        assert page.tell("/api/close", by="ann", uuid=word) == {"stored": [word]}
     (event,) = store.events()
     assert (event.kind, event.round) == ("close", 0)

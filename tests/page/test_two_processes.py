@@ -86,6 +86,21 @@ class Server:
                 stored += self.post("/api/answers", events=[word])["stored"]
         return stored
 
+    def label_until(self, round):
+        """Answer the batches, and only them, until a round asks."""
+        stored = []
+
+        def asks():
+            batch = self.state()["batch"]
+            if batch["round"] >= round:
+                return True
+            if batch["done"] < batch["size"]:
+                stored.extend(self.label(1))
+            return False
+
+        wait_for(asks)
+        return stored
+
 
 def wait_for(true):
     end = time.monotonic() + PATIENCE
@@ -136,14 +151,10 @@ def test_a_sitting_with_a_kill_and_a_class_added_in_the_middle(tmp_path):
         server.start()
         assert not server.state()["setup"]
         assert server.state()["labels"] == 8
-        while server.state()["batch"]["round"] < 1:
-            stored += server.label(1)
-            time.sleep(0.5)
+        stored += server.label_until(1)
         server.post("/api/classes", uuid=str(uuid.uuid4()), action="add", name="dent")
         number = server.state()["batch"]["round"]
-        while server.state()["batch"]["round"] < number + 2:
-            stored += server.label(1)
-            time.sleep(0.5)
+        stored += server.label_until(number + 2)
         state = server.state()
         assert state["trouble"] is None
         assert [one["name"] for one in state["classes"]] == ["ok", "worn", "dent"]

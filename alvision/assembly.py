@@ -33,6 +33,7 @@ from alvision.reporting import tensorboard
 from alvision.round_files import codecs, write_metrics_table
 from alvision.rounds import Round, claim, lock
 from alvision.seeding import generator
+from alvision.validation import PER_CLASS
 
 if TYPE_CHECKING:
     from alvision.config import RunConfig
@@ -96,6 +97,7 @@ def experiment(
         batch=config.budget.batch,
         rounds=config.budget.rounds,
         audit=config.budget.audit if people(config) else 0,
+        per_class=config.cold_start[PER_CLASS],
     )
     steps = codecs(learner, data.classes)
     oracle = _oracle(config, data, claimed["run"], root, truth)

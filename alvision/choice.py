@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from alvision.cold_start import SLOT, start
 from alvision.errors import UserError
 from alvision.labels.consensus import consensus
 from alvision.labels.relabel import relabels
@@ -39,7 +40,8 @@ def choose(
     An image that cannot be read is replaced.
     """
     fitted = model is not None and model.fitted
-    strategy, slot = (exp.acquisition, "acquisition") if fitted else (exp.cold_start, "cold_start")
+    cold = start(exp, rnd, model).cold
+    strategy, slot = (exp.cold_start, SLOT) if cold else (exp.acquisition, "acquisition")
     while pool and n:
         infer = exp.learner.infer
         seen = infer(model, pool, needs=strategy.needs, score=strategy.score, round=rnd.number)
@@ -111,6 +113,8 @@ def _rows(
             classes=exp.classes,
         )
         reasons = [told[i] if slots[i] == name else reasons[i] for i in range(len(ids))]
+    if slot == SLOT:  # what tells its rounds, whatever parts its strategy has
+        slots = (slot,) * len(ids)
     names: list[str | None] = [None] * len(ids)
     if predicted is not None:
         means = predicted.log_probs.exp().mean(1)

@@ -242,7 +242,9 @@ class RunConfig:
         classes: Class names; null in a simulated run: the classes of the data.
         defects: The classes that are defects; escape and overkill rates need it.
         acquisition: The strategy, from configs/acquisition.
-        cold_start: The strategy without a model, from configs/cold_start.
+        cold_start: The strategy without a model, from configs/cold_start; it goes on until each
+            class seen has cold_start.per_class=5 labels (0: until there is a model), but asks
+            for no more than budget.initial images beyond the first round.
         debug: Show tracebacks.
     """
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from alvision.choice import AUDIT_SHARE, RELABEL_SHARE, again, audit, choose, mixed
+from alvision.cold_start import start
 from alvision.labels.consensus import answered, consensus
 from alvision.labels.content import resolver
 from alvision.labels.store import LabelStore
@@ -35,12 +36,16 @@ class Strategy:
 
 @dataclass(frozen=True)
 class Budget:
-    """Answers to ask for; `initial` None means the whole pool."""
+    """Answers to ask for; `initial` None means the whole pool.
+
+    The cold start goes on until each class seen has `per_class` labels (see `cold_start.start`).
+    """
 
     initial: int | None
     batch: int
     rounds: int
     audit: int = 0
+    per_class: int = 0
 
 
 @dataclass(frozen=True)
@@ -150,8 +155,11 @@ class Experiment:
         predictions = rnd.read("predictions.parquet")
         events = self.labels.events(upto=rnd.pin)
         held_out = self.truth if self.truth is not None else self.known(rnd.pin)
+        model = rnd.previous.read("model.ckpt") if rnd.previous else None
+        note = start(self, rnd, model).note
         return {
             "round": rnd.number,
+            **({"cold_start": note} if note else {}),
             "labels": len(self.training(rnd.pin)),
             "answers": sum(event.kind in ("label", "skip", "unsure") for event in events),
             **self.judge(predictions, {i: held_out[i] for i in predictions.ids if i in held_out}),

@@ -11,6 +11,9 @@ from alvision.labels.words import check_classes
 if TYPE_CHECKING:
     from alvision.config import RunConfig
 
+PER_CLASS = "per_class"
+"""The key of `cold_start` that is the loop's; the rest of it is the strategy's."""
+
 _CHOICES = {
     "oracle.kind": ("simulated", "files", "page"),
     "model.features": ("final", "multilevel"),
@@ -67,6 +70,12 @@ def validate(config: RunConfig) -> None:
     initial = config.budget.initial
     if initial != "all" and (type(initial) is not int or initial < 0):
         raise UserError(f"budget.initial={initial} must be a whole number from 0, or all")
+    if isinstance(config.cold_start, dict):
+        least = config.cold_start.get(PER_CLASS)
+        if type(least) is not int or least < 0:
+            raise UserError(
+                f"cold_start.per_class={least} must be a whole number of labels, at least 0"
+            )
     if config.data.fold is not None and not 0 <= config.data.fold < 5:
         raise UserError(f"data.fold={config.data.fold} must be 0, 1, 2, 3 or 4")
     if config.data.kind == "embeddings" and config.model.training != "frozen":

@@ -23,6 +23,10 @@ def test_what_a_run_may_change_does_not(key):
     assert made(**{key: 7})["fingerprint"] == made()["fingerprint"]
 
 
+def test_how_long_the_cold_start_goes_on_is_what_a_run_is():
+    assert made(cold_start={"per_class": 5})["fingerprint"]["cold_start.per_class"] == 5
+
+
 def test_the_keys_left_out_exist():
     from alvision.cli.compose import keys
 

@@ -38,6 +38,8 @@ def test_the_defaults_are_valid():
         ("data__fold", 5, "0, 1, 2, 3 or 4"),
         ("trainer__devices", 0, "at least 1"),
         ("labels__url", "shared.db", "oracle=files"),
+        ("cold_start", {"per_class": -1}, "at least 0"),
+        ("cold_start", {"per_class": 2.5}, "whole number"),
         ("classes", ["ok"], "two names"),
         ("classes", ["ok", "ok"], "twice"),
         ("classes", ["ok", "Unsure"], "without a class"),

@@ -100,7 +100,8 @@ def line(row: dict[str, Any], metric: str) -> str:
     """
     value = row.get(metric)
     told = "not known yet (no held-out image is labelled)" if value is None else f"{value:.3f}"
-    return f"round {row['round']:>2}: {row['labels']:>5} labels, {metric} {told}"
+    note = f"; {row['cold_start']}" if "cold_start" in row else ""
+    return f"round {row['round']:>2}: {row['labels']:>5} labels, {metric} {told}{note}"
 
 
 def shrinks(manifest: Manifest, spec: ImageSpec) -> str | None:

@@ -19,6 +19,7 @@ from alvision import CONFIG_DIR
 from alvision.cli.overrides import is_list, parse, quote, tidy
 from alvision.config import RunConfig, register
 from alvision.errors import UserError
+from alvision.validation import PER_CLASS
 
 GROUPS = ("experiment", "data", "model", "trainer", "acquisition", "cold_start", "oracle")
 
@@ -88,7 +89,7 @@ def from_node(
         config=settled(node, choices, base),
         choices=choices,
         acquire=_strategy(node.acquisition, f"acquisition={choices['acquisition']}"),
-        cold_start=_strategy(node.cold_start, f"cold_start={choices['cold_start']}"),
+        cold_start=_strategy(_function(node.cold_start), f"cold_start={choices['cold_start']}"),
         command=" ".join(["alvision run", *map(_shell, words)]),
     )
 
@@ -173,6 +174,13 @@ def keys(node: Any = None, prefix: str = "") -> list[str]:
         if isinstance(value, dict):
             found += keys(value, f"{prefix}{key}.")
     return found
+
+
+def _function(node: Any) -> Any:
+    """Return a cold start's node without what is the loop's: how many labels of each class."""
+    if not isinstance(node, DictConfig):
+        return node
+    return OmegaConf.masked_copy(node, [str(key) for key in node if key != PER_CLASS])
 
 
 def _strategy(node: Any, name: str) -> Callable[..., Any]:

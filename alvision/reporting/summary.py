@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from alvision.cold_start import SLOT
 from alvision.evaluation.metrics import METRICS, TITLES
 from alvision.records import SampleId
 from alvision.reporting.folder import RoundFiles, RunFolder, Word, settle
@@ -79,7 +80,18 @@ def sentences(run: RunFolder) -> list[str]:
         f"After {cost} in the cold start and {rounds}, macro-F1 is {number(last['macro_f1'])} "
         f"on {count(last['n'], 'held-out image')}."
     )
-    return [*said, *_last_round(run)]
+    return [*said, *_cold_start(run), *_last_round(run)]
+
+
+def _cold_start(run: RunFolder) -> list[str]:
+    """Say why the cold start ended early, or that it still goes on."""
+    notes = [(rnd, rnd.metrics["cold_start"]) for rnd in run.finished
+             if rnd.metrics and "cold_start" in rnd.metrics]  # fmt: skip
+    if not notes:
+        return []
+    rnd, note = notes[-1]
+    asked_by_it = any(row.slot == SLOT for row in rnd.query)
+    return [] if asked_by_it and rnd is not run.finished[-1] else [f"In round {rnd.number} {note}."]
 
 
 def _last_round(run: RunFolder) -> list[str]:

@@ -8,7 +8,7 @@ import torch
 
 from alvision.inference.predictions import Pick
 from alvision.labels.store import LabelStore
-from alvision.loop import Budget, Experiment, Strategy, choose, propose, run
+from alvision.loop import Budget, Experiment, Strategy, propose, run
 from alvision.oracles.simulated import SimulatedOracle
 from alvision.records import Query, QueryRow
 from alvision.study.collect import collect
@@ -21,20 +21,22 @@ def last_ids(pool, labelled, *, n, rng):
     return Pick(torch.tensor(rows), torch.zeros(n))
 
 
-def the_chosen_images_are_labelled(choose, folder):
+def the_chosen_images_are_labelled(propose, folder):
     """A part of the pool is looked at; what ranks highest there must be what is asked for."""
     strategy = Strategy("last_ids", last_ids, frozenset({"features"}))
     with LabelStore(folder / "labels.db") as store:
         learner = FakeLearner(broken=IDS[:8])
-        exp = experiment(folder, store, cold_start=strategy, learner=learner)
-        rows = choose(exp, exp.rounds[0], None, list(IDS), {}, 3)
-    assert [row.id for row in rows] == ["19.png", "18.png", "17.png"]
+        budget = Budget(initial=3, batch=3, rounds=1)
+        exp = experiment(folder, store, cold_start=strategy, learner=learner, budget=budget)
+        asked = propose(exp, exp.rounds[0]).ids
+    assert asked == ("19.png", "18.png", "17.png")
 
 
-def ranks_in_a_part_as_rows_of_the_pool(exp, rnd, model, pool, known, n):
-    part = exp.learner.infer(model, pool, needs={"features"}, round=rnd.number)
-    rows = exp.cold_start.acquire(part, None, n=n, rng=None).rows.tolist()
-    return [QueryRow(pool[row], rank) for rank, row in enumerate(rows)]
+def ranks_in_a_part_as_rows_of_the_pool(exp, rnd):
+    pool = exp.pool()
+    part = exp.learner.infer(None, pool, needs={"features"}, round=rnd.number)
+    rows = exp.cold_start.acquire(part, None, n=exp.budget.initial, rng=None).rows.tolist()
+    return Query(rnd.number, tuple(QueryRow(pool[row], rank) for rank, row in enumerate(rows)))
 
 
 def the_first_labels_follow_no_truth(propose, folder):
@@ -96,7 +98,7 @@ def paired_by_file_order(folder):
 
 BUGS = [
     (5, "Baal: ranks in a random part of the pool are used as its indices",
-     choose, ranks_in_a_part_as_rows_of_the_pool, the_chosen_images_are_labelled),
+     propose, ranks_in_a_part_as_rows_of_the_pool, the_chosen_images_are_labelled),
     (17, "the first labels are balanced by the truth",
      propose, a_seed_set_with_as_many_of_each_class, the_first_labels_follow_no_truth),
     (18, "runs are paired by the order of their files",

@@ -14,6 +14,7 @@ TINY = [
     "budget.initial=6",
     "budget.batch=4",
     "budget.rounds=2",
+    "cold_start.per_class=0",
 ]
 
 

@@ -46,6 +46,14 @@ def test_bad_words_are_one_line_that_names_them(words, message):
     assert "\n" not in str(caught.value)
 
 
+def test_the_cold_start_is_a_function_and_a_number_of_labels():
+    composed = compose(["cold_start=k_center", "cold_start.per_class=3"])
+    assert composed.config.cold_start["per_class"] == 3
+    assert composed.cold_start.func.__name__ == "k_center"
+    assert set(composed.cold_start.keywords) == set()
+    assert compose([]).config.cold_start["per_class"] == 5
+
+
 def test_a_strategy_of_ones_own(tmp_path, monkeypatch):
     (tmp_path / "my_scores.py").write_text(
         "from alvision.acquisition import needs\n"

@@ -181,6 +181,19 @@ def test_a_class_that_is_found_is_named(tmp_path):
     assert summary.sentences(read(root))[-1] == "It found the first images of scratch."
 
 
+@pytest.mark.parametrize("ended", [True, False])
+def test_why_the_cold_start_ended_early_is_said(tmp_path, ended):
+    root = run_folder(tmp_path / "run", rounds=3, batch=4)
+    note = "the cold start ended early: scratch has 2 of 5 labels"
+    path = root / "rounds" / "001" / "metrics.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"cold_start": note}))
+    if not ended:  # it went on in that round, and found what it lacked
+        query = root / "rounds" / "001" / "query.csv"
+        query.write_text(query.read_text().replace(",acquisition,", ",cold_start,"))
+    told = [line for line in summary.sentences(read(root)) if "ended early" in line]
+    assert told == ([f"In round 1 {note}."] if ended else [])
+
+
 def test_a_folder_without_a_run_is_refused(tmp_path):
     with pytest.raises(UserError, match="not a run's folder"):
         run.write(tmp_path)

@@ -29,6 +29,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 CLASSES = ("ok", "scratch", "dent", "stain")
 DEFECTS = CLASSES[1:]
 PARTS, ROUNDS, SIDE = 480, 5, 480
+HEATMAPS = 24  # that the loop has drawn before the pictures are taken
 RULES = {
     "ok": "Nothing that a customer would see from half a metre away, or feel with a fingernail.",
     "scratch": "A line longer than 5 mm that a fingernail feels. Grinding marks run straight down.",
@@ -38,7 +39,7 @@ RULES = {
 
 
 def paint(number: int) -> tuple[str, Image.Image]:
-    """Paint a brushed steel part and what is wrong with it."""
+    """Paint a brushed steel part and what is wrong with it; faint defects are the hard ones."""
     rng = np.random.default_rng(number)
     label = CLASSES[0] if rng.random() < 0.4 else str(rng.choice(DEFECTS))
     y, x = np.mgrid[0:SIDE, 0:SIDE] / SIDE
@@ -46,10 +47,13 @@ def paint(number: int) -> tuple[str, Image.Image]:
     wander = np.repeat(rng.normal(0, 1, (6, SIDE)), SIDE // 6, 0)
     light = 150 + 38 * np.cos(2.2 * (x - rng.uniform(0.2, 0.8))) - 22 * (y - 0.5) ** 2
     sheet = light + 5.5 * brushed[None, :] + 2.0 * wander
-    strength = rng.uniform(0.35, 1.0)  # faint ones are the hard ones
-    place = rng.uniform(0.25, 0.75, 2)
+    for _ in range(rng.integers(0, 3)):  # reflections, which are no defects
+        a, b = x - rng.uniform(0, 1), y - rng.uniform(0, 1)
+        sheet = sheet + rng.uniform(-16, 16) * np.exp(-(a**2 + b**2) / rng.uniform(0.01, 0.05))
+    strength = rng.uniform(0.12, 0.75)
+    a, b = x - rng.uniform(0.15, 0.85), y - rng.uniform(0.15, 0.85)
     if label == "dent":
-        sheet = sheet + dent(x - place[0], y - place[1], strength, rng.uniform(0.05, 0.1))
+        sheet = sheet + dent(a, b, strength, rng.uniform(0.04, 0.09))
     image = Image.fromarray(np.clip(sheet, 0, 255).astype(np.uint8))
     if label == "scratch":
         image = scratched(image, rng, strength)
@@ -61,19 +65,18 @@ def paint(number: int) -> tuple[str, Image.Image]:
 
 def dent(x: np.ndarray, y: np.ndarray, strength: float, radius: float) -> np.ndarray:
     """Return the change of brightness where light falls on a hollow from the upper left."""
-    slope = np.exp(-(x**2 + y**2) / radius**2)
-    return 150 * strength * (x + y) / radius * slope * 0.6
+    return 90 * strength * (x + y) / radius * np.exp(-(x**2 + y**2) / radius**2)
 
 
 def scratched(image: Image.Image, rng: np.random.Generator, strength: float) -> Image.Image:
-    start = rng.uniform(0.15, 0.6, 2) * SIDE
+    start = rng.uniform(0.15, 0.7, 2) * SIDE
     turns = rng.normal(rng.uniform(-0.9, 0.9), 0.09, 14).cumsum() / 6 + rng.uniform(0, 0.8)
-    steps = np.stack([np.cos(turns), np.sin(turns)], 1) * SIDE * rng.uniform(0.025, 0.045)
+    steps = np.stack([np.cos(turns), np.sin(turns)], 1) * SIDE * rng.uniform(0.015, 0.04)
     line = [tuple(point) for point in start + steps.cumsum(0)]
-    for offset, shade, width in ((1.6, 60, 2), (0, 245, 2)):
+    for offset, shade in ((1.6, 60), (0, 245)):  # the edge in shadow, then the edge in the light
         ink = Image.new("L", image.size, 0)
         moved = [(a + offset, b + offset) for a, b in line]
-        ImageDraw.Draw(ink).line(moved, fill=int(235 * strength), width=width, joint="curve")
+        ImageDraw.Draw(ink).line(moved, fill=int(235 * strength), width=2, joint="curve")
         mask = ink.filter(ImageFilter.GaussianBlur(0.8))
         image = Image.composite(Image.new("L", image.size, shade), image, mask)
     return image
@@ -82,10 +85,10 @@ def scratched(image: Image.Image, rng: np.random.Generator, strength: float) -> 
 def stained(image: Image.Image, rng: np.random.Generator, strength: float) -> Image.Image:
     ink = Image.new("L", image.size, 0)
     draw = ImageDraw.Draw(ink)
-    centre = rng.uniform(0.3, 0.7, 2) * SIDE
+    centre = rng.uniform(0.2, 0.8, 2) * SIDE
     for _ in range(9):
         a, b = centre + rng.normal(0, 0.05, 2) * SIDE
-        r = rng.uniform(0.02, 0.07) * SIDE
+        r = rng.uniform(0.02, 0.06) * SIDE
         draw.ellipse((a - r, b - r * 0.8, a + r, b + r * 0.8), fill=int(130 * strength))
     mask = ink.filter(ImageFilter.GaussianBlur(9))
     return Image.composite(Image.new("L", image.size, 62), image, mask)
@@ -165,7 +168,8 @@ def take(page: Page, name: str) -> None:
     path = DOCS / f"label-{name}.png"
     page.screenshot(path=path)
     with Image.open(path) as image:
-        image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+        colours = image.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE)
+        colours.save(path, optimize=True)
     print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
 
 
@@ -229,7 +233,17 @@ def photograph(browser: Browser, address: str, root: Path, truth: dict[str, str]
     for _ in range(2):
         line.answer("Ben", known, "dent" if line.true(known) != "dent" else "stain")
         known = line.label("Ana")
-    time.sleep(4)
+    out = root.with_name("run")
+    while len(list(out.glob(f"rounds/{ROUNDS:03d}/heatmaps/*.png"))) < HEATMAPS:
+        time.sleep(0.5)
+
+    page = opened(browser, address, **desk, color_scheme="dark")
+    ready(page)
+    page.keyboard.press("b")
+    find(page, "() => document.querySelector('#layer .heat') !== null")
+    page.wait_for_function("() => document.querySelector('#layer .heat').naturalWidth > 0")
+    take(page, "dark")
+    page.context.close()
 
     page = opened(browser, address, **desk)
     find(page, WELL_EXPLAINED)
@@ -244,12 +258,6 @@ def photograph(browser: Browser, address: str, root: Path, truth: dict[str, str]
     page.keyboard.press("c")
     page.wait_for_selector("#conflict:not([hidden])")
     take(page, "conflicts")
-    page.context.close()
-
-    page = opened(browser, address, **desk, color_scheme="dark")
-    page.keyboard.press("b")
-    find(page, "() => document.querySelector('#layer .heat')?.naturalWidth > 0")
-    take(page, "dark")
     page.context.close()
 
     phone = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2}

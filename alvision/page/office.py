@@ -140,7 +140,7 @@ class Office:
     def _conflict(self, id: SampleId) -> dict[str, Any]:
         board = self._board
         width, height = board.pictures.size(id) or (1, 1)
-        found = None if id in board.setting.held_out else board.watch.opinions.get(id)
+        found = None if id in board.setting.held_out else board.watch.opinion(id)
         return {
             "id": board.pictures.address(id),
             "width": width,
@@ -152,7 +152,7 @@ class Office:
             "probabilities": sorted(found["probabilities"].items(), key=lambda pair: -pair[1])
             if found
             else None,
-            "heatmap": bool(found and found["heatmap"]),
+            "heatmap": bool(board.watch.opinions.get(id, {}).get("heatmap")),
         }
 
     def _id(self, address: str) -> SampleId:

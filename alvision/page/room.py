@@ -72,7 +72,7 @@ class Room:
                 for id, label in found["neighbours"]
                 if id in board.setting.paths
             ]
-            told["heatmap"] = found["heatmap"] is not None
+            told["heatmap"] = board.watch.heatmap(found["heatmap"]).exists()
         return told
 
     def answers(self, by: str, words: Sequence[Word]) -> dict[str, Any]:

@@ -41,6 +41,8 @@ class Watch:
     expected: dict[SampleId, str] = field(default_factory=dict)
     _read: int = -1
     """Time stamp of the opinions that were read, in nanoseconds."""
+    _past: dict[int, dict[SampleId, dict[str, Any]]] = field(default_factory=dict)
+    """Opinions of earlier rounds, read when somebody asks for them."""
 
     def folder(self, round: int) -> Path:
         """Return a round's folder."""
@@ -64,6 +66,18 @@ class Watch:
         """Return the file of a heatmap of this round, which may not be there yet."""
         return self.folder(self.round) / HEATMAPS / name
 
+    def opinion(self, id: SampleId) -> dict[str, Any] | None:
+        """Return what a model said of an image before it was answered, in whichever round."""
+        if id in self.opinions:
+            return self.opinions[id]
+        for number in range(self.round - 1, -1, -1):
+            if number not in self._past:
+                path = self.folder(number) / OPINIONS
+                self._past[number] = _images(path) if path.exists() else {}
+            if id in self._past[number]:
+                return self._past[number][id]
+        return None
+
     def _take(self) -> None:
         folder = self.folder(self.round)
         self.batch = QueryFile().read(folder / "query.csv").rows
@@ -80,5 +94,10 @@ class Watch:
         except OSError:
             return
         if stamp != self._read:
-            self.opinions = json.loads(path.read_text(encoding="utf-8"))["images"]
+            self.opinions = _images(path)
             self._read = stamp
+
+
+def _images(path: Path) -> dict[SampleId, dict[str, Any]]:
+    images: dict[SampleId, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["images"]
+    return images

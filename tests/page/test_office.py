@@ -73,6 +73,18 @@ def test_the_book_is_versioned_and_an_answer_knows_its_version(page, store):
     assert store.events()[-1].book == 1
 
 
+def test_a_conflict_shows_what_the_model_had_said_before_the_answers(make_page, ask):
+    said = {"probabilities": {"ok": 0.3, "worn": 0.7}, "neighbours": [], "heatmap": "a.png"}
+    ask(IDS[0], opinions={IDS[0]: said})
+    ask(IDS[1], round=1, opinions={})
+    page = make_page(votes=2)
+    page.say(page.address(IDS[0]), "ok", by="ann")
+    page.say(page.address(IDS[0]), "worn", by="bo")
+    (conflict,) = page.read("/api/conflicts")["conflicts"]
+    assert conflict["probabilities"] == [["worn", 0.7], ["ok", 0.3]]
+    assert conflict["heatmap"] is False  # that picture was of an earlier round
+
+
 def test_a_conflict_shows_both_answers_and_is_settled_above_them(make_page):
     page = make_page(votes=2)
     page.say(page.address(IDS[0]), "ok", by="ann")

@@ -143,7 +143,10 @@ def test_with_two_votes_both_are_asked(make_page, ask):
 @pytest.mark.parametrize("blind", [False, True])
 def test_what_the_model_says_stands_beside_the_image(make_page, ask, blind):
     page = make_page(blind=blind)
-    ask(IDS[0], opinions={IDS[0]: OPINION})
+    folder = ask(IDS[0], opinions={IDS[0]: OPINION})
+    assert page.items(n=1)[0]["heatmap"] is False  # it is not drawn yet
+    (folder / "heatmaps").mkdir()
+    (folder / "heatmaps" / "a.png").write_bytes(b"\x89PNG")
     item = page.items(n=1)[0]
     told = page.tell(
         "/api/answers", by="ann",
@@ -157,6 +160,7 @@ def test_what_the_model_says_stands_beside_the_image(make_page, ask, blind):
     assert item["probabilities"] == [["ok", 0.55], ["worn", 0.45]]
     assert item["neighbours"] == [{"id": page.address("worn/07.png"), "label": "worn"}]
     assert item["reason"] == "between ok and worn"
+    assert item["heatmap"] is True
 
 
 @pytest.mark.parametrize("blind", [False, pytest.param(True, marks=pytest.mark.slow)])

@@ -37,7 +37,8 @@ function show(item) {
   viewer.show(item, t("stage.alt", { n: sitting.number }));
   panel.show(item);
   $("#broken").hidden = true;
-  for (const id of ["unsure", "skip", "heatmap", "zoom-in", "zoom-out", "fit"]) $(`#${id}`).disabled = !item;
+  for (const id of ["unsure", "skip", "heatmap", "zoom-in", "zoom-out", "fit"])
+    $(`#${id}`).disabled = !item;
   idle(item);
 }
 
@@ -65,13 +66,19 @@ function heatmap() {
 
 function wire() {
   sitting.addEventListener("show", ({ detail }) => show(detail));
-  sitting.addEventListener("busy", ({ detail }) => $("#frame").setAttribute("aria-busy", String(detail)));
-  sitting.addEventListener("broken", ({ detail }) => ($("#broken").hidden = detail !== sitting.current));
+  sitting.addEventListener("busy", ({ detail }) =>
+    $("#frame").setAttribute("aria-busy", String(detail)),
+  );
+  sitting.addEventListener(
+    "broken",
+    ({ detail }) => ($("#broken").hidden = detail !== sitting.current),
+  );
   sitting.addEventListener("giving", ({ detail }) => panel.flash(detail.label));
   sitting.addEventListener("given", ({ detail }) => sayLast(answered(session, detail)));
   sitting.addEventListener("flagged", () => sayLast(t("last.flag")));
   sitting.addEventListener("undone", ({ detail }) => {
-    const name = detail && (detail.kind === "label" ? session.shown(detail.label) : t(`last.${detail.kind}`));
+    const name =
+      detail && (detail.kind === "label" ? session.shown(detail.label) : t(`last.${detail.kind}`));
     sayLast(detail ? t("last.undo", { name }) : t("last.undo.none"));
   });
   sitting.addEventListener("failed", ({ detail }) => {

@@ -34,7 +34,11 @@ export function labelBook(session, current) {
   function drawChapters() {
     const choose = (name) => () => name !== entry.name && mayLeave() && turn(name);
     const chapters = session.classes.map(({ name, shown }) =>
-      make("button", { type: "button", "aria-pressed": String(name === entry.name), onclick: choose(name) }, shown),
+      make(
+        "button",
+        { type: "button", "aria-pressed": String(name === entry.name), onclick: choose(name) },
+        shown,
+      ),
     );
     const held = $("#book-classes").contains(document.activeElement);
     $("#book-classes").replaceChildren(...chapters);
@@ -52,12 +56,23 @@ export function labelBook(session, current) {
       return make(
         "li",
         {},
-        make("img", { src: api.image(id, "thumb"), alt: t(`book.${list}`), width: 116, height: 88 }),
-        make("button", { type: "button", class: "drop", "aria-label": t("book.remove"), onclick: drop }, icon("close")),
+        make("img", {
+          src: api.image(id, "thumb"),
+          alt: t(`book.${list}`),
+          width: 116,
+          height: 88,
+        }),
+        make(
+          "button",
+          { type: "button", class: "drop", "aria-label": t("book.remove"), onclick: drop },
+          icon("close"),
+        ),
       );
     });
     const place = $(`[data-list=${list}]`, dialog);
-    place.replaceChildren(...(rows.length ? rows : [make("li", { class: "empty" }, t("book.none"))]));
+    place.replaceChildren(
+      ...(rows.length ? rows : [make("li", { class: "empty" }, t("book.none"))]),
+    );
   }
 
   for (const button of $$("[data-add]", dialog)) {
@@ -76,7 +91,12 @@ export function labelBook(session, current) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     guard(dialog, async () => {
-      const { version } = await api.saveBook({ ...entry, uuid: uuid(), by: session.person, base: book.version });
+      const { version } = await api.saveBook({
+        ...entry,
+        uuid: uuid(),
+        by: session.person,
+        base: book.version,
+      });
       book = await api.book();
       session.state.book_version = version;
       turn(entry.name);
@@ -92,7 +112,9 @@ export function labelBook(session, current) {
     form.inert = true;
     book = await api.book();
     form.inert = false;
-    const name = session.classes.some((one) => one.name === entry?.name) ? entry.name : session.classes[0].name;
+    const name = session.classes.some((one) => one.name === entry?.name)
+      ? entry.name
+      : session.classes[0].name;
     turn(name);
   });
 }

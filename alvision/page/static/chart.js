@@ -11,7 +11,9 @@ import { fixed, t } from "./text.js";
  */
 export function drawCurve(svg, curve, { axes, metric }) {
   const [, , width, height] = svg.getAttribute("viewBox").split(" ").map(Number);
-  const pad = axes ? { left: 40, right: 14, top: 12, bottom: 30 } : { left: 2, right: 5, top: 4, bottom: 4 };
+  const pad = axes
+    ? { left: 40, right: 14, top: 12, bottom: 30 }
+    : { left: 2, right: 5, top: 4, bottom: 4 };
   const points = curve.filter((point) => point.value !== null);
   svg.replaceChildren();
   svg.setAttribute("aria-label", describe(points, metric));
@@ -25,13 +27,28 @@ export function drawCurve(svg, curve, { axes, metric }) {
   const x = (labels) =>
     pad.left + ((labels - first) / Math.max(1, last - first)) * (width - pad.left - pad.right);
   const y = (value) =>
-    height - pad.bottom - ((value - bottom) / (top - bottom || 1)) * (height - pad.top - pad.bottom);
+    height -
+    pad.bottom -
+    ((value - bottom) / (top - bottom || 1)) * (height - pad.top - pad.bottom);
   if (axes) drawAxes(svg, { width, height, pad, x, y, bottom, top, first, last, metric });
-  const edge = (key) => points.map((p) => `${x(p.labels).toFixed(1)},${y(p[key] ?? p.value).toFixed(1)}`);
-  svg.append(svgElement("polygon", { class: "band", points: [...edge("high"), ...edge("low").reverse()].join(" ") }));
+  const edge = (key) =>
+    points.map((p) => `${x(p.labels).toFixed(1)},${y(p[key] ?? p.value).toFixed(1)}`);
+  svg.append(
+    svgElement("polygon", {
+      class: "band",
+      points: [...edge("high"), ...edge("low").reverse()].join(" "),
+    }),
+  );
   svg.append(svgElement("polyline", { class: "curve", points: edge("value").join(" ") }));
   for (const point of axes ? points : points.slice(-1)) {
-    svg.append(svgElement("circle", { class: "dot", cx: x(point.labels), cy: y(point.value), r: axes ? 3.5 : 2.6 }));
+    svg.append(
+      svgElement("circle", {
+        class: "dot",
+        cx: x(point.labels),
+        cy: y(point.value),
+        r: axes ? 3.5 : 2.6,
+      }),
+    );
   }
 }
 
@@ -57,13 +74,21 @@ function drawAxes(svg, { width, height, pad, x, y, bottom, top, first, last, met
   };
   for (const value of steps(bottom, top, 4)) {
     const at = y(value).toFixed(1);
-    svg.append(svgElement("line", { class: "grid", x1: pad.left, x2: width - pad.right, y1: at, y2: at }));
+    svg.append(
+      svgElement("line", { class: "grid", x1: pad.left, x2: width - pad.right, y1: at, y2: at }),
+    );
     label({ x: pad.left - 7, y: Number(at) + 4, "text-anchor": "end" }, fixed(value));
   }
   for (const labels of steps(first, last, 5)) {
-    label({ x: x(labels).toFixed(1), y: height - pad.bottom + 18, "text-anchor": "middle" }, Math.round(labels));
+    label(
+      { x: x(labels).toFixed(1), y: height - pad.bottom + 18, "text-anchor": "middle" },
+      Math.round(labels),
+    );
   }
-  label({ x: width - pad.right, y: height - pad.bottom - 7, "text-anchor": "end" }, t("progress.axis"));
+  label(
+    { x: width - pad.right, y: height - pad.bottom - 7, "text-anchor": "end" },
+    t("progress.axis"),
+  );
   label({ x: pad.left + 6, y: pad.top + 9 }, metric);
 }
 

@@ -20,8 +20,19 @@ export function classesPage(session) {
   }
 
   function row({ name, shown, defect }) {
-    const title = make("span", { class: "called" }, shown, defect ? make("span", { class: "defect" }, t("answer.defect")) : null);
-    const input = make("input", { value: shown, required: true, maxlength: 120, "aria-label": t("classes.rename.of", { name: shown }), autocomplete: "off" });
+    const title = make(
+      "span",
+      { class: "called" },
+      shown,
+      defect ? make("span", { class: "defect" }, t("answer.defect")) : null,
+    );
+    const input = make("input", {
+      value: shown,
+      required: true,
+      maxlength: 120,
+      "aria-label": t("classes.rename.of", { name: shown }),
+      autocomplete: "off",
+    });
     const rename = (event) => {
       event.preventDefault();
       const to = input.value.trim();
@@ -37,15 +48,26 @@ export function classesPage(session) {
     const merge = (event) => {
       event.preventDefault();
       const to = select.value;
-      const sure = to && window.confirm(t("classes.merge.sure", { name: shown, to: session.shown(to) }));
+      const sure =
+        to && window.confirm(t("classes.merge.sure", { name: shown, to: session.shown(to) }));
       if (sure) send({ action: "merge", name, to });
     };
     return make(
       "div",
       {},
       title,
-      make("form", { onsubmit: rename }, input, make("button", { type: "submit", class: "plain" }, t("classes.rename"))),
-      make("form", { onsubmit: merge }, select, make("button", { type: "submit", class: "plain" }, t("classes.merge"))),
+      make(
+        "form",
+        { onsubmit: rename },
+        input,
+        make("button", { type: "submit", class: "plain" }, t("classes.rename")),
+      ),
+      make(
+        "form",
+        { onsubmit: merge },
+        select,
+        make("button", { type: "submit", class: "plain" }, t("classes.merge")),
+      ),
     );
   }
 

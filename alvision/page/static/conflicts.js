@@ -35,9 +35,12 @@ export function conflictsPage(session) {
     if (!conflict) return;
     const { id, width, height, votes, probabilities } = conflict;
     const alt = t("conflicts.alt");
-    $("#conflict-frame").replaceChildren(make("img", { class: "picture", src: api.image(id, "full"), alt, width, height }));
+    $("#conflict-frame").replaceChildren(
+      make("img", { class: "picture", src: api.image(id, "full"), alt, width, height }),
+    );
     say($("#conflict-place"), t("conflicts.place", { n: place + 1, total: conflicts.length }));
-    const word = ({ kind, label }) => (kind === "label" || label ? session.shown(label) : t(`last.${kind}`));
+    const word = ({ kind, label }) =>
+      kind === "label" || label ? session.shown(label) : t(`last.${kind}`);
     $("#conflict-votes").replaceChildren(
       ...votes.map((vote) => make("li", {}, make("b", {}, word(vote)), make("span", {}, vote.by))),
     );
@@ -46,7 +49,11 @@ export function conflictsPage(session) {
       ...session.classes.map((one, k) =>
         make(
           "button",
-          { type: "button", onclick: () => settle(one.name), "aria-keyshortcuts": k < 9 ? k + 1 : null },
+          {
+            type: "button",
+            onclick: () => settle(one.name),
+            "aria-keyshortcuts": k < 9 ? k + 1 : null,
+          },
           k < 9 ? make("kbd", { "aria-hidden": "true" }, String(k + 1)) : null,
           one.shown,
         ),
@@ -57,7 +64,12 @@ export function conflictsPage(session) {
   function bars(probabilities) {
     if (!probabilities) return [make("p", { class: "hint" }, t("opinion.none"))];
     return probabilities.slice(0, 5).map(([name, p]) => {
-      const bar = make("div", {}, make("span", {}, session.shown(name)), make("span", {}, `${percent(p)} %`));
+      const bar = make(
+        "div",
+        {},
+        make("span", {}, session.shown(name)),
+        make("span", {}, `${percent(p)} %`),
+      );
       bar.style.setProperty("--share", p);
       return bar;
     });

@@ -32,7 +32,10 @@ function drawScore(state) {
   const metric = state.metric;
   drawCurve($("#spark"), state.curve, { axes: false, metric });
   const last = state.curve.filter((point) => point.value !== null).at(-1);
-  say($("#score"), last ? t("head.curve.value", { metric, value: fixed(last.value) }) : t("head.curve"));
+  say(
+    $("#score"),
+    last ? t("head.curve.value", { metric, value: fixed(last.value) }) : t("head.curve"),
+  );
   const changed = state.changed_count
     ? t("head.changed", { n: state.changed_count })
     : t("head.changed.none");
@@ -60,7 +63,11 @@ export function drawSaved(outbox) {
   line.classList.toggle("refused", refused.length > 0);
   if (refused.length) {
     const words = t("saved.refused", { n: refused.length, error: refused[0].error });
-    const forget = make("button", { type: "button", class: "link", onclick: () => outbox.dismiss() }, t("saved.dismiss"));
+    const forget = make(
+      "button",
+      { type: "button", class: "link", onclick: () => outbox.dismiss() },
+      t("saved.dismiss"),
+    );
     line.replaceChildren(words, " ", forget);
   } else if (!connected) say(line, waiting ? t("saved.kept", { n: waiting }) : t("saved.offline"));
   else say(line, waiting ? t("saved.sending", { n: waiting }) : t("saved.all"));
@@ -75,7 +82,8 @@ export function sayLast(text, { trouble = false } = {}) {
 
 /** Words for an answer that was just given, with what the model had thought, if it may be told. */
 export function answered(session, { kind, label, item, opinion }) {
-  const said = kind === "label" ? t("last.label", { name: session.shown(label) }) : t(`last.${kind}`);
+  const said =
+    kind === "label" ? t("last.label", { name: session.shown(label) }) : t(`last.${kind}`);
   const best = item.blind && opinion === item ? null : opinion.probabilities?.[0];
   if (!best) return said;
   return `${said} · ${t("last.opinion", { name: session.shown(best[0]), n: percent(best[1]) })}`;

@@ -122,7 +122,10 @@ export class Outbox extends EventTarget {
   async #deliver(by, entries) {
     let reply;
     try {
-      reply = await api.answers(by, entries.map((entry) => entry.event));
+      reply = await api.answers(
+        by,
+        entries.map((entry) => entry.event),
+      );
     } catch (error) {
       if (!(error instanceof Refused) || error.status === 403) throw error;
       const no = ({ event }) => ({ uuid: event.uuid, error: error.message });

@@ -26,7 +26,10 @@ export class Panel extends EventTarget {
     const drawn = JSON.stringify(this.#session.classes);
     if (drawn === this.#drawn) return;
     this.#drawn = drawn;
-    this.#choices = this.#session.classes.map((one, place) => ({ one, button: this.#choice(one, place) }));
+    this.#choices = this.#session.classes.map((one, place) => ({
+      one,
+      button: this.#choice(one, place),
+    }));
     this.#list.replaceChildren(...this.#choices.map(({ button }) => button));
     this.show(this.#item);
   }
@@ -74,10 +77,19 @@ export class Panel extends EventTarget {
     };
     return make(
       "button",
-      { type: "button", class: "choice", "aria-keyshortcuts": place < 9 ? place + 1 : null, onclick: answer },
+      {
+        type: "button",
+        class: "choice",
+        "aria-keyshortcuts": place < 9 ? place + 1 : null,
+        onclick: answer,
+      },
       place < 9 ? make("kbd", { "aria-hidden": "true" }, String(place + 1)) : make("span"),
       make("span", { class: "called", title: one.shown }, one.shown),
-      make("span", { class: one.defect ? "defect" : "sound" }, one.defect ? t("answer.defect") : ""),
+      make(
+        "span",
+        { class: one.defect ? "defect" : "sound" },
+        one.defect ? t("answer.defect") : "",
+      ),
       make("span", { class: "share" }),
     );
   }
@@ -114,7 +126,8 @@ export class Panel extends EventTarget {
 
   #search() {
     const word = folded(this.#find.value);
-    const order = (name) => (folded(name).startsWith(word) ? 0 : folded(name).includes(word) ? 1 : 2);
+    const order = (name) =>
+      folded(name).startsWith(word) ? 0 : folded(name).includes(word) ? 1 : 2;
     const places = this.#choices
       .map(({ one }, place) => ({ place, order: order(one.shown) }))
       .filter((found) => word && found.order < 2)
@@ -134,7 +147,9 @@ export class Panel extends EventTarget {
     const name = this.#choices[chosen]?.one.shown;
     if (word) {
       this.dispatchEvent(
-        new CustomEvent("say", { detail: name ? t("answer.find.match", { name }) : t("answer.find.none") }),
+        new CustomEvent("say", {
+          detail: name ? t("answer.find.match", { name }) : t("answer.find.none"),
+        }),
       );
     }
   }

@@ -67,10 +67,9 @@ export function askClasses(session) {
         try {
           await api.setup({ by: person, classes: names, defects });
         } catch (error) {
-          if (!(error instanceof Offline) && error.status !== 409) {
-            if (!(error instanceof Refused)) throw error;
-          }
-          if (error.status !== 409) return say($("#setup-error"), error.message);
+          if (!(error instanceof Offline) && !(error instanceof Refused)) throw error;
+          const faster = error.status === 409; // somebody else has named the classes
+          if (!faster) return say($("#setup-error"), error.message);
         }
         session.rename(person);
         $("#setup").hidden = true;

@@ -40,10 +40,18 @@ function drawChanged(session) {
   const rows = changed.map(({ item, before, after }) => {
     const was = t("progress.changed.from", { before: session.shown(before) });
     const now = t("progress.changed.to", { after: session.shown(after) });
-    const picture = make("img", { src: api.image(item, "thumb"), alt: `${was}, ${now}`, width: 116, height: 88 });
+    const picture = make("img", {
+      src: api.image(item, "thumb"),
+      alt: `${was}, ${now}`,
+      width: 116,
+      height: 88,
+    });
     return make("li", {}, picture, make("span", {}, was), make("b", {}, now));
   });
   $("#changed-pictures").replaceChildren(...rows);
   const more = count - changed.length;
-  say($("#changed-words"), !count ? t("progress.changed.none") : more > 0 ? t("progress.changed.more", { n: more }) : "");
+  say(
+    $("#changed-words"),
+    !count ? t("progress.changed.none") : more > 0 ? t("progress.changed.more", { n: more }) : "",
+  );
 }

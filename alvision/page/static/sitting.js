@@ -49,7 +49,8 @@ export class Sitting extends EventTarget {
     const item = this.#feed.take();
     await this.#show(item, since);
     clearTimeout(this.#timer);
-    if (!item) this.#timer = setTimeout(() => this.#feed.refill(null), this.#feed.asked ? AGAIN : 0);
+    if (!item)
+      this.#timer = setTimeout(() => this.#feed.refill(null), this.#feed.asked ? AGAIN : 0);
     else this.#feed.refill(item);
   }
 
@@ -102,7 +103,13 @@ export class Sitting extends EventTarget {
         this.#tell("undone", null);
         return;
       }
-      const event = { uuid: uuid(), id: last.item.id, kind: "undo", target: last.uuid, round: last.item.round };
+      const event = {
+        uuid: uuid(),
+        id: last.item.id,
+        kind: "undo",
+        target: last.uuid,
+        round: last.item.round,
+      };
       await this.#outbox.give(this.#session.person, event);
       if (last === this.#given.at(-1)) this.#given.pop();
       if (this.current) this.#feed.putBack(this.current);
@@ -150,7 +157,9 @@ export class Sitting extends EventTarget {
 /** Leave in the browser's timeline how long the person waited: from the key to the painted image. */
 function measure(since) {
   requestAnimationFrame(() =>
-    setTimeout(() => performance.measure("answer-to-next", { start: since, end: performance.now() })),
+    setTimeout(() =>
+      performance.measure("answer-to-next", { start: since, end: performance.now() }),
+    ),
   );
 }
 

@@ -40,7 +40,8 @@ export function complain(dialog, text) {
 }
 
 export function begin() {
-  for (const button of $$("[data-open]")) button.addEventListener("click", () => open(button.dataset.open));
+  for (const button of $$("[data-open]"))
+    button.addEventListener("click", () => open(button.dataset.open));
   for (const dialog of $$("dialog")) {
     const mayClose = () => dialog.dispatchEvent(new Event("leave", { cancelable: true }));
     $("[data-close]", dialog).addEventListener("click", () => mayClose() && dialog.close());

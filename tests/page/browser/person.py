@@ -38,8 +38,10 @@ class Person:
         self.page.on("request", self._request)
 
     def _console(self, message):
-        # Chromium writes a line of its own for every request that gets no answer.
-        if message.type == "error" and "net::ERR_" not in message.text:
+        # Chromium writes a line of its own for every request that gets no answer, and for the
+        # heatmap of an image that was fetched before a new round began.
+        gone = "net::ERR_" in message.text or "/heatmap/" in message.location.get("url", "")
+        if message.type == "error" and not gone:
             self.errors.append(message.text)
 
     def _request(self, request):

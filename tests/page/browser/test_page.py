@@ -103,7 +103,8 @@ def test_the_order_of_the_answers_is_fixed(enter):
 def test_the_heatmap_goes_on_and_off(enter):
     ana = enter("Ana")
     ana.page.keyboard.press("b")
-    seen(ana, "() => document.querySelector('#layer .heat')?.naturalWidth > 0")
+    seen(ana, "() => document.querySelector('#layer .heat') !== null")
+    ana.page.wait_for_function("() => document.querySelector('#layer .heat').naturalWidth > 0")
     assert ana.page.get_attribute("#heatmap", "aria-pressed") == "true"
     ana.page.keyboard.press("b")
     assert ana.page.locator("#layer .heat").count() == 0

@@ -27,10 +27,19 @@ def first_page(person):
 
 
 def test_a_killed_server_and_a_lost_connection_lose_and_double_nothing(chromium, photos, serve):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     server = serve(photos)
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
     ana = Person(context.new_page(), server.url, CLASSES).open()
+    found = axe.Axe().run(ana.page)
+    assert found.violations_count == 0, found.generate_report()
     first_page(ana)
+    ana.shown()
+    assert [(one["name"], one["defect"]) for one in server.get("/api/state?by=")["classes"]] == [
+        ("ok", False),
+        ("scratch", True),
+        ("dent", True),
+    ]
 
     for key in "1231231312":
         ana.press(key)

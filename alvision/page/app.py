@@ -137,6 +137,8 @@ def _pictures(app: FastAPI, board: Board) -> None:
             content = board.pictures.jpeg(id, size)
         except UnreadableImage as reason:
             raise Refused(f"this image cannot be shown: {reason.reason}", 422) from None
+        if size == "full":
+            board.hash_of(id)  # its answer will ask for it
         return Response(content, media_type="image/jpeg", headers=_KEEP)
 
     @app.get("/heatmap/{address}")

@@ -79,7 +79,7 @@ class Board:
     def append(self, events: Iterable[Answer]) -> None:
         """Put events into the store, and everything else that is new there into memory."""
         pin = self.ledger.pin
-        slice_ = self.setting.store.append(events, since=pin, hash_of=self._hash)
+        slice_ = self.setting.store.append(events, since=pin, hash_of=self.hash_of)
         self.ledger.take(slice_.events)
         self._take(slice_.events)
 
@@ -107,8 +107,12 @@ class Board:
         self.changed |= self.tally.take(new)
         self._added_defects |= added_defects(new)
 
-    def _hash(self, id: SampleId) -> str | None:
-        """Return the sha256 of an image's bytes of now; None without an image or a file."""
+    def hash_of(self, id: SampleId) -> str | None:
+        """Return the sha256 of an image's bytes of now; None without an image or a file.
+
+        It is kept for as long as the file does not change. This method alone needs no lock, so that
+        a picture's hash is there before its answer comes.
+        """
         path = self.setting.paths.get(id)
         try:
             return None if path is None else self._hash_file(id, path)

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -136,10 +137,9 @@ def point(folder: Path, labels: Mapping[SampleId, str]) -> dict[str, Any] | None
     predicted = np.array([code[found.classes[column]] for column in called])
     pairs = np.array([code[label] for _, label in rows]) * len(names) + predicted
     draws = np.random.default_rng(0).integers(0, len(pairs), (_RESAMPLES, len(pairs)))
-    scores = [_macro_f1(pairs[draw], len(names)) for draw in draws]
-    low, high = np.percentile(scores, [2.5, 97.5])
+    low, high = np.percentile(_macro_f1(pairs[draws], len(names)), [2.5, 97.5])
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    value = _macro_f1(pairs, len(names))
+    value = float(_macro_f1(pairs[None], len(names))[0])
     return {"labels": metrics["labels"], "value": value, "low": float(low), "high": float(high)}
 
 
@@ -157,12 +157,18 @@ def changed(
     return changes
 
 
-def _macro_f1(pairs: np.ndarray, count: int) -> float:
-    table = np.bincount(pairs, minlength=count * count).reshape(count, count)
-    hits, support, called = table.diagonal(), table.sum(1), table.sum(0)
+def _macro_f1(pairs: np.ndarray, count: int) -> np.ndarray:
+    """Return macro-F1 of each sample, [s]; `pairs` [s,n] are label · classes + called."""
+    cells = count * count
+    shifted = pairs + cells * np.arange(len(pairs))[:, None]
+    table = np.bincount(shifted.ravel(), minlength=cells * len(pairs)).reshape(-1, count, count)
+    hits, support, called = np.diagonal(table, axis1=1, axis2=2), table.sum(2), table.sum(1)
     seen = support > 0
-    return float((2 * hits[seen] / (support[seen] + called[seen])).mean())
+    scores = 2 * hits / np.maximum(support + called, 1)
+    return np.where(seen, scores, 0).sum(1) / seen.sum(1)
 
 
+@lru_cache(maxsize=64)
 def _predictions(folder: Path) -> ClassProbabilities:
+    """Read a finished round's predictions, which never change."""
     return ClassProbabilities.read(folder / "predictions.parquet")

@@ -1,6 +1,7 @@
 """Run the tests marked `soak` and write what they counted into docs/reliability.md.
 
 A test may report counts, `record_property("kills", 3)`; they are added up over its parameters.
+What a test does not report stays blank.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ def table(junit: str) -> str:
     counts = ["times", "passed", *sorted(set().union(*rows.values()) - {"times", "passed"})]
     lines = [["test", *counts, "seconds"], ["---", *["---:"] * (len(counts) + 1)]]
     for name, row in rows.items():
-        lines.append([name, *(str(row[count]) for count in counts), f"{seconds[name]:.0f}"])
+        told = (str(row[count]) if count in row else "" for count in counts)
+        lines.append([name, *told, f"{seconds[name]:.0f}"])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

@@ -3,6 +3,7 @@ import shutil
 
 import pytest
 
+from tests import postgres
 from tests.cli.conftest import TINY
 
 CLASSES = "classes=[ok,worn]"
@@ -79,3 +80,28 @@ def test_what_is_missing_is_named(run, monkeypatch, words, told):
     assert status == 2
     assert told in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
+def test_a_team_s_labels_lie_on_its_server(run, tmp_path, photos):
+    pytest.importorskip("psycopg")
+    with postgres.server("fsync=off") as server:
+        url = f"labels.url={server.new_database()}"
+        words = ["data.root=photos", CLASSES, url]
+        (tmp_path / "given.csv").write_text("id,label\no000.png,ok\nw000.png,worn\n")
+        assert run("labels", "import", *words, "from=given.csv")[0] == 0
+        sizes = ["budget.initial=4", "budget.audit=2", "labels.votes=1", "labels.experts=[dora]"]
+        tiny = [word for word in TINY if "initial" not in word]
+        status, out, err = run("run", *words, "oracle=files", "out=o", *tiny, *sizes)
+        assert (status, err) == (0, "")
+        assert "4 images to label" in out.replace("\n", ""), "two of four are known; two are audit"
+        assert run("labels", "verify", *words)[:2] == (0, "2 events, 0 problems\n")
+        assert run("labels", "backup", *words, "to=kept")[0] == 0
+    folder = tmp_path / "photos.alvision"
+    assert [path.name for path in folder.iterdir()] == ["audit.csv"]
+    assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == [
+        "audit.csv",
+        "labels.csv",
+        "labels.db",
+    ]

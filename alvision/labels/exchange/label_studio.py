@@ -36,14 +36,16 @@ class Control:
 
 
 def configuration(classes: Sequence[str]) -> str:
-    """Return a project's configuration: the image, the classes, unsure, and why it was chosen."""
+    """Return a project's configuration: the image, the classes, unsure, and why it was chosen.
+
+    Raises:
+        UserError: A class's name holds a control character.
+    """
     view = Xml.Element("View")
     Xml.SubElement(view, "Header", value="$reason", size="5")
     Xml.SubElement(view, "Image", name="image", value="$image", zoom="true")
-    choices = Xml.SubElement(view, "Choices", name="choice", toName="image", showInline="true")
-    for name in (*classes, UNSURE):
-        Xml.SubElement(choices, "Choice", value=name)
-    return Xml.tostring(view, encoding="unicode")
+    Xml.SubElement(view, "Choices", name="choice", toName="image", showInline="true")
+    return with_classes(Xml.tostring(view, encoding="unicode"), (*classes, UNSURE))
 
 
 def control(config: str) -> Control:
@@ -66,14 +68,32 @@ def control(config: str) -> Control:
 
 
 def with_classes(config: str, classes: Sequence[str]) -> str:
-    """Return a configuration with those classes added that cannot be chosen yet."""
+    """Return a configuration with those classes added that cannot be chosen yet.
+
+    Raises:
+        UserError: A class's name holds a control character.
+    """
     view = Xml.fromstring(config)
     choices = next(view.iter("Choices"))
     there = {choice.get("value") for choice in choices.iter("Choice")}
     for name in classes:
+        if not can_choose(name):
+            raise UserError(
+                f"{name!r} holds a character that Label Studio's XML cannot: rename the class"
+            )
         if name not in there:
             Xml.SubElement(choices, "Choice", value=name)
     return Xml.tostring(view, encoding="unicode")
+
+
+def can_choose(name: str) -> bool:
+    """Tell whether XML can hold a name: it has no place for control characters and surrogates."""
+    return not any(
+        (mark < " " and mark not in "\t\n\r")
+        or "\ud800" <= mark <= "\udfff"
+        or mark in "\ufffe\uffff"
+        for mark in name
+    )
 
 
 def task(

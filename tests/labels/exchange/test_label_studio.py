@@ -1,6 +1,8 @@
 """Formats alone; the round trip through a real server is in test_label_studio_server."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from alvision.errors import UserError
 from alvision.labels.exchange import label_studio as form
@@ -27,6 +29,17 @@ def test_a_configuration_holds_any_class_name():
     more = form.control(form.with_classes(form.configuration(["ok"]), CLASSES))
     assert set(more.choices) == {*CLASSES, "unsure"}
     assert len(more.choices) == 5
+
+
+@given(st.lists(st.text(max_size=9).filter(form.can_choose), min_size=1, max_size=4, unique=True))
+@settings(max_examples=20)
+def test_a_configuration_comes_back_with_its_names(classes):
+    assert form.control(form.configuration(classes)).choices == (*classes, "unsure")
+
+
+def test_a_name_that_the_format_cannot_hold_is_named():
+    with pytest.raises(UserError, match=r"'a\\x01' .* rename"):
+        form.configuration(["ok", "a\x01"])
 
 
 def test_a_configuration_that_asks_for_something_else_is_refused():

@@ -70,11 +70,15 @@ class Board:
 
     def refresh(self) -> None:
         """Take in what other processes have written to the log and to the run's folder."""
+        self.look()
+        self._take(self.ledger.refresh())
+
+    def look(self) -> None:
+        """Look at the run's folder, if that was some moments ago."""
         now = self._clock()
         if now - self._looked >= _LOOK_SECONDS:
             self._looked = now
             self.watch.refresh()
-        self._take(self.ledger.refresh())
 
     def append(self, events: Iterable[Answer]) -> None:
         """Put events into the store, and everything else that is new there into memory."""

@@ -79,8 +79,7 @@ class Room:
         """Record what a person said; what was recorded before counts as stored."""
         board = self._board
         with board.lock:
-            board.refresh()
-            board.seen(by)
+            board.look()  # what others wrote to the log comes with the answer's own transaction
             events: list[Event] = []
             refused = []
             for word in words:

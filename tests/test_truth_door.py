@@ -8,6 +8,8 @@ import alvision
 ROOT = Path(alvision.__file__).parent
 DOORS = {
     "assembly.py": "hands it to the simulated oracle and to the evaluator",
+    "dataset.py": "names the classes and splits before round 0",
+    "delivery/material.py": "labels of held-out images, and data that needs no rounds",
     "loop.py": "the evaluator: labels of held-out images in a simulated run",
     "data/splits.py": "stratifies before round 0",
     "data/checks": "looks the data over before round 0",

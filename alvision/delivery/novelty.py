@@ -21,8 +21,9 @@ def novelty(
         features: Of the images in question.
         reference: Of known images, at least one.
 
-    >>> novelty(np.array([[2.0, 0.0], [0.0, 1.0]]), np.array([[1.0, 0.0]])).round(3).tolist()
-    [0.0, 1.414]
+    >>> far = novelty(np.array([[2.0, 0.0], [0.0, 1.0]]), np.array([[1.0, 0.0]]))
+    >>> [f"{distance:.3f}" for distance in far]
+    ['0.000', '1.414']
     """
     likeness = _unit(features) @ _unit(reference).T
     nearest = min(NEIGHBOURS, len(reference))

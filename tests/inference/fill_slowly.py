@@ -18,6 +18,7 @@ def rows(names):
         yield part, np.array([[sum(map(ord, name)), len(name)] for name in part], np.float32)
 
 
-feature_cache.FeatureCache(Path(sys.argv[1]), {"kill": True}).fill(
-    [f"{i:03d}" for i in range(400)], rows
-)
+if __name__ == "__main__":
+    feature_cache.FeatureCache(Path(sys.argv[1]), {"kill": True}).fill(
+        [f"{i:03d}" for i in range(400)], rows
+    )

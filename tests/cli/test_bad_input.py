@@ -111,6 +111,7 @@ def test_debug_shows_the_traceback(run):
     assert "Traceback" in err
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_line_and_the_run_goes_on_later(run, monkeypatch):
     import alvision.rounds
 

@@ -79,6 +79,7 @@ def test_a_strategy_that_cannot_be_built_is_named(tmp_path, monkeypatch):
         compose(["acquisition=broken"])
 
 
+@pytest.mark.slow
 def test_every_option_of_every_group_composes():
     from alvision.cli.compose import GROUPS
     from alvision.cli.help import groups

@@ -19,6 +19,7 @@ def photos(parts, tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_labels_are_kept_told_and_rebuilt(run, tmp_path, photos):
     (tmp_path / "given.csv").write_text(
         "id,label,by\no000.png,ok,anna\no000.png,worn,bert\nw000.png,worn,\n"

@@ -39,6 +39,7 @@ def test_a_run_on_class_folders_leaves_everything_it_promises(run, tmp_path):
     assert before == {p: p.read_bytes() for p in (folder / "rounds").rglob("*.*")}
 
 
+@pytest.mark.slow
 def test_a_path_with_spaces_and_umlauts(run, tmp_path):
     (tmp_path / "parts").rename(tmp_path / "geprüfte Teile=1")
     status, _, err = run("run", "data.root=geprüfte Teile=1", "out=mein Lauf", *TINY)
@@ -46,6 +47,7 @@ def test_a_path_with_spaces_and_umlauts(run, tmp_path):
     assert (tmp_path / "mein Lauf" / "report.html").exists()
 
 
+@pytest.mark.slow
 def test_broken_images_are_set_aside_and_named(run, tmp_path):
     (tmp_path / "parts" / "ok" / "000.png").write_bytes(b"no image")
     (tmp_path / "parts" / "ok" / "001.png").write_bytes(b"")
@@ -75,6 +77,7 @@ def test_a_pool_without_a_defect_labelled_yet_works(run, tmp_path):
     assert (status, err) == (0, "")
 
 
+@pytest.mark.slow
 def test_a_sweep_puts_the_swept_keys_into_the_folder(run, tmp_path):
     words = ["data.root=parts", "seed=1", "model.dropout=0.2,0.5", *TINY, "budget.rounds=0"]
     status, _, err = run("run", "-m", *words)
@@ -84,6 +87,7 @@ def test_a_sweep_puts_the_swept_keys_into_the_folder(run, tmp_path):
         assert (folder / "metrics.csv").exists()
 
 
+@pytest.mark.slow
 def test_people_answer_by_a_file_and_the_same_command_goes_on(run, tmp_path):
     photos = tmp_path / "photos"
     photos.mkdir()
@@ -144,6 +148,7 @@ def test_a_resize_that_hides_small_defects_is_warned_about(tmp_path):
         assert (told is not None and "shrunk 10 x to 32 pixels" in told) == warned
 
 
+@pytest.mark.slow
 def test_a_report_is_rebuilt_from_the_files(run, tmp_path):
     assert run("run", "data.root=parts", "out=o", *TINY)[0] == 0
     page = tmp_path / "o" / "report.html"

@@ -32,6 +32,7 @@ def parts(share="audit.share=0.001"):
     return gather(compose(words).config)
 
 
+@pytest.mark.slow
 def test_a_drawer_is_sealed_and_never_trained_on(photos, capsys):
     (photos / "some.csv").write_text("id,label\n00.png,ok\n01.png,ok\n", encoding="utf-8")
     assert bring("from=some.csv") == 0

@@ -31,6 +31,7 @@ def material(words):
     return gather(config), config
 
 
+@pytest.mark.slow
 def test_modules_of_solar_cells_are_too_few_for_a_promise(tmp_path):
     pytest.importorskip("elpv_dataset")
     labelled, config = material(["experiment=elpv", f"out={tmp_path / 'run'}"])

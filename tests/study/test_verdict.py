@@ -45,6 +45,7 @@ def claims_in(studies: int, others: int) -> int:
     return count
 
 
+@pytest.mark.slow
 def test_over_many_studies_of_nothing_claims_are_rare():
     assert claims_in(40, others=2) <= 5  # at the level of .05, more come in 1 of 70 such trials
 

@@ -28,6 +28,7 @@ def test_the_packaged_cells():
     assert Counter(certain.truth) == {"functional": 1508, "defective": 1116}
 
 
+@pytest.mark.slow
 def test_the_module_photographed_twice_is_one_group():
     pytest.importorskip("elpv_dataset")
     manifest = build(DataConfig(kind="elpv"))

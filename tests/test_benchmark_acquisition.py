@@ -10,7 +10,7 @@ import torch
 sys.path.append(str(Path(__file__).parent.parent / "scripts"))
 import benchmark_acquisition
 import blocks
-from acquisition_rows import frame, k_center, scores
+from acquisition_rows import coverage, frame, k_center, scores
 
 
 def test_the_k_centers_that_are_compared_agree(tmp_path):
@@ -27,6 +27,19 @@ def test_the_k_centers_that_are_compared_agree(tmp_path):
 def test_the_scores_that_are_compared_agree(name):
     own, plain = scores.ours(name, 50, 4, 3)(), scores.plain(name, 50, 4, 3)()
     torch.testing.assert_close(own, plain, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["max_herding", "uncertainty_herding"])
+def test_the_herdings_that_are_compared_agree(name):
+    assert torch.equal(coverage.ours(name, 60, 8, 10)(), coverage.plain_greedy(name, 60, 8, 10)())
+
+
+def test_covers_that_are_compared_hold_as_many_rows():
+    options = {"radius": coverage.RADIUS}
+    rows = coverage.ours("prob_cover", 60, 8, 5, **options)()
+    plain = coverage.plain_greedy("prob_cover", 60, 8, 5)()
+    assert 5 < coverage.covered(60, 8, rows.numpy()) == coverage.covered(60, 8, plain.numpy())
+    assert len(set(coverage.ours("typiclust", 60, 8, 5)().tolist())) == 5
 
 
 def test_the_page_has_the_block_that_the_benchmark_fills():

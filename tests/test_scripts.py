@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,6 +34,7 @@ def script(name: str) -> ModuleType:
 
 blocks, soak, readme_demo = script("blocks"), script("soak"), script("readme_demo")
 figures = script("figures")
+on_data = script("acquisition_on_data")
 
 
 @given(before=st.text(), old=st.text(), new=st.text(), after=st.text())
@@ -76,6 +78,21 @@ def test_a_study_goes_into_the_readme_and_only_into_its_block(tmp_path):
     picture = tmp_path / readme_demo.PICTURE
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert picture.stat().st_size < 150_000
+
+
+def test_strategies_on_data_are_ordered_and_compared_with_random_by_fold():
+    areas = {
+        "random_sampling": np.array([0.5, 0.6]),
+        "margin": np.array([0.6, 0.7]),
+        "worse": np.array([0.4, 0.7]),
+    }
+    lines = on_data.table({"ELPV": areas}).splitlines()[2:]
+    assert [line.split(" | ")[1] for line in lines] == ["margin", "random_sampling", "worse"]
+    assert lines[0].endswith("| +0.100 (+0.100 to +0.100) | 2 of 2 |")
+    assert lines[2].endswith("| 1 of 2 |")
+    assert on_data.configured()[0] == "random_sampling" and "mixture" in on_data.configured()
+    text = on_data.PAGE.read_text(encoding="utf-8")
+    assert "new" in blocks.replace_block(text, "data", "new")
 
 
 def test_a_missed_target_is_named_and_shows_in_the_exit_status(capsys, monkeypatch, tmp_path):

@@ -18,10 +18,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import figures
-from acquisition_rows import coverage, k_center, scores
+from acquisition_rows import badge, batch_bald, coverage, k_center, scores
 
 PAGE = Path(__file__).parent.parent / "docs" / "acquisition.md"
-PARTS = {"k_center": k_center.rows, "coverage": coverage.rows, "scores": scores.rows}
+PARTS = {
+    "k_center": k_center.rows,
+    "badge": badge.rows,
+    "batch_bald": batch_bald.rows,
+    "coverage": coverage.rows,
+    "scores": scores.rows,
+}
 
 
 def part(rows: Callable[[int], list[figures.Figure]]) -> Callable[[bool], list[figures.Figure]]:

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import torch
 
+from tests.acquisition.joint import information
+
 sys.path.append(str(Path(__file__).parent.parent / "scripts"))
 import benchmark_acquisition
 import blocks
-from acquisition_rows import coverage, frame, k_center, scores
+from acquisition_rows import badge, batch_bald, coverage, frame, k_center, scores
 
 
 def test_the_k_centers_that_are_compared_agree(tmp_path):
@@ -40,6 +42,20 @@ def test_covers_that_are_compared_hold_as_many_rows():
     plain = coverage.plain_greedy("prob_cover", 60, 8, 5)()
     assert 5 < coverage.covered(60, 8, rows.numpy()) == coverage.covered(60, 8, plain.numpy())
     assert len(set(coverage.ours("typiclust", 60, 8, 5)().tolist())) == 5
+
+
+def test_the_forms_of_badge_that_are_compared_agree():
+    (own, chances), (dense, others) = badge.ours(40, 5, 6, 12)(), badge.dense(40, 5, 6, 12)()
+    assert torch.equal(own, dense)
+    torch.testing.assert_close(chances, others, rtol=1e-3, atol=1e-6, check_dtype=False)
+
+
+def test_what_a_batch_attains_is_estimated_near_its_exact_information():
+    values = batch_bald.log_probs(30, 8, 3)
+    rows, gains = batch_bald.ours(30, 8, 3, 4)()
+    exact = information(values.exp()[rows])
+    assert batch_bald.information(values[rows], 20_000) == pytest.approx(exact, abs=0.03)
+    assert float(gains.sum()) == pytest.approx(exact, abs=1e-3)
 
 
 def test_the_page_has_the_block_that_the_benchmark_fills():

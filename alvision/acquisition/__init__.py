@@ -6,6 +6,8 @@ A new strategy is one function here and one YAML in `configs/acquisition/`;
 `conformance.check` tells what it breaks.
 """
 
+from alvision.acquisition.badge import badge
+from alvision.acquisition.batch_bald import batch_bald
 from alvision.acquisition.contract import (
     name_of,
     needs,
@@ -19,6 +21,7 @@ from alvision.acquisition.herding import max_herding, uncertainty_herding
 from alvision.acquisition.k_center import k_center
 from alvision.acquisition.large_batches import cluster_margin, drop_query
 from alvision.acquisition.mixture import class_balanced, mixture
+from alvision.acquisition.power import power_sampling
 from alvision.acquisition.prob_cover import prob_cover
 from alvision.acquisition.scores import (
     bald,
@@ -34,7 +37,9 @@ from alvision.acquisition.similar import similar_to_defects
 from alvision.acquisition.typiclust import typiclust
 
 __all__ = [
+    "badge",
     "bald",
+    "batch_bald",
     "class_balanced",
     "cluster_margin",
     "drop_query",
@@ -50,6 +55,7 @@ __all__ = [
     "needs",
     "needs_of",
     "parts_of",
+    "power_sampling",
     "prob_cover",
     "properties",
     "properties_of",

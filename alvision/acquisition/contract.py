@@ -89,8 +89,9 @@ def _needs(acquire: Callable[..., Any], fused: bool) -> frozenset[str]:
 def properties_of(acquire: Callable[..., Any]) -> frozenset[str]:
     """Return the declared properties of a select and of the score inside it.
 
-    Of what its parts promise a mixture or wrapper keeps that it is deterministic, if all of them
-    are, or else sampled, if one of them is.
+    A select that draws is not deterministic, whatever its score is. Of what its parts promise a
+    mixture or wrapper keeps that it is deterministic, if all of them are, or else
+    sampled, if one of them is.
 
     >>> from alvision.acquisition import entropy, top_k
     >>> sorted(properties_of(functools.partial(top_k, score=entropy)))
@@ -103,7 +104,9 @@ def properties_of(acquire: Callable[..., Any]) -> frozenset[str]:
         own |= {"deterministic"}
     elif any("sampled" in part for part in parts):
         own |= {"sampled"}
-    return own if score is None else own | properties_of(score)
+    if score is None:
+        return own
+    return own | properties_of(score) - ({"deterministic"} if "sampled" in own else set())
 
 
 def parts_of(acquire: Callable[..., Any]) -> Mapping[str, Callable[..., Any]]:

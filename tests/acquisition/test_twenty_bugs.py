@@ -2,9 +2,14 @@
 
 import pytest
 
-from tests.acquisition import bugs_of_loops, bugs_of_networks, bugs_of_strategies
+from tests.acquisition import bugs_of_batches, bugs_of_loops, bugs_of_networks, bugs_of_strategies
 
-BUGS = [*bugs_of_strategies.BUGS, *bugs_of_networks.BUGS, *bugs_of_loops.BUGS]
+BUGS = [
+    *bugs_of_strategies.BUGS,
+    *bugs_of_batches.BUGS,
+    *bugs_of_networks.BUGS,
+    *bugs_of_loops.BUGS,
+]
 
 
 def name(bug):

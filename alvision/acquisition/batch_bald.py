@@ -23,7 +23,7 @@ def batch_bald(
     *,
     n: int,
     rng: torch.Generator,
-    outcomes: int = 40_000,
+    outcomes: int = 10_000,
 ) -> Pick:
     """Take n times the row whose label would tell most beside the labels of the rows picked so far.
 
@@ -77,12 +77,13 @@ def batch_bald(
     rows: list[int] = []
     scores: list[float] = []
     for i in range(n):
-        if i:
+        # Where nothing is left to be told, every gain stays 0.
+        if i and float(gains.max()) > _TIE:
             p = upcast(log_probs[rows[-1]]).exp()
             weights, posterior = _extend(weights, posterior, p, outcomes, own)
             fresh = torch.zeros_like(fresh)
             _refresh(gains, fresh, log_probs, weights, posterior)
-        best = float(gains[fresh].max()) if fresh.any() else 0.0
+        best = max(0.0, float(gains[fresh].max())) if fresh.any() else 0.0
         # The first of equals; a bound that is nearly 0 has a gain that is nearly 0.
         row = int(((fresh | (gains <= _TIE)) & (gains >= best - _TIE)).nonzero()[0])
         rows.append(row)
@@ -185,12 +186,13 @@ def thin(
     >>> len(which), weights.sum()
     (3, tensor(10.))
     """
-    ordered, order = weights.sort(descending=True, stable=True)
-    rest = ordered.double().flip(0).cumsum(0).flip(0)
-    large = torch.arange(limit, device=weights.device)
-    step = rest[:limit] / (limit - large)
-    count = int((ordered[:limit] <= step).nonzero()[0])
-    kept, small = order[:count], order[count:].sort().values
+    ordered, order = weights.topk(limit)
+    total = weights.sum(dtype=torch.float64)
+    above = ordered.cumsum(0, dtype=torch.float64) - ordered
+    step = (total - above) / torch.arange(limit, 0, -1, device=weights.device)
+    count = int((ordered <= step).nonzero()[0])
+    kept = order[:count]
+    small = torch.ones_like(weights, dtype=torch.bool).index_fill_(0, kept, False).nonzero()[:, 0]
     upto = weights[small].cumsum(0, dtype=torch.float64)
     strata = limit - count
     share = torch.rand(strata, dtype=torch.float64, generator=rng).to(upto.device)

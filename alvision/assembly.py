@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +23,10 @@ from alvision.document import document
 from alvision.errors import UserError
 from alvision.evaluation.metrics import METRICS, evaluate
 from alvision.explain.reasons import reasons
+from alvision.labels.consensus import Resolve, standing
 from alvision.labels.content import resolver
 from alvision.labels.location import audit_location, write_audit
+from alvision.labels.store import LabelStore
 from alvision.learner import Learner
 from alvision.loop import Budget, Experiment, Strategy
 from alvision.oracles.files import FilesOracle
@@ -100,10 +103,11 @@ def experiment(
         per_class=config.cold_start[PER_CLASS],
     )
     steps = codecs(learner, data.classes)
-    oracle = _oracle(config, data, claimed["run"], root, truth)
+    resolve = resolver(data.manifest.ids, data.hashes)
+    oracle = _oracle(config, data, claimed["run"], root, truth, partial(_spoken, store, resolve))
     if oracle is None:
         oracle = page_oracle(
-            config, root, store=store, resolve=resolver(data.manifest.ids, data.hashes),
+            config, root, store=store, resolve=resolve,
             learner=learner, manifest=data.manifest, pool=split.pool, codecs=steps, wait=wait,
         )  # fmt: skip
     return Experiment(
@@ -183,6 +187,7 @@ def _oracle(
     run: str,
     root: Path,
     truth: Mapping[str, str] | None,
+    spoken: Callable[[], Mapping[str, set[str]]],
 ) -> Any:
     if truth is not None:
         return SimulatedOracle(truth, run)
@@ -194,7 +199,16 @@ def _oracle(
         run=run,
         votes=config.labels.votes,
         path_of=data.manifest.path,
+        spoken=spoken,
     )
+
+
+def _spoken(store: LabelStore, resolve: Resolve) -> dict[str, set[str]]:
+    """Return who answered each image, wherever they did."""
+    return {
+        id: {event.by for event in words if event.kind != "import"}
+        for id, words in standing(store.events(), resolve).items()
+    }
 
 
 def _publish(root: Path, rnd: Round, learner: Learner, data: Sources, quiet: bool) -> None:

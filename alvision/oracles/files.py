@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -31,6 +30,8 @@ class FilesOracle:
         run: Name of the run; part of every answer's uuid.
         votes: How many people must answer each image; from 2 on the column `by` must be filled.
         path_of: Gives an image's file; None if there is none (embeddings).
+        spoken: Gives those who answered an image elsewhere, in a tool of their own; such a row may
+            stay blank.
 
     Raises:
         UserError: A class is called `skip` or `unsure`, or is not a usable name.
@@ -44,6 +45,7 @@ class FilesOracle:
         run: str,
         votes: int,
         path_of: Callable[[SampleId], Path | None],
+        spoken: Callable[[], Mapping[SampleId, Collection[str]]] = dict,
     ) -> None:
         check_classes(classes)
         self._rounds = rounds
@@ -51,6 +53,7 @@ class FilesOracle:
         self._run = run
         self._votes = votes
         self._path_of = path_of
+        self._spoken = spoken
 
     def __call__(self, query: Query) -> list[Answer]:
         """Return everybody's answers once every row has them.
@@ -112,8 +115,10 @@ class FilesOracle:
                     f"{path}, row {row.number}: {answer.by} gave {id} another answer in row"
                     f" {number}: keep one of the two"
                 )
-        voices = Counter(id for id, _ in said)
-        done = sum(voices[id] >= self._votes for id in asked)
+        voices = {id: set(by) for id, by in self._spoken().items()}
+        for id, by in said:
+            voices.setdefault(id, set()).add(by)
+        done = sum(len(voices.get(id, ())) >= self._votes for id in asked)
         if done < len(asked):
             people = f" by {self._votes} people each" if self._votes > 1 else ""
             raise AwaitingLabels(

@@ -3,6 +3,8 @@ import shutil
 
 import pytest
 
+from alvision.labels.store import LabelStore
+from alvision.records import Event
 from tests import postgres
 from tests.cli.conftest import TINY
 
@@ -62,6 +64,20 @@ def test_labels_that_exist_start_a_run_as_known(run, tmp_path, parts, photos):
     query = (tmp_path / "o" / "rounds" / "001" / "query.csv").read_text()
     assert "cold_start" not in query
     assert query.count("acquisition") == 4
+
+
+@pytest.mark.slow
+def test_answers_from_another_tool_end_a_round(run, tmp_path, photos):
+    words = ["run", "data.root=photos", CLASSES, "oracle=files", "out=o", *TINY]
+    assert "10 images to label" in run(*words)[1].replace("\n", "")
+    with (tmp_path / "o" / "rounds" / "000" / "query.csv").open(encoding="utf-8") as file:
+        asked = [row["id"] for row in csv.DictReader(file)]
+    with LabelStore(tmp_path / "photos.alvision" / "labels.db", shared=True) as store:
+        said = [Event(id, "label", "worn" if id[0] == "w" else "ok", "anna", 0, id) for id in asked]
+        store.append(said, hash_of=lambda id: None)
+    assert "10 images to label" not in run(*words)[1].replace("\n", "")
+    with (tmp_path / "o" / "metrics.csv").open(encoding="utf-8") as file:
+        assert [row["answers"] for row in csv.DictReader(file)] == ["10"]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from alvision.acquisition.contract import (
     properties_of,
     score_of,
 )
+from alvision.acquisition.epig import epig
 from alvision.acquisition.herding import max_herding, uncertainty_herding
 from alvision.acquisition.k_center import k_center
 from alvision.acquisition.large_batches import cluster_margin, drop_query
@@ -44,6 +45,7 @@ __all__ = [
     "cluster_margin",
     "drop_query",
     "entropy",
+    "epig",
     "expected_entropy",
     "k_center",
     "least_confidence",

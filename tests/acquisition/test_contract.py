@@ -20,15 +20,20 @@ from alvision.acquisition import (
 )
 
 ROOMS = [
+    "badge",
+    "batch_bald",
     "conformance",
     "contract",
     "coverage",
+    "draws",
+    "epig",
     "geometry",
     "herding",
     "k_center",
     "large_batches",
     "mixture",
     "ops",
+    "power",
     "prob_cover",
     "scores",
     "select",

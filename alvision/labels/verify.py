@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from alvision.labels.consensus import consensus, standing
+from alvision.labels.classes import merges
+from alvision.labels.consensus import consensus, settlements, standing
 from alvision.labels.content import changed, resolver
 from alvision.labels.store import LabelStore
 from alvision.records import NOT_CLASSES, Event, SampleId
@@ -22,7 +23,8 @@ def verify(
     """Return what is wrong with a store, one line each; nothing if it is sound.
 
     Looks at the database file itself, gaps in the numbering, undos of events that never came,
-    labels that are no class, images that are gone or whose bytes changed, and tied votes.
+    labels and merges that name no class, images that are gone or whose bytes changed, and tied
+    votes.
 
     Args:
         store: The store.
@@ -36,6 +38,7 @@ def verify(
     names = {*classes, *NOT_CLASSES}
     uuids = {event.uuid for event in events}
     stand = [event for said in standing(events).values() for event in said]
+    stand += settlements(events).values()
     gone = {event.id for event in stand if event.id not in images and resolve(event) is None}
     tied = [id for id, settled in consensus(events, resolve).items() if settled.conflict]
     findings = {
@@ -47,6 +50,9 @@ def verify(
         ],
         "labels are no class of the configuration": sorted(
             {event.label for event in stand if event.label and event.label not in names}
+        ),
+        "classes were merged into one that is not there": sorted(
+            source for source, target in merges(events).items() if target not in names
         ),
         "labelled images are not in the data": sorted(gone),
         "images changed since they were labelled, and are asked again": changed(

@@ -32,6 +32,11 @@ def test_a_sound_store_has_no_problems(store):
     [
         ([undo("1", "never")], "1 undo events name an event that is not there: 1"),
         ([event("1", label="bent")], "1 labels are no class of the configuration: bent"),
+        ([event("1", kind="settle", label="bent")], "1 labels are no class.*: bent"),
+        (
+            [event("1", "", "merge", "ok", target="bent")],
+            "1 classes were merged into one that is not there: ok",
+        ),
         ([event("1", "gone.png")], "1 labelled images are not in the data: gone.png"),
         ([event("1", sha256="old")], "1 images changed since they were labelled.*: a.png"),
         ([event("1"), event("2", label="worn", by="bert")], "1 images have tied votes: a.png"),

@@ -7,111 +7,50 @@ on pixels in memory, with all cores at work, over the number of cores. The plain
 DataLoader with worker processes, NCHW and fp32, with the reference decoder. Baal predicts with
 20 passes over the first 64 of the images, in each of its modes; so do we. The weights are random,
 and features are compared before a figure is told. Tasks take turns and the best counts; `--quick`
-takes one turn. A second run reads hashes and features from the cache, in the same process.
+takes one turn. A second run reads hashes and features from the cache, in the same process. Baal is
+in the extra `bench`, with Jupyter; `pip install --no-deps baal==2.1.0 "structlog<23"` is enough.
 """
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import figures
 import numpy as np
 import torch
-from PIL import Image
+from pool_task import (
+    BATCH,
+    CLASSES,
+    CORES,
+    FEW,
+    PAGE,
+    PASSES,
+    POOL,
+    SIZE,
+    SPEC,
+    Plain,
+    engine,
+    networks,
+    own_pass,
+    photographs,
+    plain_pass,
+)
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
 
 from alvision.acquisition import entropy
 from alvision.config import DataConfig
 from alvision.data.decoding import decode
 from alvision.data.hashes import content_hashes
-from alvision.data.images import ImageSpec, load
+from alvision.data.images import load
 from alvision.data.manifest import build as build_manifest
-from alvision.inference.engine import Engine, resolve_precision, threads
+from alvision.inference.engine import threads
 from alvision.inference.executor import Executor
 from alvision.inference.features import Features
-from alvision.inference.pool import collect, trunk_features
-from alvision.models.backbones import Backbone, build
+from alvision.inference.pool import collect
 from alvision.models.heads import Head
-
-NAME, SIZE, CLASSES, BATCH, PASSES = "tf_efficientnet_lite0", 224, 6, 32, 20
-POOL, FEW = 512, 64
-CPU, SPEC = torch.device("cpu"), ImageSpec(SIZE)
-CORES = torch.get_num_threads()
-PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
-
-
-def write_images(folder: Path, count: int) -> list[Path]:
-    """Write photographs of 640 x 480: smooth shades and some grain."""
-    rng = np.random.default_rng(0)
-    paths = []
-    for i in range(count):
-        shades = Image.fromarray(rng.integers(0, 256, (12, 16, 3), np.uint8)).resize((640, 480))
-        grain = rng.integers(-8, 9, (480, 640, 1))
-        pixels = np.clip(np.asarray(shades) + grain, 0, 255).astype(np.uint8)
-        paths.append(folder / f"{i:04}.jpg")
-        Image.fromarray(pixels).save(paths[-1], quality=90)
-    return paths
-
-
-@contextmanager
-def photographs() -> Iterator[list[Path]]:
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["ALVISION_CACHE"] = str(Path(folder) / "cache")
-        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(Path(folder) / "compiled")
-        (Path(folder) / "pool").mkdir()
-        yield write_images(Path(folder) / "pool", POOL)
-
-
-class Plain(Dataset[tuple[Tensor, int]]):
-    """The images as tensors, scaled in the worker, and a target that nobody reads."""
-
-    def __init__(self, paths: list[Path], backbone: Backbone) -> None:
-        self.paths = paths
-        self.mean, self.std = (
-            torch.tensor(v)[:, None, None] for v in (backbone.mean, backbone.std)
-        )
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, row: int) -> tuple[Tensor, int]:
-        pixels = torch.from_numpy(load(self.paths[row], SPEC))
-        image = pixels.permute(2, 0, 1).contiguous().float() / 255
-        return (image - self.mean) / self.std, 0
-
-
-def plain_pass(paths: list[Path], backbone: Backbone) -> Tensor:
-    loader = DataLoader(Plain(paths, backbone), batch_size=BATCH, num_workers=CORES)
-    with torch.inference_mode():
-        return torch.cat([backbone.trunk(images) for images, _ in loader])
-
-
-def engine(kind: str = "eager") -> Engine:
-    return Engine(CPU, resolve_precision("auto", CPU), BATCH, CORES, kind=kind)
-
-
-def own_pass(
-    paths: list[Path], backbone: Backbone, passes: int, kind: str = "eager", field: str = "scores"
-) -> Tensor:
-    head = Head(backbone.width, CLASSES)
-    masks = head.masks(passes, torch.Generator().manual_seed(0))
-    chunks = trunk_features(
-        backbone.trunk, [(path.name, path) for path in paths], SPEC, engine(kind),
-        mean=backbone.mean, std=backbone.std, set_aside={},
-    )  # fmt: skip
-    pool = collect(
-        chunks, needs={field}, log_probs=lambda f: head.passes(f, masks), score=entropy,
-        count=len(paths),
-    )  # fmt: skip
-    result: Tensor = getattr(pool, field)
-    return result
 
 
 def bound(paths: list[Path], executor: Executor) -> float:
@@ -148,14 +87,6 @@ def best(turns: int, tasks: dict[str, Callable[[], object]]) -> dict[str, float]
             task()
             fewest[name] = min(fewest[name], time.perf_counter() - began)
     return fewest
-
-
-def networks() -> tuple[Backbone, Backbone]:
-    """Return a trunk twice: ours is changed to channels_last, theirs is not."""
-    torch.manual_seed(0)
-    own, plain = build(NAME, None), build(NAME, None)
-    plain.trunk.load_state_dict(own.trunk.state_dict())
-    return own, plain
 
 
 def throughput(quick: bool) -> list[figures.Figure]:

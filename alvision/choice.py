@@ -68,7 +68,9 @@ def choose(
             return rows, []
         left = seen.without(pick.rows)
         rng = exp.generator(rnd.number, "ranking")
-        more = strategy.acquire(left, labelled, n=min(exp.spare, len(left)), rng=rng)
+        # A selection costs more with every image; only a score ranks many as easily as one.
+        spare = exp.spare if strategy.score else min(exp.spare, max(n, exp.budget.batch))
+        more = strategy.acquire(left, labelled, n=min(spare, len(left)), rng=rng)
         ids = [left.ids[row] for row in more.rows.tolist()]
         picked = look(ids)
         if len(picked) < len(ids):

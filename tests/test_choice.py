@@ -38,7 +38,7 @@ def test_the_rest_of_the_ranking_changes_nothing_of_the_batch(make):
     assert [row.rank for row in ranking.rows] == list(range(len(ranking.rows)))
     assert not set(query.ids) & set(ranking.ids)
     slots = [row.slot for row in ranking.rows]
-    assert slots.count("cold_start") == 8
+    assert slots.count("cold_start") == 4
     assert slots.count("audit") == 2
     assert slots[4] == "audit"
 

@@ -84,3 +84,17 @@ def test_two_writers_at_once_lose_nothing(tmp_path, shared):
         bert.stdout.read()
     assert (anna.returncode, bert.returncode) == (0, 0)
     assert len(check_log(path, shared)) == 2 * 6 * (1 + 2 + 3)
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
+def test_a_kill_loses_nothing_that_a_server_acknowledged(postgres_server):
+    url = postgres_server.new_database()
+    for number in range(3):
+        who = f"anna{number}"
+        with start(url, True, who) as writer:
+            writer.stdout.readline()
+            time.sleep(0.1 * number)
+            writer.kill()
+            heard = [int(line) for line in writer.stdout.read().split()]
+        assert {f"{who}-{i}-0" for i in [0, *heard]} <= check_log(url, True)

@@ -228,14 +228,13 @@ def photograph(browser: Browser, address: str, root: Path, truth: dict[str, str]
     for _ in range(ROUNDS):
         line.finish_batch("Ana")
     line.write_book("Ana")
-    for _ in range(9):
-        known = line.label("Ana")
-    for _ in range(2):
-        line.answer("Ben", known, "dent" if line.true(known) != "dent" else "stain")
-        known = line.label("Ana")
     out = root.with_name("run")
     while len(list(out.glob(f"rounds/{ROUNDS:03d}/heatmaps/*.png"))) < HEATMAPS:
         time.sleep(0.5)
+    for number in range(9):
+        known = line.label("Ana")
+        if number < 2:
+            line.answer("Ben", known, "dent" if line.true(known) != "dent" else "stain")
 
     page = opened(browser, address, **desk, color_scheme="dark")
     ready(page)

@@ -167,7 +167,9 @@ async function start() {
   progress(session);
   settings(session, () => panel.show(sitting.current));
   if (memory.get("heatmap") === "on") heatmap();
-  sayLast(t("last.none"));
+  const touch = matchMedia("(pointer: coarse)").matches;
+  if (touch) $("#find").placeholder = t("answer.find");
+  sayLast(t(touch ? "last.none.touch" : "last.none"));
   for (await session.poll(); !session.state; await session.poll()) {
     if (session.error) sayLast(session.error, { trouble: true });
     await new Promise((wake) => setTimeout(wake, 1000));

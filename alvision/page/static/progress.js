@@ -49,9 +49,12 @@ function drawChanged(session) {
     return make("li", {}, picture, make("span", {}, was), make("b", {}, now));
   });
   $("#changed-pictures").replaceChildren(...rows);
-  const more = count - changed.length;
-  say(
-    $("#changed-words"),
-    !count ? t("progress.changed.none") : more > 0 ? t("progress.changed.more", { n: more }) : "",
-  );
+  say($("#changed-words"), others(count, changed.length));
+}
+
+/** Words for the changes without a picture: only images that are answered are shown. */
+function others(count, shown) {
+  if (!count) return t("progress.changed.none");
+  if (!shown) return t("progress.changed.blind", { n: count });
+  return count > shown ? t("progress.changed.more", { n: count - shown }) : "";
 }

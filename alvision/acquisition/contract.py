@@ -122,9 +122,10 @@ def parts_of(acquire: Callable[..., Any]) -> Mapping[str, Callable[..., Any]]:
     strategy = _argument(acquire, "strategy")
     if strategy is not None:
         return {"strategy": strategy}
-    parts: Mapping[str, Callable[..., Any]] = _argument(acquire, "parts") or {}
-    if parts:
-        check_weights(parts, _argument(acquire, "weights") or {})
+    parts: Mapping[str, Callable[..., Any]] | None = _argument(acquire, "parts")
+    if parts is None:
+        return {}
+    check_weights(parts, _argument(acquire, "weights") or {})
     return parts
 
 

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from alvision.acquisition.contract import (
-    check_weights,
     needs,
     needs_of,
     properties_of,
@@ -80,11 +79,11 @@ def mixture(
     (('entropy', 'random'), 1, tensor([   nan, 0.5000]))
     """
     check_count(n, pool)
-    check_weights(parts, weights)
+    parts, weights = dict(parts), dict(weights)
+    itself = functools.partial(mixture, parts=parts, weights=weights)
+    _check_fields(needs_of(itself), pool, labelled)  # needs_of checks the weights too
     drawn = any("sampled" in properties_of(part) for part in parts.values())
     shares = _counts(n, [weights[name] for name in parts], rng if drawn else None)
-    itself = functools.partial(mixture, parts=parts, weights=weights)
-    _check_fields(needs_of(itself), pool, labelled)
     inside = scores_inside(itself)
     # Fused scores are one part's only; the others' are computed from log_probs, and so are its own.
     made = pool if len(inside) <= 1 else dataclasses.replace(pool, scores=None)

@@ -90,6 +90,11 @@ def test_a_part_never_reads_the_score_of_another():
     assert picked.rows[3:].tolist() == best.topk(3).indices.tolist()
 
 
+def test_a_mixture_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="weights for nothing, parts missing"):
+        needs_of(functools.partial(mixture, parts={}, weights={}))
+
+
 def test_a_later_part_takes_what_is_left_and_knows_what_was_taken():
     features = torch.eye(3).repeat_interleave(4, 0)
     pool = pool_of(features=features, scores=torch.arange(12.0).flip(0))

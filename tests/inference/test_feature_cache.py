@@ -2,6 +2,7 @@ import errno
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -149,21 +150,21 @@ def test_a_reader_goes_on_when_its_cache_is_evicted(tmp_path):
 def test_no_kill_at_any_moment_leaves_a_wrong_hit(tmp_path):
     program = Path(__file__).with_name("fill_slowly.py")
     names = [f"{i:03d}" for i in range(400)]
-    kills = 0
-    for attempt in range(30):
-        with subprocess.Popen([sys.executable, program, tmp_path]) as process:
-            try:
-                process.wait(timeout=1.0 + 0.13 * attempt)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                kills += 1
+    command = [sys.executable, str(program), str(tmp_path)]
+    for parts in range(8, 96, 11):
+        with subprocess.Popen(command) as process:
+            while len(list(tmp_path.glob("*/*.json"))) < parts and process.poll() is None:
+                time.sleep(0.002)
+            time.sleep(0.0007 * parts % 0.01)
+            process.kill()
         cache = FeatureCache(tmp_path, {"kill": True})
-        missing = set(cache.missing(names))
-        there = [name for name in names if name not in missing]
-        assert np.array_equal(cache.features(there), expected(there)) or not there
-        if not missing:
-            break
-    assert kills and not missing
+        missing = cache.missing(names)
+        there = [name for name in names if name not in set(missing)]
+        assert len(there) >= 4 * parts
+        assert np.array_equal(cache.features(there), expected(there))
+    assert missing  # the kills came before the end
+    subprocess.run(command, check=True)
+    assert np.array_equal(FeatureCache(tmp_path, {"kill": True}).features(names), expected(names))
 
 
 @given(st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=6), min_size=1, max_size=4))

@@ -46,7 +46,7 @@ from alvision.seeding import generator
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 STRATEGIES = (
-    "random_sampling", "margin", "entropy", "bald", "k_center", "typiclust", "max_herding",
+    "random_sampling", "margin", "entropy", "bald", "k_center", "badge", "typiclust",
     "uncertainty_herding",
 )  # fmt: skip
 SEEDS, ROUNDS, BATCH, PASSES = 5, 15, 20, 20
@@ -125,7 +125,7 @@ def scale(parts: Mapping[str, Any], sizes: Mapping[str, int], unit: str) -> floa
     >>> part = {"images": 10, "s": 2.0}
     >>> work = {"train": part, "pool": part, "held out": part}
     >>> scale(work, {"pool": 500, "held out": 100}, "s")
-    2160.0
+    1884.0
     """
     labelled = [BATCH * (number + 1) for number in range(ROUNDS + 1)]
     images = {

@@ -115,3 +115,17 @@ def test_a_benchmark_s_ratio_is_higher_where_ours_is_better(unit, ratio):
     row = figures.figure("work", unit, 2.0, 4.0)
     assert list(row.values()) == ["work", unit, 2, 4, ratio, 1]
     assert figures.table([row]).splitlines()[2] == f"| work | {unit} | 2 | 4 | {ratio:.2f} | 1 |"
+
+
+def test_what_a_part_of_the_protocol_took_is_scaled_to_the_whole():
+    experiment = script("benchmark_experiment")
+    assert len(set(experiment.STRATEGIES)) == 8
+    names = {path.stem for path in (PROJECT / "configs" / "acquisition").glob("*.yaml")}
+    assert set(experiment.STRATEGIES) <= names
+    parts = {
+        "train": {"images": 10, "s": 2.0},  # 20 + 40 + ... + 320 labels
+        "pool": {"images": 5, "s": 1.0},  # 500 - 20, 500 - 40, ..., 500 - 300
+        "held out": {"images": 4, "s": 1.0},  # 100, 16 times
+    }
+    whole = experiment.scale(parts, {"pool": 500, "held out": 100}, "s")
+    assert whole == pytest.approx(2720 / 5 + (15 * 500 - 2400) / 5 + 1600 / 4)

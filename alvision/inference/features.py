@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+PIXELS = 2**29
+"""Most bytes of decoded training images that are kept from one round to the next."""
+
 CHUNK = 4096
 """Rows of cached features that are handed on at once."""
 
@@ -56,6 +59,7 @@ class Features:
         self.engine = engine
         self.backbone = backbone
         self._set_aside: dict[SampleId, str] = {}
+        self._pixels: dict[SampleId, np.ndarray] = {}
         if backbone is not None:
             missing = (id for id in manifest.ids if id not in hashes)
             self._set_aside.update(dict.fromkeys(missing, "the file cannot be opened"))
@@ -110,9 +114,13 @@ class Features:
             yield tuple(readable), features
 
     def decode(self, ids: Sequence[SampleId]) -> dict[SampleId, np.ndarray]:
-        """Return the pixels of the readable images, uint8 [H,W,3] each."""
-        pixels: dict[SampleId, np.ndarray] = {}
-        images = [(id, self.manifest.path(id)) for id in self.readable(ids)]
+        """Return the pixels of the readable images, uint8 [H,W,3] each.
+
+        They are kept for the rounds to come, up to PIXELS bytes: a label is not taken back.
+        """
+        wanted = self.readable(ids)
+        kept = {id: self._pixels[id] for id in wanted if id in self._pixels}
+        images = [(id, self.manifest.path(id)) for id in wanted if id not in kept]
         workers = self.engine.workers
         found = pool.decode(
             images, self.spec, workers=workers, ahead=4 * workers, hashes=self.hashes
@@ -121,8 +129,10 @@ class Features:
             if isinstance(decoded, str):
                 self._set_aside[id] = decoded
             else:
-                pixels[id] = decoded
-        return pixels
+                kept[id] = decoded
+                if (len(self._pixels) + 1) * decoded.nbytes <= PIXELS:
+                    self._pixels[id] = decoded
+        return {id: kept[id] for id in wanted if id in kept}
 
     def warm_up(self) -> None:
         """Run a blank batch in each thread, if anything is to be computed: memory is then known."""

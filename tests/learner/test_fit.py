@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from alvision.errors import UserError
+from alvision.inference import features, pool
 from alvision.models.heads import Head
 from tests.learner.conftest import (
     CLASSES,
@@ -122,6 +123,21 @@ def test_a_frozen_trunk_is_not_in_the_checkpoint(learn, truth, tmp_path):
 def test_a_label_outside_the_classes_is_refused(learn, model):
     with pytest.raises(UserError, match="torn"):
         learn(model).fit({"ok/000.png": "ok", "ok/001.png": "torn"}, round=1)
+
+
+def test_an_image_is_decoded_once_for_all_rounds(learn, truth, monkeypatch):
+    learner, ids = learn(FINETUNE), list(truth)
+    assert not learner.set_aside  # all images have been run through the initial trunk
+    read, original = [], pool.decode
+    monkeypatch.setattr(
+        pool, "decode", lambda images, *a, **k: read.extend(images) or original(images, *a, **k)
+    )
+    first = learner.features.decode(ids[:5])
+    monkeypatch.setattr(features, "PIXELS", sum(image.nbytes for image in first.values()))
+    second = learner.features.decode(ids[2:7])
+    learner.features.decode(ids[5:7])
+    assert list(second) == ids[2:7] and second[ids[2]] is first[ids[2]]
+    assert [id for id, _ in read] == [*ids[:5], *ids[5:7], *ids[5:7]]
 
 
 def test_class_weights_can_be_switched_off(learn, embedded, truth):

@@ -184,14 +184,15 @@ class Database:
             raise
 
     def _begin_postgresql(self, connection: sql.Connection) -> None:
-        # Held to the end of the transaction; whoever waits here reads what the other committed.
-        options = connection.get_execution_options()
+        options, statements = connection.get_execution_options(), []
         if not options.get("alvision_durable", True):
-            connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+            statements.append("SET LOCAL synchronous_commit = off")
         if options.get("alvision_write"):
-            milliseconds = int(self._timeout * 1000)
-            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {milliseconds}")
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+            # Held to the end of the transaction; whoever waits reads what the other committed.
+            statements.append(f"SET LOCAL lock_timeout = {int(self._timeout * 1000)}")
+            statements.append(f"SELECT pg_advisory_xact_lock({_LOCK})")
+        if statements:
+            connection.exec_driver_sql("; ".join(statements))  # one way to the server and back
 
     def _has_schema(self, connection: sql.Connection) -> bool:
         """Tell whether the tables are there; refuse a database that is not ours."""

@@ -110,7 +110,7 @@ def batchbald_redux():
     fields, promises = ("log_probs", "passes"), ("disagreement", "deterministic")
     for name, function in (
         ("get_bald_batch", module.get_bald_batch),
-        ("get_batchbald_batch", functools.partial(module.get_batchbald_batch, num_samples=10_000)),
+        ("get_batchbald_batch", functools.partial(module.get_batchbald_batch, num_samples=1_000)),
     ):
         yield select(name, *fields, promises=promises)(functools.partial(batch, function))
 

@@ -16,6 +16,10 @@ def name(bug):
     return f"{bug[0]:02d} {bug[1]}"
 
 
+def test_all_twenty_are_here():
+    assert {bug[0] for bug in BUGS} == set(range(1, 21))
+
+
 @pytest.mark.parametrize("bug", BUGS, ids=name)
 def test_our_form_passes(bug, tmp_path):
     _, _, ours, _, test = bug

@@ -21,7 +21,6 @@ from alvision.page.secret import read_secret
 PATIENCE = 180.0  # seconds; the machine may be busy with other tests
 SMALL = [
     "budget.initial=12",
-    "budget.batch=10",
     "model=small",
     "model.training=frozen",
     "data.image.size=64",

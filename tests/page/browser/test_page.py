@@ -27,6 +27,7 @@ def server(tmp_path_factory):
         folder / "run",
         "classes=[ok,scratch,dent]",
         "defects=[scratch,dent]",
+        "budget.batch=60",  # more than all tests answer, so that this round stays
     )
     with server.start():
         server.wait_for("/api/state?by=", lambda state: state["phase"] == "asking")

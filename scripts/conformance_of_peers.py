@@ -10,6 +10,7 @@ import argparse
 import functools
 import io
 import math
+import signal
 import warnings
 from contextlib import redirect_stderr, redirect_stdout
 from importlib import import_module
@@ -26,6 +27,7 @@ from alvision.acquisition.ops import check_count
 from alvision.inference.predictions import Pick
 
 PAGE = Path(__file__).parents[1] / "docs" / "acquisition.md"
+SECONDS = 30
 Row = tuple[str, str, str]
 
 
@@ -134,8 +136,14 @@ PEERS = {
 }
 
 
+def give_up(*_) -> None:
+    raise TimeoutError
+
+
 def verdict(acquire) -> str:
-    """Say that a strategy passes, or the first property that it breaks."""
+    """Say that a strategy passes, or the first property that it breaks, or that it is too slow."""
+    signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(SECONDS)
     try:
         with (
             warnings.catch_warnings(),
@@ -144,9 +152,15 @@ def verdict(acquire) -> str:
         ):
             warnings.simplefilter("ignore")
             conformance.check(acquire)
+    except TimeoutError:
+        return f"nothing broken after {SECONDS} s, and not finished"
     except conformance.ConformanceError as error:
+        if isinstance(error.__cause__, TimeoutError):
+            return f"nothing broken after {SECONDS} s, and not finished"
         told = " ".join(str(error).split(" breaks ", 1)[1].split()).replace("|", "\\|")
         return told if len(told) < 240 else f"{told[:236]} ..."
+    finally:
+        signal.alarm(0)
     return "passes"
 
 

@@ -17,6 +17,8 @@ from pathlib import Path
 from alvision.labels.store import LabelStore
 from alvision.rounds import STEPS
 
+STEPS_WITHOUT_PEOPLE = [step for step in STEPS if step != "ranking.csv"]  # spare work is theirs
+
 
 class Runner:
     """Runs command lines in forked children and kills them."""
@@ -57,7 +59,7 @@ def state(run: Path) -> dict[str, object]:
     steps = {
         f"{folder.name}/{name}": (folder / name).read_bytes()
         for folder in sorted((run / "rounds").iterdir())
-        for name in STEPS
+        for name in STEPS_WITHOUT_PEOPLE
     }
     with LabelStore(run / "labels.db") as store:
         events = store.events()
@@ -65,7 +67,7 @@ def state(run: Path) -> dict[str, object]:
 
 
 KILL_POINTS = [
-    *(f"{when} {step}" for step in STEPS for when in ("before", "after")),
+    *(f"{when} {step}" for step in STEPS_WITHOUT_PEOPLE for when in ("before", "after")),
     "before append",
     "after append",
     "inside fit",

@@ -149,7 +149,12 @@ def _openvino(module: nn.Module, engine: Engine, example: Tensor) -> Run:
     with torch.no_grad():
         exported = torch.export.export(module, (example,))
     frontend = FrontEndManager().load_by_framework("pytorch")
-    decoder = TorchFXPythonDecoder.from_exported_program(exported, dynamic_shapes=False)
+    level = logging.root.manager.disable
+    logging.disable(logging.WARNING)  # it warns, with tracebacks, of operations that nobody uses
+    try:
+        decoder = TorchFXPythonDecoder.from_exported_program(exported, dynamic_shapes=False)
+    finally:
+        logging.disable(level)
     network = frontend.convert(frontend.load(decoder))
     streams = engine.streams
     compiled = openvino.Core().compile_model(

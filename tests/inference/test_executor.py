@@ -82,7 +82,7 @@ def test_an_engine_that_fails_is_told_in_one_line(monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["compile", "openvino"])
-def test_every_engine_gives_the_features_of_eager(kind):
+def test_every_engine_gives_the_features_of_eager(kind, caplog):
     if kind == "openvino":
         pytest.importorskip("openvino")
     torch.manual_seed(0)
@@ -96,3 +96,5 @@ def test_every_engine_gives_the_features_of_eager(kind):
         for found in pool.map(run, [pixels()] * 4):
             error = (found - expected).norm() / expected.norm()
             assert found.dtype == torch.float32 and error < executor.TOLERANCE[precision]
+    warned = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert kind == "compile" or not warned

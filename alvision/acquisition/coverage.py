@@ -28,15 +28,6 @@ def rbf(width: float) -> Kernel:
     return lambda cosine: cosine.sub_(1).clamp_max_(0).mul_(2 / width).exp_()
 
 
-def ball(radius: float) -> Kernel:
-    """Return the kernel that is 1 within a distance and 0 beyond it.
-
-    >>> ball(1.0)(torch.tensor([1.0, 0.6, 0.4]))
-    tensor([1., 1., 0.])
-    """
-    return lambda cosine: (cosine >= 1 - radius**2 / 2).to(cosine.dtype)
-
-
 def cover(
     directions: Float[Tensor, "n d"],
     known: Float[Tensor, "m d"],

@@ -20,9 +20,9 @@ def train(words: list[str]) -> int:
     from alvision.delivery.material import take_truth
     from alvision.delivery.training import FOLDER, train
 
-    out = take([tidy(word) for word in words], "out")[0].get("out", "").strip("'")
-    root = Path(out) if out else None
-    if root and (root / DOCUMENT).exists():
+    taken, rest = take([tidy(word) for word in words], "out", "debug")
+    root = Path(taken.get("out", "").strip("'"))
+    if taken.get("out") and not rest and (root / DOCUMENT).exists():
         config, fresh = of_run(root), None
     else:
         fresh = compose(words)
@@ -32,8 +32,8 @@ def train(words: list[str]) -> int:
         if fresh:
             config.classes = list(sources(config).classes)
             claim(root, document(config, fresh.choices, fresh.command, anonymous=people(config)))
-            if not people(config):
-                take_truth(config)
+        if not people(config) and not (root / "rounds").exists():
+            take_truth(config)
         about = train(config, root).about
     judged, labels = about["monitor"], about["labels"]
     told = ", ".join(f"{count} {name}" for name, count in labels.items())

@@ -84,13 +84,15 @@ def export(
         logit.
 
     Raises:
-        UserError: The format is unknown or not installed, the data has no images, or a backend
-            decides otherwise than the model.
+        UserError: The format is unknown or not installed, the data has no images, `folder` holds
+            something else, or a backend decides otherwise than the model.
     """
     if format not in FORMATS:
         raise UserError(f"format={format} is none of {', '.join(FORMATS)}")
     if final.learner.backbone is None:
         raise UserError("embeddings have no images, so there is no network to export")
+    if folder.exists() and not (folder / ABOUT).is_file():
+        raise UserError(f"bundle={folder} is there and is no bundle; name a folder of its own")
     network = _network(final)
     beside = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(beside, ignore_errors=True)
@@ -144,9 +146,18 @@ def export(
     files = sorted(p for p in beside.rglob("*") if p.is_file())
     about["files"] = {p.relative_to(beside).as_posix(): file_hash(p) for p in files}
     dump(about, beside / ABOUT)
-    shutil.rmtree(folder, ignore_errors=True)
-    beside.rename(folder)
+    _put_in_place(beside, folder)
     return {"images": len(checked), "differences": differences}
+
+
+def _put_in_place(beside: Path, folder: Path) -> None:
+    """Swap a new bundle for an old one, which stays whole until the new one is there."""
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    beside.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _network(final: Final) -> Deployed:

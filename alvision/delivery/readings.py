@@ -41,8 +41,8 @@ def plan(
 
     The same model, question and defects: the look was paid for already. Otherwise defects that no
     model was judged on yet are as good as new, if there are enough of them. Otherwise all are used
-    and the k-th look may break its promise with probability doubt / 2^k only, so that all looks
-    together stay below `doubt`.
+    and the k-th further look may break its promise with probability doubt / 2^k only, so that all
+    further looks together stay below `doubt`.
 
     Args:
         earlier: The looks so far.

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from alvision.inference.feature_cache import KEY, lock_of, read_part
 
@@ -105,7 +105,7 @@ def _held(folder: Path) -> Iterator[bool]:
     lock = FileLock(lock_of(folder))
     try:
         lock.acquire(timeout=0)
-    except (Timeout, OSError, NotImplementedError):
+    except (OSError, NotImplementedError):  # held elsewhere, or a file system without locks
         yield False
         return
     try:

@@ -100,7 +100,7 @@ class FeatureCache:
                 _log.warning("another process computes the same features; waiting for it")
                 lock.acquire()
             write_atomically(self.folder / KEY, lambda path: _save_text(path, self.text))
-        except (OSError, NotImplementedError) as error:
+        except (OSError, NotImplementedError) as error:  # the latter: no locks on this file system
             self._keep_in_memory(error)
         try:
             yield

@@ -19,8 +19,6 @@ from alvision.delivery.bundle import open_bundle
 from alvision.delivery.readings import read
 from tests.conftest import paint
 
-pytest.importorskip("onnxruntime")
-pytest.importorskip("openvino")
 pytestmark = pytest.mark.slow
 
 SIZE = "data.image.size=32"
@@ -30,6 +28,8 @@ MODEL = ["model.backbone=timm:test_resnet", "model.weights=null", "trainer.accel
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """Return a folder with drawn parts, a final model and a bundle in two forms."""
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("openvino")
     folder = tmp_path_factory.mktemp("chain")
     for label, count in (("ok", 150), ("worn", 170)):
         (folder / "parts" / label).mkdir(parents=True)
@@ -69,6 +69,18 @@ def test_the_final_model_is_judged_by_images_that_it_was_not_trained_on(place):
     assert 50 < about["monitor"]["n"] < 110
     assert about["monitor"]["accuracy"] > 0.9
     assert (place / "run" / "final" / "reliability.png").stat().st_size > 5000
+
+
+def test_training_again_keeps_to_the_run(place, capsys):
+    assert main(["train", "out=run"]) == 0
+    assert "trained on 160 labels" in capsys.readouterr().out
+    changed = bad(capsys, "train", "data.root=parts", "audit.share=0.3", "out=run", *MODEL, SIZE)
+    assert "holds another configuration: audit.share was 0.5" in changed
+
+
+def test_a_folder_that_is_no_bundle_stays(place, capsys):
+    assert "is no bundle; name a folder" in bad(capsys, "export", "out=run", "bundle=parts")
+    assert len(list((place / "parts").rglob("*.png"))) == 320
 
 
 def test_golden_images_give_their_logits(place):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,12 +43,11 @@ def write(model: Model, path: Path, about: dict[str, Any]) -> None:
             spec, the trunk's name, normalisation and fingerprint.
     """
     state = {} if model.module is None else model.module.state_dict()
+    plain = {"format": FORMAT, "classes": list(model.classes), "fitted": model.fitted, **about}
     content = {
-        "format": FORMAT,
-        "classes": list(model.classes),
-        "fitted": model.fitted,
+        # Made anew: what is saved tells equal strings that are one object from those that are two.
+        **json.loads(json.dumps(plain)),
         "state_dict": {name: value.detach().cpu().contiguous() for name, value in state.items()},
-        **about,
     }
     # Into a buffer first: torch.save writes the file's own name into what it saves.
     buffer = io.BytesIO()

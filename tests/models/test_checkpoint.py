@@ -25,6 +25,14 @@ def test_a_model_comes_back_as_it_was(tmp_path):
     assert torch.equal(back.module(features), model().module.eval()(features))
 
 
+def test_equal_words_that_are_other_objects_give_equal_bytes(tmp_path):
+    word = "frozen"
+    checkpoint.write(model(), tmp_path / "a.ckpt", {"head": HEAD, "model": [word, word]})
+    other = "".join(list(word))
+    checkpoint.write(model(), tmp_path / "b.ckpt", {"head": HEAD, "model": [word, other]})
+    assert (tmp_path / "a.ckpt").read_bytes() == (tmp_path / "b.ckpt").read_bytes()
+
+
 def test_equal_models_are_equal_bytes_whatever_the_file_is_called(tmp_path):
     checkpoint.write(model(), tmp_path / "a.ckpt", ABOUT)
     checkpoint.write(model(), tmp_path / ".b.part", ABOUT)

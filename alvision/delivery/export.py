@@ -93,10 +93,25 @@ def export(
         raise UserError("embeddings have no images, so there is no network to export")
     if folder.exists() and not (folder / ABOUT).is_file():
         raise UserError(f"bundle={folder} is there and is no bundle; name a folder of its own")
-    network = _network(final)
     beside = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
+    try:
+        found = _fill(beside, final, config, format, progress)
+        _put_in_place(beside, folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return found
+
+
+def _fill(
+    beside: Path,
+    final: Final,
+    config: RunConfig,
+    format: str,
+    progress: Callable[[str, int, int], None],
+) -> dict[str, Any]:
+    network = _network(final)
     to_onnx(network, final.learner.features.spec.size, beside / NETWORK)
     onnx = session(beside / NETWORK)
     backends: dict[str, Run] = {"onnx": lambda pixels: Output(*onnx.run(None, {"pixels": pixels}))}
@@ -146,7 +161,6 @@ def export(
     files = sorted(p for p in beside.rglob("*") if p.is_file())
     about["files"] = {p.relative_to(beside).as_posix(): file_hash(p) for p in files}
     dump(about, beside / ABOUT)
-    _put_in_place(beside, folder)
     return {"images": len(checked), "differences": differences}
 
 

@@ -209,10 +209,25 @@ def test_a_bundle_that_is_not_what_was_exported_is_refused(place, capsys):
     assert not (place / "predictions.csv").exists()
 
 
+def test_a_backend_that_decides_otherwise_leaves_nothing_behind(place, capsys, monkeypatch):
+    from alvision.delivery import backends, export
+
+    def other(network, size, folder):
+        return lambda pixels: backends.Output(
+            *(-value for value in whole(network, size, folder)(pixels))
+        )
+
+    whole = export.to_torch
+    monkeypatch.setattr(export, "to_torch", other)
+    line = bad(capsys, "export", "out=run", "bundle=y", "format=torch")
+    assert "torch does not compute what the model does" in line
+    assert not (place / "y").exists() and not list(place.glob(".*.part"))
+
+
 def test_what_cannot_be_is_one_line(place, capsys):
     assert "is not a run's folder" in bad(capsys, "export", "out=nowhere")
     assert "is none of" in bad(capsys, "export", "out=run", "bundle=x", "format=tensorrt")
     assert "between 0 and 1" in bad(capsys, "threshold", "bundle=b", "escape=2")
     assert "what is colour" in bad(capsys, "threshold", "bundle=b", "colour=red")
     assert "give look= and scrap=" in bad(capsys, "threshold", "bundle=b", "look=1")
-    assert not (place / "x").exists()
+    assert not (place / "x").exists() and not list(place.glob(".*.part"))

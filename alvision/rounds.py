@@ -50,7 +50,7 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     with beside.open("rb+") as file:
         os.fsync(file.fileno())
     _replace(beside, path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def _replace(source: Path, target: Path) -> None:
@@ -65,7 +65,7 @@ def _replace(source: Path, target: Path) -> None:
             time.sleep(0.1)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make a rename durable; Windows has no handle on a folder and needs none."""
     if os.name == "nt":
         return

@@ -110,6 +110,7 @@ def test_every_command_and_key_that_the_readme_names_exists():
         "confidence",
         "images",
         "format",
+        "over",
     }
     assert named - set(keys()) - set(GROUPS) - others == set()
 

@@ -115,6 +115,10 @@ def _command(name: str) -> Callable[[list[str]], int]:
         from alvision.cli import delivery_commands
 
         return getattr(delivery_commands, name)
+    if name == "promote":
+        from alvision.cli.promote_commands import promote
+
+        return promote
     from alvision.cli import commands
 
     return {"run": commands.run, "check": commands.check, "report": commands.report}[name]

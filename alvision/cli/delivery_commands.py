@@ -93,7 +93,7 @@ def threshold(words: list[str]) -> int:
     if "bundle" not in taken or rest:
         raise UserError(
             "threshold needs a bundle and nothing but its own keys: alvision threshold "
-            f"bundle=brakes.bundle escape=0.02 confidence=0.95{_strange(rest)}"
+            f"bundle=brakes.bundle escape=0.02 confidence=0.95{strange(rest)}"
         )
     bundle = open_bundle(Path(taken["bundle"]))
     config = of_run(Path(taken.get("out") or bundle.about["run"]))
@@ -101,13 +101,13 @@ def threshold(words: list[str]) -> int:
     if costs == 1 or (costs and "human" in taken):
         raise UserError("give look= and scrap= (costs), or human= (a share of the parts), or none")
     ask = Ask(
-        escape=_number(taken.get("escape", "0.02"), "escape", 0, 1),
-        confidence=_number(taken.get("confidence", "0.95"), "confidence", 0, 1),
+        escape=number(taken.get("escape", "0.02"), "escape", 0, 1),
+        confidence=number(taken.get("confidence", "0.95"), "confidence", 0, 1),
         independent=taken.get("threshold.independent", "false").lower() == "true",
-        human=_number(taken["human"], "human", 0, 1) if "human" in taken else None,
+        human=number(taken["human"], "human", 0, 1) if "human" in taken else None,
         costs=(
-            _number(taken["look"], "look", 0, float("inf")),
-            _number(taken["scrap"], "scrap", 0, float("inf")),
+            number(taken["look"], "look", 0, float("inf")),
+            number(taken["scrap"], "scrap", 0, float("inf")),
         )
         if costs
         else None,
@@ -139,7 +139,7 @@ def predict(words: list[str]) -> int:
     if not {"bundle", "images"} <= taken.keys() or rest:
         raise UserError(
             "predict needs a bundle and a folder: alvision predict bundle=brakes.bundle "
-            f"images=incoming/ to=predictions.csv{_strange(rest)}"
+            f"images=incoming/ to=predictions.csv{strange(rest)}"
         )
     bundle, root = open_bundle(Path(taken["bundle"])), Path(taken["images"])
     paths = images_in(root)
@@ -169,11 +169,17 @@ def _class_words(own: dict[str, object]) -> str:
     return f"the promise does NOT hold for it alone ({own['defects']} sealed)"
 
 
-def _strange(rest: list[str]) -> str:
+def strange(rest: list[str]) -> str:
+    """Name the first word that a command does not know."""
     return f" (what is {rest[0]}?)" if rest else ""
 
 
-def _number(text: str, key: str, low: float, high: float) -> float:
+def number(text: str, key: str, low: float, high: float) -> float:
+    """Read a number between two bounds.
+
+    Raises:
+        UserError: It is none, or not between them.
+    """
     try:
         value = float(text)
     except ValueError:

@@ -28,6 +28,7 @@ COMMANDS = {
     "export": "a final model as a folder that runs anywhere, verified",
     "threshold": "the threshold that provably lets few defects through, or a refusal",
     "predict": "a bundle over a folder of photographs: a table and a page",
+    "promote": "a new bundle onto the line if it is no worse than the old one, and back",
 }
 USAGE = {
     "check": """\
@@ -113,6 +114,18 @@ One row an image (.csv or .parquet): class, verdict, defect score, novelty,
 calibrated probabilities, and the reason where an image cannot be read. Beside
 the table a page with the 500 most telling pictures and their heatmaps. Any
 number of images, in constant memory. Status 1 if an image could not be read.""",
+    "promote": """\
+alvision promote bundle=new.bundle over=line.bundle margin=0.01
+alvision promote rollback over=line.bundle
+
+Both models judge the monitor images, which neither was trained on. The new one
+takes the old one's place if its error rate, escape rate and overkill rate are
+each shown not to be higher by margin= (margin.escape= for the escape rate
+alone), with confidence=0.95, and no known defect newly escapes. One image of
+each group counts; independent=true takes all of them. Else status 1, the reason
+in one line, and the line stays as it is. to= is the page with the pictures that
+the two models judge differently (default promotion.html). The old bundle is
+kept as line.bundle.previous; rollback exchanges the two, and again.""",
     "labels": """\
 alvision labels verify data.root=photos
 alvision labels history data.root=photos n=20          (id= of one image)
@@ -161,7 +174,7 @@ def command(name: str) -> None:
     console = Console(highlight=False)
     console.print(f"{name}: {COMMANDS[name]}\n")
     console.print(USAGE[name], markup=False)
-    if name in ("report", "labels", "export", "threshold", "predict"):
+    if name in ("report", "labels", "export", "threshold", "predict", "promote"):
         return
     console.print("\nOptions (group=option):")
     table = Table(box=None, show_header=False, padding=(0, 2))

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.special import log_softmax
 
 from alvision.data.images import ImageSpec
+from alvision.delivery.placing import mend
 from alvision.errors import UserError
 from alvision.rounds import write_atomically
 
@@ -115,6 +116,7 @@ def open_bundle(folder: Path) -> Bundle:
     Raises:
         UserError: No bundle, one of another version, or a file in it has changed.
     """
+    mend(folder)
     path = folder / ABOUT
     try:
         about = json.loads(path.read_text(encoding="utf-8"))

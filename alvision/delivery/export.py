@@ -39,6 +39,7 @@ from alvision.delivery.calibration import fit_temperature
 from alvision.delivery.card import card
 from alvision.delivery.deployed import Deployed
 from alvision.delivery.novelty import NEIGHBOURS, usual
+from alvision.delivery.placing import put, taken
 from alvision.delivery.standalone import script
 from alvision.delivery.training import Final
 from alvision.errors import UserError
@@ -98,7 +99,8 @@ def export(
     beside.mkdir(parents=True)
     try:
         found = _fill(beside, final, config, format, progress)
-        _put_in_place(beside, folder)
+        with taken(folder):
+            put(beside, folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return found
@@ -162,16 +164,6 @@ def _fill(
     about["files"] = {p.relative_to(beside).as_posix(): file_hash(p) for p in files}
     dump(about, beside / ABOUT)
     return {"images": len(checked), "differences": differences}
-
-
-def _put_in_place(beside: Path, folder: Path) -> None:
-    """Swap a new bundle for an old one, which stays whole until the new one is there."""
-    old = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        folder.rename(old)
-    beside.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _network(final: Final) -> Deployed:

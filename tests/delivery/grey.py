@@ -1,0 +1,102 @@
+"""Real bundles whose model is one line: a part is worn if it is brighter than a cut."""
+
+import numpy as np
+from PIL import Image
+
+from alvision.delivery.bundle import (
+    ABOUT,
+    FORMAT,
+    NETWORK,
+    REFERENCE,
+    Bundle,
+    dump,
+    file_hash,
+    open_bundle,
+    write_thresholds,
+)
+
+SIDE = 8
+STEEPNESS = 40.0
+
+
+def shades(folder, ok, worn):
+    """Write parts in class folders: `ok` ones from dark to grey, `worn` ones from grey to white."""
+    for label, levels in (("ok", np.linspace(5, 115, ok)), ("worn", np.linspace(135, 250, worn))):
+        (folder / label).mkdir(parents=True)
+        for number, level in enumerate(levels):
+            pixels = np.full((SIDE, SIDE, 3), round(level), np.uint8)
+            pixels[0, 0] = number % 256, number // 256, 0  # no two files alike
+            Image.fromarray(pixels).save(folder / label / f"{number:03d}.png")
+    return folder
+
+
+def network(path, cuts):
+    """Write an ONNX network with logits steep · (grey - cut), one a class."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    def constant(name, value):
+        return numpy_helper.from_array(np.array(value), name)
+
+    graph = helper.make_graph(
+        [
+            helper.make_node("Cast", ["pixels"], ["real"], to=TensorProto.FLOAT),
+            helper.make_node("ReduceMean", ["real", "axes"], ["mean"], keepdims=0),
+            helper.make_node("Div", ["mean", "white"], ["grey"]),
+            helper.make_node("Reshape", ["grey", "column"], ["shade"]),
+            helper.make_node("Sub", ["shade", "cuts"], ["above"]),
+            helper.make_node("Mul", ["above", "steep"], ["logits"]),
+            helper.make_node("Sub", ["one", "shade"], ["rest"]),
+            helper.make_node("Concat", ["shade", "rest"], ["features"], axis=1),
+            helper.make_node("Reshape", ["grey", "point"], ["maps"]),
+        ],
+        "grey",
+        [helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["n", SIDE, SIDE, 3])],
+        [
+            helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", len(cuts)]),
+            helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", 2]),
+            helper.make_tensor_value_info("maps", TensorProto.FLOAT, ["n", 1, 1, 1]),
+        ],
+        [
+            constant("axes", np.array([1, 2, 3], np.int64)),
+            constant("white", np.float32(255)),
+            constant("column", np.array([-1, 1], np.int64)),
+            constant("cuts", np.array(cuts, np.float32)),
+            constant("steep", np.array([0.0] + [STEEPNESS] * (len(cuts) - 1), np.float32)),
+            constant("one", np.float32(1)),
+            constant("point", np.array([-1, 1, 1, 1], np.int64)),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.save(model, path)
+
+
+def write(
+    folder, cut, run, *, classes=("ok", "worn"), defects=("worn",), trained_on=(), promise=None
+) -> Bundle:
+    """Write a bundle that calls a part worn from a grey of `cut` (0..1) on."""
+    folder.mkdir(parents=True)
+    network(folder / NETWORK, [0.0] + [cut] * (len(classes) - 1))
+    np.save(folder / REFERENCE, np.array([[0.5, 0.5]], np.float16))
+    about = {
+        "format": FORMAT,
+        "alvision": "test",
+        "run": str(run),
+        "name": "shades",
+        "backbone": "none",
+        "classes": list(classes),
+        "defects": list(defects),
+        "image": {"size": SIDE, "crop": None, "value_range": None},
+        "temperature": 1.0,
+        "activation_map": "energy",
+        "novelty": {"neighbours": 5, "usual": 1.0},
+        "labels": {"ok": 3, "worn": 4},
+        "trained_on": list(trained_on),
+        "labels_hash": f"{cut:.4f}" * 8,
+        "data_hash": "d" * 64,
+        "files": {name: file_hash(folder / name) for name in (NETWORK, REFERENCE)},
+    }
+    dump(about, folder / ABOUT)
+    if promise:
+        write_thresholds(Bundle(folder, about), promise)
+    return open_bundle(folder)

@@ -15,6 +15,7 @@ from alvision.config import RunConfig
 from alvision.dataset import people, sources
 from alvision.errors import UserError
 from alvision.round_files import read_csv
+from alvision.study.timing import timed
 
 
 def compare(words: list[str]) -> int:
@@ -62,7 +63,8 @@ def launch(acquisition: str, seed: int, *, words: list[str], out: str, threads: 
     more = ["acquisition=random_sampling"] if full else [f"acquisition={acquisition}"]
     more += ["budget.initial=all", "budget.rounds=0", "cold_start=random"] if full else []
     folder = Path(out) / acquisition / f"seed-{seed}"
-    execute(compose([*words, *more, f"seed={seed}", f"out={folder}"]), quiet=True)
+    with timed(folder):
+        execute(compose([*words, *more, f"seed={seed}", f"out={folder}"]), quiet=True)
 
 
 def finished(folder: Path, *, rounds: int) -> bool:

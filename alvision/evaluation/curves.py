@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.integrate import trapezoid
 
-from alvision.evaluation.intervals import percentiles, resample
+from alvision.evaluation.intervals import percentiles, resample, student
 
 ROUNDS_ABOVE = 2
 """Rounds in a row that must hold a target before it counts as reached."""
@@ -106,7 +106,8 @@ def band(
     """Return the mean curve over seeds and its bootstrap band.
 
     The curves are read, by straight lines, on the union of their answers within the range that
-    all of them have. With one seed the band is the curve.
+    all of them have. Where Student's interval is wider than the bootstrap's, as with few seeds, it
+    is the band. With one seed the band is the curve.
 
     Args:
         answers: Answers given, for each seed.
@@ -128,4 +129,5 @@ def band(
     rows = resample(n)
     weights = np.stack([(rows == seed).mean(axis=1) for seed in range(n)], axis=1)
     low, high = np.percentile(weights @ curves, percentiles(n, confidence=confidence), axis=0)
-    return Band(grid, curves.mean(axis=0), low, high)
+    mean, half = curves.mean(axis=0), student(curves, confidence=confidence)
+    return Band(grid, mean, np.minimum(low, mean - half), np.maximum(high, mean + half))

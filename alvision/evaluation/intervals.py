@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,9 +22,15 @@ class Estimate:
     high: float | None
 
 
+@functools.lru_cache(maxsize=32)
 def resample(n: int, *, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:
-    """Draw bootstrap samples of n repetitions: row numbers, [resamples, n]; seed fixes them."""
-    return np.random.default_rng(seed).integers(0, n, (resamples, n))
+    """Draw bootstrap samples of n repetitions: row numbers, [resamples, n]; seed fixes them.
+
+    A study asks for the same ones hundreds of times, so they are kept and may not be written to.
+    """
+    rows = np.random.default_rng(seed).integers(0, n, (resamples, n))
+    rows.setflags(write=False)
+    return rows
 
 
 def percentiles(n: int, *, confidence: float = 0.95) -> tuple[float, float]:
@@ -45,10 +52,29 @@ def percentiles(n: int, *, confidence: float = 0.95) -> tuple[float, float]:
     return tail, 100 - tail
 
 
+def student(values: np.ndarray, *, confidence: float = 0.95) -> np.ndarray:
+    """Return half the width of Student's interval of the mean of n repetitions, [n] or [n, X].
+
+    t(1 - alpha / 2; n - 1) · sd / sqrt(n); 0 for a single repetition, which tells no spread.
+
+    >>> f"{student(np.array([1.0, 2.0, 3.0])):.4f}"
+    '2.4841'
+    """
+    n = len(values)
+    if n < 2:
+        return np.zeros(values.shape[1:])
+    quantile = stats.t.ppf(0.5 + confidence / 2, n - 1)
+    return np.asarray(quantile * values.std(axis=0, ddof=1) / math.sqrt(n))
+
+
 def bootstrap(
     *columns: np.ndarray, statistic: Callable[..., np.ndarray], confidence: float = 0.95
 ) -> Estimate:
     """Estimate a statistic of repetitions and its bootstrap interval.
+
+    A mean of resampled values never leaves their range, so with 2 to 6 repetitions this covers
+    less than it says (50, 75, 88, 92, 92 % instead of 95); `mean_interval` and `ratio_interval`
+    mend that.
 
     Args:
         columns: Measurements, [n] each; row i of every column belongs to repetition i, so
@@ -67,5 +93,30 @@ def bootstrap(
 
 
 def mean_interval(values: np.ndarray, *, confidence: float = 0.95) -> Estimate:
-    """Estimate the mean of n repetitions, [n], and its bootstrap interval."""
-    return bootstrap(values, statistic=lambda x: x.mean(axis=-1), confidence=confidence)
+    """Estimate the mean of n repetitions, [n]: the bootstrap interval, or Student's where wider.
+
+    The bootstrap follows a skew, Student's covers with few repetitions; together they cover 95 %
+    of normal data from two repetitions on.
+    """
+    found = bootstrap(values, statistic=lambda x: x.mean(axis=-1), confidence=confidence)
+    half = float(student(values, confidence=confidence))
+    return _wider(found, found.value - half, found.value + half)
+
+
+def ratio_interval(above: np.ndarray, below: np.ndarray, *, confidence: float = 0.95) -> Estimate:
+    """Estimate mean(above) / mean(below) of n paired repetitions of positive numbers, [n] each.
+
+    The bootstrap interval, or where wider that of the logarithm by the delta method:
+    ratio · exp(±t · sd(a / mean(a) - b / mean(b)) / sqrt(n)).
+    """
+    found = bootstrap(
+        above, below, statistic=lambda a, b: a.mean(-1) / b.mean(-1), confidence=confidence
+    )
+    half = student(above / above.mean() - below / below.mean(), confidence=confidence)
+    factor = math.exp(float(half))
+    return _wider(found, found.value / factor, found.value * factor)
+
+
+def _wider(found: Estimate, low: float, high: float) -> Estimate:
+    ends = [end for end in (found.low, found.high, low, high) if end is not None]
+    return Estimate(found.value, min(ends), max(ends))

@@ -14,6 +14,8 @@ from alvision.errors import UserError
 from alvision.evaluation.metrics import HIGHER_IS_BETTER, TITLES
 from alvision.round_files import read_csv
 from alvision.rounds import read_document
+from alvision.study.details import Details, read_details
+from alvision.study.timing import mean_hours
 
 BASELINE = "random_sampling"
 """What every other acquisition function is compared with."""
@@ -42,6 +44,8 @@ class Study:
         full: Score of a fit on the whole pool, [S]; None if there are no such runs.
         target: The score that labels are counted to, [S]; None without a value and full runs.
         config: The resolved configuration of the first run.
+        details: Scores of each class and seconds of labelling; None without the rounds' files.
+        hours: Mean wall-clock hours of a run by acquisition, where they were recorded.
     """
 
     folder: Path
@@ -54,6 +58,8 @@ class Study:
     full: np.ndarray | None = None
     target: np.ndarray | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
+    details: Details | None = None
+    hours: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def metric_title(self) -> str:
@@ -148,6 +154,16 @@ def collect(
         full=full if full_runs else None,
         target=targets,
         config=first["config"],
+        details=read_details(
+            {name: [runs[name, seed] for seed in wanted] for name in names},
+            len(tables[names[0], wanted[0]]),
+            first["classes"],
+        ),
+        hours={
+            name: hours
+            for name in names
+            if (hours := mean_hours([runs[name, seed] for seed in wanted])) is not None
+        },
     )
 
 

@@ -12,15 +12,17 @@ import numpy as np
 from alvision.evaluation.curves import area, labels_to_target, least_labels
 from alvision.evaluation.intervals import Estimate, mean_interval
 from alvision.rounds import write_atomically
+from alvision.study.classes import ClassRow, class_rows
 from alvision.study.collect import Study
+from alvision.study.cost import CostRow, cost_rows
+from alvision.study.pairs import Pair, all_pairs
 from alvision.study.statistics import (
     LEVEL,
     Ratio,
-    holm,
     label_ratio,
     minimum_detectable_effect,
+    paired_tests,
     seeds_needed,
-    sign_flip_test,
 )
 
 COLUMNS = (
@@ -36,7 +38,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """One acquisition function; every interval is a 95 % bootstrap interval over seeds.
+    """One acquisition function; every interval is a 95 % interval over seeds.
 
     Attributes:
         acquisition: Its name.
@@ -49,7 +51,8 @@ class Row:
             there are too few seeds for any p-value to reach .05.
         ratio: Labels of the baseline / labels of this one; None for the baseline, without a
             target, or where both have seeds that never reach it.
-        detectable: Mean difference that this design would find 4 times out of 5.
+        detectable: Mean difference that this design would find 4 times out of 5; None where it
+            can find nothing.
     """
 
     acquisition: str
@@ -82,12 +85,18 @@ class Comparison:
         rows: One for each acquisition, in the study's order.
         comparisons: Number of strategies compared with the baseline, m.
         seeds_needed: Fewest seeds with which m comparisons can reach a p-value of .05.
+        pairs: Every two acquisitions, corrected over all pairs: the win matrix.
+        classes: Every class under every acquisition; empty without the rounds' files.
+        costs: Minutes of labelling, one row for each acquisition.
     """
 
     study: Study
     rows: tuple[Row, ...]
     comparisons: int
     seeds_needed: int
+    pairs: tuple[Pair, ...]
+    classes: tuple[ClassRow, ...]
+    costs: tuple[CostRow, ...]
 
     @property
     def baseline(self) -> Row | None:
@@ -113,18 +122,18 @@ def summarise(study: Study) -> Comparison:
     others = study.others if study.baseline else ()
     differences = {name: areas[name] - areas[study.baseline or ""] for name in others}
     needed = seeds_needed(max(1, len(others)))
-    corrected: dict[str, float] = {}
-    if len(study.seeds) >= needed:
-        p_values = holm([sign_flip_test(differences[name]) for name in others])
-        corrected = dict(zip(others, p_values, strict=True))
+    corrected = dict(zip(others, paired_tests(list(differences.values())), strict=True))
+    least = {
+        name: tuple(least_labels(*curve) for curve in _curves(study, name))
+        for name in study.acquisitions
+    }
     rows = []
     for name in study.acquisitions:
         paired = differences.get(name)
         ratio = None
         if paired is not None and study.target is not None:
-            pair = (study.baseline or "", name)
-            least = [[least_labels(*curve) for curve in _curves(study, each)] for each in pair]
-            ratio = label_ratio(labels[pair[0]], labels[name], *least)
+            base = study.baseline or ""
+            ratio = label_ratio(labels[base], labels[name], least[base], least[name])
         reached = [x for x in labels[name] if x is not None]
         whole = bool(reached) and len(reached) == len(study.seeds)
         rows.append(
@@ -142,7 +151,15 @@ def summarise(study: Study) -> Comparison:
                 else minimum_detectable_effect(paired, comparisons=len(others)),
             )
         )
-    return Comparison(study, tuple(rows), len(others), needed)
+    return Comparison(
+        study,
+        tuple(rows),
+        len(others),
+        needed,
+        all_pairs(areas),
+        class_rows(study),
+        cost_rows(study, labels, least),
+    )
 
 
 def significant(row: Row) -> bool:

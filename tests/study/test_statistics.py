@@ -11,8 +11,10 @@ from alvision.study.statistics import (
     holm,
     label_ratio,
     minimum_detectable_effect,
+    paired_tests,
     seeds_needed,
     sign_flip_test,
+    standard_effect,
 )
 
 numbers = st.floats(-1, 1).map(lambda x: round(x, 3))
@@ -78,20 +80,36 @@ def test_seeds_needed_is_the_fewest(comparisons):
     assert comparisons * 2.0 ** (1 - needed) <= 0.05 < comparisons * 2.0 ** (2 - needed)
 
 
-def test_the_detectable_effect_is_found_4_times_out_of_5():
+@pytest.mark.parametrize(("n", "comparisons"), [(6, 1), (8, 4), (10, 1)])
+def test_the_detectable_effect_is_found_4_times_out_of_5(n, comparisons):
+    rng = np.random.default_rng(n)
+    draws = rng.normal(0, 0.01, (300, n))
+    effect = np.mean([minimum_detectable_effect(d, comparisons=comparisons) for d in draws])
+    found = [comparisons * sign_flip_test(d + effect) <= 0.05 for d in draws]
+    assert np.mean(found) == pytest.approx(0.8, abs=0.07)
+
+
+def test_the_detectable_effect_grows_with_the_spread_and_the_comparisons():
+    differences = np.array([0.01, 0.03, 0.02, 0.02, 0.01, 0.03, 0.02, 0.01])
+    one = minimum_detectable_effect(differences)
+    assert minimum_detectable_effect(3 * differences) == pytest.approx(3 * one)
+    assert minimum_detectable_effect(differences, comparisons=4) > one
+    assert minimum_detectable_effect(differences[:5]) is None
+    assert minimum_detectable_effect(differences[:7], comparisons=4) is None
+
+
+def test_the_simulated_effect_goes_over_into_that_of_the_t_test():
+    effects = [standard_effect(n, 4) for n in range(10, 20)]
+    assert np.all(np.diff(effects) < 0)
+    assert effects[5] / effects[4] > 0.9
+
+
+def test_few_seeds_have_no_p_values_and_more_are_corrected_together():
     rng = np.random.default_rng(0)
-    draws = rng.normal(0, 0.01, (2000, 8))
-    effect = np.mean([minimum_detectable_effect(d) for d in draws])
-    p_values = stats.ttest_1samp(draws + effect, 0, axis=1).pvalue
-    assert np.mean(p_values < 0.05) == pytest.approx(0.8, abs=0.05)
-
-
-def test_the_detectable_effect_by_hand():
-    differences = np.array([0.01, 0.03, 0.02, 0.02, 0.01, 0.03])
-    expected = (2.5706 + 0.9195) * 0.008944 / np.sqrt(6)
-    assert minimum_detectable_effect(differences) == pytest.approx(expected, rel=1e-3)
-    assert minimum_detectable_effect(differences, comparisons=4) > expected
-    assert minimum_detectable_effect([0.1]) is None
+    rows = list(rng.normal(0.5, 1, (3, 8)))
+    assert paired_tests(rows) == holm([sign_flip_test(row) for row in rows])
+    assert paired_tests([row[:6] for row in rows]) == [None] * 3
+    assert paired_tests([]) == []
 
 
 def test_the_ratio_is_exact_where_everybody_gets_there():
@@ -103,12 +121,12 @@ def test_the_ratio_is_exact_where_everybody_gets_there():
 
 
 def test_the_ratio_is_a_bound_where_one_of_them_does_not():
-    assert label_ratio([None, 100], [100, 100], [200] * 2, [200] * 2) == Ratio(
-        1.5, 1.0, None, "at least"
-    )
-    assert label_ratio([100, 100], [None, 100], [200] * 2, [200] * 2) == Ratio(
-        pytest.approx(2 / 3), None, 1.0, "at most"
-    )
+    least = label_ratio([None, 100, 120], [100] * 3, [200] * 3, [200] * 3)
+    assert (least.value, least.high, least.bound) == (1.4, None, "at least")
+    assert 0 < least.low < 1
+    most = label_ratio([100] * 3, [None, 100, 120], [200] * 3, [200] * 3)
+    assert (most.value, most.low, most.bound) == (pytest.approx(1 / 1.4), None, "at most")
+    assert most.high > 1
 
 
 def test_there_is_no_ratio_where_nothing_bounds_it():

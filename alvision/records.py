@@ -16,6 +16,8 @@ EventKind = Literal[
 ]  # fmt: skip
 NOT_CLASSES = ("skip", "unsure")
 """Words that answer without a class, so no class may be called so."""
+SECONDS_PER_LABEL = 3.0
+"""Time for one answer of a practised person with one key an image."""
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ from alvision.cli.compose import Composed, compose
 from alvision.cli.overrides import take
 from alvision.cli.progress import bar
 from alvision.config import RunConfig
-from alvision.data.checks import SECONDS_PER_LABEL
 from alvision.data.hashes import content_hashes
 from alvision.data.images import ImageSpec, UnreadableImage, shrink_factor
 from alvision.data.manifest import Manifest, build
 from alvision.errors import UserError
+from alvision.records import SECONDS_PER_LABEL
 from alvision.rounds import DOCUMENT, Round, read_document
 
 console = Console(highlight=False, soft_wrap=True)

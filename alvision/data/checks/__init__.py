@@ -20,6 +20,7 @@ from alvision.data.checks.findings import (
 from alvision.data.checks.material import Material
 from alvision.data.checks.scan import Progress, scan_images
 from alvision.data.splits import group_keys
+from alvision.records import SECONDS_PER_LABEL
 
 if TYPE_CHECKING:
     from alvision.data.images import ImageSpec
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     from alvision.records import SampleId
 
 __all__ = ["CheckResult", "Example", "Finding", "Severity", "Table", "check", "duration"]
-
-SECONDS_PER_LABEL = 3.0
-"""Time for one answer of a practised person with one key an image."""
 
 CHECKS: dict[str, Callable[[Material], list[Finding]]] = {
     "every file can be read": files.unreadable,

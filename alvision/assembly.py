@@ -30,13 +30,13 @@ from alvision.labels.store import LabelStore
 from alvision.learner import Learner
 from alvision.loop import Budget, Experiment, Strategy
 from alvision.oracles.files import FilesOracle
-from alvision.oracles.simulated import SimulatedOracle
 from alvision.page_run import SPARE_BATCHES, page_oracle
 from alvision.reporting import tensorboard
 from alvision.round_files import codecs, write_metrics_table
 from alvision.rounds import Round, claim, lock
 from alvision.seeding import generator
-from alvision.validation import PER_CLASS
+from alvision.simulation import simulation
+from alvision.validation import PER_CLASS, known_defects
 
 if TYPE_CHECKING:
     from alvision.config import RunConfig
@@ -79,22 +79,20 @@ def experiment(
     starting = _strategy(choices["cold_start"], cold_start)
     for strategy in (acquisition, starting):
         learner.check(strategy.needs)
-    if "labels" in starting.needs:
+    if "labels" in starting.needs and not known_defects(config):
         raise UserError(
             f"cold_start={starting.name} learns from labels, and at the start there is none; take "
-            "one that reads features alone, or random"
+            "one that reads features alone, or random, or cold_start.known_defects=5"
         )
     store = stack.enter_context(label_store(config))
     audit = audit_location(store.path, data.manifest.root) if people(config) else None
     split, parts = split_and_parts(config, data.manifest, groups, audit)
     _check_budget(config, len(split.pool))
+    simulated = None if people(config) else simulation(config, data, split)
     # Only what fits takes the folder: a mistake put right must not find it held by the mistake.
     claimed = claim(root, document(config, choices, command, anonymous=people(config)))
     if audit and parts:
         write_audit(audit, parts)
-    truth = None
-    if not people(config):
-        truth = {i: t for i, t in zip(data.manifest.ids, data.manifest.truth, strict=True) if t}
     budget = Budget(
         initial=None if config.budget.initial == "all" else int(config.budget.initial),
         batch=config.budget.batch,
@@ -104,8 +102,20 @@ def experiment(
     )
     steps = codecs(learner, data.classes)
     resolve = resolver(data.manifest.ids, data.hashes)
-    oracle = _oracle(config, data, claimed["run"], root, truth, partial(_spoken, store, resolve))
-    if oracle is None:
+    run = claimed["run"]
+    if simulated:
+        simulated.begin(store, data.hashes, run)
+        oracle: Any = simulated.oracle(run)
+    elif config.oracle.kind == "files":
+        oracle = FilesOracle(
+            root / "rounds",
+            classes=data.classes,
+            run=run,
+            votes=config.labels.votes,
+            path_of=data.manifest.path,
+            spoken=partial(_spoken, store, resolve),
+        )
+    else:
         oracle = page_oracle(
             config, root, store=store, resolve=resolve,
             learner=learner, manifest=data.manifest, pool=split.pool, codecs=steps, wait=wait,
@@ -114,7 +124,7 @@ def experiment(
         root=root,
         classes=data.classes,
         candidates=split.pool,
-        evaluation_ids=split.held_out if truth is not None else split.monitor,
+        evaluation_ids=split.held_out if simulated else split.monitor,
         audit_order=audit_order(split) if people(config) else (),
         hashes=data.hashes,
         labels=store,
@@ -130,7 +140,7 @@ def experiment(
         ),
         publish=lambda rnd: _publish(root, rnd, learner, data, quiet),
         codecs=steps,
-        truth=truth,
+        truth=simulated.truth if simulated else None,
         spare=SPARE_BATCHES * config.budget.batch if config.oracle.kind == "page" else 0,
     )
 
@@ -179,28 +189,6 @@ def _strategy(name: str | None, acquire: Callable[..., Any]) -> Strategy:
         )
     except ValueError as error:
         raise UserError(f"{name}: {error}") from None
-
-
-def _oracle(
-    config: RunConfig,
-    data: Sources,
-    run: str,
-    root: Path,
-    truth: Mapping[str, str] | None,
-    spoken: Callable[[], Mapping[str, set[str]]],
-) -> Any:
-    if truth is not None:
-        return SimulatedOracle(truth, run)
-    if config.oracle.kind == "page":
-        return None
-    return FilesOracle(
-        root / "rounds",
-        classes=data.classes,
-        run=run,
-        votes=config.labels.votes,
-        path_of=data.manifest.path,
-        spoken=spoken,
-    )
 
 
 def _spoken(store: LabelStore, resolve: Resolve) -> dict[str, set[str]]:

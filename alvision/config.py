@@ -11,61 +11,8 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
-
-@dataclass
-class ImageConfig:
-    """How a file becomes the array that a network sees; stored with every model.
-
-    Attributes:
-        size: Side of the square that the network sees, in pixels.
-        crop: Region of the photograph to use, [left, top, right, bottom] as fractions 0..1.
-        value_range: Raw grey values [black, white] of images deeper than 8 bits; null: the full
-            range of the type.
-        reduced: Decode large JPEGs at a half, a quarter or an eighth of their size: less work, and
-            grey values that differ a little.
-    """
-
-    size: int = 224
-    crop: list[float] | None = None
-    value_range: list[float] | None = None
-    reduced: bool = False
-
-
-@dataclass
-class DataConfig:
-    """Where the images are, and what is known about them.
-
-    Attributes:
-        kind: folder | class_folders | csv | parquet | embeddings | elpv.
-        root: Folder that the ids are relative to.
-        file: The CSV or Parquet file, relative to the root or absolute.
-        path_column: Column with the image's path relative to the root (for embeddings: its id).
-        label_column: Column with the class, if there is one.
-        group_column: Column whose rows must not straddle train and test.
-        split_column: Column with `train` or `test`; wins over the random split.
-        features_column: Column with the embedding (kind embeddings).
-        group_by: none | column | parent | pattern | capture_time.
-        group_pattern: Regular expression on the id; its first group (or the match) names the group.
-        burst_seconds: Images taken within this time of the previous one are one group.
-        fold: Use this fold (0..4) as test part instead of a random share; null: by seed.
-        defect_threshold: ELPV only: a cell is defective above this defect probability.
-        image: The evaluation transform.
-    """
-
-    kind: str = MISSING
-    root: str | None = None
-    file: str | None = None
-    path_column: str = "path"
-    label_column: str | None = "label"
-    group_column: str | None = "group"
-    split_column: str | None = "split"
-    features_column: str = "features"
-    group_by: str = "none"
-    group_pattern: str | None = None
-    burst_seconds: float = 5.0
-    fold: int | None = None
-    defect_threshold: float = 0.5
-    image: ImageConfig = field(default_factory=ImageConfig)
+from alvision.config_data import DataConfig
+from alvision.config_data import ImageConfig as ImageConfig
 
 
 @dataclass
@@ -181,9 +128,16 @@ class OracleConfig:
     Attributes:
         kind: simulated (the truth) | files (people fill in a table) | page (people answer in the
             browser, `alvision label`).
+        confusion: Simulated only: how often a class is called another, {ok: {worn: 0.1}}.
+        graded: Simulated only: answer as often as the data's own graded opinion says (ELPV).
+        seconds: Simulated only: what an answer costs, a number or one by class, {ok: 3, worn: 8};
+            their sum is the column `seconds` of metrics.csv.
     """
 
     kind: str = "simulated"
+    confusion: Any = None
+    graded: bool = False
+    seconds: Any = None
 
 
 @dataclass
@@ -244,7 +198,8 @@ class RunConfig:
         acquisition: The strategy, from configs/acquisition.
         cold_start: The strategy without a model, from configs/cold_start; it goes on until each
             class seen has cold_start.per_class=5 labels (0: until there is a model), but asks
-            for no more than budget.initial images beyond the first round.
+            for no more than budget.initial images beyond the first round. In a simulated run
+            cold_start.known_defects=0 defects are known beforehand, for nothing, and no normals.
         debug: Show tracebacks.
     """
 

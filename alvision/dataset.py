@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from alvision.data.hashes import content_hashes
 from alvision.data.images import ImageSpec
 from alvision.data.manifest import Manifest, build
-from alvision.data.splits import Split, audit_split, image_key, simulated_split
+from alvision.data.rare import thinned
+from alvision.data.splits import FOLDS, Split, audit_split, image_key, simulated_split
 from alvision.errors import UserError
 from alvision.labels.location import audit_location, labels_location, read_audit
 from alvision.labels.store import LabelStore
 from alvision.seeding import derive
-from alvision.validation import validate, validate_classes
+from alvision.validation import BY_SEED, known_defects, validate, validate_classes
 
 if TYPE_CHECKING:
     from alvision.config import RunConfig
@@ -96,14 +97,7 @@ def split_and_parts(
 ) -> tuple[Split, dict[str, str]]:
     """Split the images; with people (`audit`), also return the parts to keep if any is new."""
     if audit is None:
-        split = simulated_split(
-            manifest,
-            groups,
-            seed=config.seed,
-            share=config.audit.share,
-            fold=config.data.fold,
-        )
-        return split, {}
+        return _simulated(config, manifest, groups), {}
     known = read_audit(audit)
     split = audit_split(manifest.ids, groups, share=config.audit.share, known=known)
     parts = dict(known)
@@ -112,6 +106,22 @@ def split_and_parts(
         parts.setdefault(group, split.part(id))
         parts.setdefault(image_key(id), split.part(id))
     return split, parts if parts != known else {}
+
+
+def _simulated(config: RunConfig, manifest: Manifest, groups: tuple[str, ...]) -> Split:
+    fold = config.seed % FOLDS if config.data.fold == BY_SEED else config.data.fold
+    share = config.audit.share
+    split = simulated_split(manifest, groups, seed=config.seed, share=share, fold=fold)
+    if config.data.defect_share is None:
+        return split
+    return thinned(
+        split,
+        manifest,
+        config.defects or (),
+        share=config.data.defect_share,
+        known=known_defects(config),
+        seed=config.seed,
+    )
 
 
 def audit_order(split: Split) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -157,11 +158,14 @@ class Experiment:
         held_out = self.truth if self.truth is not None else self.known(rnd.pin)
         model = rnd.previous.read("model.ckpt") if rnd.previous else None
         note = start(self, rnd, model).note
+        answers = [event for event in events if event.kind in ("label", "skip", "unsure")]
+        seconds = [event.seconds for event in answers if event.seconds is not None]
         return {
             "round": rnd.number,
             **({"cold_start": note} if note else {}),
             "labels": len(self.training(rnd.pin)),
-            "answers": sum(event.kind in ("label", "skip", "unsure") for event in events),
+            "answers": len(answers),
+            **({"seconds": math.fsum(seconds)} if seconds else {}),
             **self.judge(predictions, {i: held_out[i] for i in predictions.ids if i in held_out}),
         }
 

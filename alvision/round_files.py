@@ -120,8 +120,11 @@ def codecs(learner: Any, classes: tuple[str, ...]) -> dict[str, Any]:
 def write_metrics_table(
     path: Path, history: list[dict[str, Any]], metrics: tuple[str, ...]
 ) -> None:
-    """Write `metrics.csv`: one row a round, a blank where nothing is known."""
-    columns = ("round", "labels", "answers", *metrics)
+    """Write `metrics.csv`: one row a round, a blank where nothing is known.
+
+    `answers` and `seconds` are sums since the start: answers given, and the time they took.
+    """
+    columns = ("round", "labels", "answers", "seconds", *metrics)
     rows = [[_text(row.get(column)) for column in columns] for row in history]
     write_atomically(path, lambda beside: _write_csv(beside, columns, rows))
 

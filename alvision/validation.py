@@ -11,8 +11,14 @@ from alvision.labels.words import check_classes
 if TYPE_CHECKING:
     from alvision.config import RunConfig
 
-PER_CLASS = "per_class"
-"""The key of `cold_start` that is the loop's; the rest of it is the strategy's."""
+PER_CLASS, KNOWN_DEFECTS = "per_class", "known_defects"
+"""The keys of `cold_start` that are the run's; the rest of it is the strategy's."""
+
+BY_SEED = "seed"
+"""The value of `data.fold` that takes the fold seed mod 5."""
+
+WITHOUT_IMAGES = ("embeddings", "digits")
+"""Values of `data.kind` whose data are vectors."""
 
 _CHOICES = {
     "oracle.kind": ("simulated", "files", "page"),
@@ -37,6 +43,7 @@ _FROM_ONE = (
     "trainer.epochs",
     "trainer.patience",
     "labels.votes",
+    "data.repeats",
     "data.image.size",
 )
 _FROM_ZERO = ("budget.rounds", "budget.audit", "model.hidden", "seed", "trainer.weight_decay")
@@ -71,19 +78,26 @@ def validate(config: RunConfig) -> None:
     if initial != "all" and (type(initial) is not int or initial < 0):
         raise UserError(f"budget.initial={initial} must be a whole number from 0, or all")
     if isinstance(config.cold_start, dict):
-        least = config.cold_start.get(PER_CLASS)
-        if type(least) is not int or least < 0:
-            raise UserError(
-                f"cold_start.per_class={least} must be a whole number of labels, at least 0"
-            )
-    if config.data.fold is not None and not 0 <= config.data.fold < 5:
-        raise UserError(f"data.fold={config.data.fold} must be 0, 1, 2, 3 or 4")
-    if config.data.kind == "embeddings" and config.model.training != "frozen":
-        raise UserError("data=embeddings has no images to finetune on; use model.training=frozen")
+        for key in (PER_CLASS, KNOWN_DEFECTS):
+            least = config.cold_start.get(key, 0)
+            if type(least) is not int or least < 0:
+                raise UserError(
+                    f"cold_start.{key}={least} must be a whole number of labels, at least 0"
+                )
+    fold = config.data.fold
+    if fold not in (None, BY_SEED) and (type(fold) is not int or not 0 <= fold < 5):
+        raise UserError(f"data.fold={fold} must be 0, 1, 2, 3, 4 or {BY_SEED}")
+    if config.data.kind in WITHOUT_IMAGES and config.model.training != "frozen":
+        raise UserError(
+            f"data={config.data.kind} has no images to finetune on; use model.training=frozen"
+        )
     if not 1 <= config.page.port <= 65535:
         raise UserError(f"page.port={config.page.port} must lie between 1 and 65535")
-    if config.oracle.kind == "page" and config.data.kind == "embeddings":
-        raise UserError("data=embeddings has no images to show; let people answer by oracle=files")
+    if config.oracle.kind == "page" and config.data.kind in WITHOUT_IMAGES:
+        raise UserError(
+            f"data={config.data.kind} has no images to show; let people answer by oracle=files"
+        )
+    _validate_simulation(config)
     if config.labels.url and config.oracle.kind == "simulated":
         raise UserError(
             "labels.url is for what people answer (oracle=files): simulated runs that shared a "
@@ -91,6 +105,34 @@ def validate(config: RunConfig) -> None:
         )
     if config.classes is not None:
         validate_classes(config.classes, config.defects)
+
+
+def _validate_simulation(config: RunConfig) -> None:
+    share, known = config.data.defect_share, known_defects(config)
+    if share is not None and not 0 < share < 1:
+        raise UserError(f"data.defect_share={share} must lie between 0 and 1, both excluded")
+    if (share is not None or known) and not config.defects:
+        key = "data.defect_share" if share is not None else f"cold_start.{KNOWN_DEFECTS}"
+        raise UserError(f"{key} needs defects=[...]: which classes are defects")
+    oracle = config.oracle
+    if oracle.graded and oracle.confusion:
+        raise UserError("oracle.graded and oracle.confusion are two ways to err; choose one")
+    given = {
+        "data.defect_share": share,
+        f"cold_start.{KNOWN_DEFECTS}": known,
+        "oracle.confusion": oracle.confusion,
+        "oracle.graded": oracle.graded,
+        "oracle.seconds": oracle.seconds,
+    }
+    for key, value in given.items():
+        if value and oracle.kind != "simulated":
+            raise UserError(f"{key} is for simulated runs, and with oracle={oracle.kind} people do")
+
+
+def known_defects(config: RunConfig) -> int:
+    """Return the number of defects that a simulated run knows before it begins."""
+    node = config.cold_start
+    return node.get(KNOWN_DEFECTS, 0) if isinstance(node, dict) else 0
 
 
 def validate_classes(classes: list[str], defects: list[str] | None) -> None:

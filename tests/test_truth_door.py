@@ -7,11 +7,13 @@ import alvision
 
 ROOT = Path(alvision.__file__).parent
 DOORS = {
-    "assembly.py": "hands it to the simulated oracle and to the evaluator",
+    "assembly.py": "hands it to the evaluator",
+    "simulation.py": "hands it to the simulated oracle",
     "dataset.py": "names the classes and splits before round 0",
     "delivery/material.py": "labels of held-out images, and data that needs no rounds",
     "loop.py": "the evaluator: labels of held-out images in a simulated run",
     "data/splits.py": "stratifies before round 0",
+    "data/rare.py": "thins the defects of a simulated pool before round 0",
     "data/checks": "looks the data over before round 0",
     "data/sources": "reads it from the files",
     "data/manifest.py": "holds it",
@@ -20,7 +22,10 @@ DOORS = {
 
 def reads_truth(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    return any(isinstance(node, ast.Attribute) and node.attr == "truth" for node in ast.walk(tree))
+    return any(
+        isinstance(node, ast.Attribute) and node.attr in ("truth", "answer_shares")
+        for node in ast.walk(tree)
+    )
 
 
 def test_nobody_else_reads_the_truth():

@@ -19,7 +19,7 @@ from alvision import CONFIG_DIR
 from alvision.cli.overrides import is_list, parse, quote, tidy
 from alvision.config import RunConfig, register
 from alvision.errors import UserError
-from alvision.validation import PER_CLASS
+from alvision.validation import KNOWN_DEFECTS, PER_CLASS
 
 GROUPS = ("experiment", "data", "model", "trainer", "acquisition", "cold_start", "oracle")
 
@@ -177,10 +177,11 @@ def keys(node: Any = None, prefix: str = "") -> list[str]:
 
 
 def _function(node: Any) -> Any:
-    """Return a cold start's node without what is the loop's: how many labels of each class."""
+    """Return a cold start's node without what is the run's: labels of each class, and known."""
     if not isinstance(node, DictConfig):
         return node
-    return OmegaConf.masked_copy(node, [str(key) for key in node if key != PER_CLASS])
+    ours = (PER_CLASS, KNOWN_DEFECTS)
+    return OmegaConf.masked_copy(node, [str(key) for key in node if key not in ours])
 
 
 def _strategy(node: Any, name: str) -> Callable[..., Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from alvision.data.groups import grouped
+from alvision.data.sources.digits import digits
 from alvision.data.sources.elpv import elpv
 from alvision.data.sources.embeddings import embeddings
 from alvision.data.sources.folder import class_folders, folder
 from alvision.data.sources.rows import Listing
 from alvision.data.sources.table import csv_table, parquet_table
+from alvision.data.sources.torchvision_sets import torchvision_set
+from alvision.data.sources.xsdd import xsdd
 from alvision.errors import UserError
 
 if TYPE_CHECKING:
@@ -36,6 +39,7 @@ class Manifest:
         splits: `train`, `test` or None.
         truth: Class names, None where unknown. Only the simulated oracle, the evaluator, the
             splitter and `check` may read it.
+        answer_shares: How often people give each answer, by class; for the simulated oracle alone.
         features: Embeddings, float32 [N, D], for data that has no images; else None.
     """
 
@@ -46,6 +50,7 @@ class Manifest:
     splits: tuple[str | None, ...]
     truth: tuple[str | None, ...]
     features: np.ndarray | None = None
+    answer_shares: tuple[Mapping[str, float] | None, ...] = ()
 
     def __len__(self) -> int:
         """Return the number of images, N."""
@@ -71,6 +76,9 @@ SOURCES: dict[str, Callable[[DataConfig], Listing]] = {
     "parquet": parquet_table,
     "embeddings": embeddings,
     "elpv": elpv,
+    "xsdd": xsdd,
+    "digits": digits,
+    "torchvision": torchvision_set,
 }
 """Every value of `data.kind` and its reader."""
 
@@ -100,4 +108,5 @@ def build(cfg: DataConfig) -> Manifest:
         splits=tuple(row.split for row in rows),
         truth=tuple(row.truth for row in rows),
         features=np.stack(features) if features else None,
+        answer_shares=tuple(row.answer_shares for row in rows),
     )

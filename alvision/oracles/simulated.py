@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from alvision.errors import UserError
-from alvision.records import Answer, Query, SampleId, answer_uuid
+from alvision.records import Answer, Event, Query, SampleId, answer_uuid
 
 _BY = "simulated"
 
 
 class SimulatedOracle:
-    """Answer every row of a query with the truth, at once and always alike.
+    """Answer every row of a query with what is known, at once and always alike.
 
     Args:
-        truth: The class of each image, by name.
+        said: What is answered for each image, by name: its class, or what a person takes it for
+            (`oracles.noise`).
         run: Name of the run; part of every answer's uuid.
+        seconds: What an answer costs, by what is answered; empty: not known.
     """
 
-    def __init__(self, truth: Mapping[SampleId, str], run: str) -> None:
-        self._truth = truth
+    def __init__(
+        self,
+        said: Mapping[SampleId, str],
+        run: str,
+        *,
+        seconds: Mapping[str, float] | None = None,
+    ) -> None:
+        self._said = said
         self._run = run
+        self._seconds = seconds or {}
 
     def __call__(self, query: Query) -> list[Answer]:
         """Answer a query in rank order.
@@ -28,7 +37,7 @@ class SimulatedOracle:
         Raises:
             UserError: The data set does not know the class of an image that is asked for.
         """
-        unknown = [id for id in query.ids if not self._truth.get(id)]
+        unknown = [id for id in query.ids if not self._said.get(id)]
         if unknown:
             raise UserError(
                 f"oracle=simulated: the data holds no class for {len(unknown)} of"
@@ -38,6 +47,23 @@ class SimulatedOracle:
         return [self._answer(id, query.round) for id in query.ids]
 
     def _answer(self, id: SampleId, round: int) -> Answer:
-        label = self._truth[id]
+        label = self._said[id]
         uuid = answer_uuid(self._run, round, id, _BY, "label", label)
-        return Answer(id, "label", label, _BY, round, uuid)
+        return Answer(id, "label", label, _BY, round, uuid, self._seconds.get(label))
+
+
+def known_beforehand(
+    ids: Iterable[SampleId], truth: Mapping[SampleId, str], run: str
+) -> list[Event]:
+    """Return labels that a run starts with, as imports: nobody was asked, so they cost nothing."""
+    return [
+        Event(
+            id=id,
+            kind="import",
+            label=truth[id],
+            by=_BY,
+            round=0,
+            uuid=answer_uuid(run, 0, id, _BY, "import", truth[id]),
+        )
+        for id in ids
+    ]

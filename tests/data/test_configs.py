@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -22,16 +23,21 @@ def test_every_kind_has_a_file_and_every_file_a_kind():
         assert path.read_text(encoding="utf-8").startswith("# ")
 
 
-@pytest.mark.parametrize("name", ["elpv", "folder"])
-def test_experiments_fit_the_schema(name):
-    path = CONFIG_DIR / "experiment" / f"{name}.yaml"
-    assert path.read_text(encoding="utf-8").startswith("# @package _global_\n")
+EXPERIMENTS = sorted((CONFIG_DIR / "experiment").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_an_experiment_says_what_it_measures_and_how_to_run_it(path):
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("# @package _global_\n# ")
+    head = text.partition("\ndefaults:")[0]
+    assert f"alvision run experiment={path.stem if path.stem != 'folder' else 'my_parts'}" in head
+    assert re.search(r"\b(minutes|seconds)\b", head), "the expected time"
     experiment = read(path)
-    (override,) = experiment.pop("defaults")
-    assert (CONFIG_DIR / "data" / f"{override['override /data']}.yaml").is_file()
+    del experiment["defaults"]
     cfg = OmegaConf.merge(OmegaConf.structured(RunConfig), experiment)
-    assert cfg.name == name
-    assert set(cfg.defects or []) <= set(cfg.classes or [])
+    assert cfg.name == path.stem
+    assert set(cfg.defects or []) <= set(cfg.classes or cfg.defects or [])
 
 
 def test_a_composed_configuration_is_read(tmp_path):

@@ -1,7 +1,7 @@
 import pytest
 
 from alvision.errors import UserError
-from alvision.oracles.simulated import SimulatedOracle
+from alvision.oracles.simulated import SimulatedOracle, known_beforehand
 from alvision.records import Answer, Query, QueryRow, answer_uuid
 
 QUERY = Query(2, (QueryRow("b.png", 0), QueryRow("a.png", 1, slot="audit")))
@@ -28,6 +28,19 @@ def test_runs_and_rounds_have_answers_of_their_own():
         SimulatedOracle(truth, "run")(Query(3, QUERY.rows)),
     ]
     assert len({answer.uuid for answers in others for answer in answers}) == 6
+
+
+def test_an_answer_takes_the_time_of_what_is_answered():
+    truth = {"a.png": "ok", "b.png": "worn"}
+    assert [a.seconds for a in SimulatedOracle(truth, "run")(QUERY)] == [None, None]
+    answers = SimulatedOracle(truth, "run", seconds={"ok": 2.0, "worn": 8.0})(QUERY)
+    assert [a.seconds for a in answers] == [8.0, 2.0]
+
+
+def test_what_is_known_beforehand_is_an_import_that_nobody_was_asked_for():
+    (event,) = known_beforehand(["b.png"], {"a.png": "ok", "b.png": "worn"}, "run")
+    assert (event.kind, event.id, event.label, event.seconds) == ("import", "b.png", "worn", None)
+    assert known_beforehand(["b.png"], {"b.png": "worn"}, "run") == [event], "the same uuid again"
 
 
 def test_nothing_asked_nothing_said():

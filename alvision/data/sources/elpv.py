@@ -54,6 +54,7 @@ def elpv(cfg: DataConfig) -> Listing:
             path=root / id,
             truth=DEFECTIVE if probability > cfg.defect_threshold else FUNCTIONAL,
             group=module,
+            answer_shares={DEFECTIVE: probability, FUNCTIONAL: 1 - probability},
         )
         for (id, probability, _), module in zip(cells, modules, strict=True)
     ]

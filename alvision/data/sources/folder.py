@@ -29,7 +29,7 @@ def folder(cfg: DataConfig) -> Listing:
         UserError: If the root is missing or holds no image.
     """
     root = existing_root(cfg)
-    paths = _images(root)
+    paths = image_files(root)
     parents = {path.relative_to(root).parent for path in paths}
     classes_known = len(parents) > 1 and all(len(parent.parts) == 1 for parent in parents)
     return Listing(root, [_row(path, root, classes_known) for path in paths])
@@ -42,7 +42,7 @@ def class_folders(cfg: DataConfig) -> Listing:
         UserError: If the root is missing or holds no image, or an image lies in no class folder.
     """
     root = existing_root(cfg)
-    paths = _images(root)
+    paths = image_files(root)
     loose = [path.name for path in paths if path.parent == root]
     if loose:
         raise UserError(
@@ -61,7 +61,12 @@ def _row(path: Path, root: Path, class_known: bool) -> Row:
     return Row(normal(id), path, truth=normal(id.split("/")[0]) if class_known else None)
 
 
-def _images(root: Path) -> list[Path]:
+def image_files(root: Path) -> list[Path]:
+    """Return every image below a folder, in order of path.
+
+    Raises:
+        UserError: There is none, or a folder cannot be read.
+    """
     files = sorted(_files(root, frozenset()))
     supported = SUFFIXES | (HEIC_SUFFIXES if heic_is_supported() else frozenset())
     images = [path for path in files if path.suffix.lower() in supported]

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from alvision.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
 
     from alvision.config import DataConfig
@@ -17,7 +19,10 @@ if TYPE_CHECKING:
 
 
 class Row(NamedTuple):
-    """One image as its source describes it; features are a float32 vector."""
+    """One image as its source describes it; features are a float32 vector.
+
+    `answer_shares` says how often people give each answer, for the few data sets that know.
+    """
 
     id: SampleId
     path: Path
@@ -25,6 +30,7 @@ class Row(NamedTuple):
     group: str | None = None
     split: str | None = None
     features: np.ndarray | None = None
+    answer_shares: Mapping[str, float] | None = None
 
 
 class Listing(NamedTuple):

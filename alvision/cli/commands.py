@@ -159,15 +159,22 @@ def _seconds(text: str | None) -> float:
 
 
 def report(words: list[str]) -> int:
-    """Rebuild a run's or a study's report from its files."""
+    """Rebuild a run's or a study's report from its files, or write a bundle's."""
     from alvision.cli.study import tell
     from alvision.reporting import run as run_report
     from alvision.reporting import tensorboard
     from alvision.study.compare import rebuild
 
+    if any(word.startswith("bundle=") for word in words):
+        from alvision.cli.shop_commands import shop_report
+
+        return shop_report(words)
     taken, rest = take(words, "out", "debug")
     if "out" not in taken or rest:
-        raise UserError("report needs the folder and nothing else: alvision report out=runs/elpv")
+        raise UserError(
+            "report needs the folder and nothing else: alvision report out=runs/elpv (a run or a "
+            "study), alvision report bundle=brakes.bundle (the shop report)"
+        )
     root = Path(taken["out"])
     if (root / DOCUMENT).exists():
         _, manifest, spec = saved(root)

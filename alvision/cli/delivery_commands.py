@@ -86,7 +86,8 @@ def threshold(words: list[str]) -> int:
     """Set the threshold of a bundle by a promise, or refuse."""
     from alvision.delivery.bundle import open_bundle
     from alvision.delivery.material import gather
-    from alvision.delivery.seal import Ask, judge
+    from alvision.delivery.seal import judge
+    from alvision.delivery.sealed import Ask
 
     keys = ("bundle", "out", "escape", "confidence", "threshold.independent", "human", "look")
     taken, rest = take(words, *keys, "scrap", "debug")
@@ -126,6 +127,7 @@ def threshold(words: list[str]) -> int:
     for name, own in told["per_class"].items():
         console.print(f"{name}: {_class_words(own)}", markup=False)
     console.print("It does not hold for: " + "; ".join(told["voids"]), markup=False)
+    console.print(f"next: alvision report bundle={bundle.folder}", markup=False)
     return 0
 
 

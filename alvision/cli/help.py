@@ -21,7 +21,7 @@ COMMANDS = {
     "run": "active learning, round by round; the same command resumes it",
     "label": "label photographs in the browser while the model learns beside it",
     "compare": "several acquisition functions over several seeds, with a verdict",
-    "report": "rebuild the report of a run or a study from its files",
+    "report": "rebuild the report of a run or a study, or write the shop report of a bundle",
     "labels": "the labels that were given: out and in, checked, told, kept twice",
     "cache": "list, verify or prune the features that are kept on disk",
     "train": "the final model, from all labels, with calibrated probabilities",
@@ -76,8 +76,13 @@ All other keys are those of `run`.""",
     "report": """\
 alvision report out=runs/elpv/margin/seed-0
 alvision report out=runs/elpv
+alvision report bundle=brakes.bundle
 
-A run's folder or a study's.""",
+A run's folder or a study's. Of a bundle it is the shop report (to=, default
+report.html in the bundle): what is promised, or what could be and how many bad
+parts that takes (escape=, confidence=), the pictures that slip through or are
+stopped for nothing, the borderline, labels and agreement, and what to
+photograph more of. It judges monitor images; the seal is not read by it.""",
     "train": """\
 alvision train out=runs/brakes/margin/seed-0
 alvision train data=csv data.root=parts/ data.file=labels.csv out=runs/brakes

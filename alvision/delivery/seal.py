@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from alvision.data.images import UnreadableImage, load
-from alvision.dataset import audit_file, people
 from alvision.delivery import readings
 from alvision.delivery.bundle import Bundle, write_thresholds
 from alvision.delivery.material import Material
-from alvision.delivery.promise import defects_needed
+from alvision.delivery.sealed import Ask, groups_of, plan, readings_file
 from alvision.delivery.threshold import (
     Band,
     NotEnoughDefects,
@@ -31,32 +29,6 @@ from alvision.seeding import derive
 
 if TYPE_CHECKING:
     from alvision.config import RunConfig
-
-
-@dataclass(frozen=True)
-class Ask:
-    """What a promise is asked for.
-
-    Attributes:
-        escape: Highest share of defects that may pass.
-        confidence: Probability that this holds.
-        independent: Take every sealed image for independent, whatever its group.
-        human: Share of the parts that a person has time for, if there is a person.
-        costs: What a look costs and what a good part costs that is thrown away.
-    """
-
-    escape: float
-    confidence: float
-    independent: bool = False
-    human: float | None = None
-    costs: tuple[float, float] | None = None
-
-    @property
-    def question(self) -> str:
-        """Return what the threshold depends on, as text."""
-        return f"escape {self.escape:g}, confidence {self.confidence:g}, " + (
-            "independent" if self.independent else "by group"
-        )
 
 
 @dataclass(frozen=True)
@@ -102,33 +74,19 @@ def judge(
         UserError: There is no good class or no defect class, a class was renamed, or a sealed
             image was trained on.
     """
-    _check_classes(bundle, config)
-    ids = _sealed(bundle, material)
-    hashes, groups = material.data.hashes, dict(zip(ids, _groups(material, ids, ask), strict=True))
-    bad = {hashes[id]: groups[id] for id in ids if _is_defect(bundle, material, id)}
-    path = _readings_file(material, config)
-    earlier = readings.read(path)
-    enough = defects_needed(escape=ask.escape, confidence=ask.confidence)
-    reading = readings.plan(
-        earlier,
-        model=bundle.about["files"]["model.onnx"],
-        question=ask.question,
-        defects=bad,
-        doubt=1 - ask.confidence,
-        enough=enough,
-    )
-    confidence = 1 - reading.doubt
-    found = len({bad[content] for content in reading.defects})
-    if found < defects_needed(escape=ask.escape, confidence=confidence):
+    look = plan(bundle, material, config, ask)
+    bad, reading, earlier, confidence = look.bad, look.reading, look.earlier, look.confidence
+    if look.found < look.needed:
         # Before any score is computed: a refusal must not cost a look.
-        raise NotEnoughDefects(found, escape=ask.escape, confidence=confidence, advice=DRAWER)
-    used = [id for id in ids if hashes[id] not in bad or hashes[id] in reading.defects]
+        raise NotEnoughDefects(look.found, escape=ask.escape, confidence=confidence, advice=DRAWER)
+    hashes = material.data.hashes
+    used = [id for id in look.ids if hashes[id] not in bad or hashes[id] in reading.defects]
     sealed = _scored(bundle, material, used, ask, progress)
     is_defect = [content in bad for content in sealed.contents]
     defects, good = sealed.of(is_defect), sealed.of([not defect for defect in is_defect])
     low = _threshold(defects, ask.escape, confidence)
     if reading not in earlier:
-        readings.write(path, [*earlier, reading])
+        readings.write(readings_file(material, config), [*earlier, reading])
     content = _content(bundle, ask, defects, good, low, confidence, earlier, reading)
     write_thresholds(bundle, content)
     return content
@@ -173,12 +131,18 @@ def _content(
         "unnamed": sum(label is None for label in defects.labels),
         "good": len(scores),
         "overkill": {"seen": seen if len(scores) else None, "at_most": at_most},
+        "escaped": _contents(defects, defects.scores < band.low),
+        "overkilled": _contents(good, good.scores >= band.low),
         "per_class": _per_class(bundle, ask, defects, low, confidence),
         "reading": (earlier.index(reading) if reading in earlier else len(earlier)) + 1,
         "spent_confidence": confidence,
         "voids": list(VOIDS),
     }
     return content | {"promise": promise(content)}
+
+
+def _contents(images: Sealed, keep: np.ndarray) -> list[str]:
+    return sorted(images.of(keep.tolist()).contents)
 
 
 def _band(ask: Ask, defects: Sealed, good: Sealed, low: float) -> Band:
@@ -206,51 +170,6 @@ def _per_class(
     return told
 
 
-def _check_classes(bundle: Bundle, config: RunConfig) -> None:
-    gone = [name for name in bundle.classes if name not in (config.classes or ())]
-    if gone:
-        raise UserError(
-            f"the bundle knows the class {gone[0]}, which the run no longer has: export it again"
-        )
-    if not bundle.defects:
-        raise UserError(
-            "defects= says of no class that it is a defect, so nothing can escape: give "
-            '"defects=[...]" to alvision run or train, and export again'
-        )
-    if len(bundle.defects) == len(bundle.classes):
-        raise UserError(
-            "every class is a defect, so no part may pass and there is no threshold to draw; "
-            "a promise needs a class of good parts"
-        )
-
-
-def _sealed(bundle: Bundle, material: Material) -> list[SampleId]:
-    """Return the sealed images that somebody has spoken on, and can be opened."""
-    hashes = material.data.hashes
-    ids = [
-        id
-        for id in material.split.seal
-        if id in hashes and (id in material.held_out or id in material.doubtful)
-    ]
-    trained = set(bundle.about["trained_on"])
-    for id in ids:
-        if hashes[id] in trained:
-            raise UserError(
-                f"the sealed image {id} was trained on, so it proves nothing: train and export "
-                "again, then ask for the threshold"
-            )
-    return ids
-
-
-def _is_defect(bundle: Bundle, material: Material, id: SampleId) -> bool:
-    label = material.held_out.get(id)
-    return label is None or label in bundle.defects
-
-
-def _groups(material: Material, ids: Sequence[SampleId], ask: Ask) -> list[str]:
-    return [id if ask.independent else material.groups[id] for id in ids]
-
-
 def _scored(
     bundle: Bundle,
     material: Material,
@@ -272,13 +191,6 @@ def _scored(
         tuple(kept),
         tuple(material.held_out.get(id) for id in kept),
         np.array(scores),
-        tuple(_groups(material, kept, ask)),
+        tuple(groups_of(material, kept, ask)),
         tuple(material.data.hashes[id] for id in kept),
     )
-
-
-def _readings_file(material: Material, config: RunConfig) -> Path:
-    if people(config):
-        beside = audit_file(config, material.data.manifest)
-        return beside.with_name("seal_readings.jsonl")
-    return Path(str(config.out)) / "seal_readings.jsonl"

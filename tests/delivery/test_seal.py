@@ -5,7 +5,8 @@ from alvision.cli.compose import compose
 from alvision.delivery.bundle import Bundle
 from alvision.delivery.material import gather, take_truth
 from alvision.delivery.readings import read
-from alvision.delivery.seal import Ask, judge
+from alvision.delivery.seal import judge
+from alvision.delivery.sealed import Ask
 from alvision.delivery.threshold import NotEnoughDefects
 from alvision.errors import UserError
 

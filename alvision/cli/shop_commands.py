@@ -1,0 +1,41 @@
+"""`report bundle=`: the shop report of a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alvision.cli.commands import console
+from alvision.cli.delivery_commands import number, of_run, strange
+from alvision.cli.overrides import take
+from alvision.cli.progress import bar
+from alvision.delivery import material
+from alvision.delivery.bundle import open_bundle
+from alvision.delivery.sealed import Ask
+from alvision.delivery.shop import gather, headline
+from alvision.errors import UserError
+from alvision.reporting import shop as page
+
+
+def shop_report(words: list[str]) -> int:
+    """Write a bundle's shop report; no picture of the seal is judged for it."""
+    keys = ("bundle", "out", "escape", "confidence", "threshold.independent", "to")
+    taken, rest = take(words, *keys, "debug")
+    if rest:
+        raise UserError(
+            f"the shop report needs a bundle: alvision report bundle=brakes.bundle{strange(rest)}"
+        )
+    bundle = open_bundle(Path(taken["bundle"]))
+    config = of_run(Path(taken.get("out") or bundle.about["run"]))
+    ask = Ask(
+        escape=number(taken.get("escape", "0.02"), "escape", 0, 1),
+        confidence=number(taken.get("confidence", "0.95"), "confidence", 0, 1),
+        independent=taken.get("threshold.independent", "false").lower() == "true",
+    )
+    known = material.gather(config)
+    with bar("looking at the monitor images") as progress:
+        shop = gather(bundle, known, config, ask, progress=progress)
+    to = Path(taken.get("to") or bundle.folder / "report.html")
+    page.write(shop, bundle, known, to)
+    console.print(headline(bundle, shop.outlook), markup=False)
+    console.print(f"report: {to}", markup=False)
+    return 0

@@ -105,6 +105,7 @@ def throughput(quick: bool) -> list[figures.Figure]:
             turns,
             {
                 "own": lambda: own_pass(paths, own, 1),
+                "passes": lambda: own_pass(paths, own, PASSES),
                 "plain": lambda: plain_pass(paths, plain),
             },
         )
@@ -118,6 +119,9 @@ def throughput(quick: bool) -> list[figures.Figure]:
         figures.figure(
             "pool inference against NCHW fp32 in a plain DataLoader loop",
             "images/s", rate, POOL / found["plain"], 5.0,
+        ),
+        figures.figure(
+            "K=20 against K=1, dropout head", "images/s", POOL / found["passes"], rate, 1 / 1.1
         ),
     ]  # fmt: skip
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 KINDS = ("eager", "compile", "openvino")
+ROWS_ON_CPU = 8
+PROGRAM = "batch norm folded"
+"""What is done to a trunk before it runs; other words where that changes the last digits."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,15 @@ class Engine:
         return max(1, torch.get_num_threads() // self.streams)
 
     @property
+    def rows(self) -> int:
+        """Return how many images run together: few on a processor, for its caches are small."""
+        small = self.device.type == "cpu" and self.kind != "openvino"
+        return min(self.batch_size, ROWS_ON_CPU) if small else self.batch_size
+
+    @property
     def key(self) -> list[str]:
-        """Return what features depend on beside the trunk and the image."""
-        return [self.device.type, self.precision, self.kind]
+        """Return what features depend on, to the last digit, beside the trunk and the image."""
+        return [self.device.type, self.precision, self.kind, f"rows {self.rows}", PROGRAM]
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from alvision.errors import UserError
 from alvision.inference.engine import Engine
+from alvision.inference.folding import folded
 from alvision.models.normalised import Normalised
 
 Run = Callable[[UInt8[Tensor, "b h w 3"]], Float[Tensor, "b ..."]]
@@ -52,8 +53,10 @@ class Executor:
         shape: tuple[int, int],
     ) -> None:
         self.engine = engine
-        self.rows = engine.batch_size
+        self.rows = engine.rows
         trunk.eval().to(engine.device).to(memory_format=torch.channels_last)
+        if engine.kind == "eager":
+            trunk = folded(trunk, shape)
         module = Normalised(trunk, mean, std)
         # A GPU runs one batch at a time, so that memory holds one; copies and decoding go on.
         self._turn = threading.Lock() if engine.device.type == "cuda" else nullcontext()

@@ -16,7 +16,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from alvision.acquisition import entropy
 from alvision.data.images import ImageSpec, load
-from alvision.inference.engine import Engine, resolve_precision
+from alvision.inference.engine import Engine, resolve_precision, threads
+from alvision.inference.executor import Executor
 from alvision.inference.pool import collect, trunk_features
 from alvision.models.backbones import Backbone, build
 from alvision.models.heads import Head
@@ -78,14 +79,28 @@ def engine(kind: str = "eager") -> Engine:
     return Engine(CPU, resolve_precision("auto", CPU), BATCH, CORES, kind=kind)
 
 
+def prepared(backbone: Backbone, kind: str) -> Executor:
+    """Return the trunk on an engine, as a run makes it ready once."""
+    with threads(1):
+        return Executor(
+            backbone.trunk, engine(kind), mean=backbone.mean, std=backbone.std, shape=(SIZE, SIZE)
+        )
+
+
 def own_pass(
-    paths: list[Path], backbone: Backbone, passes: int, kind: str = "eager", field: str = "scores"
+    paths: list[Path],
+    backbone: Backbone,
+    passes: int,
+    field: str = "scores",
+    executor: Executor | None = None,
 ) -> Tensor:
+    """Run the pool pass; without an executor the trunk is made ready first."""
     head = Head(backbone.width, CLASSES)
     masks = head.masks(passes, torch.Generator().manual_seed(0))
+    images, on = [(path.name, path) for path in paths], executor.engine if executor else engine()
     chunks = trunk_features(
-        backbone.trunk, [(path.name, path) for path in paths], SPEC, engine(kind),
-        mean=backbone.mean, std=backbone.std, set_aside={},
+        backbone.trunk, images, SPEC, on,
+        mean=backbone.mean, std=backbone.std, set_aside={}, executor=executor,
     )  # fmt: skip
     pool = collect(
         chunks, needs={field}, log_probs=lambda f: head.passes(f, masks), score=entropy,

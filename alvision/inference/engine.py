@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 KINDS = ("eager", "compile", "openvino")
-ROWS_ON_CPU = 8
+ROWS_ON_CPU = 4
 PROGRAM = "batch norm folded"
 """What is done to a trunk before it runs; other words where that changes the last digits."""
 

@@ -13,6 +13,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from alvision.errors import UserError
+from alvision.inference.allocator import keep_freed_memory
 from alvision.inference.engine import Engine
 from alvision.inference.folding import folded
 from alvision.models.normalised import Normalised
@@ -54,6 +55,8 @@ class Executor:
     ) -> None:
         self.engine = engine
         self.rows = engine.rows
+        if engine.device.type == "cpu":
+            keep_freed_memory()
         trunk.eval().to(engine.device).to(memory_format=torch.channels_last)
         if engine.kind == "eager":
             trunk = folded(trunk, shape)

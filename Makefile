@@ -13,7 +13,7 @@ COMPARE := compare experiment=elpv 'acquisition=[random_sampling,margin,entropy,
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo demo-readme test label-studio lint types soak docker clean
+.PHONY: help install demo demo-readme test label-studio lint types soak wheelhouse docker clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -44,6 +44,10 @@ types: $(VENV)/.installed-dev  ## Check the types
 
 soak: $(VENV)/.installed-dev  ## Run the kill tests at full count, their table goes to docs/reliability.md
 	$(BIN)/python scripts/soak.py
+
+wheelhouse: $(VENV)/.installed-demo  ## For a PC without internet: platform=win_amd64 [bundle=B] [python=3.11]
+	$(BIN)/python scripts/wheelhouse.py $(foreach key,platform python bundle to,\
+	  $(if $($(key)),'$(key)=$($(key))'))
 
 docker:  ## Build the image alvision; PIP_INDEX_URL and PIP_EXTRA_INDEX_URL are passed on
 	docker build --build-arg PIP_INDEX_URL --build-arg PIP_EXTRA_INDEX_URL -t alvision .

@@ -5,11 +5,11 @@
 The machine's bound is measured in the same run: the CPU-seconds of decoding and of the bare network
 on pixels in memory, with all cores at work, over the number of cores. The plain loop is a
 DataLoader with worker processes, NCHW and fp32, with the reference decoder. Baal predicts with
-20 passes over the first 64 of the images, in each of its modes and a process of its own;
-so do we. Models are built, and our trunk is made ready, before the clock runs. The weights are
-random, and features are compared before a figure is told. Tasks take turns and the best counts; `--quick`
-takes one turn. A second run reads hashes and features from the cache, in the same process. Baal is
-in the extra `bench`, with Jupyter; `pip install --no-deps baal==2.1.0 "structlog<23"` is enough.
+20 passes over the first 64 of the images, in each of its modes and a process of its own; so do we.
+Models are built, and our trunk is made ready, before the clock runs. The weights are random, and
+features are compared before a figure is told. Tasks take turns and the best counts; `--quick` takes
+one turn. A second run reads hashes and features from the cache, in the same process. Baal is in the
+extra `bench`, with Jupyter; `pip install --no-deps baal==2.1.0 "structlog<23"` is enough.
 """
 
 from __future__ import annotations

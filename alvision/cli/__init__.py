@@ -111,6 +111,10 @@ def _command(name: str) -> Callable[[list[str]], int]:
         from alvision.cli.cache_commands import cache
 
         return cache
+    if name == "watch":
+        from alvision.cli.watch_commands import watch
+
+        return watch
     if name in ("train", "export", "threshold", "predict"):
         from alvision.cli import delivery_commands
 

@@ -29,6 +29,7 @@ COMMANDS = {
     "threshold": "the threshold that provably lets few defects through, or a refusal",
     "predict": "a bundle over a folder of photographs: a table and a page",
     "promote": "a new bundle onto the line if it is no worse than the old one, and back",
+    "watch": "a bundle beside the line: sort images as they arrive, warn when they change",
 }
 USAGE = {
     "check": """\
@@ -131,6 +132,20 @@ each group counts; independent=true takes all of them. Else status 1, the reason
 in one line, and the line stays as it is. to= is the page with the pictures that
 the two models judge differently (default promotion.html). The old bundle is
 kept as line.bundle.previous; rollback exchanges the two, and again.""",
+    "watch": """\
+alvision watch bundle=brakes.bundle images=inbox/ to=line/
+alvision watch bundle=brakes.bundle images=inbox/ to=line/ once=true
+
+Every image that arrives in inbox/ is judged once and moved to line/pass, reject,
+human (between the two thresholds), new (nothing like it is known) or broken.
+line/queue holds what people should label: the doubtful and novel ones (at most
+batch=100 a day) and audit=0.05 of what passes, drawn at random. Their answers
+(alvision label data.root=line/queue) bound the bad share of what passes.
+line/status.html shows that bound, and warns with pictures when the line changes.
+A file is taken when it has not changed for settle=2 seconds. Ctrl-C ends it; the
+same command goes on, also after a kill, a loss of power or a full disk.
+once=true works on what is there and ends, with status 1 if the line has changed.
+labels.url= is the store of the answers, if it is not the one beside the queue.""",
     "labels": """\
 alvision labels verify data.root=photos
 alvision labels history data.root=photos n=20          (id= of one image)
@@ -179,7 +194,7 @@ def command(name: str) -> None:
     console = Console(highlight=False)
     console.print(f"{name}: {COMMANDS[name]}\n")
     console.print(USAGE[name], markup=False)
-    if name in ("report", "labels", "export", "threshold", "predict", "promote"):
+    if name in ("report", "labels", "export", "threshold", "predict", "promote", "watch"):
         return
     console.print("\nOptions (group=option):")
     table = Table(box=None, show_header=False, padding=(0, 2))

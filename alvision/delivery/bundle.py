@@ -17,11 +17,12 @@ from alvision.delivery.placing import mend
 from alvision.errors import UserError
 from alvision.rounds import write_atomically
 
-FORMAT = 1
-ABOUT, NETWORK, REFERENCE, THRESHOLDS = (
+FORMAT = 2
+ABOUT, NETWORK, REFERENCE, USUAL, THRESHOLDS = (
     "bundle.json",
     "model.onnx",
     "novelty.npy",
+    "usual.npz",
     "thresholds.json",
 )
 

@@ -30,6 +30,7 @@ from alvision.delivery.bundle import (
     FORMAT,
     NETWORK,
     REFERENCE,
+    USUAL,
     Output,
     dump,
     file_hash,
@@ -38,6 +39,7 @@ from alvision.delivery.bundle import (
 from alvision.delivery.calibration import fit_temperature
 from alvision.delivery.card import card
 from alvision.delivery.deployed import Deployed
+from alvision.delivery.facts import Notes
 from alvision.delivery.novelty import NEIGHBOURS, usual
 from alvision.delivery.placing import put, taken
 from alvision.delivery.standalone import script
@@ -123,11 +125,13 @@ def _fill(
         backends[format] = to_torch(network, final.learner.features.spec.size, beside)
     known, monitor = _samples(final)
     reference = _outputs(final, known, backends["onnx"], "known images", progress)
-    judged = _outputs(final, monitor, backends["onnx"], "monitor images", progress)
     if not reference.ids:
         raise UserError("none of the images that were trained on can be read any more")
     kept = reference.outputs.features.astype(np.float16)
     np.save(beside / REFERENCE, kept)
+    notes = Notes(kept.astype(np.float32), len(monitor))
+    judged = _outputs(final, monitor, backends["onnx"], "monitor images", progress, notes.add)
+    notes.write(beside / USUAL)
     checked = (*judged.ids, *reference.ids)[: max(VERIFIED, GOLDEN)]
     differences = _verify(final, network, backends, checked, progress)
     golden = _golden(final, judged if len(judged.ids) >= GOLDEN else reference, beside)
@@ -220,12 +224,14 @@ def _outputs(
     run: Run,
     what: str,
     progress: Callable[[str, int, int], None],
+    note: Callable[[np.ndarray, np.ndarray, np.ndarray], None] = lambda *batch: None,
 ) -> Seen:
     seen: list[SampleId] = []
     parts: list[Output] = []
     for names, pixels in _decoded(final, ids):
         seen += names
         logits, features, _ = run(pixels)
+        note(pixels, logits, features)
         parts.append(Output(logits, features, np.empty(0, np.float32)))
         progress(what, len(seen), len(ids))
     if not parts:

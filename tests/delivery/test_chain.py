@@ -139,6 +139,21 @@ def test_predictions_are_rows_and_a_page(place, capsys):
     assert "to=x.txt must end in" in bad(capsys, *words, "to=x.txt")
 
 
+def test_a_line_is_watched_with_what_was_exported(place, capsys):
+    inbox = place / "inbox"
+    inbox.mkdir()
+    for i in range(60):
+        paint(7000 + i, "worn" if i % 4 == 0 else "ok").save(inbox / f"{i:02d}.png")
+    assert main(["watch", "bundle=b", "images=inbox", "to=line", "once=true", "settle=0.1"]) == 0
+    assert "60 images:" in capsys.readouterr().out
+    sorted_ones = [
+        path for kind in ("pass", "reject") for path in (place / "line" / kind).iterdir()
+    ]
+    right = [(p.parent.name == "reject") == (int(p.stem) % 4 == 0) for p in sorted_ones]
+    assert len(right) > 40 and np.mean(right) > 0.9
+    assert "and the line is as it was" in (place / "line" / "status.html").read_text("utf-8")
+
+
 def alone(place, python, images, result):
     """Run a bundle's predict.py where there is no alvision."""
     done = subprocess.run(

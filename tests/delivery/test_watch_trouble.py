@@ -1,0 +1,108 @@
+"""A watched line in trouble: bad input, signals, kills, a full disk."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from alvision.cli import main
+from alvision.delivery.bundle import file_hash
+from alvision.delivery.watch_book import FILE
+
+
+def one_line(capsys):
+    told = capsys.readouterr().err
+    assert told.startswith("alvision: ") and told.count("\n") == 1, told
+    return told
+
+
+@pytest.mark.slow
+def test_bad_input_is_one_line_and_nothing_is_written(shop, tmp_path, capsys):
+    shop.deliver(range(2))
+    bundle, inbox, line = shop.words()[1:]
+
+    def refused(*words):
+        assert main(["watch", *words]) == 2
+        assert not shop.line.exists()
+        assert len(list(shop.inbox.iterdir())) == 2
+        return one_line(capsys)
+
+    assert "is no bundle" in refused(f"bundle={tmp_path}", inbox, line)
+    assert "is not a folder" in refused(bundle, "images=nowhere", line)
+    assert "images= lies in to=" in refused(bundle, inbox, f"to={tmp_path}")
+    assert "to= lies in images=" in refused(bundle, inbox, f"to={shop.inbox / 'x'}")
+    assert "needs a bundle and two folders" in refused(bundle, inbox)
+    assert "what is colour=red" in refused(bundle, inbox, line, "colour=red")
+    assert "audit=2 must be" in refused(bundle, inbox, line, "audit=2")
+    changed = shutil.copytree(shop.bundle, tmp_path / "changed")
+    (changed / "usual.npz").write_bytes((changed / "usual.npz").read_bytes()[:-1] + b"!")
+    assert "its bytes have changed" in refused(f"bundle={changed}", inbox, line)
+    shop.line.mkdir()
+    (shop.line / FILE).write_bytes(b"no book" * 100)
+    assert main(shop.words("once=true")) == 2
+    assert "no book" in one_line(capsys)
+    assert sorted(p.name for p in shop.line.iterdir() if p.suffix != ".lock") == [FILE]
+
+
+@pytest.mark.slow
+def test_two_watchers_do_not_share_a_folder(shop, tmp_path, capsys):
+    from alvision.delivery.watch import Setting
+    from alvision.delivery.watch_open import open_line
+
+    with open_line(Setting(shop.bundle, shop.inbox, shop.line)):
+        assert main(shop.words("once=true")) == 2
+        assert "is watched by another process" in one_line(capsys)
+        other = [f"bundle={shop.bundle}", f"images={shop.inbox}", f"to={tmp_path / 'other'}"]
+        assert main(["watch", *other]) == 2
+        assert "images=" in one_line(capsys)
+
+
+def start(shop, *more):
+    command = [sys.executable, "-W", "ignore", "-m", "alvision", *shop.words("settle=0.2", *more)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_cleanly(shop, sent):
+    shop.deliver(range(40))
+    with start(shop) as process:
+        deadline = time.monotonic() + 120
+        while len(list(shop.inbox.glob("*.png"))) > 0 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(sent)
+        out, err = process.communicate(timeout=120)
+    assert (process.returncode, err) == (0, "")
+    assert "stopped; the same command goes on" in out and "40 images:" in out
+    assert {row.state for row in shop.rows()} == {"moved"}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts a small file system")
+def test_a_full_disk_is_one_line_and_loses_nothing(shop):
+    shop.deliver(range(200))
+    before = {file_hash(path) for path in shop.inbox.iterdir()}
+    shop.line.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(shop.line)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("needs the right to mount a file system of a few kilobytes")
+    try:
+        process = start(shop, "once=true")
+        _, err = process.communicate(timeout=300)
+        assert process.returncode == 2
+        assert err.count("\n") == 1 and "the disk is full" in err and "nothing is lost" in err
+        assert shop.files() and list(shop.inbox.glob("*.png"))
+        held = {file_hash(path) for path in shop.inbox.glob("*.png")}
+        assert held | {file_hash(shop.line / file) for file in shop.files()} == before
+        subprocess.run(["mount", "-o", "remount,size=64m", str(shop.line)], check=True)
+        assert shop.watch() == 0
+        rows = shop.rows()
+        assert {file_hash(shop.line / row.file) for row in rows} == before
+        assert len(rows) == 200 and shop.files() == sorted(row.file for row in rows)
+    finally:
+        subprocess.run(["umount", str(shop.line)], check=True)

@@ -49,12 +49,11 @@ class _Watched:
 
     def run(self, once: bool) -> None:
         """Work until interrupted; once: only on what is there now."""
-        from alvision.delivery import watch_queue
+        from alvision.reporting.page import count
 
         line, again = self.line, False
-        watch_queue.finish(line.book, self.setting.to)
         if moved := line.finish_moves():
-            console.print(f"{moved} images were judged and not moved yet: done")
+            console.print(f"{count(moved, 'image')} judged before and not moved yet: done")
         while True:
             self._write(BUSY_SECONDS if line.step(self._say) else IDLE_SECONDS)
             if once and (again or not line.inbox.arriving):
@@ -62,7 +61,7 @@ class _Watched:
             again = once
             time.sleep(max(0.1, self.setting.settle / (1 if once else 2)))
         if once and (left := line.inbox.arriving + line.waiting):
-            console.print(f"{left} files are still being written, or do not decode yet: next time")
+            console.print(f"{count(left, 'file')} still being written, or not whole yet: next time")
 
     def tell(self) -> int:
         """Write the page for the last time and say how it stands."""
@@ -77,11 +76,8 @@ class _Watched:
 
     def _say(self, counts: Counter[str]) -> None:
         """Queue what people should see, say what was done, and warn once of each change."""
-        from alvision.delivery import watch_queue
-
         setting, book = self.setting, self.line.book
-        now = datetime.now()
-        queued = watch_queue.fill(book, setting.to, batch=setting.batch, today=now.date())
+        now, queued = datetime.now(), self._queue()
         if counts:
             told = ", ".join(f"{number} {name}" for name, number in sorted(counts.items()))
             console.print(f"{now:%H:%M:%S} {told}" + (f"; {queued} queued" if queued else ""))
@@ -95,6 +91,12 @@ class _Watched:
             console.print(f"warning: the line has changed: {change}; see {page}", markup=False)
         self._told = alarmed
 
+    def _queue(self) -> int:
+        from alvision.delivery.watch_queue import fill
+
+        setting, today = self.setting, datetime.now().date()
+        return fill(self.line.book, setting.to, batch=setting.batch, today=today)
+
     def _write(self, seconds: float) -> None:
         """Write the page if the last one is so old."""
         if time.monotonic() - self._written >= seconds:
@@ -104,6 +106,7 @@ class _Watched:
         from alvision.reporting import page as pages
         from alvision.reporting import watch as report
 
+        self._queue()  # on a new day there is room for what found none
         status = self._status()
         pages.save(self.setting.to / PAGE, report.page(status))
         self._written = time.monotonic()

@@ -17,6 +17,7 @@ from alvision.delivery.novelty import novelty
 
 DIRECTIONS = 8
 LIGHT = ("brightness", "contrast", "sharpness")
+PROBABILITY = "probability of "
 PICTURES = 200
 SIDE = 112
 """Pixels of a kept picture, as those of the reports."""
@@ -28,7 +29,7 @@ def names(classes: Sequence[str]) -> list[str]:
     >>> names(["ok", "worn"])[:4]
     ['probability of ok', 'probability of worn', 'novelty', 'strength of the features']
     """
-    probabilities = [f"probability of {name}" for name in classes]
+    probabilities = [f"{PROBABILITY}{name}" for name in classes]
     directions = [f"features, direction {i}" for i in range(1, DIRECTIONS + 1)]
     return [*probabilities, "novelty", "strength of the features", *directions, *LIGHT]
 
@@ -52,7 +53,7 @@ def measure(
     known: Float[np.ndarray, "m d"],
     along: Float[np.ndarray, "k d"],
 ) -> Float[np.ndarray, "b s"]:
-    """Return the facts of images, in the order of `names`.
+    """Return the facts of images, in the order of `names`; probabilities as logarithms.
 
     Args:
         pixels: As the network sees them.

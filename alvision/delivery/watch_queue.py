@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 from collections import defaultdict
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from alvision.labels.tables import write_table
 from alvision.records import Event
 
 FOLDER = "queue"
+COLUMNS = ["id", "label"]
 CONFIDENCE = 0.95
 _WANTED = "queue IS NULL AND (audit OR folder IN ('human', 'new')) AND state = 'moved'"
 
@@ -86,7 +88,7 @@ def finish(book: Book, to: Path) -> None:
     for sheet in sorted({str(row.sheet) for row in waiting}):
         content = _content(book, sheet)
         if _untouched(to / sheet, content):
-            write_table(to / sheet, ("id", "label"), content)
+            write_table(to / sheet, COLUMNS, content, bom=True)
     if waiting:
         with book.writing():
             for row in waiting:
@@ -171,24 +173,20 @@ def _sheet(book: Book, to: Path, started: str) -> str:
         number += 1
 
 
-def _content(book: Book, sheet: str) -> list[tuple[str, str]]:
-    return [(str(row.queue), "") for row in book.rows("sheet = ?", sheet)]
+def _content(book: Book, sheet: str) -> list[list[str]]:
+    return [[str(row.queue), ""] for row in book.rows("sheet = ?", sheet)]
 
 
-def _untouched(path: Path, content: Sequence[tuple[str, str]]) -> bool:
+def _untouched(path: Path, content: Sequence[list[str]]) -> bool:
     """Tell whether a table is as it was written, or is not there yet."""
     try:
-        lines = path.read_bytes().decode("utf-8").splitlines()
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            head, *rows = csv.reader(file)
     except FileNotFoundError:
         return True
-    except (PermissionError, UnicodeDecodeError):
+    except (PermissionError, ValueError, csv.Error):
         return False
-    names = [line.removesuffix(",") for line in lines[1:]]
-    return lines[:1] == ["id,label"] and names == [_cell(id) for id, _ in content[: len(names)]]
-
-
-def _cell(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"' if set(text) & set(',"\r\n') else text
+    return head == COLUMNS and rows == content[: len(rows)]
 
 
 def _link(source: Path, target: Path) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from alvision.data.images import ImageSpec, UnreadableImage, load
 from alvision.delivery import drift
-from alvision.delivery.facts import SIDE, jpeg
+from alvision.delivery.facts import LIGHT, PROBABILITY, SIDE, jpeg
 from alvision.delivery.watch_book import Row, facts_of
 from alvision.reporting.page import count, render
 
@@ -67,8 +67,9 @@ class Status:
 
     @property
     def alarmed(self) -> list[str]:
-        """Return what changed by the latest look."""
-        return self.looks[0].alarmed if self.looks else []
+        """Return what changed by the latest look: what a person can see first."""
+        found = self.looks[0].alarmed if self.looks else []
+        return sorted(found, key=lambda fact: (fact not in LIGHT, fact.startswith("features")))
 
 
 def page(status: Status) -> str:
@@ -87,6 +88,7 @@ def page(status: Status) -> str:
         fewest=drift.FEWEST,
         table=_table(status) if enough and status.looks else [],
         changes=_changes(status) if enough else [],
+        looked=_local(status.looks[0].at) if status.looks else "",
         weeks=sorted({look.week for look in status.looks if look.alarmed}, reverse=True),
         newest=[_picture(status, row) for row in status.newest[:SHOWN_IMAGES]],
         usual=_usual(status, range(len(status.usual.facts))),
@@ -129,22 +131,32 @@ def _table(status: Status) -> list[dict[str, Any]]:
     look = status.looks[0]
     rows = []
     for fact in np.argsort(look.chances, kind="stable").tolist():
+        name = status.facts[fact]
         ours, now = status.usual.facts[:, fact], _stream(status)[:, fact]
         rows.append(
             {
-                "fact": status.facts[fact],
-                "usual": _range(ours),
-                "now": _range(now),
+                "fact": name,
+                "usual": _range(name, ours),
+                "now": _range(name, now),
                 "chance": f"{look.chances[fact]:.1e}" if look.chances[fact] < 1 else "1",
-                "alarmed": status.facts[fact] in look.alarmed,
+                "alarmed": name in look.alarmed,
             }
         )
     return rows
 
 
-def _range(values: np.ndarray) -> str:
-    low, middle, high = np.quantile(values, [0.1, 0.5, 0.9])
-    return f"{middle:.3g} ({low:.3g} to {high:.3g})"
+def _range(name: str, values: np.ndarray) -> str:
+    low, middle, high = (_shown(name, value) for value in np.quantile(values, [0.1, 0.5, 0.9]))
+    return f"{middle} ({low} to {high})"
+
+
+def _shown(name: str, value: float) -> str:
+    """Write a fact for a reader; probabilities are kept as logarithms."""
+    return f"{np.exp(value) if name.startswith(PROBABILITY) else value:.3g}"
+
+
+def _local(at: str) -> str:
+    return f"{datetime.fromisoformat(at).astimezone():%Y-%m-%d %H:%M}"
 
 
 def _changes(status: Status) -> list[dict[str, Any]]:
@@ -160,7 +172,7 @@ def _changes(status: Status) -> list[dict[str, Any]]:
                 "higher": higher,
                 "now": [_picture(status, newest[row]) for row in now[:SHOWN_IMAGES].tolist()],
                 "before": _usual(status, before.tolist()),
-                "chart": _chart(status.usual.facts[:, fact], _stream(status)[:, fact]),
+                "chart": _chart(name, status.usual.facts[:, fact], _stream(status)[:, fact]),
             }
         )
     return told
@@ -175,7 +187,7 @@ def _stream(status: Status) -> np.ndarray:
     return facts_of(status.newest[: min(drift.WINDOWS)])
 
 
-def _chart(before: np.ndarray, now: np.ndarray) -> dict[str, str]:
+def _chart(name: str, before: np.ndarray, now: np.ndarray) -> dict[str, str]:
     """Return two outlines, shares of the images in equal steps of a fact, 300 wide and 60 high."""
     edges = np.linspace(min(before.min(), now.min()), max(before.max(), now.max()) + 1e-9, BINS + 1)
     shares = [np.histogram(values, edges)[0] / len(values) for values in (before, now)]
@@ -188,8 +200,8 @@ def _chart(before: np.ndarray, now: np.ndarray) -> dict[str, str]:
     return {
         "before": lines[0],
         "now": lines[1],
-        "low": f"{edges[0]:.3g}",
-        "high": f"{edges[-1]:.3g}",
+        "low": _shown(name, edges[0]),
+        "high": _shown(name, edges[-1]),
     }
 
 

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image, ImageFilter
 from sklearn.metrics import roc_auc_score
 
+from alvision.cli import main
 from alvision.delivery.bundle import file_hash, open_bundle, write_thresholds
 from alvision.delivery.inbox import Inbox, copy, place
 from tests.conftest import paint
@@ -62,7 +63,7 @@ def test_images_go_where_they_belong_once(shop, capsys):
     shop.put("notes.txt", b"no image at all")
     assert shop.watch("audit=1") == 0
     told = capsys.readouterr().out
-    assert "1 files are still being written" in told and "63 images:" in told
+    assert "1 file still being written" in told and "63 images:" in told
     rows = shop.rows()
     assert len(rows) == 63 and {row.state for row in rows} == {"moved"}
     assert shop.files() == sorted(row.file for row in rows)
@@ -139,6 +140,25 @@ def test_drift_is_noticed_and_shown_and_an_undisturbed_line_is_left_in_peace(
     assert "The line has changed" in page and named in page
     assert page.count("data:image/jpeg") > 60
     assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org", "")
+
+
+@pytest.mark.slow
+def test_answers_in_the_table_bound_what_passed(shop, capsys):
+    shop.deliver(range(40))
+    assert shop.watch("audit=0.5") == 0
+    (sheet,) = shop.line.glob("queue-*.csv")
+    names = [line.split(",")[0] for line in sheet.read_text(encoding="utf-8").splitlines()[1:]]
+    rows = "".join(f"{name},ok\n" for name in names)
+    sheet.write_text(f"id,label\n{rows}", encoding="utf-8")
+    queue, classes = f"data.root={shop.line / 'queue'}", "classes=[ok,worn]"
+    assert main(["labels", "import", queue, f"from={sheet}", classes]) == 0
+    capsys.readouterr()
+    assert shop.watch("audit=0.5") == 0
+    drawn = len(shop.rows("audit"))
+    limit = 100 * (1 - 0.05 ** (1 / drawn))
+    assert 5 < drawn < 35
+    assert f"at most {limit:.3g} are bad, 95 % sure: {drawn} drawn" in capsys.readouterr().out
+    assert "0 images in the queue without a label" in (shop.line / "status.html").read_text("utf-8")
 
 
 @pytest.mark.slow

@@ -44,6 +44,13 @@ def sources(config: RunConfig) -> Sources:
     return Sources(manifest, content_hashes(manifest), spec, _classes(config, manifest))
 
 
+def judged_by(config: RunConfig, manifest: Manifest) -> dict[str, str]:
+    """Return the class of every image of a simulated run, for a report on its held-out images."""
+    if people(config):
+        return {}
+    return {id: label for id, label in zip(manifest.ids, manifest.truth, strict=True) if label}
+
+
 def people(config: RunConfig) -> bool:
     """Tell whether people answer, not the truth."""
     return config.oracle.kind != "simulated"

@@ -9,6 +9,8 @@ from hypothesis import settings
 from jaxtyping import install_import_hook
 from PIL import Image
 
+pytest_plugins = ["tests.browser"]
+
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")

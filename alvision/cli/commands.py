@@ -160,7 +160,7 @@ def _seconds(text: str | None) -> float:
 
 def report(words: list[str]) -> int:
     """Rebuild a run's or a study's report from its files, or write a bundle's."""
-    from alvision.cli.study import tell
+    from alvision.cli.study import explained, tell
     from alvision.reporting import run as run_report
     from alvision.reporting import tensorboard
     from alvision.study.compare import rebuild
@@ -183,7 +183,9 @@ def report(words: list[str]) -> int:
                 tensorboard.log(root, int(folder.name), manifest=manifest, spec=spec)
         console.print(f"report: {run_report.write(root, manifest=manifest, spec=spec)}")
         return 0
-    return tell(root, rebuild(root))
+    with explained(root):
+        comparison = rebuild(root)
+    return tell(root, comparison)
 
 
 def saved(root: Path) -> tuple[RunConfig, Manifest | None, ImageSpec]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from alvision.cli.commands import console, execute, saved
 from alvision.cli.compose import compose
 from alvision.cli.overrides import parse, take, take_count, take_names, tidy
 from alvision.config import RunConfig
-from alvision.dataset import people, sources
+from alvision.dataset import judged_by, people, sources
 from alvision.errors import UserError
 from alvision.round_files import read_csv
 from alvision.study.timing import timed
@@ -40,17 +42,32 @@ def compare(words: list[str]) -> int:
     words = take(words, "out")[1]
     jobs = jobs or _jobs(first.config, len(names) * seeds)
     _warm(first.config)
-    comparison = study(
-        names,
-        seeds,
-        out=Path(str(out)),
-        launch=partial(launch, words=words, out=str(out), threads=1 if jobs > 1 else None),
-        finished=partial(finished, rounds=first.config.budget.rounds),
-        jobs=jobs,
-        metric=first.config.target.metric,
-        target=first.config.target.value,
-    )
-    return tell(Path(str(out)), comparison)
+    root = Path(str(out))
+    with explained(root):
+        comparison = study(
+            names,
+            seeds,
+            out=root,
+            launch=partial(launch, words=words, out=str(out), threads=1 if jobs > 1 else None),
+            finished=partial(finished, rounds=first.config.budget.rounds),
+            jobs=jobs,
+            metric=first.config.target.metric,
+            target=first.config.target.value,
+        )
+    return tell(root, comparison)
+
+
+@contextmanager
+def explained(root: Path) -> Iterator[None]:
+    """Let a study that cannot be compared say so on its page too."""
+    from alvision.reporting import refusal
+
+    try:
+        yield
+    except UserError as error:
+        if page := refusal.write(root, str(error)):
+            console.print(f"report: {page}", markup=False)
+        raise
 
 
 def launch(acquisition: str, seed: int, *, words: list[str], out: str, threads: int | None) -> None:
@@ -104,8 +121,9 @@ def tell(root: Path, comparison: Any) -> int:
     console.print(table(comparison))
     console.print(verdict(comparison), markup=False)
     runs = sorted(root.glob("*/seed-*"))
-    _, manifest, spec = saved(runs[0])
-    page = study_report.write(root, comparison, manifest=manifest, spec=spec)
+    config, manifest, spec = saved(runs[0])
+    labels = judged_by(config, manifest) if manifest else {}
+    page = study_report.write(root, comparison, manifest=manifest, spec=spec, labels=labels)
     console.print(f"picture: {study_report.figure(comparison, root / 'curves.png')}")
     console.print(f"report: {page}")
     return 0

@@ -79,10 +79,13 @@ def number(value: Any, digits: int = 3) -> str:
 def signed(value: float | None, digits: int = 3) -> str:
     """Write a difference with its sign.
 
-    >>> signed(0.0312), signed(-0.5), signed(None)
-    ('+0.031', '−0.500', '–')
+    >>> signed(0.0312), signed(-0.5), signed(-0.0001), signed(None)
+    ('+0.031', '−0.500', '0.000', '–')
     """
-    return "–" if value is None else f"{value:+.{digits}f}".replace("-", "−")
+    if value is None:
+        return "–"
+    told = f"{value:+.{digits}f}".replace("-", "−")
+    return told[1:] if float(told[1:]) == 0 else told
 
 
 def count(amount: int, thing: str) -> str:

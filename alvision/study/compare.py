@@ -18,11 +18,14 @@ from rich.progress import (
 )
 
 from alvision.errors import UserError
+from alvision.rounds import write_atomically
 from alvision.study.collect import FULL, collect, run_folder
 from alvision.study.jobs import Job, run_all
 from alvision.study.summary import Comparison, summarise, write_csv
+from alvision.study.tables import document
 
 TABLE = "comparison.csv"
+DOCUMENT = "comparison.md"
 
 
 def compare(
@@ -37,7 +40,7 @@ def compare(
     target: float | None = None,
     console: Console | None = None,
 ) -> Comparison:
-    """Do the runs that are missing, then compare all of them and write comparison.csv.
+    """Do the runs that are missing, then compare all of them; write comparison.csv and .md.
 
     Every seed also gets one fit on its whole pool, `full`, which is what the target is measured
     by. Runs that are finished are left alone, so the same command resumes.
@@ -66,19 +69,29 @@ def compare(
     if failed:
         raise UserError(_failures(failed, len(every))) from next(iter(failed.values()))
     comparison = summarise(collect(out, acquisitions, range(seeds), metric=metric, target=target))
-    write_csv(comparison, Path(out) / TABLE)
+    _write(comparison, Path(out))
     return comparison
 
 
 def rebuild(out: Path | str) -> Comparison:
-    """Compare whatever runs are in a study's folder and write comparison.csv again.
+    """Compare whatever runs are in a study's folder and write comparison.csv and .md again.
 
     Raises:
         UserError: There is no study, or its runs cannot be compared.
     """
     comparison = summarise(collect(out))
-    write_csv(comparison, Path(out) / TABLE)
+    _write(comparison, Path(out))
     return comparison
+
+
+def _write(comparison: Comparison, out: Path) -> None:
+    write_csv(comparison, out / TABLE)
+    text = document(comparison)
+    write_atomically(out / DOCUMENT, lambda beside: _write_text(beside, text))
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _check(acquisitions: Sequence[str], seeds: int, jobs: int) -> None:

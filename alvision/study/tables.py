@@ -7,8 +7,10 @@ from rich.table import Table
 from rich.text import Text
 
 from alvision.evaluation.intervals import Estimate
+from alvision.study.numbers import tables, to_markdown
 from alvision.study.statistics import Ratio
 from alvision.study.summary import Comparison, Row
+from alvision.study.verdict import verdict
 
 _HEAD = (
     "acquisition",
@@ -19,6 +21,12 @@ _HEAD = (
     "x fewer than random",
     "p (Holm)",
 )
+_TITLES = {
+    "pairs": "Every two, corrected over all pairs",
+    "classes": "Classes",
+    "costs": "Time of labelling",
+}
+"""Tables of a document beside the main one."""
 _NARROW = {
     0: "acquisition",
     2: "area under\nthe curve",
@@ -34,6 +42,19 @@ def markdown(comparison: Comparison) -> str:
     lines = [_HEAD, ("---", *["---:"] * (len(_HEAD) - 1)), *map(_cells, comparison.rows)]
     rows = ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
     return "\n".join([*rows, "", legend(comparison), ""])
+
+
+def document(comparison: Comparison) -> str:
+    """Return everything for a Markdown document: the verdict and all tables."""
+    parts = [
+        verdict(comparison),
+        markdown(comparison).rstrip(),
+    ]
+    found = tables(comparison)
+    for name, title in _TITLES.items():
+        if found[name]:
+            parts.append(f"## {title}\n{to_markdown(found[name])}")
+    return "\n\n".join(parts) + "\n"
 
 
 def table(comparison: Comparison) -> Table:
@@ -71,7 +92,7 @@ def legend(comparison: Comparison) -> str:
         target += ", held for two rounds; blank where a seed never does."
     return (
         f"Mean {study.metric_title} over the learning curve, {len(study.seeds)} seeds; in "
-        f"brackets 95 % bootstrap intervals. {target} p: paired sign flips against random, "
+        f"brackets 95 % intervals. {target} p: paired sign flips against random, "
         f"Holm's correction for {comparison.comparisons} "
         f"comparison{'s' * (comparison.comparisons != 1)}."
     )

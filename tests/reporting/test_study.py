@@ -1,12 +1,18 @@
 """The report of a study."""
 
+import base64
 import re
 
 import pytest
 
 from alvision.errors import UserError
-from alvision.reporting import study
+from alvision.evaluation.probabilities import ClassProbabilities
+from alvision.reporting import refusal, study
+from alvision.reporting.folder import read
+from alvision.reporting.missed import found_of, missed
+from alvision.reporting.page import Thumbnails, signed
 from alvision.study.collect import collect
+from alvision.study.numbers import tables, to_csv
 from alvision.study.summary import summarise
 from alvision.study.verdict import sentence, verdict
 from tests.reporting.builder import study_folder
@@ -38,6 +44,12 @@ def test_the_page_begins_with_the_verdict_and_holds_every_number(page, compariso
     for row in comparison.others:
         assert sentence(row, comparison) in page.text
         assert f"{row.detectable:.3f} ({row.acquisition})" in page.text
+    for row in comparison.classes:
+        assert f"{row.f1.value:.3f}" in page.text
+    for row in comparison.costs:
+        assert f"{row.minutes.value:.1f}" in page.text
+    assert "Rarest class: inclusion" in page.text
+    assert "each is counted at 3 s" in page.text
     assert "Trained on the whole pool, macro-F1 is" in page.text
     assert page.tags.count("svg") == 2
     assert "64 images (first seed)" in page.text
@@ -53,16 +65,55 @@ def test_every_run_is_linked_and_nothing_is_loaded(folder, page):
     for name in (*SKILLS, "full"):
         assert f"{name}/seed-3/" in page.addresses
     for address in page.addresses:
-        assert re.match(r"#|[\w/.-]+$", address), address
-        if not address.startswith(("#", "comparison.csv")):
+        assert re.match(r"#|[\w/.-]+$|data:text/(csv|markdown);", address), address
+        if not address.startswith(("#", "comparison.csv", "data:")):
             assert (folder / address).is_dir()
 
 
-def test_the_gallery_shows_the_first_rounds_of_the_lowest_seed(page):
+def test_the_csv_behind_each_table_holds_its_numbers(page, comparison):
+    files = [address for address in page.addresses if address.startswith("data:text/csv")]
+    texts = {base64.b64decode(file.partition("base64,")[2]).decode() for file in files}
+    assert texts == {to_csv(rows) for rows in tables(comparison).values()}
+
+
+def test_the_matrix_names_winners_or_what_would_have_been_found(page, comparison):
+    for pair in comparison.pairs:
+        assert signed(pair.difference.value) in page.text
+        if pair.winner is None:
+            assert f"not shown; would show {pair.detectable:.3f}" in page.text
+    assert any(pair.winner for pair in comparison.pairs)
+
+
+def test_the_gallery_shows_every_round_of_the_lowest_seed(page):
     text = page.text
-    assert "Seed 0, the first rounds after the cold start" in text
+    assert "Seed 0, every round after the cold start" in text
     assert text.count("Round 1") == text.count("Round 3") == len(SKILLS)
     assert "line 0/" not in text
+
+
+def test_what_was_missed_is_shown_where_the_classes_are_known(folder, comparison, tmp_path):
+    run = read(folder / "margin" / "seed-0")
+    ids = ClassProbabilities.read(run.root / "rounds" / "003" / "predictions.parquet").ids
+    labels = dict.fromkeys(ids, "scratch")
+    found = missed(run, labels, Thumbnails(None), limit=4)
+    assert (found["judged"], len(found["cards"])) == (90, 4)
+    assert found["cards"][0]["slot"] == "escaped"
+    assert found["wrong"] == 4 + found["more"] >= found["escaped"] > 0
+    page = read_page(study.write(folder, comparison, labels=labels))
+    assert f"{found['wrong']} of 90 held-out images called wrongly" in page.text
+    full = read(folder / "full" / "seed-0")
+    asked, there = found_of(run, full, "inclusion")
+    assert 0 <= asked <= there
+    assert f"asked for {asked} of the {there} image" in page.text
+
+
+def test_runs_that_cannot_be_compared_have_a_page_that_says_why(tmp_path):
+    root = study_folder(tmp_path / "out", {"margin": 1.0}, seeds=1, rounds=2, full=False)
+    page = read_page(refusal.write(root, "unequal rounds: <margin> has 2"))
+    assert "Not compared: unequal rounds: <margin> has 2." in page.text
+    assert "margin/seed-0" in page.text
+    assert refusal.write(tmp_path / "nothing", "no study") is None
+    assert not (tmp_path / "nothing").exists()
 
 
 def test_the_page_is_made_from_the_files_alone(folder, comparison):

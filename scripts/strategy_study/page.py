@@ -1,0 +1,235 @@
+"""The benchmark in words: every sentence and table is made from the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from alvision.evaluation.intervals import Estimate, mean_interval
+from alvision.study.statistics import sign_flip_test
+from alvision.study.summary import Comparison, Row, significant
+from alvision.study.tables import markdown
+from alvision.study.verdict import verdict
+from strategy_study.protocols import COMMON, PROTOCOLS, Protocol
+
+Results = Mapping[str, Comparison]
+"""Comparisons by protocol, in the order of PROTOCOLS."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """How a strategy fared over several protocols.
+
+    Attributes:
+        name: The strategy.
+        better: Protocols where it is shown to be better than random.
+        worse: Those where it is shown to be worse.
+        share: Mean over the protocols of (its area - random's) / (full-data score - random's area):
+            the share that it closes of what random leaves open.
+    """
+
+    name: str
+    better: tuple[str, ...]
+    worse: tuple[str, ...]
+    share: float
+
+
+def page(results: Results) -> str:
+    """Return the part of docs/benchmark.md that is made from results."""
+    parts = [
+        short(results),
+        "### What is shown, at a glance\n" + overview(results),
+        "### If your data is like this, start with that\n" + advice(results),
+    ]
+    if batch := batch_bald(results):
+        parts.append("### BatchBALD minus BALD\n" + batch)
+    parts += [section(PROTOCOLS[name], comparison) for name, comparison in results.items()]
+    return "\n\n".join(parts)
+
+
+def records(results: Results, strategies: tuple[str, ...] = COMMON) -> list[Record]:
+    """Return how each strategy fared where it was run, best first.
+
+    Best: shown to be worse than random least often, then shown to be better most often, then the
+    largest share.
+    """
+    found = []
+    for name in strategies:
+        rows = {p: row for p, c in results.items() for row in c.others if row.acquisition == name}
+        if not rows:
+            continue
+        shown = {p: row for p, row in rows.items() if significant(row)}
+        found.append(
+            Record(
+                name,
+                tuple(p for p, row in shown.items() if _gain(row) > 0),
+                tuple(p for p, row in shown.items() if _gain(row) < 0),
+                float(np.mean([_share(row, results[p]) for p, row in rows.items()])),
+            )
+        )
+    return sorted(found, key=lambda r: (len(r.worse), -len(r.better), -r.share))
+
+
+def short(results: Results) -> str:
+    """Say in a few sentences who wins, who loses and what to start with."""
+    frozen = {p: c for p, c in results.items() if not PROTOCOLS[p].finetuned}
+    finetuned = {p: c for p, c in results.items() if PROTOCOLS[p].finetuned}
+    sentences = []
+    if frozen and (ranked := records(frozen)):
+        best = ranked[0]
+        sentences.append(
+            f"**Start with `{best.name}`.** Over {_count(len(frozen), 'protocol')} with frozen "
+            f"features it is {_fared(best)}; on average it closes {100 * best.share:.0f} % of the "
+            "gap between random sampling and labelling everything."
+        )
+        sentences += [f"`{record.name}` is {_fared(record)}." for record in ranked[1:]]
+    for protocol, comparison in finetuned.items():
+        sentences.append(f"Finetuned, {protocol}: {verdict(comparison)}")
+    nothing = [p for p, c in results.items() if not _better(c)]
+    if nothing:
+        sentences.append(f"Nothing is shown to beat random on {_listed(nothing)}.")
+    return "\n".join(f"- {sentence}" for sentence in sentences)
+
+
+def overview(results: Results) -> str:
+    """Return differences to random, a strategy a row, a protocol a column."""
+    names = [record.name for record in records(results, _all(results))]
+    lines = [
+        "| strategy | " + " | ".join(results) + " |",
+        "| --- |" + " ---: |" * len(results),
+    ]
+    for name in names:
+        cells = [_glance(comparison, name) for comparison in results.values()]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    what = _listed(sorted({c.study.metric_title for c in results.values()}))
+    lines += [
+        "",
+        f"Mean {what} over the learning curve minus that of random sampling; **bold**: shown to be "
+        "better, _slanted_: shown to be worse (p at most .05 after Holm's correction within the "
+        "protocol); blank: not run. Intervals stand below. Best first, by the rule below.",
+    ]
+    return "\n".join(lines)
+
+
+def advice(results: Results) -> str:
+    """Return a table from kinds of data to strategies."""
+    lines = [
+        "| if your data has | start with | as good, as far as is known |",
+        "| --- | --- | --- |",
+    ]
+    for name, comparison in results.items():
+        best = max(comparison.rows, key=lambda row: row.aubc.value)
+        alike = [
+            row.acquisition
+            for row in sorted(comparison.rows, key=lambda row: -row.aubc.value)
+            if row is not best and not _apart(comparison, best, row)
+        ]
+        shown = best.acquisition if _better(comparison) else f"{best.acquisition} (not shown)"
+        lines.append(f"| {PROTOCOLS[name].data} ({name}) | {shown} | {', '.join(alike)} |")
+    lines += [
+        "",
+        "Start with: the largest area under the curve. As good: no difference from it is shown, by "
+        "paired sign flips with Holm's correction over all pairs of the protocol.",
+    ]
+    return "\n".join(lines)
+
+
+def batch_bald(results: Results) -> str:
+    """Say what looking at the batch as a whole is worth, where both were run."""
+    lines = []
+    for name, comparison in results.items():
+        areas = {row.acquisition: row.areas for row in comparison.rows}
+        if {"batch_bald", "bald"} <= areas.keys():
+            paired = areas["batch_bald"] - areas["bald"]
+            estimate = mean_interval(paired)
+            lines.append(
+                f"- {name}: {_told(estimate)} {comparison.study.metric_title} on average over the "
+                f"curve ({len(paired)} seeds, p = {sign_flip_test(paired.tolist()):.2g})"
+            )
+    return "\n".join(lines)
+
+
+def section(protocol: Protocol, comparison: Comparison) -> str:
+    """Return a protocol's verdict and table."""
+    words = " ".join([f"experiment={protocol.experiment}", *protocol.more])
+    head = f"### {protocol.name}\nFor data with {protocol.data}: `{words}`."
+    known = comparison.study.details is not None and protocol.name == "elpv_cost"
+    minutes = f"\n\n{cost(comparison)}" if known else ""
+    return f"{head}\n\n**{verdict(comparison)}**\n\n{markdown(comparison).strip()}{minutes}"
+
+
+def cost(comparison: Comparison) -> str:
+    """Return the minutes of labelling as a table."""
+    lines = [
+        "| acquisition | minutes for all answers | minutes to target | x less than random |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    for row in comparison.costs:
+        target = "" if row.minutes_to_target is None else f"{row.minutes_to_target:.1f}"
+        ratio = "" if row.ratio is None else f"{row.ratio.value:.2f}"
+        if row.ratio is not None:
+            low, high = (
+                "-" if end is None else f"{end:.2f}" for end in (row.ratio.low, row.ratio.high)
+            )
+            ratio += f" [{low}, {high}]"
+        minutes = f"{row.minutes.value:.1f} [{row.minutes.low:.1f}, {row.minutes.high:.1f}]"
+        lines.append(f"| {row.acquisition} | {minutes} | {target} | {ratio} |")
+    return "\n".join(lines)
+
+
+def _all(results: Results) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(row.acquisition for c in results.values() for row in c.others))
+
+
+def _better(comparison: Comparison) -> list[Row]:
+    return [row for row in comparison.others if significant(row) and _gain(row) > 0]
+
+
+def _gain(row: Row) -> float:
+    return row.difference.value if row.difference else 0.0
+
+
+def _share(row: Row, comparison: Comparison) -> float:
+    random, full = comparison.baseline, comparison.study.full
+    open_ = float(full.mean()) - random.aubc.value if random and full is not None else 0.0
+    return _gain(row) / open_ if open_ > 0 else 0.0
+
+
+def _apart(comparison: Comparison, first: Row, second: Row) -> bool:
+    both = {first.acquisition, second.acquisition}
+    pair = next(pair for pair in comparison.pairs if {pair.first, pair.second} == both)
+    return pair.winner is not None
+
+
+def _glance(comparison: Comparison, name: str) -> str:
+    row = next((row for row in comparison.others if row.acquisition == name), None)
+    if row is None:
+        return ""
+    text = f"{_gain(row):+.3f}"
+    if not significant(row):
+        return text
+    return f"**{text}**" if _gain(row) > 0 else f"_{text}_"
+
+
+def _fared(record: Record) -> str:
+    better = f"better than random in {_where(record.better)}"
+    worse = f"worse in {_where(record.worse)}"
+    return f"shown to be {better} and {worse}"
+
+
+def _where(protocols: tuple[str, ...]) -> str:
+    return f"{len(protocols)} ({', '.join(protocols)})" if protocols else "none"
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
+def _told(estimate: Estimate) -> str:
+    return f"{estimate.value:+.3f} [{estimate.low:+.3f}, {estimate.high:+.3f}]"

@@ -91,7 +91,7 @@ def page(status: Status) -> str:
         looked=_local(status.looks[0].at) if status.looks else "",
         weeks=sorted({look.week for look in status.looks if look.alarmed}, reverse=True),
         newest=[_picture(status, row) for row in status.newest[:SHOWN_IMAGES]],
-        usual=_usual(status, range(len(status.usual.facts))),
+        usual=_usual(status, _spread([*status.usual.pictures])),
         change=changed(status),
     )
 
@@ -212,6 +212,11 @@ def _picture(status: Status, row: Row) -> dict[str, Any]:
     except UnreadableImage:  # somebody took it away
         return told
     return told | {"address": _address(jpeg(pixels))}
+
+
+def _spread(rows: list[int]) -> list[int]:
+    """Return some rows from beginning to end: neighbours come from one lot."""
+    return [rows[i * len(rows) // SHOWN_IMAGES] for i in range(SHOWN_IMAGES)] if rows else []
 
 
 def _usual(status: Status, rows: Iterable[int]) -> list[str]:

@@ -82,9 +82,13 @@ class Bundle:
             pixels: What `images.load` gives.
             threads: Threads of the runtime; 0: one a core.
         """
+        return Output(*self.open(threads=threads).run(None, {"pixels": pixels}))
+
+    def open(self, *, threads: int = 0) -> Any:
+        """Return the network in the runtime, opened once; several threads may run it at once."""
         if threads not in self._sessions:
             self._sessions[threads] = session(self.folder / NETWORK, threads)
-        return Output(*self._sessions[threads].run(None, {"pixels": pixels}))
+        return self._sessions[threads]
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
         """Return calibrated probabilities, softmax(logits / T), [B, C]."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -81,25 +81,42 @@ def predict(
         maps: Keep the activation map of each image.
         done: Called after each image.
     """
-    spec, cores = bundle.spec, os.cpu_count() or 1
+    cores = os.cpu_count() or 1
+    bundle.open(threads=1)
 
-    def read(path: Path) -> tuple[Path, np.ndarray | str]:
-        try:
-            return path, load(path, spec)
-        except UnreadableImage as error:
-            return path, error.reason
+    def judge(batch: Sequence[Path]) -> list[Prediction]:
+        return _batch(bundle, batch, root, maps)
 
-    decoded = ordered_map(read, paths, workers=cores, ahead=2 * BATCH)
-    while batch := list(islice(decoded, BATCH)):
-        read_ones = [(path, pixels) for path, pixels in batch if not isinstance(pixels, str)]
-        told = iter(_told(bundle, [pixels for _, pixels in read_ones], maps))
-        for path, pixels in batch:
-            name = path.relative_to(root).as_posix()
-            if isinstance(pixels, str):
-                yield Prediction(name, None, pixels)
-            else:
-                yield Prediction(name, *next(told))
+    # A core decodes and runs batches of its own, so that none waits for another.
+    batches = _batches(iter(paths))
+    for predictions in ordered_map(judge, batches, workers=cores, ahead=cores + 1):
+        for prediction in predictions:
+            yield prediction
             done()
+
+
+def _batches(paths: Iterator[Path]) -> Iterator[list[Path]]:
+    while batch := list(islice(paths, BATCH)):
+        yield batch
+
+
+def _batch(bundle: Bundle, paths: Sequence[Path], root: Path, maps: bool) -> list[Prediction]:
+    spec = bundle.spec
+    read: list[np.ndarray | str] = []
+    for path in paths:
+        try:
+            read.append(load(path, spec))
+        except UnreadableImage as error:
+            read.append(error.reason)
+    told = iter(_told(bundle, [pixels for pixels in read if not isinstance(pixels, str)], maps))
+    predictions = []
+    for path, pixels in zip(paths, read, strict=True):
+        name = path.relative_to(root).as_posix()
+        if isinstance(pixels, str):
+            predictions.append(Prediction(name, None, pixels))
+        else:
+            predictions.append(Prediction(name, *next(told)))
+    return predictions
 
 
 def _told(
@@ -107,7 +124,7 @@ def _told(
 ) -> list[tuple[dict[str, Any], str, np.ndarray | None]]:
     if not pixels:
         return []
-    output = bundle.run(np.stack(pixels))
+    output = bundle.run(np.stack(pixels), threads=1)
     rows = decide(output.logits, output.features, bundle.reference, bundle.about, bundle.thresholds)
     names = columns(bundle)[1:-1]
     last = output.maps.shape[1] - 1

@@ -2,12 +2,9 @@
 
 import csv
 import json
-import os
 import shutil
 import subprocess
 import sys
-import venv
-from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -184,18 +181,6 @@ def test_predict_py_decides_alike(place):
     script = (place / "b" / "predict.py").read_text(encoding="utf-8")
     assert len(script.splitlines()) <= 150 and "alvision." not in script
     assert_alike(place, alone(place, sys.executable, place / "parts", place / "alone.csv"))
-
-
-@pytest.mark.skipif("ALVISION_ALL_PARTS" not in os.environ, reason="installs three packages")
-def test_predict_py_needs_three_packages(place, tmp_path):
-    venv.create(tmp_path / "fresh", with_pip=True)
-    folder = "Scripts" if os.name == "nt" else "bin"
-    python = tmp_path / "fresh" / folder / "python"
-    pins = Path(__file__).parent.parent.parent / "constraints.txt"
-    packages = ["onnxruntime", "numpy", "pillow"]
-    install = [python, "-m", "pip", "install", "-q", "-c", pins, *packages]
-    subprocess.run(install, check=True, timeout=500)
-    assert_alike(place, alone(place, python, place / "parts", tmp_path / "alone.csv"))
 
 
 def test_a_bundle_that_is_not_what_was_exported_is_refused(place, capsys):

@@ -4,7 +4,6 @@ import pytest
 from alvision.cli.compose import compose
 from alvision.delivery.bundle import Bundle
 from alvision.delivery.material import gather, take_truth
-from alvision.delivery.readings import read
 from alvision.delivery.seal import judge
 from alvision.delivery.sealed import Ask
 from alvision.delivery.threshold import NotEnoughDefects
@@ -30,19 +29,6 @@ def material(words):
     config = compose(words).config
     take_truth(config)
     return gather(config), config
-
-
-@pytest.mark.slow
-def test_modules_of_solar_cells_are_too_few_for_a_promise(tmp_path):
-    pytest.importorskip("elpv_dataset")
-    labelled, config = material(["experiment=elpv", f"out={tmp_path / 'run'}"])
-    config.classes = list(labelled.data.classes)
-    own = bundle(tmp_path, config.classes, ["defective"])
-    with pytest.raises(NotEnoughDefects) as no:
-        judge(own, labelled, config, ASK)
-    assert no.value.found < 20 and no.value.needed == 59
-    assert read(tmp_path / "run" / "seal_readings.jsonl") == []
-    assert not (tmp_path / "thresholds.json").exists()
 
 
 @pytest.fixture

@@ -185,6 +185,6 @@ def write_csv(comparison: Comparison, path: Path) -> None:
 
 def _curves(study: Study, name: str) -> Iterator[tuple[list[float], list[float], float]]:
     """Yield answers, values and target of each seed; without a target one that nothing reaches."""
-    target = np.full(len(study.seeds), np.nan) if study.target is None else study.target
+    target = np.full(len(study.seeds), np.inf) if study.target is None else study.target
     curves = (study.answers, study.values[name], target)
     return zip(*(part.tolist() for part in curves), strict=True)

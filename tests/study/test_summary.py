@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 
 import numpy as np
 import pytest
@@ -87,3 +88,11 @@ def test_a_study_without_the_baseline_has_a_table_without_p_values():
     assert comparison.baseline is None
     assert comparison.rows[0].p_value is None
     assert comparison.rows[0].labels_to_target is not None
+
+
+def test_a_flat_curve_without_a_target_reaches_none():
+    found = study({"margin": 0.0}, seeds=2)
+    flat = {name: np.full_like(values, 0.5) for name, values in found.values.items()}
+    comparison = summarise(dataclasses.replace(found, values=flat, target=None))
+    assert [row.labels for row in comparison.rows] == [(None, None)] * 2
+    assert comparison.rows[1].ratio is comparison.costs[1].ratio is None

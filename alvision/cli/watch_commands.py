@@ -26,7 +26,7 @@ NEWEST = 1000
 
 
 def watch(words: list[str]) -> int:
-    """Sort images as they arrive; status 1 if it ended while the line had changed."""
+    """Sort images as they arrive; status 1 if the line has changed, 0 if it was stopped."""
     from alvision.delivery.watch_open import open_line
 
     setting, once = _setting(words)
@@ -36,6 +36,8 @@ def watch(words: list[str]) -> int:
             watched.run(once)
         except KeyboardInterrupt:
             console.print("stopped; the same command goes on")
+            watched.tell()
+            return 0
         return watched.tell()
 
 

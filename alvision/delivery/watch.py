@@ -212,13 +212,14 @@ class Line:
         rows = book.rows(own, judge.model, order="number DESC", limit=max(drift.WINDOWS))
         now = datetime.now(UTC)
         week = f"{now:%G-W%V}"
-        number = len(book.looks(judge.model, week=week)) + 1
-        found = drift.look(judge.usual.facts, facts_of(rows[::-1]), number=number)
+        nth = last[0].nth + 1 if last and last[0].week == week else 1
+        found = drift.look(judge.usual.facts, facts_of(rows[::-1]), number=nth)
         if found is None:
             return
         looked = Looked(
             now.isoformat(timespec="seconds"),
             week,
+            nth,
             rows[0].number,
             len(rows),
             found.level,

@@ -33,9 +33,9 @@ CREATE INDEX image_sheet ON image (sheet) WHERE sheet IS NOT NULL;
 CREATE INDEX image_queue ON image (number) WHERE queue IS NOT NULL;
 CREATE INDEX image_copying ON image (number) WHERE queue IS NOT NULL AND NOT queued;
 CREATE TABLE look (
-  number INTEGER PRIMARY KEY, at TEXT NOT NULL, week TEXT NOT NULL, model TEXT NOT NULL,
-  upto INTEGER NOT NULL, images INTEGER NOT NULL, level REAL NOT NULL, chances BLOB NOT NULL,
-  alarmed TEXT NOT NULL);
+  number INTEGER PRIMARY KEY, at TEXT NOT NULL, week TEXT NOT NULL, nth INTEGER NOT NULL,
+  model TEXT NOT NULL, upto INTEGER NOT NULL, images INTEGER NOT NULL, level REAL NOT NULL,
+  chances BLOB NOT NULL, alarmed TEXT NOT NULL);
 """
 
 
@@ -88,10 +88,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Looked:
-    """One look for drift: its week, its last image, and what changed, the clearest first."""
+    """One look for drift: the n-th of its week, its last image, what changed (clearest first)."""
 
     at: str
     week: str
+    nth: int
     upto: int
     images: int
     level: float
@@ -180,11 +181,12 @@ class Book:
     def add_look(self, model: str, looked: Looked) -> None:
         """Write a look down."""
         self._database.execute(
-            "INSERT INTO look (at, week, model, upto, images, level, chances, alarmed) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO look (at, week, nth, model, upto, images, level, chances, alarmed) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 looked.at,
                 looked.week,
+                looked.nth,
                 model,
                 looked.upto,
                 looked.images,
@@ -194,14 +196,15 @@ class Book:
             ),
         )
 
-    def looks(self, model: str, *, week: str | None = None, limit: int = -1) -> list[Looked]:
+    def looks(self, model: str, *, limit: int = -1) -> list[Looked]:
         """Return the looks at a model's images, the latest first."""
-        query = "SELECT * FROM look WHERE model = ? AND (? IS NULL OR week = ?)"
-        found = self._all(f"{query} ORDER BY number DESC LIMIT {limit}", model, week, week)
+        query = f"SELECT * FROM look WHERE model = ? ORDER BY number DESC LIMIT {limit}"
+        found = self._all(query, model)
         return [
             Looked(
                 one["at"],
                 one["week"],
+                one["nth"],
                 one["upto"],
                 one["images"],
                 one["level"],

@@ -12,6 +12,7 @@ import pytest
 from alvision.cli import main
 from alvision.delivery.bundle import file_hash
 from alvision.delivery.watch_book import FILE
+from tests.conftest import paint
 
 
 def one_line(capsys):
@@ -109,3 +110,49 @@ def test_a_full_disk_is_one_line_and_loses_nothing(shop):
         assert len(rows) == 200 and shop.files() == sorted(row.file for row in rows)
     finally:
         subprocess.run(["umount", str(shop.line)], check=True)
+
+
+@pytest.mark.slow
+def test_what_was_taken_away_or_replaced_before_it_was_moved(shop, monkeypatch):
+    from alvision.delivery.watch import Line
+
+    def die(line, rows):
+        if rows:
+            raise KeyboardInterrupt
+
+    shop.deliver(range(4))
+    with monkeypatch.context() as patch:
+        patch.setattr(Line, "_move", die)
+        assert shop.watch() == 0
+    assert {row.state for row in shop.rows()} == {"moving"} and shop.files() == []
+    (shop.inbox / "00001.png").unlink()
+    shop.put("00002.png", paint(77, "ok"))
+    (shop.line / shop.rows()[3].file).parent.mkdir(exist_ok=True)
+    (shop.inbox / "00003.png").rename(shop.line / shop.rows()[3].file)
+    assert shop.watch() == 0
+    rows = shop.rows()
+    assert [row.state for row in rows] == ["moved", "gone", "gone", "moved", "moved"]
+    assert rows[4].name == "00002.png" and rows[4].sha256 != rows[2].sha256
+    assert shop.files() == sorted(row.file for row in rows if row.state == "moved")
+
+
+@pytest.mark.slow
+def test_a_queue_that_was_begun_is_finished(shop, monkeypatch):
+    from alvision.delivery import watch_queue
+
+    def die(book, to):
+        raise KeyboardInterrupt
+
+    shop.deliver(range(20))
+    with monkeypatch.context() as patch:
+        patch.setattr(watch_queue, "finish", die)
+        with pytest.raises(KeyboardInterrupt):  # a second one, while the last page is written
+            from alvision.cli.watch_commands import watch
+
+            watch(shop.words("once=true", "settle=0.1", "audit=1")[1:])
+    assert any(row.queue for row in shop.rows()) and not (shop.line / "queue").exists()
+    assert shop.watch("audit=1") == 0
+    queued = {row.queue for row in shop.rows("audit OR folder = 'new'")}
+    assert {path.name for path in (shop.line / "queue").iterdir()} == queued
+    (sheet,) = shop.line.glob("queue-*.csv")
+    assert len(sheet.read_text(encoding="utf-8-sig").splitlines()) == 1 + len(queued)

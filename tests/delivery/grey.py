@@ -3,6 +3,7 @@
 import numpy as np
 from PIL import Image
 
+from alvision.cli.compose import compose
 from alvision.delivery.bundle import (
     ABOUT,
     FORMAT,
@@ -14,6 +15,9 @@ from alvision.delivery.bundle import (
     open_bundle,
     write_thresholds,
 )
+from alvision.delivery.material import gather, take_truth
+from alvision.document import document
+from alvision.rounds import claim
 
 SIDE = 8
 STEEPNESS = 40.0
@@ -28,6 +32,17 @@ def shades(folder, ok, worn):
             pixels[0, 0] = number % 256, number // 256, 0  # no two files alike
             Image.fromarray(pixels).save(folder / label / f"{number:03d}.png")
     return folder
+
+
+def shop(folder, count):
+    """Return the folder, material and configuration of a run on `count` parts of each class."""
+    root = shades(folder / "parts", count, count)
+    out = f"out={folder / 'run'}"
+    composed = compose([f"data.root={root}", 'defects=["worn"]', "audit.share=0.5", out])
+    composed.config.classes = ["ok", "worn"]
+    claim(folder / "run", document(composed.config, composed.choices, "", anonymous=False))
+    take_truth(composed.config)
+    return folder / "run", gather(composed.config), composed.config
 
 
 def network(path, cuts):

@@ -3,15 +3,10 @@ import re
 import pytest
 
 from alvision.cli import main
-from alvision.cli.compose import compose
-from alvision.dataset import people
 from alvision.delivery.bundle import open_bundle
 from alvision.delivery.judged import told
-from alvision.delivery.material import gather, take_truth
 from alvision.delivery.promotion import Terms, check, compare
-from alvision.document import document
 from alvision.errors import UserError
-from alvision.rounds import claim
 from tests.delivery import grey
 
 pytest.importorskip("onnxruntime")
@@ -24,17 +19,9 @@ PROMISE = {"escape": 0.1, "confidence": 0.95, "independent": False, "low": 0.5, 
 def shop(tmp_path_factory):
     """Return a run's folder, its labels and what may be judged by them."""
     folder = tmp_path_factory.mktemp("shop")
-    root = grey.shades(folder / "parts", 60, 60)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ALVISION_CACHE", str(folder / "cache"))
-        words = [f"data.root={root}", 'defects=["worn"]', "audit.share=0.5"]
-        composed = compose([*words, f"out={folder / 'run'}"])
-        config = composed.config
-        config.classes = ["ok", "worn"]
-        described = document(config, composed.choices, "", anonymous=people(config))
-        claim(folder / "run", described)
-        take_truth(config)
-        yield folder / "run", gather(config)
+        yield grey.shop(folder, 60)[:2]
 
 
 @pytest.fixture

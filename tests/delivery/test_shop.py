@@ -5,10 +5,7 @@ import pytest
 
 from alvision.cli import main
 from alvision.cli.compose import compose
-from alvision.dataset import people
 from alvision.delivery.bundle import open_bundle
-from alvision.delivery.material import gather as gather_material
-from alvision.delivery.material import take_truth
 from alvision.delivery.readings import read
 from alvision.delivery.sealed import Ask
 from alvision.delivery.shop import Outlook, gather, headline
@@ -26,17 +23,9 @@ ASK = Ask(escape=0.1, confidence=0.95)
 def shop(tmp_path_factory):
     """Return a folder with a run on shades, some 35 sealed defects among them, and its material."""
     folder = tmp_path_factory.mktemp("shop")
-    root = grey.shades(folder / "parts", 140, 140)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ALVISION_CACHE", str(folder / "cache"))
-        words = [f"data.root={root}", 'defects=["worn"]', "audit.share=0.5"]
-        composed = compose([*words, f"out={folder / 'run'}"])
-        config = composed.config
-        config.classes = ["ok", "worn"]
-        described = document(config, composed.choices, "", anonymous=people(config))
-        claim(folder / "run", described)
-        take_truth(config)
-        yield folder / "run", gather_material(config), config
+        yield grey.shop(folder, 140)
 
 
 @pytest.fixture

@@ -14,7 +14,9 @@ MULTICLASS = (*COMMON, "entropy")
 RARE = (*COMMON, "similar_to_defects")
 FINETUNED = ("random_sampling", "margin", "badge", "k_center")
 SMALL_CNN = (
-    "model=small", "data.image.size=64", "budget.initial=40", "budget.batch=40", "budget.rounds=5",
+    "model=small", "data.image.size=64", "budget.initial=60", "budget.batch=60", "budget.rounds=3",
+    "trainer.epochs=15", "trainer.learning_rate=0.003", "trainer.batch_size=16",
+    "trainer.patience=15", "cold_start.per_class=0",
 )  # fmt: skip
 
 

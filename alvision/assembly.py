@@ -14,6 +14,7 @@ from alvision.data.splits import group_keys
 from alvision.dataset import (
     Sources,
     audit_order,
+    digest,
     label_store,
     people,
     sources,
@@ -90,7 +91,12 @@ def experiment(
     _check_budget(config, len(split.pool))
     simulated = None if people(config) else simulation(config, data, split)
     # Only what fits takes the folder: a mistake put right must not find it held by the mistake.
-    claimed = claim(root, document(config, choices, command, anonymous=people(config)))
+    answered = people(config)
+    described = document(
+        config, choices, command,
+        anonymous=answered, manifest=None if answered else digest(data),
+    )  # fmt: skip
+    claimed = claim(root, described)
     if audit and parts:
         write_audit(audit, parts)
     budget = Budget(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,13 @@ def sources(config: RunConfig) -> Sources:
     spec = ImageSpec.from_config(config.data.image)
     manifest = build(config.data)
     return Sources(manifest, content_hashes(manifest), spec, _classes(config, manifest))
+
+
+def digest(data: Sources) -> str:
+    """Name a labelled data set by its content: ids, bytes and classes, wherever it lies."""
+    manifest = data.manifest
+    rows = zip(manifest.ids, map(data.hashes.get, manifest.ids), manifest.truth, strict=True)
+    return hashlib.sha256(repr(list(rows)).encode()).hexdigest()[:32]
 
 
 def judged_by(config: RunConfig, manifest: Manifest) -> dict[str, str]:

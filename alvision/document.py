@@ -37,7 +37,12 @@ OUTSIDE_FINGERPRINT = (
 
 
 def document(
-    config: RunConfig, choices: Mapping[str, str | None], command: str, *, anonymous: bool
+    config: RunConfig,
+    choices: Mapping[str, str | None],
+    command: str,
+    *,
+    anonymous: bool,
+    manifest: str | None = None,
 ) -> dict[str, Any]:
     """Describe a run as plain data.
 
@@ -45,6 +50,7 @@ def document(
         config: The configuration in force, `classes` and `trainer.precision` settled.
         choices: What was chosen in each configuration group.
         command: The command line that makes this run.
+        manifest: Digest of the images and classes of a simulated run; a study's runs must share it.
         anonymous: Give the run a random identity (people answer) rather than its fingerprint's.
     """
     plain = asdict(config)
@@ -65,6 +71,7 @@ def document(
             **{name: version(name) for name in ("torch", "torchvision", "timm", "numpy")},
         },
         "choices": dict(choices),
+        "manifest": manifest,
         "classes": list(config.classes or ()),
         "defects": config.defects,
         "config": plain,

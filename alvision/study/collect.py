@@ -239,10 +239,17 @@ def _refuse_unequal(
 def _refuse_differences(
     folder: Path, documents: Mapping[Path, Mapping[str, Any]], *, ignore: Sequence[str]
 ) -> None:
-    """Compare every run's fingerprint with the first one's."""
+    """Compare every run's fingerprint, and the data it saw, with the first one's."""
     (reference, document), *rest = documents.items()
     expected = _fingerprint(document, ignore)
     for path, other in rest:
+        seen = {document.get("manifest"), other.get("manifest")} - {None}
+        if len(seen) > 1:
+            raise UserError(
+                f"{folder} mixes data: {path.relative_to(folder).as_posix()} saw other images or "
+                f"classes than {reference.relative_to(folder).as_posix()} (another manifest); "
+                "compare into another out="
+            )
         given = _fingerprint(other, ignore)
         for key in sorted(expected.keys() | given.keys()):
             if expected.get(key) != given.get(key):

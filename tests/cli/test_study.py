@@ -10,7 +10,8 @@ from alvision.round_files import write_metrics_table
 from tests.cli.conftest import TINY
 from tests.cli.test_run import table
 
-WORDS = ["data.root=parts", "out=study", *TINY, "budget.rounds=1"]
+MORE = ["data.root=parts", *TINY, "budget.rounds=1"]
+WORDS = ["out=study", *MORE]
 
 
 @pytest.mark.slow
@@ -89,3 +90,20 @@ def test_bad_studies_are_one_line(run, tmp_path):
         assert status == 2, words
         assert err.count("\n") == 1
         assert told in err
+
+
+@pytest.mark.slow
+def test_what_cannot_be_compared_is_said_on_the_page(run, tmp_path):
+    words = ["run", "-m", "acquisition=random_sampling,margin", "seed=0", *WORDS]
+    assert run(*words)[0] == 0
+    extra = tmp_path / "parts" / "ok" / "one more.png"
+    shutil.copy(tmp_path / "parts" / "ok" / "000.png", extra)
+    assert run("run", "acquisition=margin", "seed=1", "out=study/margin/seed-1", *MORE)[0] == 0
+    other = ["acquisition=random_sampling", "seed=1", "out=study/random_sampling/seed-1", *MORE]
+    extra.unlink()
+    assert run("run", *other)[0] == 0
+    status, _, err = run("report", "out=study")
+    assert status == 2
+    assert "mixes data: margin/seed-1 saw other images" in err
+    assert "mixes data" in (tmp_path / "study" / "report.html").read_text(encoding="utf-8")
+    assert not (tmp_path / "study" / "comparison.csv").exists()

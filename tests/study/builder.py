@@ -43,7 +43,7 @@ def study(
     )
 
 
-def write_run(out: Path, name: str, seed: int, values, **changes) -> Path:
+def write_run(out: Path, name: str, seed: int, values, *, manifest=None, **changes) -> Path:
     """Write a run's experiment.yaml and metrics.csv; `changes` go into its fingerprint."""
     folder = run_folder(out, name, seed)
     folder.mkdir(parents=True, exist_ok=True)
@@ -55,6 +55,7 @@ def write_run(out: Path, name: str, seed: int, values, **changes) -> Path:
         **changes,
     }
     document = {
+        "manifest": manifest,
         "run": f"{name}-{seed}",
         "fingerprint": fingerprint,
         "classes": ["ok", "worn"],

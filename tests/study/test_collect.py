@@ -96,6 +96,17 @@ def test_differing_configurations_are_refused(written, name):
         collect(written)
 
 
+@pytest.mark.parametrize("name", ["margin", "full"])
+def test_runs_on_other_data_are_refused(written, name):
+    rounds = [0.5] * 13 if name == "margin" else [0.5]
+    for each in ("random_sampling", "margin"):
+        write_run(written, each, 0, [0.5] * 13, manifest="first")
+    collect(written)  # runs that do not say what they saw are no contradiction
+    write_run(written, name, 7, rounds, manifest="second")
+    with pytest.raises(UserError, match=rf"mixes data: {name}/seed-7 saw other images or classes"):
+        collect(written)
+
+
 def test_another_budget_is_refused_but_for_the_full_fit(written):
     write_run(written, "full", 7, [0.8], **{"cold_start._target_": "other", "budget.initial": 1})
     collect(written)

@@ -46,7 +46,7 @@ def table(figures: list[Figure]) -> str:
     ]
     lines += [
         f"| {f['name']} | {f['unit']} | {f['ours']:.4g} | {f['theirs']:.4g} | {f['ratio']:.2f} "
-        f"| {f['target'] or '–'} |".replace(".0 |", " |")
+        f"| {format(f['target'], '.4g') if f['target'] else '–'} |"
         for f in figures
     ]
     return "\n".join(lines)

@@ -62,7 +62,8 @@ def execute(composed: Composed, *, quiet: bool = False, wait: bool = False) -> N
             f"{len(exp.evaluation_ids)} held out, classes {', '.join(exp.classes)}",
             markup=False,
         )
-        if config.model.training == "frozen" and (expected := _expected_peak(exp, config)):
+        # With several devices each rank is a process of its own.
+        if config.trainer.devices == 1 and (expected := _expected_peak(exp, config)):
             console.print(f"memory: at most {expected / 1e9:.2f} GB")
         _, manifest, spec = saved(exp.root)
         if manifest and (warning := shrinks(manifest, spec)):
@@ -80,15 +81,24 @@ def execute(composed: Composed, *, quiet: bool = False, wait: bool = False) -> N
 
 
 def _expected_peak(exp: loop.Experiment, config: RunConfig) -> int | None:
+    from alvision.inference.features import PIXELS
     from alvision.inference.memory import expected_peak
 
+    learner, budget, count = exp.learner, config.budget, len(exp.candidates)
+    pixels = 0
+    if config.model.training == "finetune":
+        whole = budget.initial == "all"
+        labels = count if whole else int(budget.initial) + budget.rounds * budget.batch
+        pixels = min(PIXELS, 3 * config.data.image.size**2 * min(labels, count))
     return expected_peak(
-        exp.learner.features,
+        learner.warm_up,
         exp.acquisition.needs | exp.cold_start.needs,
-        images=len(exp.candidates),
-        passes=exp.learner.passes,
+        images=count,
+        width=learner.features.width,
+        passes=learner.passes,
         classes=len(exp.classes),
         mapped=config.trainer.memory_map,
+        pixels=pixels,
     )
 
 

@@ -134,14 +134,20 @@ class Features:
                     self._pixels[id] = decoded
         return {id: kept[id] for id in wanted if id in kept}
 
-    def warm_up(self) -> None:
-        """Run a blank batch in each thread, if anything is to be computed: memory is then known."""
-        if self.backbone is None or not self._open.missing(self.hashes.values()):
+    def warm_up(self, trunk: nn.Module | None = None) -> None:
+        """Run a blank batch in each thread, if anything is to be computed: memory is then known.
+
+        Args:
+            trunk: A trunk in training; None: the initial one.
+        """
+        if self.backbone is None:
+            return
+        if trunk is None and not self._open.missing(self.hashes.values()):
             return
         streams, size = self.engine.streams, self.spec.size
         blank = torch.zeros((self.engine.batch_size, size, size, 3), dtype=torch.uint8)
         with threads(self.engine.share):
-            executor = self._executor
+            executor = self._executor if trunk is None else self._ready(trunk)
             with ThreadPoolExecutor(streams) as workers:
                 for _ in workers.map(executor, [blank] * streams):
                     pass
@@ -155,11 +161,14 @@ class Features:
     def _executor(self) -> Executor:
         """Return the initial trunk, ready to run."""
         assert self.backbone is not None
+        return self._ready(self.backbone.trunk)
+
+    def _ready(self, trunk: nn.Module) -> Executor:
+        assert self.backbone is not None
         shape = (self.spec.size, self.spec.size)
         return Executor(
-            self.backbone.trunk, self.engine,
-            mean=self.backbone.mean, std=self.backbone.std, shape=shape,
-        )  # fmt: skip
+            trunk, self.engine, mean=self.backbone.mean, std=self.backbone.std, shape=shape
+        )
 
     @cached_property
     def _open(self) -> FeatureCache:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
-
-from alvision.inference.features import Features
 
 BYTES_AN_IMAGE = 2_000
 """Ids, paths, hashes and answers of an image in the lists and tables of a round."""
@@ -26,33 +24,35 @@ def peak() -> int | None:
 
 
 def expected_peak(
-    features: Features,
+    warm_up: Callable[[], None],
     needs: Collection[str],
     *,
     images: int,
+    width: int,
     passes: int,
     classes: int,
     mapped: bool,
+    pixels: int = 0,
 ) -> int | None:
-    """Predict a frozen run's peak in bytes; None where the system does not tell what is held.
+    """Predict a run's peak in bytes; None where the system does not tell what is held.
 
     What a batch takes is measured on a blank one for each thread; scores are fused into the pass,
     so that only what a strategy reads itself grows with the pool.
 
     Args:
-        features: What gives the features; batches are tried if any image has none yet.
+        warm_up: Runs blank batches through all that a round runs.
         needs: Fields that the strategies read.
         images: Images in the pool.
+        width: D.
         passes: K.
         classes: C.
         mapped: Fields lie in a memory map, as fp16.
+        pixels: Bytes of decoded images that are kept for the rounds to come.
     """
-    if features.engine.devices > 1:
-        return None  # each rank is a process of its own
-    features.warm_up()
+    warm_up()
     held = peak()
     if held is None:
         return None
-    numbers = features.width * ("features" in needs) + passes * classes * ("log_probs" in needs)
+    numbers = width * ("features" in needs) + passes * classes * ("log_probs" in needs)
     fields = images * (numbers * (2 if mapped else 4) + 8)
-    return int(MARGIN * (held + fields + images * BYTES_AN_IMAGE + LATER))
+    return int(MARGIN * (held + fields + pixels + images * BYTES_AN_IMAGE + LATER))

@@ -24,6 +24,7 @@ from alvision.inference.predictions import Predictions, SampleId, Score
 from alvision.learner import fitting
 from alvision.learner.cross import cross_predict
 from alvision.learner.passes import log_probs_of, trunk_of
+from alvision.learner.warm_up import warm_up
 from alvision.models import checkpoint, heads, settings
 from alvision.models.backbones import Backbone
 from alvision.models.checkpoint import Model
@@ -231,6 +232,7 @@ class Learner:
         return replace(found, labels=targets, defects=defects)
 
     cross_predict = cross_predict
+    warm_up = warm_up
 
     @property
     def _frozen(self) -> bool:

@@ -61,14 +61,14 @@ def _measure(
     task = make(*arguments)
     _forget_peak()
     before = peak_memory()
-    seconds, cpu = [], []
+    seconds, cpu, peak = [], [], 0.0
     with threadpool_limits(threads):  # NumPy's and scikit-learn's
         for _ in range(repeats):
             wall, used = time.perf_counter(), time.process_time()
             result = task()
             seconds.append(time.perf_counter() - wall)
             cpu.append(time.process_time() - used)
-    peak = peak_memory()
+            peak = peak or peak_memory()  # of one call: what it leaves behind is not the next one's
     result = torch.utils._pytree.tree_map_only(torch.Tensor, lambda t: t.numpy(), result)
     return Measured(result, min(seconds), min(cpu), max(peak - before, 1.0), peak)
 

@@ -1,6 +1,8 @@
 import errno
+import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -52,6 +54,23 @@ def test_only_what_is_missing_is_computed(tmp_path):
 def test_another_key_is_another_cache(tmp_path):
     FeatureCache(tmp_path, KEY).fill(["a"], Compute())
     assert FeatureCache(tmp_path, {**KEY, "size": 64}).missing(["a"]) == ["a"]
+
+
+MEMORY = Path("/dev/shm")
+HERE = Path(tempfile.gettempdir())
+APART = os.access(MEMORY, os.W_OK) and MEMORY.stat().st_dev != HERE.stat().st_dev
+
+
+@pytest.mark.skipif(not APART, reason="there is no second file system to write to")
+def test_a_cache_may_lie_on_another_file_system(tmp_path):
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+        link = tmp_path / "cache"
+        link.symlink_to(folder)
+        FeatureCache(link, KEY).fill(["a", "b"], Compute())
+        cache = FeatureCache(link, KEY)
+        assert np.array_equal(cache.features(["b", "a"]), expected(["b", "a"]))
+        cache_care.evict(link, 0)
+        assert FeatureCache(link, KEY).missing(["a"]) == ["a"]
 
 
 def test_what_cannot_be_computed_stays_missing(tmp_path):

@@ -19,7 +19,11 @@ sys.exit(status)
 @pytest.mark.slow
 @pytest.mark.skipif(memory.peak() is None, reason="the system does not tell what is held")
 def test_a_run_stays_within_the_peak_that_it_tells_first(parts, tmp_path):
-    for name, more in (("cold", []), ("warm", ["acquisition=k_center", "trainer.memory_map=true"])):
+    small = ["model=small", "data.image.size=64", "trainer.epochs=2"]
+    kinds = {
+        "cold": [], "warm": ["acquisition=k_center", "trainer.memory_map=true"], "finetune": small,
+    }  # fmt: skip
+    for name, more in kinds.items():
         words = [
             "run", "data=class_folders", f"data.root={parts}", f"out={tmp_path / name}",
             "model.weights=null", "budget.rounds=1", "budget.initial=8", "budget.batch=4", *more,

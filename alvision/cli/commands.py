@@ -82,14 +82,15 @@ def execute(composed: Composed, *, quiet: bool = False, wait: bool = False) -> N
 
 def _expected_peak(exp: loop.Experiment, config: RunConfig) -> int | None:
     from alvision.inference.features import PIXELS
-    from alvision.inference.memory import expected_peak
+    from alvision.inference.memory import BETWEEN_FITS, expected_peak
 
     learner, budget, count = exp.learner, config.budget, len(exp.candidates)
-    pixels = 0
+    kept = 0
     if config.model.training == "finetune":
         whole = budget.initial == "all"
         labels = count if whole else int(budget.initial) + budget.rounds * budget.batch
         pixels = min(PIXELS, 3 * config.data.image.size**2 * min(labels, count))
+        kept = pixels + BETWEEN_FITS
     return expected_peak(
         learner.warm_up,
         exp.acquisition.needs | exp.cold_start.needs,
@@ -98,7 +99,7 @@ def _expected_peak(exp: loop.Experiment, config: RunConfig) -> int | None:
         passes=learner.passes,
         classes=len(exp.classes),
         mapped=config.trainer.memory_map,
-        pixels=pixels,
+        kept=kept,
     )
 
 

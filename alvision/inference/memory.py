@@ -9,6 +9,8 @@ BYTES_AN_IMAGE = 2_000
 """Ids, paths, hashes and answers of an image in the lists and tables of a round."""
 LATER = 200_000_000
 """What training, tables and reports import and hold when they are first needed."""
+BETWEEN_FITS = 200_000_000
+"""What fits of a whole net leave between them, in pieces that the next one cannot use."""
 MARGIN = 1.05
 
 _STATUS = Path("/proc/self/status")
@@ -32,7 +34,7 @@ def expected_peak(
     passes: int,
     classes: int,
     mapped: bool,
-    pixels: int = 0,
+    kept: int = 0,
 ) -> int | None:
     """Predict a run's peak in bytes; None where the system does not tell what is held.
 
@@ -47,7 +49,7 @@ def expected_peak(
         passes: K.
         classes: C.
         mapped: Fields lie in a memory map, as fp16.
-        pixels: Bytes of decoded images that are kept for the rounds to come.
+        kept: Bytes that are kept from round to round beside these.
     """
     warm_up()
     held = peak()
@@ -55,4 +57,4 @@ def expected_peak(
         return None
     numbers = width * ("features" in needs) + passes * classes * ("log_probs" in needs)
     fields = images * (numbers * (2 if mapped else 4) + 8)
-    return int(MARGIN * (held + fields + pixels + images * BYTES_AN_IMAGE + LATER))
+    return int(MARGIN * (held + fields + kept + images * BYTES_AN_IMAGE + LATER))

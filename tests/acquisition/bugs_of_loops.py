@@ -3,6 +3,8 @@
 Of each stand here the test that it fails, our form and the faulty one; both have one signature.
 """
 
+import csv
+
 import numpy as np
 import torch
 
@@ -92,7 +94,8 @@ def paired_by_file_order(folder):
     columns = []
     for name in ("random_sampling", "margin"):
         files = sorted((folder / name).glob("seed-*/metrics.csv"))
-        columns.append([float(f.read_text().splitlines()[-1].split(",")[5]) for f in files])
+        last = [list(csv.DictReader(f.read_text().splitlines()))[-1] for f in files]
+        columns.append([float(row["macro_f1"]) for row in last])
     return [b - a for a, b in zip(*columns, strict=False)]
 
 

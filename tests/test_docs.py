@@ -111,6 +111,7 @@ def test_every_command_and_key_that_the_readme_names_exists():
         "images",
         "format",
         "over",
+        "platform",
     }
     assert named - set(keys()) - set(GROUPS) - others == set()
 

@@ -18,11 +18,20 @@ _STATUS = Path("/proc/self/status")
 
 def peak() -> int | None:
     """Return the most bytes that this process has held so far; None where nothing tells."""
+    return _told("VmHWM")
+
+
+def held() -> int | None:
+    """Return the bytes that this process holds now; None where nothing tells."""
+    return _told("VmRSS")
+
+
+def _told(name: str) -> int | None:
     try:
         lines = _STATUS.read_text(encoding="ascii").splitlines()
     except OSError:
         return None
-    return next((1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM")), None)
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith(name)), None)
 
 
 def expected_peak(
@@ -51,10 +60,13 @@ def expected_peak(
         mapped: Fields lie in a memory map, as fp16.
         kept: Bytes that are kept from round to round beside these.
     """
+    before = peak()
     warm_up()
-    held = peak()
-    if held is None:
+    after, now = peak(), held()
+    if before is None or after is None or now is None:
         return None
+    # Where the highest was reached before, for tables that are gone, only what is left counts.
+    working = after if after > before else now
     numbers = width * ("features" in needs) + passes * classes * ("log_probs" in needs)
     fields = images * (numbers * (2 if mapped else 4) + 8)
-    return int(MARGIN * (held + fields + kept + images * BYTES_AN_IMAGE + LATER))
+    return int(MARGIN * max(after, working + fields + kept + images * BYTES_AN_IMAGE + LATER))

@@ -118,6 +118,7 @@ def test_a_benchmark_s_ratio_is_higher_where_ours_is_better(unit, ratio):
 
 
 def test_what_a_part_of_the_protocol_took_is_scaled_to_the_whole():
+    script("baal_protocol")
     experiment = script("benchmark_experiment")
     assert len(set(experiment.STRATEGIES)) == 8
     names = {path.stem for path in (PROJECT / "configs" / "acquisition").glob("*.yaml")}

@@ -36,7 +36,7 @@ from baal_protocol import BATCH, ROUNDS, WORDS, baal_quality, baal_rounds, own_q
 
 from alvision.evaluation.intervals import mean_interval
 
-PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 STRATEGIES = (
     "random_sampling", "margin", "entropy", "bald", "k_center", "badge", "typiclust",
     "uncertainty_herding",

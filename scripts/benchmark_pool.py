@@ -82,17 +82,6 @@ def bound(paths: list[Path], executor: Executor) -> float:
     return CORES / seconds
 
 
-def best(turns: int, tasks: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Return the fewest seconds of each task."""
-    fewest = dict.fromkeys(tasks, float("inf"))
-    for _ in range(turns):
-        for name, task in tasks.items():
-            began = time.perf_counter()
-            task()
-            fewest[name] = min(fewest[name], time.perf_counter() - began)
-    return fewest
-
-
 def plain_seconds(paths: list[Path]) -> float:
     """Return how long the plain loop takes."""
     _, plain = networks()
@@ -113,7 +102,7 @@ def throughput(quick: bool) -> list[figures.Figure]:
         assert error < 0.1, f"the features differ by {error:.0%}"  # bf16 alone moves them so far
         executor = prepared(own, "eager")
         turns = 1 if quick else 3
-        found = best(
+        found = figures.best(
             turns,
             {
                 "own": lambda: own_pass(paths, own, 1),
@@ -184,7 +173,7 @@ def baal(quick: bool) -> list[figures.Figure]:
         few = paths[:FEW]
         run = {"own": lambda: own_pass(few, own, PASSES, executor=ready)}
         own_pass(few, own, PASSES, executor=ready)
-        rate = FEW / best(1 if quick else 5, run)["own"]
+        rate = FEW / figures.best(1 if quick else 5, run)["own"]
         fastest = min(alone(baal_seconds, few, False, caching) for caching in (False, True))
         default = alone(baal_seconds, few, True, False)
     return [
@@ -211,8 +200,8 @@ def second_run(quick: bool) -> list[figures.Figure]:
             assert scores is not None
             return scores
 
-        first = best(1, {"run": run})["run"]
-        again = best(1 if quick else 3, {"run": run})["run"]
+        first = figures.best(1, {"run": run})["run"]
+        again = figures.best(1 if quick else 3, {"run": run})["run"]
     name = "a second run over an unchanged pool, frozen trunk"
     return [figures.figure(name, "s", again, first, 100.0)]
 
@@ -226,7 +215,8 @@ def engines(quick: bool) -> list[figures.Figure]:
 
         def seconds(ready: Executor) -> float:
             own_pass(paths[: 2 * BATCH], own, 1, executor=ready)
-            return best(turns, {"run": lambda: own_pass(paths, own, 1, executor=ready)})["run"]
+            tasks = {"run": lambda: own_pass(paths, own, 1, executor=ready)}
+            return figures.best(turns, tasks)["run"]
 
         eager = seconds(prepared(own, "eager"))
         for kind in ("compile", "openvino"):

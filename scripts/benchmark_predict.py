@@ -12,8 +12,6 @@ before a figure is told. The two take turns and the best counts; `--quick` takes
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import figures
@@ -62,17 +60,6 @@ def pool_pass(paths: list[Path], backbone: Backbone) -> torch.Tensor:
     return torch.cat([features for _, features in chunks])
 
 
-def seconds(turns: int, tasks: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Return the fewest seconds of each task."""
-    fewest = dict.fromkeys(tasks, float("inf"))
-    for _ in range(turns):
-        for name, task in tasks.items():
-            began = time.perf_counter()
-            task()
-            fewest[name] = min(fewest[name], time.perf_counter() - began)
-    return fewest
-
-
 def throughput(quick: bool) -> list[figures.Figure]:
     own, exported = networks()
     with photographs() as paths:
@@ -88,7 +75,7 @@ def throughput(quick: bool) -> list[figures.Figure]:
         assert error < 0.05, f"the features differ by {error:.0%}"  # a grey level of decoding
         assert sum(1 for _ in predict(bundle, few, root)) == len(few)
         turns = 1 if quick else 3
-        found = seconds(turns, {"own": sort, "pool": lambda: pool_pass(paths, own)})
+        found = figures.best(turns, {"own": sort, "pool": lambda: pool_pass(paths, own)})
     return [
         figures.figure(
             "predict with a bundle on a processor, against the pool pass in fp32",

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,17 @@ def figure(name: str, unit: str, ours: float, theirs: float, target: float = 1.0
     ratio = ours / theirs if unit.endswith("/s") else theirs / ours
     values = (name, unit, ours, theirs, ratio, target)
     return dict(zip(COLUMNS, values, strict=True))
+
+
+def best(turns: int, tasks: dict[str, Callable[[], object]]) -> dict[str, float]:
+    """Return the fewest seconds of each task."""
+    fewest = dict.fromkeys(tasks, float("inf"))
+    for _ in range(turns):
+        for name, task in tasks.items():
+            began = time.perf_counter()
+            task()
+            fewest[name] = min(fewest[name], time.perf_counter() - began)
+    return fewest
 
 
 def missing(name: str) -> Figure:

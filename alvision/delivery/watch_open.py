@@ -46,6 +46,11 @@ def _locked(key: str, folder: Path) -> FileLock:
         raise UserError(
             f"{key}={folder} is watched by another process: end that one first"
         ) from None
+    except (OSError, NotImplementedError) as error:  # the latter: no locks on this file system
+        raise UserError(
+            f"{key}={folder} cannot be locked for this process alone ({error}): check that it can "
+            "be written and lies on a drive with locks"
+        ) from error
     return held
 
 

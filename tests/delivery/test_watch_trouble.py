@@ -62,6 +62,18 @@ def test_two_watchers_do_not_share_a_folder(shop, tmp_path, capsys):
         assert "images=" in one_line(capsys)
 
 
+@pytest.mark.slow
+def test_a_drive_without_locks_is_one_line(shop, monkeypatch, capsys):
+    def refuse(self, **how):
+        raise NotImplementedError("no flock here")
+
+    shop.deliver(range(2))
+    monkeypatch.setattr("alvision.delivery.watch_open.FileLock.acquire", refuse)
+    assert main(shop.words("once=true")) == 2
+    assert "cannot be locked for this process alone (no flock here)" in one_line(capsys)
+    assert len(list(shop.inbox.iterdir())) == 2
+
+
 def start(shop, *more):
     command = [sys.executable, "-W", "ignore", "-m", "alvision", *shop.words("settle=0.2", *more)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -13,6 +13,7 @@ import io
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -118,12 +119,15 @@ def _cifar10(root: Path) -> dict[str, _Part]:
     return parts
 
 
-def _fetched(fetch, name: str, root: Path, needs: str) -> None:  # type: ignore[no-untyped-def]
+def _fetched(fetch: Callable[[], object], name: str, root: Path, needs: str) -> None:
+    there = root.exists()
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             root.mkdir(parents=True, exist_ok=True)
             fetch()
     except (OSError, RuntimeError, ValueError) as error:
+        if not there:
+            shutil.rmtree(root, ignore_errors=True)
         raise UserError(
             f"{name} is not in {root} and cannot be fetched ({_line(error)}): {needs}"
         ) from None

@@ -5,6 +5,8 @@ import shutil
 
 import pytest
 
+from tests.parts import imported
+
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = [
     "--no-sandbox",
@@ -30,7 +32,7 @@ def chromium_options():
 @pytest.fixture(scope="session")
 def chromium(chromium_options):
     """Return a running browser."""
-    api = pytest.importorskip("playwright.sync_api")
+    api = imported("playwright.sync_api")
     with api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(**chromium_options)
         yield browser

@@ -12,6 +12,7 @@ from alvision.cli import main
 from alvision.errors import UserError
 from alvision.study import verdict
 from tests.cli.conftest import TINY
+from tests.parts import imported
 
 SMALL = {"budget__initial": 20, "budget__batch": 5, "budget__rounds": 1, "trainer": "cpu"}
 
@@ -86,7 +87,7 @@ def test_a_comparison_has_its_verdict(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_from_photographs_to_predictions(tmp_path, monkeypatch, parts):
-    pytest.importorskip("onnxruntime")
+    imported("onnxruntime")
     monkeypatch.chdir(tmp_path)
     tiny = [word.partition("=") for word in TINY if not word.startswith("budget")]
     settings = {key: yaml.safe_load(value) for key, _, value in tiny}

@@ -7,11 +7,12 @@ from alvision.data.hashes import content_hashes
 from alvision.data.manifest import build
 from alvision.data.splits import group_keys, simulated_split
 from alvision.learner import Learner
+from tests.parts import imported
 
 
 @pytest.mark.slow
 def test_a_small_cnn_learns_real_defects_from_nothing():
-    pytest.importorskip("elpv_dataset")
+    imported("elpv_dataset")
     data = DataConfig(kind="elpv", image=ImageConfig(size=64))
     manifest = build(data)
     hashes = content_hashes(manifest)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.parts import imported
 from tests.test_scripts import script
 
 wheelhouse = script("wheelhouse")
@@ -29,7 +30,7 @@ def wheel(folder, name, tag="py3-none-any", requires=()):
 @pytest.fixture
 def shelf(tmp_path, monkeypatch):
     """Return a folder that pip finds everything in, and nothing else anywhere."""
-    pytest.importorskip("pip")
+    imported("pip")
     for name in [name for name in os.environ if name.startswith("PIP_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)

@@ -7,6 +7,7 @@ from alvision.labels.store import LabelStore
 from alvision.records import Event
 from tests import postgres
 from tests.cli.conftest import TINY
+from tests.parts import imported
 
 CLASSES = "classes=[ok,worn]"
 
@@ -102,7 +103,7 @@ def test_what_is_missing_is_named(run, monkeypatch, words, told):
 @pytest.mark.slow
 @pytest.mark.postgres
 def test_a_team_s_labels_lie_on_its_server(run, tmp_path, photos):
-    pytest.importorskip("psycopg")
+    imported("psycopg")
     with postgres.server("fsync=off") as server:
         url = f"labels.url={server.new_database()}"
         words = ["data.root=photos", CLASSES, url]

@@ -12,6 +12,7 @@ from alvision.data import images
 from alvision.data.images import ImageSpec, UnreadableImage, load, shrink_factor
 from alvision.errors import UserError
 from tests.conftest import paint
+from tests.parts import imported
 
 ORIENTED = {  # EXIF orientation -> what a viewer does to the stored pixels to see them upright
     1: lambda a: a,
@@ -155,7 +156,7 @@ def test_the_first_frame_counts(tmp_path):
 
 
 def test_heic(tmp_path):
-    pytest.importorskip("pillow_heif")
+    imported("pillow_heif")
     images.register_heic(tmp_path / "a.HEIC")
     pixels = loaded(Image.new("RGB", (64, 64), (200, 30, 30)), tmp_path / "a.HEIC", format="HEIF")
     assert abs(pixels.astype(int) - (200, 30, 30)).max() < 12

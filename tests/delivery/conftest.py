@@ -8,13 +8,14 @@ import pytest
 from alvision.cli import main
 from alvision.delivery.watch_book import FILE, Book
 from tests.conftest import paint
+from tests.parts import imported
 
 
 @pytest.fixture(scope="session")
 def small_bundle(tmp_path_factory) -> Path:
     """Return a bundle that tells ok from worn."""
-    pytest.importorskip("onnx")
-    pytest.importorskip("onnxruntime")
+    imported("onnx")
+    imported("onnxruntime")
     from tests.delivery.bundles import make
 
     return make(tmp_path_factory.mktemp("small") / "b")

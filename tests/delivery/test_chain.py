@@ -15,6 +15,7 @@ from alvision.data.images import load
 from alvision.delivery.bundle import open_bundle
 from alvision.delivery.readings import read
 from tests.conftest import paint
+from tests.parts import imported
 
 pytestmark = pytest.mark.slow
 
@@ -25,8 +26,8 @@ MODEL = ["model.backbone=timm:test_resnet", "model.weights=null", "trainer.accel
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """Return a folder with drawn parts, a final model and a bundle in two forms."""
-    pytest.importorskip("onnxruntime")
-    pytest.importorskip("openvino")
+    imported("onnxruntime")
+    imported("openvino")
     folder = tmp_path_factory.mktemp("chain")
     for label, count in (("ok", 150), ("worn", 170)):
         (folder / "parts" / label).mkdir(parents=True)

@@ -11,6 +11,7 @@ from alvision.delivery.bundle import open_bundle
 from alvision.delivery.placing import previous_of
 from tests.delivery import grey
 from tests.kills import Runner
+from tests.parts import imported
 
 pytestmark = [
     pytest.mark.slow,
@@ -23,8 +24,8 @@ ROLLBACK = ["promote", "rollback", "over=line"]
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
     """Return a folder with two bundles, and how long a promotion takes undisturbed."""
-    pytest.importorskip("onnxruntime")
-    pytest.importorskip("onnx")
+    imported("onnxruntime")
+    imported("onnx")
     folder = tmp_path_factory.mktemp("shop")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ALVISION_CACHE", str(folder / "cache"))

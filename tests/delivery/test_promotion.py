@@ -8,9 +8,10 @@ from alvision.delivery.judged import told
 from alvision.delivery.promotion import Terms, check, compare
 from alvision.errors import UserError
 from tests.delivery import grey
+from tests.parts import imported
 
-pytest.importorskip("onnxruntime")
-pytest.importorskip("onnx")
+imported("onnxruntime")
+imported("onnx")
 
 PROMISE = {"escape": 0.1, "confidence": 0.95, "independent": False, "low": 0.5, "high": 0.5}
 

@@ -12,9 +12,10 @@ from alvision.delivery.shop import Outlook, gather, headline
 from alvision.document import document
 from alvision.rounds import claim
 from tests.delivery import grey
+from tests.parts import imported
 
-pytest.importorskip("onnxruntime")
-pytest.importorskip("onnx")
+imported("onnxruntime")
+imported("onnx")
 
 ASK = Ask(escape=0.1, confidence=0.95)
 

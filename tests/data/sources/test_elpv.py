@@ -12,13 +12,14 @@ from alvision.data.manifest import build
 from alvision.data.sources import elpv
 from alvision.data.sources.elpv import approximate_modules
 from alvision.errors import UserError
+from tests.parts import imported
 
 RUNS = (60, 300, 180, 360, 714, 530, 72, 180, 48, 180)
 MODULES = (1, 5, 3, 6, 12, 9, 1, 3, 1, 3)
 
 
 def test_the_packaged_cells():
-    pytest.importorskip("elpv_dataset")
+    imported("elpv_dataset")
     manifest = build(DataConfig(kind="elpv"))
     assert len(manifest) == 2624 and len(set(manifest.groups)) == 43
     assert manifest.ids[0] == "images/cell0001.png" and manifest.paths[0].is_file()
@@ -30,7 +31,7 @@ def test_the_packaged_cells():
 
 @pytest.mark.slow
 def test_the_module_photographed_twice_is_one_group():
-    pytest.importorskip("elpv_dataset")
+    imported("elpv_dataset")
     manifest = build(DataConfig(kind="elpv"))
     first, again = elpv.PHOTOGRAPHED_TWICE
 

@@ -7,6 +7,7 @@ import pytest
 from tests.page.browser.conftest import CLASSES, painted
 from tests.page.browser.person import Person
 from tests.page.browser.server import Server
+from tests.parts import imported
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -160,7 +161,7 @@ def test_nothing_moves_while_images_pass(enter):
 
 @pytest.mark.parametrize("theme", ["light", "dark", "contrast"])
 def test_axe_finds_nothing(enter, theme):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    axe = imported("axe_playwright_python.sync_playwright")
     remember = f"localStorage.setItem('alvision.theme', '{theme}')"
     ana = enter("Ana", init=remember, reduced_motion="reduce")
     seen(ana, OPINION)

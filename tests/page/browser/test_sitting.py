@@ -6,6 +6,7 @@ import pytest
 
 from tests.page.browser.conftest import CLASSES, painted
 from tests.page.browser.person import Person
+from tests.parts import imported
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -27,7 +28,7 @@ def first_page(person):
 
 
 def test_a_killed_server_and_a_lost_connection_lose_and_double_nothing(chromium, photos, serve):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    axe = imported("axe_playwright_python.sync_playwright")
     server = serve(photos)
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
     ana = Person(context.new_page(), server.url, CLASSES).open()

@@ -216,7 +216,10 @@ def thin(
     total = weights.sum(dtype=torch.float64)
     above = ordered.cumsum(0, dtype=torch.float64) - ordered
     step = (total - above) / torch.arange(limit, 0, -1, device=weights.device)
-    count = int((ordered <= step).nonzero()[0])
+    below = (ordered <= step).nonzero()[:, 0]
+    if not len(below):  # all others together are lost in rounding
+        return order, ordered
+    count = int(below[0])
     kept = order[:count]
     small = torch.ones_like(weights, dtype=torch.bool).index_fill_(0, kept, False).nonzero()[:, 0]
     upto = weights[small].cumsum(0, dtype=torch.float64)

@@ -153,3 +153,9 @@ def test_a_gpu_picks_the_same_rows():
     here, there = chosen(values, 6), chosen(values.cuda(), 6)
     assert there.rows.is_cuda
     assert torch.equal(here.rows, there.rows.cpu())
+
+
+def test_what_is_lost_in_rounding_is_left_out():
+    weights = torch.tensor([1.0, 1e-20, 1e-21, 1e-22])
+    which, kept = thin(weights, 2, generator())
+    assert which.tolist() == [0, 1] and torch.equal(kept, weights[:2])

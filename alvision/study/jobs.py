@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -129,6 +130,14 @@ def _end(processes: set[BaseProcess]) -> None:
 
 
 def _prepare(threads: int) -> None:
-    """Share the cores, and leave Ctrl-C to the parent, which ends its processes itself."""
+    """Share the cores, leave Ctrl-C to the parent, which ends its processes, and end with it."""
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A parent that was killed tells nobody: this process would wait for work for ever."""
+    if parent := multiprocessing.parent_process():
+        parent.join()
+        os._exit(1)

@@ -1,6 +1,8 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from functools import partial
@@ -44,3 +46,19 @@ def test_ctrl_c_ends_the_processes(tmp_path):
     assert time.monotonic() - started < 60
     assert set(multiprocessing.active_children()) == before
     assert len(list(tmp_path.glob("*.begun"))) == 2
+
+
+@pytest.mark.slow
+def test_the_processes_end_with_a_parent_that_is_killed(tmp_path):
+    (tmp_path / "wait").touch()
+    code = (
+        "from functools import partial; from pathlib import Path; from tests.study import workers;"
+        "from alvision.study.jobs import run_all;"
+        f"run_all({JOBS}, partial(workers.run, Path({str(tmp_path)!r})), processes=2)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as parent:
+        while len(list(tmp_path.glob("*.begun"))) < 2:
+            assert parent.poll() is None
+            time.sleep(0.05)
+        parent.kill()
+        parent.communicate(timeout=60)  # returns once nobody holds the pipe any more

@@ -144,6 +144,7 @@ def test_a_protocol_is_run_kept_and_resumed(tmp_path, monkeypatch):
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 @pytest.mark.skipif(
     not (benchmark.RESULTS / "picks.csv").exists(), reason="the benchmark has not been run yet"
 )

@@ -74,5 +74,6 @@ def test_killed_at_random_moments(shop, record_property):
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1800)
 def test_promotions_killed_at_random_moments_many_times(shop, record_property):
     record_property("kills", many(shop, range(100, 120)))

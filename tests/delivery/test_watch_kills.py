@@ -83,6 +83,7 @@ def test_three_kills_while_two_thousand_images_arrive(shop):
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("across", [False, True], ids=["one disk", "two disks"])
 def test_twenty_kills_while_two_thousand_images_arrive(shop, across, record_property):
     if across:

@@ -43,6 +43,7 @@ def test_what_is_said_to_be_detectable_is_detected():
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("seeds", "others"), [(6, 1), (8, 4), (12, 4), (16, 4)])
 def test_over_many_studies_of_nothing(kind, seeds, others, record_property):

@@ -9,22 +9,37 @@ from alvision import CONFIG_DIR
 from alvision.acquisition import conformance, k_center, name_of, needs
 from tests.acquisition import faulty, faulty_input
 
-FILES = sorted([*CONFIG_DIR.glob("acquisition/*.yaml"), *CONFIG_DIR.glob("cold_start/*.yaml")])
+CONFIGS = [
+    *sorted(CONFIG_DIR.glob("cold_start/*.yaml")),
+    *sorted(CONFIG_DIR.glob("acquisition/*.yaml")),
+]
+FILES = list({file.read_text(encoding="utf-8"): file for file in CONFIGS}.values())
+"""A cold start with the words of an acquisition is the same strategy."""
+SLOW = ["batch_bald", "mixture", "power_margin", "softmax_sampling"]
+"""These take longest, and the fast tests of their own files call the same functions."""
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
+def name(file):
+    return f"{file.parent.name}/{file.stem}"
+
+
+def marked(file):
+    return pytest.param(file, marks=[pytest.mark.slow] if file.stem in SLOW else [], id=name(file))
+
+
+@pytest.mark.parametrize("file", [marked(file) for file in FILES])
 def test_every_configured_strategy_conforms(file):
     conformance.check(instantiate(OmegaConf.load(file)))
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
+@pytest.mark.parametrize("file", FILES, ids=name)
 def test_every_configured_strategy_names_bad_input(file):
     conformance.check_input(instantiate(OmegaConf.load(file)))
 
 
 def test_the_strategies_are_found():
-    names = {(file.parent.name, file.stem) for file in FILES}
-    assert {("acquisition", "bald"), ("cold_start", "random")} <= names
+    assert {"acquisition/bald", "cold_start/random"} <= set(map(name, CONFIGS))
+    assert {name(file).split("/")[1] for file in FILES} >= {*SLOW, "random_sampling", "k_center"}
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,13 @@ def test_all_twenty_are_here():
     assert {bug[0] for bug in BUGS} == set(range(1, 21))
 
 
-@pytest.mark.parametrize("bug", BUGS, ids=name)
+def marked(bug):
+    """Our form of these is a configured strategy, which `test_conformance` checks as well."""
+    again = bug[-1] is bugs_of_strategies.conforms
+    return pytest.param(bug, marks=[pytest.mark.slow] if again else [], id=name(bug))
+
+
+@pytest.mark.parametrize("bug", [marked(bug) for bug in BUGS])
 def test_our_form_passes(bug, tmp_path):
     _, _, ours, _, test = bug
     test(ours, tmp_path)

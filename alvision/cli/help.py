@@ -71,8 +71,9 @@ alvision compare experiment=elpv "acquisition=[random_sampling,margin]" seeds=12
 
 Every acquisition function runs with every seed, from the same first labels;
 random_sampling is what the others are measured against. jobs= is how many run
-at once (default: one a core on a CPU). Finished runs are not repeated: the same
-command resumes, more seeds extend.
+at once: by default one a GPU, which it has to itself (more jobs share them in
+turn), or one a core where heads are trained on a CPU. Finished runs are not
+repeated: the same command resumes, more seeds extend.
 All other keys are those of `run`.""",
     "report": """\
 alvision report out=runs/elpv/margin/seed-0

@@ -40,7 +40,8 @@ def compare(words: list[str]) -> int:
         compose([*words, f"acquisition={name}"])
     out = first.config.out if "out" in _keys(words) else Path("runs") / str(first.config.name)
     words = take(words, "out")[1]
-    jobs = jobs or _jobs(first.config, len(names) * seeds)
+    devices = _devices(first.config)
+    jobs = jobs or _jobs(first.config, len(names) * seeds, len(devices))
     _warm(first.config)
     root = Path(str(out))
     with explained(root):
@@ -51,6 +52,7 @@ def compare(words: list[str]) -> int:
             launch=partial(launch, words=words, out=str(out), threads=1 if jobs > 1 else None),
             finished=partial(finished, rounds=first.config.budget.rounds),
             jobs=jobs,
+            devices=devices,
             metric=first.config.target.metric,
             target=first.config.target.value,
         )
@@ -92,13 +94,28 @@ def finished(folder: Path, *, rounds: int) -> bool:
     return table.exists() and len(read_csv(table)) > last
 
 
-def _jobs(config: RunConfig, runs: int) -> int:
-    """Frozen heads train on one thread each; a GPU and a whole net are not shared."""
+def _devices(config: RunConfig) -> list[str]:
+    """Name the GPUs that runs can have one each of: none where a run uses none, or several."""
     import torch
 
-    if config.model.training != "frozen" or (
-        config.trainer.accelerator != "cpu" and torch.cuda.is_available()
-    ):
+    from alvision.study.devices import VARIABLE, names
+
+    if config.trainer.accelerator == "cpu" or config.trainer.devices > 1:
+        return []
+    return names(torch.cuda.device_count(), os.environ.get(VARIABLE))
+
+
+def _jobs(config: RunConfig, runs: int, devices: int) -> int:
+    """Choose how many runs at once: one a GPU; without any, one a core for frozen heads.
+
+    A whole net, or a run on several devices, has the machine to itself.
+
+    >>> _jobs(RunConfig(), 20, devices=4)
+    4
+    """
+    if devices:
+        return min(devices, runs)
+    if config.model.training != "frozen" or config.trainer.devices > 1:
         return 1
     return max(1, min(os.cpu_count() or 1, runs, 8))
 

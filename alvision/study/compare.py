@@ -36,6 +36,7 @@ def compare(
     launch: Callable[[str, int], object],
     finished: Callable[[Path], bool],
     jobs: int = 1,
+    devices: Sequence[str] = (),
     metric: str | None = None,
     target: float | None = None,
     console: Console | None = None,
@@ -53,6 +54,7 @@ def compare(
             several jobs it must be picklable: a function of a module, or a partial of one.
         finished: Tells whether a run's folder needs no launch.
         jobs: Runs at a time, each in a process of its own; 1: in this process.
+        devices: GPUs by name, one for each of several jobs, shared in turn by more.
         metric: What to compare by; None: `target.metric` of the runs.
         target: The score to count labels to; None: see `collect`.
         console: Where progress is shown; None: standard error, if it is a terminal.
@@ -65,7 +67,7 @@ def compare(
     every = [(name, seed) for seed in range(seeds) for name in (FULL, *acquisitions)]
     todo = [job for job in every if not finished(run_folder(out, *job))]
     with _progress(console, total=len(every), completed=len(every) - len(todo)) as done:
-        failed = run_all(todo, launch, processes=jobs, done=done)
+        failed = run_all(todo, launch, processes=jobs, devices=devices, done=done)
     if failed:
         raise UserError(_failures(failed, len(every))) from next(iter(failed.values()))
     comparison = summarise(collect(out, acquisitions, range(seeds), metric=metric, target=target))

@@ -13,6 +13,9 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
+from multiprocessing.queues import SimpleQueue
+
+from alvision.study.devices import VARIABLE, dealt
 
 Job = tuple[str, int]
 """An acquisition and a seed."""
@@ -26,6 +29,7 @@ def run_all(
     launch: Callable[[str, int], object],
     *,
     processes: int = 1,
+    devices: Sequence[str] = (),
     done: Callable[[Job], None] = lambda job: None,
 ) -> dict[Job, Exception]:
     """Call `launch(*job)` for every job and return the exceptions of those that failed.
@@ -34,6 +38,8 @@ def run_all(
         jobs: What to do, in this order.
         launch: Must be picklable if there are several processes.
         processes: Jobs at a time; 1: in this process.
+        devices: GPUs by name, dealt to the processes; one keeps its own for life and sees no
+            other. None: all processes see what this one sees.
         done: Called in this process after each job, failed or not.
 
     Raises:
@@ -42,11 +48,11 @@ def run_all(
     if processes == 1 or len(jobs) <= 1:
         return _one_by_one(jobs, launch, done)
     failed: dict[Job, Exception] = {}
-    broken = _in_pool(jobs, launch, min(processes, len(jobs)), done, failed)
+    broken = _in_pool(jobs, launch, min(processes, len(jobs)), devices, done, failed)
     # A process that dies takes its pool along, and nobody knows whose job it was:
     # each unfinished job gets a process of its own, so that only the guilty one fails.
     for job in broken:
-        if _in_pool([job], launch, 1, done, failed):
+        if _in_pool([job], launch, 1, devices, done, failed):
             failed[job] = RuntimeError("its process died; out of memory? try fewer jobs")
             done(job)
     return failed
@@ -69,12 +75,13 @@ def _in_pool(
     jobs: Sequence[Job],
     launch: Callable[[str, int], object],
     processes: int,
+    devices: Sequence[str],
     done: Callable[[Job], None],
     failed: dict[Job, Exception],
 ) -> list[Job]:
     """Do the jobs and return those that are undone because the pool broke."""
     broken: list[Job] = []
-    with _pool(processes) as pool:
+    with _pool(processes, devices) as pool:
         try:
             futures: dict[Future, Job] = {pool.submit(launch, *job): job for job in jobs}
         except BrokenProcessPool:
@@ -93,15 +100,18 @@ def _in_pool(
 
 
 @contextmanager
-def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
+def _pool(processes: int, devices: Sequence[str]) -> Iterator[ProcessPoolExecutor]:
     before = set(multiprocessing.active_children())
     threads = max(1, (os.cpu_count() or 1) // processes)
+    # fork after threads have started (torch's, pyarrow's) can hang
+    context = multiprocessing.get_context("spawn")
+    # a pool gives all of its processes the same arguments
+    queue: SimpleQueue[str] | None = context.SimpleQueue() if devices else None
+    if queue:
+        for device in dealt(devices, processes):
+            queue.put(device)
     pool = ProcessPoolExecutor(
-        processes,
-        # fork after threads have started (torch's, pyarrow's) can hang
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_prepare,
-        initargs=(threads,),
+        processes, mp_context=context, initializer=_prepare, initargs=(threads, queue)
     )
     try:
         yield pool
@@ -129,9 +139,11 @@ def _end(processes: set[BaseProcess]) -> None:
         process.kill()
 
 
-def _prepare(threads: int) -> None:
-    """Share the cores, leave Ctrl-C to the parent, which ends its processes, and end with it."""
+def _prepare(threads: int, devices: SimpleQueue[str] | None) -> None:
+    """Share cores and GPUs, leave Ctrl-C to the parent, which ends its processes; end with it."""
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    if devices:
+        os.environ[VARIABLE] = devices.get()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

@@ -5,7 +5,8 @@ import shutil
 
 import pytest
 
-from alvision.cli.study import finished
+from alvision.cli.study import _devices, _jobs, finished
+from alvision.config import RunConfig
 from alvision.round_files import write_metrics_table
 from tests.cli.conftest import TINY
 from tests.cli.test_run import table
@@ -54,6 +55,15 @@ def test_a_run_whose_table_lacks_its_last_row_is_not_finished(tmp_path):
     for rows, done in ((1, False), (2, True)):
         write_metrics_table(folder / "metrics.csv", [{"round": k} for k in range(rows)], ())
         assert finished(folder, rounds=1) is done
+
+
+def test_a_whole_net_is_trained_once_a_gpu_or_once():
+    config = RunConfig()
+    config.model.training = "finetune"
+    assert [_jobs(config, 20, devices=count) for count in (0, 1, 4)] == [1, 1, 4]
+    assert _jobs(config, 3, devices=4) == 3
+    config.trainer.devices = 2
+    assert _devices(config) == []
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ COMPARE := compare experiment=elpv 'acquisition=[random_sampling,margin,entropy,
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo demo-readme test label-studio lint types soak wheelhouse docker clean
+.PHONY: help install demo demo-readme test label-studio ray lint types soak wheelhouse docker clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -32,6 +32,8 @@ test: $(VENV)/.installed-dev  ## Run all tests, fast ones first
 	$(BIN)/$(PYTEST) -m 'slow and not soak and not gpu'
 
 label-studio: $(PARTS)/label-studio/.installed  ## Install the server that some tests talk to, in .parts
+
+ray: $(PARTS)/ray/.installed  ## Install Ray and its launcher, which some tests sweep with, in .parts
 
 lint: $(VENV)/.installed-dev  ## Check style, formatting, the import law and the Dockerfile
 	$(BIN)/ruff check .
@@ -66,6 +68,16 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 $(PARTS)/label-studio/.installed: | $(BIN)/python
 	$(BIN)/python -m venv $(PARTS)/label-studio
 	$(PARTS)/label-studio/bin/python -m pip install -q label-studio==1.23.0
+	@touch $@
+
+# Its launcher wants older cloudpickle and joblib than .venv has. Only what differs lies here; all
+# else is found in .venv, which Python searches last.
+PACKAGES := import sysconfig; print(sysconfig.get_path('purelib'))
+$(PARTS)/ray/.installed: | $(VENV)/.installed-dev
+	$(BIN)/python -m venv $(PARTS)/ray
+	echo "import site; site.addsitedir('$$($(BIN)/python -c "$(PACKAGES)")')" \
+	  > "$$($(PARTS)/ray/bin/python -c "$(PACKAGES)")/venv.pth"
+	$(PARTS)/ray/bin/python -m pip install -q ray==2.60.0 hydra-ray-launcher==1.2.2 joblib==1.5.3
 	@touch $@
 
 $(VENV)/.installed-demo: pyproject.toml constraints.txt | $(BIN)/python

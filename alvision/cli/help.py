@@ -48,7 +48,8 @@ alvision run data.root=photos oracle=files "classes=[ok,worn]" "defects=[worn]"
 
 Class folders (parts/ok, parts/worn) or a label column simulate the person who
 labels; oracle=files asks people: it writes a table to fill in and waits.
-The same command resumes. -m runs every combination of several values.
+The same command resumes. -m runs every combination of several values;
+hydra/launcher=joblib (submitit_local, submitit_slurm, ray) runs them at once.
 Your own strategy: ./configs/acquisition/mine.yaml, `_target_: my_scores.f`.
 Quote brackets, for shells eat them.""",
     "label": """\

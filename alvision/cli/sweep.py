@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from alvision import CONFIG_DIR
 from alvision.cli.compose import compose, from_node, one_line, reachable, search_path
 from alvision.cli.overrides import parse, tidy
 from alvision.errors import UserError
+from alvision.records import AwaitingLabels
 
 NAMED_BY_FOLDER = ("acquisition", "seed")
 
@@ -22,8 +23,8 @@ NAMED_BY_FOLDER = ("acquisition", "seed")
 def sweep(words: list[str]) -> int:
     """Run every combination; the swept keys beside acquisition and seed go into the folder.
 
-    Returns:
-        0, or 2 if a run failed: it is named, and the rest go on.
+    Raises:
+        UserError: Runs that failed: all are named, after the rest is done.
     """
     words = [tidy(word) for word in words]
     parsed = parse([word for word in words if not word.startswith("hydra")])
@@ -44,11 +45,20 @@ def sweep(words: list[str]) -> int:
         folder = create_config_search_path(str(CONFIG_DIR.resolve()))
         main = Hydra.create_main_hydra2("alvision", folder)
         batches = one_line(lambda: main.multirun("run", job, [*search_path(), *settings, *words]))
-    return 2 if any(run.return_value is not None for batch in batches for run in batch) else 0
+    runs = [run for batch in batches for run in batch]
+    failed = [
+        f"{_swept(run.overrides, swept)}: {run.return_value}" for run in runs if run.return_value
+    ]
+    if failed:
+        raise UserError(
+            f"{len(failed)} of {len(runs)} runs failed: {'; '.join(failed)}. The same command "
+            "goes on with them"
+        )
+    return 0
 
 
 def job(node: DictConfig) -> str | None:
-    """Do one run of a sweep; say what failed and return it, so that the rest go on."""
+    """Do one run of a sweep, in whatever process; return why it failed, so that the rest go on."""
     from alvision.cli.commands import execute
 
     settings: Any = HydraConfig.get()
@@ -56,11 +66,20 @@ def job(node: DictConfig) -> str | None:
     try:
         base = _base(node, choices, settings.job.override_dirname)
         execute(from_node(node, choices, list(settings.overrides.task), base))
+    except AwaitingLabels as waiting:
+        print(waiting)
     except UserError as error:
-        failed = f"{settings.job.override_dirname or choices.acquisition}: {error}"
-        print(f"alvision: {failed}", file=sys.stderr)
-        return failed
+        return " ".join(str(error).split())
+    except Exception as error:
+        if node.debug:
+            traceback.print_exc()
+        return " ".join(f"{type(error).__name__}: {error}".split())
     return None
+
+
+def _swept(overrides: list[str], keys: set[str]) -> str:
+    """Name a run of a sweep by what sets it apart."""
+    return " ".join(str(o.input_line) for o in parse(overrides) if o.key_or_group in keys)
 
 
 def _base(node: DictConfig, choices: DictConfig, swept: str) -> Path:

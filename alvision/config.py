@@ -200,6 +200,8 @@ class RunConfig:
             class seen has cold_start.per_class=5 labels (0: until there is a model), but asks
             for no more than budget.initial images beyond the first round. In a simulated run
             cold_start.known_defects=0 defects are known beforehand, for nothing, and no normals.
+        logger: Where rounds are logged too, from configs/logger; TensorBoard's files are always
+            written.
         debug: Show tracebacks.
     """
 
@@ -220,6 +222,7 @@ class RunConfig:
     target: TargetConfig = field(default_factory=TargetConfig)
     labels: LabelsConfig = field(default_factory=LabelsConfig)
     page: PageConfig = field(default_factory=PageConfig)
+    logger: Any = None
 
 
 def register() -> None:

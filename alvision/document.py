@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 OUTSIDE_FINGERPRINT = (
     "budget.rounds",
-    "target.",
-    "page.",
+    "target",
+    "page",
     "trainer.devices",
     "trainer.strategy",
     "trainer.accelerator",
@@ -29,11 +29,12 @@ OUTSIDE_FINGERPRINT = (
     "labels.experts",
     "out",
     "debug",
+    "logger",
     "name",
     "classes",
     "defects",
 )
-"""Keys that a run's folder lets change; `classes` and `defects` may grow, and are checked apart."""
+"""What a run's folder lets change, by key or group; `classes` and `defects` may grow, see `rounds`."""
 
 
 def document(
@@ -57,9 +58,7 @@ def document(
     flat = {
         key: value
         for key, value in _flatten(plain).items()
-        if not any(
-            key == out or (out[-1] == "." and key.startswith(out)) for out in OUTSIDE_FINGERPRINT
-        )
+        if not any(key == out or key.startswith(f"{out}.") for out in OUTSIDE_FINGERPRINT)
     }
     digest = hashlib.sha256(json.dumps(flat, sort_keys=True).encode()).hexdigest()
     return {

@@ -112,6 +112,8 @@ def test_every_command_and_key_that_the_readme_names_exists():
         "format",
         "over",
         "platform",
+        "logger.offline",
+        "logger.tracking_uri",
     }
     assert named - set(keys()) - set(GROUPS) - others == set()
 

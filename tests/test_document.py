@@ -23,6 +23,11 @@ def test_what_a_run_may_change_does_not(key):
     assert made(**{key: 7})["fingerprint"] == made()["fingerprint"]
 
 
+def test_a_run_may_be_logged_elsewhere_from_now_on():
+    chosen = {"_target_": "alvision.reporting.loggers.mlflow", "tracking_uri": "http://here"}
+    assert made(logger=chosen)["fingerprint"] == made()["fingerprint"]
+
+
 def test_how_long_the_cold_start_goes_on_is_what_a_run_is():
     assert made(cold_start={"per_class": 5})["fingerprint"]["cold_start.per_class"] == 5
 

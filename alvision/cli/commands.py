@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
 from rich.console import Console
@@ -22,6 +22,9 @@ from alvision.data.manifest import Manifest, build
 from alvision.errors import UserError
 from alvision.records import SECONDS_PER_LABEL
 from alvision.rounds import DOCUMENT, Round, read_document
+
+if TYPE_CHECKING:
+    from alvision.reporting.loggers import RunLogger
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -54,8 +57,9 @@ def execute(composed: Composed, *, quiet: bool = False, wait: bool = False) -> N
             quiet=quiet,
             wait=wait,
         )
+        logger = _logger(composed, exp, stack)
         if quiet:
-            loop.run(exp)
+            loop.run(replace(exp, publish=lambda rnd: _published(exp, rnd, logger)))
             return
         console.print(
             f"{config.out}: {len(exp.candidates)} images to choose from, "
@@ -72,12 +76,32 @@ def execute(composed: Composed, *, quiet: bool = False, wait: bool = False) -> N
             console.print(line(row, config.target.metric))
 
         def publish(rnd: Round) -> None:
-            exp.publish(rnd)
+            _published(exp, rnd, logger)
             console.print(line(rnd.read("metrics.json"), config.target.metric))
 
         loop.run(replace(exp, publish=publish))
         page = run_report.write(exp.root, manifest=manifest, spec=spec)
         console.print(f"report: {page}", markup=False)
+
+
+def _logger(composed: Composed, exp: loop.Experiment, stack: ExitStack) -> RunLogger | None:
+    if composed.logger is None:
+        return None
+    from alvision.reporting.loggers import RunLogger
+
+    config, name = composed.config, str(composed.choices["logger"])
+    chosen = {key: composed.choices[key] for key in ("acquisition", "cold_start")}
+    settings = {**asdict(config), **chosen}
+    return stack.enter_context(
+        RunLogger(composed.logger, name, exp.root, study=str(config.name), settings=settings)
+    )
+
+
+def _published(exp: loop.Experiment, rnd: Round, logger: RunLogger | None) -> None:
+    # What is published last tells a study that the run is finished.
+    if logger and (trouble := logger.log(exp.history())):
+        console.print(f"{exp.root}: {trouble}; the run goes on", markup=False)
+    exp.publish(rnd)
 
 
 def _expected_peak(exp: loop.Experiment, config: RunConfig) -> int | None:

@@ -21,7 +21,7 @@ from alvision.config import RunConfig, register
 from alvision.errors import UserError
 from alvision.validation import KNOWN_DEFECTS, PER_CLASS
 
-GROUPS = ("experiment", "data", "model", "trainer", "acquisition", "cold_start", "oracle")
+GROUPS = ("experiment", "data", "model", "trainer", "acquisition", "cold_start", "oracle", "logger")
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Composed:
         acquire: The acquisition function.
         cold_start: The cold start's function.
         command: The command line that makes this run again.
+        logger: Builds a logger beside TensorBoard's, if one was chosen.
     """
 
     config: RunConfig
@@ -41,6 +42,7 @@ class Composed:
     acquire: Callable[..., Any]
     cold_start: Callable[..., Any]
     command: str
+    logger: Callable[..., Any] | None = None
 
 
 def compose(words: list[str]) -> Composed:
@@ -91,6 +93,7 @@ def from_node(
         acquire=_strategy(node.acquisition, f"acquisition={choices['acquisition']}"),
         cold_start=_strategy(_function(node.cold_start), f"cold_start={choices['cold_start']}"),
         command=" ".join(["alvision run", *map(_shell, words)]),
+        logger=_strategy(node.logger, f"logger={choices['logger']}") if node.logger else None,
     )
 
 

@@ -14,8 +14,12 @@ pytestmark = pytest.mark.slow
 
 WORDS = ["experiment=digits", "trainer=cpu", "model.passes=4", "budget.rounds=1"]
 ALONE = ("random_sampling", "margin")
-RAY = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
-"""No token in the home folder, and no report to its makers."""
+RAY = {
+    "RAY_AUTH_MODE": "disabled",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_agent_register_timeout_ms": "300000",
+}
+"""No token in the home folder, no report to its makers, time to start on a busy machine."""
 
 
 def python(launcher: str) -> str:
@@ -28,7 +32,7 @@ def python(launcher: str) -> str:
 
 
 def sweep(program: str, words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    """Sweep; Ray gives its own processes 15 seconds to start, so a busy machine may try again."""
+    """Sweep; Ray gives its own processes little time to start, so a busy machine may try again."""
     command = [program, "-W", "ignore", "-m", "alvision", "run", "-m", *words, *WORDS]
     for _ in range(3):
         done = subprocess.run(

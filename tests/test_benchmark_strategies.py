@@ -85,7 +85,9 @@ def test_the_page_says_who_wins_who_loses_and_where_nothing_is_shown(found):
     first, *rest = text.splitlines()
     assert first.startswith("- **Start with `margin`.** Over 2 protocols")
     assert "better than random in 1 (elpv) and worse in none" in first
-    assert rest[-1]
+    assert "its curve lies +0.0" in first
+    assert "- Not run yet: digits, repeated_digits, xsdd, " in text
+    assert "Run in part" not in text
     assert "- `bald` is shown to be better than random in none and worse in 1 (elpv)." in rest
     assert "- Nothing is shown to beat random on elpv_noisy." in rest
     glance = next(line for line in rest if line.startswith("| margin | **+0.0"))
@@ -95,6 +97,11 @@ def test_the_page_says_who_wins_who_loses_and_where_nothing_is_shown(found):
     assert advice == ["| good parts and bad ones, with doubtful cases (elpv) | margin |  |"]
     assert "(not shown) |" in text
     assert text.count("x fewer than random") == 2, "a table for each protocol"
+
+
+def test_a_protocol_of_fewer_seeds_says_so():
+    part = summarise(study({"margin": 0.05}, seeds=8))
+    assert "- Run in part: elpv (8 of 12 seeds)." in page.page({"elpv": part})
 
 
 def test_batch_bald_minus_bald_has_its_interval():

@@ -87,7 +87,7 @@ parts that takes (escape=, confidence=), the pictures that slip through or are
 stopped for nothing, the borderline, labels and agreement, and what to
 photograph more of. It judges monitor images; the seal is not read by it.""",
     "train": """\
-alvision train out=runs/brakes/margin/seed-0
+alvision train out=runs/brakes/uncertainty_herding/seed-0
 alvision train data=csv data.root=parts/ data.file=labels.csv out=runs/brakes
 
 Trains on every label that is not held out: those of the run in out=, or those
@@ -155,8 +155,8 @@ alvision labels people data.root=photos                who agrees with the conse
 alvision labels export data.root=photos to=labels.csv  (form=log|votes|folders)
 alvision labels import data.root=photos from=labels.csv "classes=[ok,worn]" by=anna
 alvision labels backup data.root=photos to=kept
-alvision labels push out=runs/photos/margin/seed-0 server=http://localhost:8080
-alvision labels pull out=runs/photos/margin/seed-0 server=http://localhost:8080
+alvision labels push out=runs/photos/uncertainty_herding/seed-0 server=http://localhost:8080
+alvision labels pull out=runs/photos/uncertainty_herding/seed-0 server=http://localhost:8080
 
 The store is the one beside data.root, that of the run in out=, or labels.url=.
 An import reads a table with the columns id and label (and by), class folders,

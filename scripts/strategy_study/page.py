@@ -26,14 +26,13 @@ class Record:
         name: The strategy.
         better: Protocols where it is shown to be better than random.
         worse: Those where it is shown to be worse.
-        share: Mean over the protocols of (its area - random's) / (full-data score - random's area):
-            the share that it closes of what random leaves open.
+        gain: Mean over the protocols of its area less random's.
     """
 
     name: str
     better: tuple[str, ...]
     worse: tuple[str, ...]
-    share: float
+    gain: float
 
 
 def page(results: Results) -> str:
@@ -53,7 +52,7 @@ def records(results: Results, strategies: tuple[str, ...] = COMMON) -> list[Reco
     """Return how each strategy fared where it was run, best first.
 
     Best: shown to be worse than random least often, then shown to be better most often, then the
-    largest share.
+    largest gain on average.
     """
     found = []
     for name in strategies:
@@ -66,10 +65,10 @@ def records(results: Results, strategies: tuple[str, ...] = COMMON) -> list[Reco
                 name,
                 tuple(p for p, row in shown.items() if _gain(row) > 0),
                 tuple(p for p, row in shown.items() if _gain(row) < 0),
-                float(np.mean([_share(row, results[p]) for p, row in rows.items()])),
+                float(np.mean([_gain(row) for row in rows.values()])),
             )
         )
-    return sorted(found, key=lambda r: (len(r.worse), -len(r.better), -r.share))
+    return sorted(found, key=lambda r: (len(r.worse), -len(r.better), -r.gain))
 
 
 def short(results: Results) -> str:
@@ -81,8 +80,8 @@ def short(results: Results) -> str:
         best = ranked[0]
         sentences.append(
             f"**Start with `{best.name}`.** Over {_count(len(frozen), 'protocol')} with frozen "
-            f"features it is {_fared(best)}; on average it closes {100 * best.share:.0f} % of the "
-            "gap between random sampling and labelling everything."
+            f"features it is {_fared(best)}; on average its curve lies {best.gain:+.3f} from that "
+            f"of random sampling ({_metrics(frozen)})."
         )
         sentences += [f"`{record.name}` is {_fared(record)}." for record in ranked[1:]]
     for protocol, comparison in finetuned.items():
@@ -90,6 +89,15 @@ def short(results: Results) -> str:
     nothing = [p for p, c in results.items() if not _better(c)]
     if nothing:
         sentences.append(f"Nothing is shown to beat random on {_listed(nothing)}.")
+    if missing := [name for name in PROTOCOLS if name not in results]:
+        sentences.append(f"Not run yet: {_listed(missing)}.")
+    fewer = [
+        f"{name} ({len(c.study.seeds)} of {PROTOCOLS[name].seeds} seeds)"
+        for name, c in results.items()
+        if len(c.study.seeds) < PROTOCOLS[name].seeds
+    ]
+    if fewer:
+        sentences.append(f"Run in part: {_listed(fewer)}.")
     return "\n".join(f"- {sentence}" for sentence in sentences)
 
 
@@ -103,12 +111,12 @@ def overview(results: Results) -> str:
     for name in names:
         cells = [_glance(comparison, name) for comparison in results.values()]
         lines.append(f"| {name} | {' | '.join(cells)} |")
-    what = _listed(sorted({c.study.metric_title for c in results.values()}))
     lines += [
         "",
-        f"Mean {what} over the learning curve minus that of random sampling; **bold**: shown to be "
-        "better, _slanted_: shown to be worse (p at most .05 after Holm's correction within the "
-        "protocol); blank: not run. Intervals stand below. Best first, by the rule below.",
+        f"Mean {_metrics(results)} over the learning curve minus that of random sampling; "
+        "**bold**: shown to be better, _slanted_: shown to be worse (p at most .05 after Holm's "
+        "correction within the protocol); blank: not run. Intervals stand below. Best first, by "
+        "the rule above: seldom shown to be worse, often shown to be better, the largest gain.",
     ]
     return "\n".join(lines)
 
@@ -121,12 +129,18 @@ def advice(results: Results) -> str:
     ]
     for name, comparison in results.items():
         best = max(comparison.rows, key=lambda row: row.aubc.value)
+        # Against random alone the correction is for fewer pairs, and finds more.
+        worse = {comparison.study.baseline} if best in _better(comparison) else set()
         alike = [
             row.acquisition
             for row in sorted(comparison.rows, key=lambda row: -row.aubc.value)
-            if row is not best and not _apart(comparison, best, row)
+            if row is not best
+            and row.acquisition not in worse
+            and not _apart(comparison, best, row)
         ]
-        shown = best.acquisition if _better(comparison) else f"{best.acquisition} (not shown)"
+        shown = (
+            best.acquisition if best in _better(comparison) else f"{best.acquisition} (not shown)"
+        )
         lines.append(f"| {PROTOCOLS[name].data} ({name}) | {shown} | {', '.join(alike)} |")
     lines += [
         "",
@@ -191,12 +205,6 @@ def _gain(row: Row) -> float:
     return row.difference.value if row.difference else 0.0
 
 
-def _share(row: Row, comparison: Comparison) -> float:
-    random, full = comparison.baseline, comparison.study.full
-    open_ = float(full.mean()) - random.aubc.value if random and full is not None else 0.0
-    return _gain(row) / open_ if open_ > 0 else 0.0
-
-
 def _apart(comparison: Comparison, first: Row, second: Row) -> bool:
     both = {first.acquisition, second.acquisition}
     pair = next(pair for pair in comparison.pairs if {pair.first, pair.second} == both)
@@ -221,6 +229,10 @@ def _fared(record: Record) -> str:
 
 def _where(protocols: tuple[str, ...]) -> str:
     return f"{len(protocols)} ({', '.join(protocols)})" if protocols else "none"
+
+
+def _metrics(results: Results) -> str:
+    return _listed(sorted({c.study.metric_title for c in results.values()}))
 
 
 def _listed(names: list[str]) -> str:

@@ -15,7 +15,7 @@ def test_the_defaults_compose_and_the_folder_is_named_by_what_was_chosen():
 
 def test_an_experiment_names_the_folder_and_wins_over_the_defaults():
     composed = compose(["experiment=elpv"])
-    assert Path(composed.config.out) == Path("runs/elpv/margin/seed-0")
+    assert Path(composed.config.out) == Path("runs/elpv/uncertainty_herding/seed-0")
     assert composed.config.classes == ["functional", "defective"]
     assert composed.config.data.kind == "elpv"
 

@@ -83,7 +83,7 @@ def test_a_sweep_puts_the_swept_keys_into_the_folder(run, tmp_path):
     status, _, err = run("run", "-m", *words)
     assert (status, err) == (0, "")
     for dropout in ("0.2", "0.5"):
-        folder = tmp_path / f"runs/parts/model.dropout={dropout}/margin/seed-1"
+        folder = tmp_path / f"runs/parts/model.dropout={dropout}/uncertainty_herding/seed-1"
         assert (folder / "metrics.csv").exists()
 
 

@@ -34,7 +34,7 @@ OUTSIDE_FINGERPRINT = (
     "classes",
     "defects",
 )
-"""What a run's folder lets change, by key or group; `classes` and `defects` may grow, see `rounds`."""
+"""What a run may change, by key or group; `classes` and `defects` may only grow (`rounds.claim`)."""
 
 
 def document(

@@ -34,7 +34,7 @@ OUTSIDE_FINGERPRINT = (
     "classes",
     "defects",
 )
-"""What a run may change, by key or group; `classes` and `defects` may only grow (`rounds.claim`)."""
+"""What a run may change, by key or group; `classes` and `defects` may only grow (`claim`)."""
 
 
 def document(

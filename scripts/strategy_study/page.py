@@ -129,23 +129,24 @@ def advice(results: Results) -> str:
     ]
     for name, comparison in results.items():
         best = max(comparison.rows, key=lambda row: row.aubc.value)
+        better = _better(comparison)
+        worse = [r.acquisition for r in comparison.others if significant(r) and r not in better]
         # Against random alone the correction is for fewer pairs, and finds more.
-        worse = {comparison.study.baseline} if best in _better(comparison) else set()
+        apart = {*worse, comparison.study.baseline} if best in better else set()
         alike = [
             row.acquisition
             for row in sorted(comparison.rows, key=lambda row: -row.aubc.value)
             if row is not best
-            and row.acquisition not in worse
+            and row.acquisition not in apart
             and not _apart(comparison, best, row)
         ]
-        shown = (
-            best.acquisition if best in _better(comparison) else f"{best.acquisition} (not shown)"
-        )
+        shown = best.acquisition if best in better else f"{best.acquisition} (not shown)"
         lines.append(f"| {PROTOCOLS[name].data} ({name}) | {shown} | {', '.join(alike)} |")
     lines += [
         "",
         "Start with: the largest area under the curve. As good: no difference from it is shown, by "
-        "paired sign flips with Holm's correction over all pairs of the protocol.",
+        "paired sign flips with Holm's correction over all pairs of the protocol, and it is not "
+        "shown to be worse than random.",
     ]
     return "\n".join(lines)
 

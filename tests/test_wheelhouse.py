@@ -5,11 +5,12 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
 
-from tests.parts import imported
+from tests.parts import missing
 from tests.test_scripts import script
 
 wheelhouse = script("wheelhouse")
@@ -30,7 +31,10 @@ def wheel(folder, name, tag="py3-none-any", requires=()):
 @pytest.fixture
 def shelf(tmp_path, monkeypatch):
     """Return a folder that pip finds everything in, and nothing else anywhere."""
-    imported("pip")
+    try:
+        version("pip")  # importing it would mind a distutils that others have imported
+    except PackageNotFoundError:
+        missing("pip")
     for name in [name for name in os.environ if name.startswith("PIP_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)

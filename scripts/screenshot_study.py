@@ -15,6 +15,7 @@ from screenshot_report import photograph
 from screenshots import DOCS
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("error: name the study's folder: python scripts/screenshot_study.py runs/elpv")
-    photograph(Path(sys.argv[1]) / "report.html", DOCS / "study-page.png", height=1700)
+    report = Path(*sys.argv[1:2]) / "report.html"
+    if len(sys.argv) != 2 or not report.is_file():
+        sys.exit("error: name the folder of a finished study, e.g. runs/benchmark/xsdd")
+    photograph(report, DOCS / "study-page.png", height=1700)

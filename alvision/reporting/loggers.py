@@ -19,8 +19,8 @@ from filelock import FileLock
 
 from alvision.data.cache import cache_folder
 from alvision.errors import UserError
-from alvision.evaluation.metrics import METRICS
 from alvision.records import AwaitingLabels
+from alvision.reporting.scalars import scalars
 from alvision.rounds import write_atomically
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 STATE = "logger.json"
 LOCAL = "sqlite:///mlflow.db"
-BUDGET = ("labels", "answers", "seconds")
 
 
 @dataclass(frozen=True)
@@ -150,7 +149,7 @@ class RunLogger:
         """Log the rounds that are not logged yet; return why that failed, if it did."""
         try:
             for row in history[self.rounds :]:
-                self.logger.log_metrics(_numbers(row), step=row["round"])
+                self.logger.log_metrics(scalars(row), step=row["round"])
                 self.rounds = row["round"] + 1
         except Exception as error:
             return f"logger={self.name} does not take round {self.rounds} now: {_line(error)}"
@@ -185,19 +184,6 @@ class RunLogger:
 
 def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
-
-
-def _numbers(row: Mapping[str, Any]) -> dict[str, float]:
-    """Return a round's numbers under the names that TensorBoard has them by."""
-    numbers = {
-        f"{'budget' if name in BUDGET else 'metrics'}/{name}": float(value)
-        for name, value in row.items()
-        if name in (*BUDGET, *METRICS) and value is not None
-    }
-    for name, scores in (row.get("per_class") or {}).items():
-        if scores.get("f1") is not None:
-            numbers[f"f1 by class/{name}"] = scores["f1"]
-    return numbers
 
 
 def _line(error: Exception) -> str:

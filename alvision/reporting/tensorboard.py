@@ -13,9 +13,9 @@ from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from alvision.errors import UserError
-from alvision.evaluation.metrics import METRICS
 from alvision.reporting.folder import RoundFiles, RunFolder, Word, read
 from alvision.reporting.page import THUMBNAIL_SIDE, Thumbnails, number
+from alvision.reporting.scalars import scalars
 from alvision.reporting.summary import verdict, words
 
 if TYPE_CHECKING:
@@ -68,15 +68,9 @@ def log(
 
 
 def _write(writer: SummaryWriter, run: RunFolder, rnd: RoundFiles, thumbnails: Thumbnails) -> None:
-    metrics = rnd.metrics or {}
     step = rnd.number
-    for name in (*METRICS, "labels", "answers"):
-        if metrics.get(name) is not None:
-            group = "metrics" if name in METRICS else "budget"
-            writer.add_scalar(f"{group}/{name}", metrics[name], step)
-    for name, scores in (metrics.get("per_class") or {}).items():
-        if scores.get("f1") is not None:
-            writer.add_scalar(f"f1 by class/{name}", scores["f1"], step)
+    for name, value in scalars(rnd.metrics or {}).items():
+        writer.add_scalar(name, value, step)
     known = words(run)
     if rnd.query:
         writer.add_text("query/reasons", _table(rnd, known), step)

@@ -117,6 +117,18 @@ def test_the_cost_of_labels_is_told_in_minutes(found):
     assert margin.startswith("| margin | 13.0 [13.0, 13.0] |")  # 260 answers of 3 seconds
 
 
+def test_curves_of_another_protocol_are_counted_once_and_told_in_minutes(found):
+    text = page.page(found | {"elpv_cost": found["elpv"]})
+    assert text.splitlines()[0] == page.page({**found}).splitlines()[0], "no more evidence"
+    assert "| strategy | elpv | elpv_noisy |" in text
+    assert "| defects that take longer to label" not in text
+    assert "elpv_cost asks for the images of elpv; its own are the minutes of labelling." in text
+    (sentence,) = (x for x in text.splitlines() if x.startswith("- elpv_cost"))
+    assert "Of 3 strategies margin is shown to reach the target in less time" in sentence
+    assert "margin, which needs " in sentence and " x less time." in sentence
+    assert "### elpv_cost\n" in text and text.count("x less than random |") == 1
+
+
 def test_the_page_is_written_from_the_data_alone(tmp_path):
     out = write_study(tmp_path / "runs", study({"margin": 0.03, "bald": 0.0}, seeds=12))
     results.write_curves(results.curves(out), tmp_path / "digits.csv")

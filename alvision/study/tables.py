@@ -105,7 +105,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         _estimate(row.aubc, ".3f"),
         _estimate(row.difference, "+.3f"),
         "" if row.labels_to_target is None else f"{row.labels_to_target:.0f}",
-        _ratio(row.ratio),
+        ratio_cell(row.ratio),
         "" if row.p_value is None else f"{row.p_value:.3f}",
     )
 
@@ -116,7 +116,8 @@ def _estimate(estimate: Estimate | None, form: str) -> str:
     return f"{estimate.value:{form}} [{estimate.low:{form}}, {estimate.high:{form}}]"
 
 
-def _ratio(ratio: Ratio | None) -> str:
+def ratio_cell(ratio: Ratio | None) -> str:
+    """Return a ratio with its bound and its interval; nothing for None."""
     if ratio is None:
         return ""
     sign = {"exact": "", "at least": ">= ", "at most": "<= "}[ratio.bound]

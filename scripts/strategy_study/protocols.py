@@ -32,6 +32,7 @@ class Protocol:
         seeds: Number of seeds.
         more: Words for `alvision compare` beside the experiment.
         finetuned: The whole net is trained each round, not a head on frozen features.
+        curves_of: The protocol whose images it asks for; only the minutes are its own.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Protocol:
     seeds: int = 12
     more: tuple[str, ...] = ()
     finetuned: bool = False
+    curves_of: str = ""
 
     @property
     def needs_steel(self) -> bool:
@@ -64,7 +66,9 @@ PROTOCOLS = {
         Protocol("elpv_known", "elpv_known", "one defect in a hundred, and a few are known", RARE),
         Protocol("elpv_noisy", "elpv_noisy", "labels of people who disagree on doubtful cases"),
         Protocol("elpv_confused", "elpv_confused", "labels of people who overlook defects"),
-        Protocol("elpv_cost", "elpv_cost", "defects that take longer to label"),
+        Protocol(
+            "elpv_cost", "elpv_cost", "defects that take longer to label", curves_of="elpv"
+        ),
         Protocol(
             "elpv_small_cnn", "elpv", "good parts and bad ones, and a small CNN learns them alone",
             FINETUNED, 8, SMALL_CNN, True,

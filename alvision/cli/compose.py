@@ -152,7 +152,7 @@ def _explain(error: Exception) -> str:
     first = lines[0].rstrip(".")
     if first.startswith("Could not override") and "'" in first:
         key = first.split("'")[1]
-        near = difflib.get_close_matches(key, keys(), n=2, cutoff=0.5)
+        near = _options_with(key) or difflib.get_close_matches(key, keys(), n=2, cutoff=0.5)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         reason = str(cause).splitlines()[0] if cause is not error else ""
         if "not in struct" in str(error) or ("Key" in reason and "not" in reason):
@@ -166,6 +166,13 @@ def _explain(error: Exception) -> str:
     if isinstance(cause, OmegaConfBaseException) and key:
         return f"{key}: {str(cause).splitlines()[0]}"
     return " ".join(lines)
+
+
+def _options_with(key: str) -> list[str]:
+    """Return the shipped options of a key's group that have it: `logger=wandb`."""
+    group, _, name = key.partition(".")
+    files = sorted((CONFIG_DIR / group).glob("*.yaml")) if name and group.isidentifier() else []
+    return [f"{group}={x.stem} {key}" for x in files if name in OmegaConf.load(x)]
 
 
 def keys(node: Any = None, prefix: str = "") -> list[str]:

@@ -29,6 +29,11 @@ def test_a_path_with_spaces_umlauts_and_equals_signs():
     ("words", "message"),
     [
         (["data.rot=x"], "unknown key data.rot; did you mean data.root"),
+        (
+            ["logger.offline=true"],
+            "unknown key logger.offline; did you mean logger=wandb logger.offline?",
+        ),
+        (["acquisition.nothing=3"], "unknown key acquisition.nothing; did you mean acquisition"),
         (["sede=1"], "unknown key sede; did you mean seed"),
         (["seed=abc"], "seed: .*abc.*Integer"),
         (["model.dropout=often"], "model.dropout: .*often.*Float"),

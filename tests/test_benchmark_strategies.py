@@ -104,6 +104,14 @@ def test_a_protocol_of_fewer_seeds_says_so():
     assert "- Run in part: elpv (8 of 12 seeds)." in page.page({"elpv": part})
 
 
+def test_too_few_seeds_are_curves_without_a_verdict(found):
+    few = summarise(study({"margin": 0.05, "badge": 0.0, "k_center": 0.0}, seeds=2))
+    text = page.page(found | {"elpv_small_cnn": few})
+    assert "- Finetuned, elpv_small_cnn: Not shown: 3 comparisons with random need at" in text
+    assert "- Nothing is shown to beat random on elpv_noisy." in text, "nothing could be shown"
+    assert f"| {PROTOCOLS['elpv_small_cnn'].data}" not in text
+
+
 def test_batch_bald_minus_bald_has_its_interval():
     pair = summarise(study({"bald": 0.0, "batch_bald": 0.04}, seeds=12))
     (line,) = page.batch_bald({"repeated_digits": pair}).splitlines()

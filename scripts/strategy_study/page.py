@@ -89,7 +89,7 @@ def short(results: Results) -> str:
     for protocol, comparison in finetuned.items():
         sentences.append(f"Finetuned, {protocol}: {verdict(comparison)}")
     sentences += [in_minutes(p, c) for p, c in results.items() if PROTOCOLS[p].curves_of]
-    nothing = [p for p, c in own.items() if not _better(c)]
+    nothing = [p for p, c in own.items() if not _better(c) and _enough(c)]
     if nothing:
         sentences.append(f"Nothing is shown to beat random on {_listed(nothing)}.")
     if missing := [name for name in PROTOCOLS if name not in results]:
@@ -106,7 +106,9 @@ def short(results: Results) -> str:
 
 def overview(results: Results) -> str:
     """Return differences to random, a strategy a row, a protocol a column."""
-    names = [record.name for record in records(results, _all(results))]
+    telling = {name: c for name, c in results.items() if _enough(c)}
+    ranked = [record.name for record in records(telling, _all(results))]
+    names = [*ranked, *(name for name in _all(results) if name not in ranked)]
     lines = [
         "| strategy | " + " | ".join(results) + " |",
         "| --- |" + " ---: |" * len(results),
@@ -119,7 +121,8 @@ def overview(results: Results) -> str:
         f"Mean {_metrics(results)} over the learning curve minus that of random sampling; "
         "**bold**: shown to be better, _slanted_: shown to be worse (p at most .05 after Holm's "
         "correction within the protocol); blank: not run. Intervals stand below. Best first, by "
-        "the rule above: seldom shown to be worse, often shown to be better, the largest gain.",
+        "the rule above: seldom shown to be worse, often shown to be better, the largest gain; "
+        "protocols whose seeds are too few to show anything do not count in it.",
     ]
     return "\n".join(lines)
 
@@ -131,6 +134,8 @@ def advice(results: Results) -> str:
         "| --- | --- | --- |",
     ]
     for name, comparison in results.items():
+        if not _enough(comparison):
+            continue
         best = max(comparison.rows, key=lambda row: row.aubc.value)
         better = _better(comparison)
         worse = [r.acquisition for r in comparison.others if significant(r) and r not in better]
@@ -149,7 +154,8 @@ def advice(results: Results) -> str:
         "",
         "Start with: the largest area under the curve. As good: no difference from it is shown, by "
         "paired sign flips with Holm's correction over all pairs of the protocol, and it is not "
-        "shown to be worse than random.",
+        "shown to be worse than random. Protocols whose seeds are too few to show anything are "
+        "left out.",
     ]
     return "\n".join(lines)
 
@@ -212,6 +218,10 @@ def cost(comparison: Comparison) -> str:
 
 def _all(results: Results) -> tuple[str, ...]:
     return tuple(dict.fromkeys(row.acquisition for c in results.values() for row in c.others))
+
+
+def _enough(comparison: Comparison) -> bool:
+    return len(comparison.study.seeds) >= comparison.seeds_needed
 
 
 def _better(comparison: Comparison) -> list[Row]:

@@ -53,9 +53,9 @@ def test_a_text_without_the_block_is_refused(text):
 
 def test_the_soak_table_adds_up_a_test_s_parameters():
     assert soak.table(JUNIT).splitlines() == [
-        "| test | times | passed | kills | seconds |",
-        "| --- | ---: | ---: | ---: | ---: |",
-        "| killed many times | 2 | 1 | 7 | 61 |",
+        "| test | times | passed | counted | seconds |",
+        "| --- | ---: | ---: | --- | ---: |",
+        "| killed many times | 2 | 1 | kills 7 | 61 |",
         "| full disk | 1 | 1 |  | 0 |",
     ]
 

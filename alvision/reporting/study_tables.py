@@ -86,13 +86,13 @@ def times(ratio: Ratio | None) -> tuple[str, str, float] | None:
     return f"{bound}{ratio.value:.2f} ×", interval, ratio.value
 
 
-def interval(estimate: Estimate | None, *, sign: bool = False) -> str:
-    """Write the ends of an interval.
+def interval(estimate: Estimate | None, seeds: int, *, sign: bool = False) -> str:
+    """Write the ends of an interval over seeds; one seed has none.
 
-    >>> interval(Estimate(0.5, 0.4, 0.6)), interval(None)
+    >>> interval(Estimate(0.5, 0.4, 0.6), 8), interval(Estimate(0.5, 0.5, 0.5), 1)
     ('0.400 to 0.600', '–')
     """
-    if estimate is None:
+    if estimate is None or seeds < 2:
         return "–"
     write = page.signed if sign else page.number
     return f"{write(estimate.low)} to {write(estimate.high)}"
@@ -106,9 +106,10 @@ def _row(row: Row, comparison: Comparison, colour: str) -> dict[str, Any]:
         "sentence": sentence(row, comparison),
         "seeds": row.seeds,
         "aubc": row.aubc,
+        "area_interval": interval(row.aubc, row.seeds),
         "labels": row.labels_to_target,
         "missed": row.missed if comparison.study.target is not None else 0,
-        "ratio": times(row.ratio),
+        "ratio": times(row.ratio) if row.seeds > 1 else None,
         "difference": row.difference,
         "p_value": row.p_value,
         "detectable": row.detectable if outcome(row) == "not shown" else None,
@@ -125,7 +126,7 @@ def _cell(name: str, other: str, found: Mapping[tuple[str, str], Pair]) -> dict[
     return {
         "other": other,
         "value": value,
-        "interval": interval(Estimate(value, low, high), sign=True),
+        "interval": interval(Estimate(value, low, high), pair.seeds, sign=True),
         "ahead": pair.seeds - pair.ahead if turned else pair.ahead,
         "seeds": pair.seeds,
         "p_value": pair.p_value,
@@ -145,11 +146,11 @@ def _class(row: ClassRow, colour: str) -> dict[str, Any]:
         "held_out": row.held_out,
         "seeds": row.seeds,
         "f1": row.f1,
-        "f1_interval": interval(row.f1),
+        "f1_interval": interval(row.f1, row.seeds),
         "recall": row.recall,
-        "recall_interval": interval(row.recall),
+        "recall_interval": interval(row.recall, row.seeds),
         "difference": row.difference,
-        "difference_interval": interval(row.difference, sign=True),
+        "difference_interval": interval(row.difference, row.seeds, sign=True),
         "p_value": row.p_value,
         "detectable": row.detectable,
     }

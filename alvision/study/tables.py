@@ -90,9 +90,11 @@ def legend(comparison: Comparison) -> str:
             else:
                 target += f" (full data: {study.full.mean():.3f})"
         target += ", held for two rounds; blank where a seed never does."
+    seeds = len(study.seeds)
+    spread = "s; in brackets 95 % intervals" if seeds > 1 else ", which has no interval"
     return (
-        f"Mean {study.metric_title} over the learning curve, {len(study.seeds)} seeds; in "
-        f"brackets 95 % intervals. {target} p: paired sign flips against random, "
+        f"Mean {study.metric_title} over the learning curve, {seeds} seed{spread}. "
+        f"{target} p: paired sign flips against random, "
         f"Holm's correction for {comparison.comparisons} "
         f"comparison{'s' * (comparison.comparisons != 1)}."
     )
@@ -102,17 +104,19 @@ def _cells(row: Row) -> tuple[str, ...]:
     return (
         row.acquisition,
         str(row.seeds),
-        _estimate(row.aubc, ".3f"),
-        _estimate(row.difference, "+.3f"),
+        _estimate(row.aubc, ".3f", row.seeds),
+        _estimate(row.difference, "+.3f", row.seeds),
         "" if row.labels_to_target is None else f"{row.labels_to_target:.0f}",
-        ratio_cell(row.ratio),
+        ratio_cell(row.ratio if row.seeds > 1 else None),
         "" if row.p_value is None else f"{row.p_value:.3f}",
     )
 
 
-def _estimate(estimate: Estimate | None, form: str) -> str:
+def _estimate(estimate: Estimate | None, form: str, seeds: int) -> str:
     if estimate is None:
         return ""
+    if seeds < 2:  # one tells no spread
+        return f"{estimate.value:{form}}"
     return f"{estimate.value:{form}} [{estimate.low:{form}}, {estimate.high:{form}}]"
 
 

@@ -105,8 +105,8 @@ def _why_no_difference(row: Row, comparison: Comparison) -> str:
 def _too_few(comparison: Comparison) -> str:
     many = comparison.comparisons
     return (
-        f"{many} comparison{'s' * (many != 1)} with random need at least "
-        f"{comparison.seeds_needed} seeds for a p-value of 0.05, and there are "
+        f"{many} comparison{'s' * (many != 1)} with random need{'s' * (many == 1)} at least "
+        f"{comparison.seeds_needed} seeds for a p-value of 0.05; the study has "
         f"{len(comparison.study.seeds)}"
     )
 

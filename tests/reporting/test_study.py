@@ -139,7 +139,7 @@ def test_a_study_without_random_or_full_runs_has_a_page(tmp_path):
 def test_too_few_seeds_promise_no_detectable_effect(tmp_path):
     skills = {"random_sampling": 1.0, "margin": 1.0}
     text = read_page(study.write(study_folder(tmp_path / "a b", skills, seeds=2, rounds=2))).text
-    assert "need at least" in text
+    assert "needs at least" in text
     assert "4 times out of 5" not in text
     assert '/a b"' in text
 

@@ -6,6 +6,7 @@ import pytest
 
 from alvision.evaluation.curves import area
 from alvision.study.summary import COLUMNS, summarise, write_csv
+from alvision.study.tables import markdown
 from tests.study.builder import study
 
 
@@ -60,6 +61,10 @@ def test_one_seed_is_enough_for_a_table():
     comparison = summarise(study({"margin": 0.03}, seeds=1))
     assert comparison.rows[1].detectable is None
     assert comparison.rows[1].p_value is None
+    text = markdown(comparison)
+    rows, legend = text.strip().rsplit("\n\n", 1)
+    assert "[" not in rows, "one seed has no interval"
+    assert "1 seed, which has no interval" in legend
 
 
 def test_comparison_csv(tmp_path):

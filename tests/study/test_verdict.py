@@ -85,9 +85,11 @@ def test_worse_than_random_is_said_so():
 
 def test_too_few_seeds_say_how_many_it_takes():
     comparison = summarise(study({"margin": 0.04, "bald": 0.04}, seeds=5))
-    expected = "2 comparisons with random need at least 7 seeds for a p-value of 0.05, and there"
-    assert f"Not shown: {expected} are 5." == verdict(comparison)
-    assert f"margin: not shown: {expected} are 5; its macro-F1 is" in said(comparison, "margin")
+    expected = (
+        "2 comparisons with random need at least 7 seeds for a p-value of 0.05; the study has"
+    )
+    assert f"Not shown: {expected} 5." == verdict(comparison)
+    assert f"margin: not shown: {expected} 5; its macro-F1 is" in said(comparison, "margin")
 
 
 def test_a_small_effect_tells_what_would_have_been_found():

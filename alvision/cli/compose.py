@@ -169,10 +169,12 @@ def _explain(error: Exception) -> str:
 
 
 def _options_with(key: str) -> list[str]:
-    """Return the shipped options of a key's group that have it: `logger=wandb`."""
+    """Return the first two shipped options of a key's group that have it: `logger=wandb`."""
     group, _, name = key.partition(".")
-    files = sorted((CONFIG_DIR / group).glob("*.yaml")) if name and group.isidentifier() else []
-    return [f"{group}={x.stem} {key}" for x in files if name in OmegaConf.load(x)]
+    if not name or not group.isidentifier() or group == "experiment":  # its keys are the run's
+        return []
+    files = sorted((CONFIG_DIR / group).glob("*.yaml"))
+    return [f"{group}={x.stem} {key}" for x in files if name in OmegaConf.load(x)][:2]
 
 
 def keys(node: Any = None, prefix: str = "") -> list[str]:

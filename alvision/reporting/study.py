@@ -166,6 +166,7 @@ def _bands(comparison: Comparison) -> Mapping[str, Band]:
 
 
 def _curves(comparison: Comparison) -> Figure:
+    """Draw the curves; every metric is a share, so a wide band of few seeds ends at 0 and 1."""
     study = comparison.study
     colours = _colours(comparison)
     bands = _bands(comparison)
@@ -175,8 +176,8 @@ def _curves(comparison: Comparison) -> Figure:
             name,
             bands[name].answers.tolist(),
             bands[name].mean.tolist(),
-            bands[name].low.tolist(),
-            bands[name].high.tolist(),
+            bands[name].low.clip(0, 1).tolist(),
+            bands[name].high.clip(0, 1).tolist(),
             colours[name],
         )
         for name in order

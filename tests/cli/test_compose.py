@@ -33,6 +33,7 @@ def test_a_path_with_spaces_umlauts_and_equals_signs():
             ["logger.offline=true"],
             "unknown key logger.offline; did you mean logger=wandb logger.offline?",
         ),
+        (["experiment.name=x"], r"unknown key experiment.name \("),
         (["acquisition.nothing=3"], "unknown key acquisition.nothing; did you mean acquisition"),
         (["sede=1"], "unknown key sede; did you mean seed"),
         (["seed=abc"], "seed: .*abc.*Integer"),

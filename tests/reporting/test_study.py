@@ -17,6 +17,7 @@ from alvision.study.summary import summarise
 from alvision.study.verdict import sentence, verdict
 from tests.reporting.builder import study_folder
 from tests.reporting.test_run import read_page
+from tests.study.builder import study as built
 
 SKILLS = {"random_sampling": 0.2, "margin": 2.0, "k_center": 0.2}
 
@@ -126,6 +127,12 @@ def test_the_picture_is_small(comparison, tmp_path, name):
     path = study.figure(comparison, tmp_path / name)
     assert path == tmp_path / name
     assert 5_000 < path.stat().st_size < 150_000
+
+
+def test_the_wide_bands_of_two_seeds_do_not_flatten_the_curves():
+    drawn = study._curves(summarise(built({"margin": 0.1}, seeds=2, noise=0.3)))
+    low, high = drawn.axes[0].get_ylim()
+    assert low > -0.2 and high < 1.2
 
 
 def test_a_study_without_random_or_full_runs_has_a_page(tmp_path):

@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alvision.cli import commands, delivery_commands, study
-from alvision.cli.compose import compose
-from alvision.cli.overrides import quote
-from alvision.errors import UserError
-from alvision.round_files import QueryFile, read_csv
+from alvision.config.compose import compose
+from alvision.config.overrides import quote
+from alvision.core.errors import UserError
+from alvision.run_folder.round_files import QueryFile, read_csv
 from alvision.study import read
 
 if TYPE_CHECKING:
     import pandas
 
-    from alvision.config import RunConfig
-    from alvision.records import Query
+    from alvision.config.schema import RunConfig
+    from alvision.core.records import Query
     from alvision.study import Comparison
 
 PLAIN = re.compile(r"[A-Za-z_][\w.\-]*")

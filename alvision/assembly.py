@@ -10,6 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alvision.acquisition import needs_of, parts_of, properties_of, score_of
+from alvision.config.checks import PER_CLASS, known_defects
+from alvision.core.errors import UserError
+from alvision.core.rounds import Round, claim, lock
+from alvision.core.seeding import generator
 from alvision.data.splits import group_keys
 from alvision.dataset import (
     Sources,
@@ -20,8 +24,6 @@ from alvision.dataset import (
     sources,
     split_and_parts,
 )
-from alvision.document import document
-from alvision.errors import UserError
 from alvision.evaluation.metrics import METRICS, evaluate
 from alvision.explain.reasons import reasons
 from alvision.labels.consensus import Resolve, standing
@@ -33,14 +35,12 @@ from alvision.loop import Budget, Experiment, Strategy
 from alvision.oracles.files import FilesOracle
 from alvision.page_run import SPARE_BATCHES, page_oracle
 from alvision.reporting import tensorboard
-from alvision.round_files import codecs, write_metrics_table
-from alvision.rounds import Round, claim, lock
-from alvision.seeding import generator
+from alvision.run_folder.experiment_file import document
+from alvision.run_folder.round_files import codecs, write_metrics_table
 from alvision.simulation import simulation
-from alvision.validation import PER_CLASS, known_defects
 
 if TYPE_CHECKING:
-    from alvision.config import RunConfig
+    from alvision.config.schema import RunConfig
 
 
 def experiment(

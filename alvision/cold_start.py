@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from alvision.core.records import SampleId
+    from alvision.core.rounds import Round
     from alvision.loop import Experiment
-    from alvision.records import SampleId
-    from alvision.rounds import Round
 
 SLOT = "cold_start"
 

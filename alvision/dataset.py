@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alvision.config.checks import BY_SEED, known_defects, validate, validate_classes
+from alvision.core.errors import UserError
+from alvision.core.seeding import derive
 from alvision.data.hashes import content_hashes
 from alvision.data.images import ImageSpec
 from alvision.data.manifest import Manifest, build
 from alvision.data.rare import thinned
 from alvision.data.splits import FOLDS, Split, audit_split, image_key, simulated_split
-from alvision.errors import UserError
 from alvision.labels.location import audit_location, labels_location, read_audit
 from alvision.labels.store import LabelStore
-from alvision.seeding import derive
-from alvision.validation import BY_SEED, known_defects, validate, validate_classes
 
 if TYPE_CHECKING:
-    from alvision.config import RunConfig
+    from alvision.config.schema import RunConfig
 
 
 @dataclass(frozen=True)

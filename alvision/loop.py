@@ -11,11 +11,11 @@ from typing import Any
 
 from alvision.choice import AUDIT_SHARE, RELABEL_SHARE, again, audit, choose, mixed
 from alvision.cold_start import start
+from alvision.core.records import Answers, Event, Oracle, Query, SampleId
+from alvision.core.rounds import Codec, Round, rounds_of
 from alvision.labels.consensus import answered, consensus
 from alvision.labels.content import resolver
 from alvision.labels.store import LabelStore
-from alvision.records import Answers, Event, Oracle, Query, SampleId
-from alvision.rounds import Codec, Round, rounds_of
 
 Metrics = dict[str, Any]
 

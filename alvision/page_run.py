@@ -6,15 +6,15 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alvision.core.records import SampleId
+from alvision.core.rounds import Codec, rounds_of
 from alvision.explain.opinions import Opinions
 from alvision.labels.consensus import Resolve, consensus
 from alvision.labels.store import LabelStore
 from alvision.oracles.page import PageOracle
-from alvision.records import SampleId
-from alvision.rounds import Codec, rounds_of
 
 if TYPE_CHECKING:
-    from alvision.config import RunConfig
+    from alvision.config.schema import RunConfig
     from alvision.data.manifest import Manifest
     from alvision.learner import Learner
 

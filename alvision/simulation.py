@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from alvision.config.checks import KNOWN_DEFECTS, known_defects
+from alvision.core.errors import UserError
 from alvision.data.rare import pool_defects
-from alvision.errors import UserError
 from alvision.oracles.noise import confused, costs, graded, heard
 from alvision.oracles.simulated import SimulatedOracle, known_beforehand
-from alvision.validation import KNOWN_DEFECTS, known_defects
 
 if TYPE_CHECKING:
-    from alvision.config import RunConfig
+    from alvision.config.schema import RunConfig
+    from alvision.core.records import SampleId
     from alvision.data.splits import Split
     from alvision.dataset import Sources
     from alvision.labels.store import LabelStore
-    from alvision.records import SampleId
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,14 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset, TensorDataset
 
 from alvision.acquisition import bald
-from alvision.cli.compose import configuration
+from alvision.config.compose import configuration
+from alvision.core.seeding import generator
 from alvision.data.images import load
 from alvision.data.splits import group_keys, simulated_split
 from alvision.dataset import Sources, sources
 from alvision.learner import Learner
 from alvision.models.backbones import build
 from alvision.models.classifier import class_weights
-from alvision.seeding import generator
 
 ROUNDS, BATCH, PASSES = 15, 20, 20
 COMMON, COMMON_ROUNDS = 256, 2

@@ -44,12 +44,12 @@ from pool_task import (
 from torch import Tensor, nn
 
 from alvision.acquisition import entropy
-from alvision.config import DataConfig
+from alvision.config.schema import DataConfig
+from alvision.core.errors import UserError
 from alvision.data.decoding import decode
 from alvision.data.hashes import content_hashes
 from alvision.data.images import load
 from alvision.data.manifest import build as build_manifest
-from alvision.errors import UserError
 from alvision.inference.engine import threads
 from alvision.inference.executor import Executor
 from alvision.inference.features import Features

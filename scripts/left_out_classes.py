@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from alvision.assembly import build_learner
-from alvision.cli.compose import configuration
+from alvision.config.compose import configuration
 from alvision.data.splits import group_keys, simulated_split
 from alvision.dataset import sources
 from alvision.delivery.export import KNOWN

@@ -18,11 +18,11 @@ import torch
 from sklearn.metrics import f1_score
 
 from alvision.acquisition import margin
-from alvision.cli.compose import configuration
+from alvision.config.compose import configuration
+from alvision.core.seeding import generator
 from alvision.data.splits import group_keys, simulated_split
 from alvision.dataset import sources
 from alvision.learner import Learner
-from alvision.seeding import generator
 
 KINDS = [(f, v) for v in ("none", "flips") for f in ("final", "multilevel")]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from blocks import rewrite
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 from alvision.reporting.study import figure
 from alvision.study.collect import collect
 from alvision.study.summary import Comparison, summarise

@@ -115,8 +115,8 @@ def run(*words: str) -> None:
 
 def take_bundle(source: Path, folder: Path) -> None:
     """Copy a bundle that has been checked."""
+    from alvision.core.errors import UserError
     from alvision.delivery.bundle import open_bundle
-    from alvision.errors import UserError
 
     try:
         open_bundle(source)

@@ -7,11 +7,11 @@ from functools import partial
 import torch
 
 from alvision.acquisition import random_sampling
+from alvision.core.seeding import generator
 from alvision.inference.predictions import Predictions
 from alvision.loop import Budget, Experiment, Strategy
 from alvision.oracles.simulated import SimulatedOracle
-from alvision.round_files import AnswersFile, MetricsFile, QueryFile
-from alvision.seeding import generator
+from alvision.run_folder.round_files import AnswersFile, MetricsFile, QueryFile
 
 IDS = tuple(f"{i:02d}.png" for i in range(20))
 HELD_OUT = ("x0.png", "x1.png", "x2.png", "x3.png")

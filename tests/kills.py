@@ -14,8 +14,8 @@ import sys
 import time
 from pathlib import Path
 
+from alvision.core.rounds import STEPS
 from alvision.labels.store import LabelStore
-from alvision.rounds import STEPS
 
 STEPS_WITHOUT_PEOPLE = [step for step in STEPS if step != "ranking.csv"]  # spare work is theirs
 
@@ -76,7 +76,8 @@ KILL_POINTS = [
 
 def _arm(point: str) -> None:
     """Make this process kill itself the second time it comes by a point (in round 1)."""
-    from alvision import learner, rounds
+    from alvision import learner
+    from alvision.core import rounds
     from alvision.labels import store
 
     when, _ = point.split(" ", 1)

@@ -9,7 +9,7 @@ import yaml
 import alvision
 from alvision.api import words
 from alvision.cli import main
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 from alvision.study import verdict
 from tests.cli.conftest import TINY
 from tests.parts import imported

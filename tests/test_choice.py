@@ -8,9 +8,9 @@ import pytest
 
 from alvision import loop
 from alvision.choice import again
+from alvision.core.records import Event
 from alvision.evaluation.probabilities import ClassProbabilities
 from alvision.labels.store import LabelStore
-from alvision.records import Event
 from tests import fakes
 
 

@@ -91,8 +91,8 @@ def test_every_group_choice_that_the_readme_names_exists():
 
 
 def test_every_command_and_key_that_the_readme_names_exists():
-    from alvision.cli.compose import GROUPS, keys
     from alvision.cli.help import COMMANDS
+    from alvision.config.compose import GROUPS, keys
 
     text = code(PROJECT / "README.md")
     assert set(re.findall(r"(?:^|python -m )alvision ([a-z]+)", text, re.M)) == set(COMMANDS)

@@ -1,6 +1,6 @@
 import pytest
 
-from alvision.document import OUTSIDE_FINGERPRINT, document
+from alvision.run_folder.experiment_file import OUTSIDE_FINGERPRINT, document
 from tests.test_validation import config
 
 
@@ -33,7 +33,7 @@ def test_how_long_the_cold_start_goes_on_is_what_a_run_is():
 
 
 def test_the_keys_left_out_exist():
-    from alvision.cli.compose import keys
+    from alvision.config.compose import keys
 
     known = keys()
     for key in OUTSIDE_FINGERPRINT:

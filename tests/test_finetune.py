@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from alvision.config import DataConfig, ImageConfig, ModelConfig, TrainerConfig
+from alvision.config.schema import DataConfig, ImageConfig, ModelConfig, TrainerConfig
 from alvision.data.hashes import content_hashes
 from alvision.data.manifest import build
 from alvision.data.splits import group_keys, simulated_split

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from alvision.acquisition import random_sampling
-from alvision.errors import UserError
+from alvision.core.errors import UserError
+from alvision.core.records import Answer, AwaitingLabels
 from alvision.labels.store import LabelStore
 from alvision.loop import Budget, Strategy, run
 from alvision.oracles.simulated import SimulatedOracle
-from alvision.records import Answer, AwaitingLabels
 from tests.fakes import HASHES, HELD_OUT, IDS, TRUTH, FakeLearner, experiment
 
 

@@ -4,10 +4,10 @@ import sys
 
 import pytest
 
-from alvision.errors import UserError
-from alvision.records import Answers, Event, Query, QueryRow
-from alvision.round_files import AnswersFile, MetricsFile, QueryFile
-from alvision.rounds import claim, lock, rounds_of, write_atomically
+from alvision.core.errors import UserError
+from alvision.core.records import Answers, Event, Query, QueryRow
+from alvision.core.rounds import claim, lock, rounds_of, write_atomically
+from alvision.run_folder.round_files import AnswersFile, MetricsFile, QueryFile
 
 
 class Text:
@@ -48,7 +48,7 @@ def test_half_a_write_is_never_seen(tmp_path):
     path = tmp_path / "file"
     path.write_text("old")
     script = (
-        "import os, signal, sys; from pathlib import Path; from alvision.rounds import *\n"
+        "import os, signal, sys; from pathlib import Path; from alvision.core.rounds import *\n"
         "def write(p):\n p.write_text('ne'); os.kill(os.getpid(), signal.SIGTERM)\n"
         "write_atomically(Path(sys.argv[1]), write)"
     )
@@ -124,7 +124,7 @@ def test_an_edited_document_is_named(tmp_path, text):
 
 def test_a_second_process_is_turned_away_and_a_dead_one_is_not_in_the_way(tmp_path):
     script = (
-        "import sys, time; from pathlib import Path; from alvision.rounds import lock\n"
+        "import sys, time; from pathlib import Path; from alvision.core.rounds import lock\n"
         "held = lock(Path(sys.argv[1])); print('held', flush=True); time.sleep(60)"
     )
     other = subprocess.Popen(
@@ -146,5 +146,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
 
 
 def test_rounds_need_no_torch():
-    code = "import sys, alvision.rounds, alvision.records; sys.exit('torch' in sys.modules)"
+    code = (
+        "import sys, alvision.core.rounds, alvision.core.records; sys.exit('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

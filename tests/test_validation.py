@@ -1,8 +1,8 @@
 import pytest
 
-from alvision.config import RunConfig
-from alvision.errors import UserError
-from alvision.validation import validate, validate_classes
+from alvision.config.checks import validate, validate_classes
+from alvision.config.schema import RunConfig
+from alvision.core.errors import UserError
 
 
 def config(**values):

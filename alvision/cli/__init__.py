@@ -29,8 +29,8 @@ def main(argv: list[str], dispatch: Callable[[list[str]], int] | None = None) ->
         argv: The words of the command line.
         dispatch: What runs them; by default the command that the first word names.
     """
-    from alvision.errors import UserError
-    from alvision.records import AwaitingLabels
+    from alvision.core.errors import UserError
+    from alvision.core.records import AwaitingLabels
 
     debug = any(word in ("debug=true", "debug=True") for word in argv)
     try:
@@ -63,7 +63,7 @@ def main(argv: list[str], dispatch: Callable[[list[str]], int] | None = None) ->
 
 def _dispatch(words: list[str]) -> int:
     from alvision import __version__
-    from alvision.errors import UserError
+    from alvision.core.errors import UserError
 
     if "--version" in words:
         print(f"alvision {__version__}")

@@ -7,9 +7,9 @@ import time
 from rich.table import Table
 
 from alvision.cli.commands import console
-from alvision.cli.overrides import take
+from alvision.config.overrides import take
+from alvision.core.errors import UserError
 from alvision.data.cache import cache_folder, cache_limit
-from alvision.errors import UserError
 from alvision.inference import cache_care
 from alvision.inference.cache_care import Stored
 

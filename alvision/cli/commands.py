@@ -12,16 +12,16 @@ from rich.console import Console
 
 from alvision import loop
 from alvision.assembly import experiment
-from alvision.cli.compose import Composed, compose
-from alvision.cli.overrides import take
 from alvision.cli.progress import bar
-from alvision.config import RunConfig
+from alvision.config.compose import Composed, compose
+from alvision.config.overrides import take
+from alvision.config.schema import RunConfig
+from alvision.core.errors import UserError
+from alvision.core.records import SECONDS_PER_LABEL
+from alvision.core.rounds import DOCUMENT, Round, read_document
 from alvision.data.hashes import content_hashes
 from alvision.data.images import ImageSpec, UnreadableImage, shrink_factor
 from alvision.data.manifest import Manifest, build
-from alvision.errors import UserError
-from alvision.records import SECONDS_PER_LABEL
-from alvision.rounds import DOCUMENT, Round, read_document
 
 if TYPE_CHECKING:
     from alvision.reporting.loggers import RunLogger

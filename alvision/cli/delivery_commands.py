@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from alvision.cli.commands import console, saved
-from alvision.cli.compose import compose
-from alvision.cli.overrides import take, tidy
 from alvision.cli.progress import bar
-from alvision.config import RunConfig
+from alvision.config.compose import compose
+from alvision.config.overrides import take, tidy
+from alvision.config.schema import RunConfig
+from alvision.core.errors import UserError
+from alvision.core.rounds import DOCUMENT, claim, lock
 from alvision.dataset import people, sources
-from alvision.document import document
-from alvision.errors import UserError
-from alvision.rounds import DOCUMENT, claim, lock
+from alvision.run_folder.experiment_file import document
 
 
 def train(words: list[str]) -> int:

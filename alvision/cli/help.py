@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from alvision import CONFIG_DIR, __version__
-from alvision.config import RunConfig
+from alvision.config.schema import RunConfig
 
 COMMANDS = {
     "check": "look over a data set before anyone spends a label on it",

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from alvision.cli.compose import configuration
-from alvision.config import RunConfig
+from alvision.config.checks import validate
+from alvision.config.compose import configuration
+from alvision.config.schema import RunConfig
 from alvision.data.cache import cache_folder
 from alvision.data.hashes import content_hashes
 from alvision.data.manifest import Manifest, build
@@ -17,7 +18,6 @@ from alvision.labels.location import audit_location, labels_location, read_audit
 from alvision.labels.store import LabelStore
 from alvision.page.secret import read_secret
 from alvision.page.setting import Setting
-from alvision.validation import validate
 
 ORACLE = "oracle=page"
 

@@ -10,13 +10,13 @@ from functools import cached_property
 from pathlib import Path
 
 from alvision.cli.commands import console, saved
-from alvision.cli.compose import compose
-from alvision.cli.overrides import take, take_count, tidy
-from alvision.config import RunConfig
+from alvision.config.compose import compose
+from alvision.config.overrides import take, take_count, tidy
+from alvision.config.schema import RunConfig
+from alvision.core.errors import UserError
 from alvision.data.hashes import content_hashes
 from alvision.data.manifest import Manifest, build
 from alvision.dataset import audit_file, label_store, people
-from alvision.errors import UserError
 from alvision.labels.classes import ClassList, class_list
 from alvision.labels.consensus import consensus
 from alvision.labels.content import resolver
@@ -191,7 +191,7 @@ def _backup(desk: Desk) -> int:
 
 def _push(desk: Desk) -> int:
     from alvision.oracles.sheet import copy_picture
-    from alvision.round_files import QueryFile
+    from alvision.run_folder.round_files import QueryFile
 
     asked = sorted(Path(str(desk.config.out)).glob("rounds/[0-9][0-9][0-9]/query.csv"))
     if not asked:

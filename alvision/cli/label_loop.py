@@ -22,8 +22,8 @@ def loop(words: list[str]) -> int:
     import torch
 
     from alvision.cli.commands import execute
-    from alvision.cli.compose import compose
     from alvision.cli.label import ORACLE
+    from alvision.config.compose import compose
     from alvision.dataset import label_store
     from alvision.oracles.page import ClassesChanged
     from alvision.page_run import settled_classes

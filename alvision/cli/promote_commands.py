@@ -7,11 +7,11 @@ from pathlib import Path
 
 from alvision.cli.commands import console
 from alvision.cli.delivery_commands import number, of_run, strange
-from alvision.cli.overrides import take
 from alvision.cli.progress import bar
+from alvision.config.overrides import take
+from alvision.core.errors import UserError
 from alvision.delivery.bundle import Bundle, open_bundle
 from alvision.delivery.placing import mend, place, previous_of, swap_back, taken
-from alvision.errors import UserError
 
 REFUSED = 1
 """Exit status if the old model stays; 2 where the two cannot be compared at all."""

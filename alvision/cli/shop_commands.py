@@ -6,13 +6,13 @@ from pathlib import Path
 
 from alvision.cli.commands import console
 from alvision.cli.delivery_commands import number, of_run, strange
-from alvision.cli.overrides import take
 from alvision.cli.progress import bar
+from alvision.config.overrides import take
+from alvision.core.errors import UserError
 from alvision.delivery import material
 from alvision.delivery.bundle import open_bundle
 from alvision.delivery.sealed import Ask
 from alvision.delivery.shop import gather, headline
-from alvision.errors import UserError
 from alvision.reporting import shop as page
 
 

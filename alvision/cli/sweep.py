@@ -12,10 +12,10 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from alvision import CONFIG_DIR
-from alvision.cli.compose import compose, from_node, one_line, reachable, search_path
-from alvision.cli.overrides import parse, tidy
-from alvision.errors import UserError
-from alvision.records import AwaitingLabels
+from alvision.config.compose import compose, from_node, one_line, reachable, search_path
+from alvision.config.overrides import parse, tidy
+from alvision.core.errors import UserError
+from alvision.core.records import AwaitingLabels
 
 NAMED_BY_FOLDER = ("acquisition", "seed")
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from alvision.cli.overrides import take
-from alvision.errors import UserError
+from alvision.config.overrides import take
+from alvision.core.errors import UserError
 
 if TYPE_CHECKING:
     from alvision.delivery.watch import Line, Setting

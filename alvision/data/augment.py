@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 
 KINDS = ("none", "light", "full")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import platformdirs
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 
 
 def cache_folder() -> Path:

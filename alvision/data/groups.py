@@ -9,13 +9,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from alvision.core.errors import UserError
 from alvision.data.images import header_exif, register_heic
 from alvision.data.sources.rows import Row
-from alvision.errors import UserError
 
 if TYPE_CHECKING:
-    from alvision.config import DataConfig
-    from alvision.records import SampleId
+    from alvision.config.schema import DataConfig
+    from alvision.core.records import SampleId
 
 EXIF_IFD = 0x8769
 DATE_TIME_ORIGINAL = 0x9003

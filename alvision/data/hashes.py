@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from alvision.core.errors import UserError
 from alvision.data.cache import cache_folder
-from alvision.errors import UserError
 
 if TYPE_CHECKING:
+    from alvision.core.records import SampleId
     from alvision.data.manifest import Manifest
-    from alvision.records import SampleId
 
 BATCH = 512
 SETTLED_NANOSECONDS = 2_000_000_000

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 
 if TYPE_CHECKING:
-    from alvision.config import ImageConfig
+    from alvision.config.schema import ImageConfig
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 HEIC_SUFFIXES = frozenset({".heic", ".heif"})

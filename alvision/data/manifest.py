@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from alvision.core.errors import UserError
 from alvision.data.groups import grouped
 from alvision.data.sources.digits import digits
 from alvision.data.sources.elpv import elpv
@@ -20,11 +21,10 @@ from alvision.data.sources.rows import Listing
 from alvision.data.sources.table import csv_table, parquet_table
 from alvision.data.sources.torchvision_sets import torchvision_set
 from alvision.data.sources.xsdd import xsdd
-from alvision.errors import UserError
 
 if TYPE_CHECKING:
-    from alvision.config import DataConfig
-    from alvision.records import SampleId
+    from alvision.config.schema import DataConfig
+    from alvision.core.records import SampleId
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,14 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from alvision.core.records import SampleId
     from alvision.data.manifest import Manifest
     from alvision.data.splits import Split
-    from alvision.records import SampleId
 
 
 def thinned(

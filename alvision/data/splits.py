@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 
 if TYPE_CHECKING:
+    from alvision.core.records import SampleId
     from alvision.data.manifest import Manifest
-    from alvision.records import SampleId
 
 Part = Literal["pool", "monitor", "seal"]
 FOLDS = 5

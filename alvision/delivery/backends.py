@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from alvision.core.errors import UserError
+from alvision.core.records import SampleId
 from alvision.delivery.bundle import NETWORK, Output
 from alvision.delivery.deployed import Deployed
-from alvision.errors import UserError
-from alvision.records import SampleId
 
 FORMATS = ("onnx", "openvino", "torch")
 TOLERANCE = 1e-3

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import log_softmax
 
+from alvision.core.errors import UserError
+from alvision.core.rounds import write_atomically
 from alvision.data.images import ImageSpec
 from alvision.delivery.placing import mend
-from alvision.errors import UserError
-from alvision.rounds import write_atomically
 
 FORMAT = 2
 ABOUT, NETWORK, REFERENCE, USUAL, THRESHOLDS = (

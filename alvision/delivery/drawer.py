@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
+from alvision.core.errors import UserError
+from alvision.core.records import SampleId
 from alvision.data.splits import group_keys, image_key
 from alvision.dataset import audit_file, label_store, people
-from alvision.errors import UserError
 from alvision.labels.consensus import standing
 from alvision.labels.content import resolver
 from alvision.labels.location import read_audit, write_audit
-from alvision.records import SampleId
 
 if TYPE_CHECKING:
-    from alvision.config import RunConfig
+    from alvision.config.schema import RunConfig
     from alvision.data.manifest import Manifest
 
 

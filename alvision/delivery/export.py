@@ -14,6 +14,9 @@ import numpy as np
 import torch
 
 from alvision import __version__
+from alvision.core.errors import UserError
+from alvision.core.records import SampleId
+from alvision.core.seeding import derive
 from alvision.data.images import UnreadableImage, load
 from alvision.data.threads import ordered_map
 from alvision.delivery.backends import (
@@ -44,12 +47,9 @@ from alvision.delivery.novelty import NEIGHBOURS, usual
 from alvision.delivery.placing import put, taken
 from alvision.delivery.standalone import script
 from alvision.delivery.training import Final
-from alvision.errors import UserError
-from alvision.records import SampleId
-from alvision.seeding import derive
 
 if TYPE_CHECKING:
-    from alvision.config import RunConfig
+    from alvision.config.schema import RunConfig
 
 BATCH = 16
 VERIFIED = 64

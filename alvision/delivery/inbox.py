@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from alvision.core.errors import UserError
+from alvision.core.rounds import write_atomically
 from alvision.data.images import HEIC_SUFFIXES, SUFFIXES
 from alvision.delivery.bundle import file_hash
-from alvision.errors import UserError
-from alvision.rounds import write_atomically
 
 Mark = tuple[int, int, int]
 """Size, time of change and number of a file: while they stay, its bytes do."""

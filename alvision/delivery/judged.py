@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from alvision.core.errors import UserError
+from alvision.core.records import SampleId
 from alvision.delivery.bundle import Bundle
 from alvision.delivery.material import Material
 from alvision.delivery.predict import predict
-from alvision.errors import UserError
-from alvision.records import SampleId
 
 
 def monitor_images(material: Material) -> list[SampleId]:

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alvision.core.errors import UserError
+from alvision.core.records import Event, SampleId, answer_uuid
 from alvision.data.splits import Split, group_keys
 from alvision.dataset import Sources, label_store, people, sources, split_of
-from alvision.errors import UserError
 from alvision.labels.consensus import consensus, standing
 from alvision.labels.content import resolver
-from alvision.records import Event, SampleId, answer_uuid
 
 if TYPE_CHECKING:
-    from alvision.config import RunConfig
+    from alvision.config.schema import RunConfig
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from alvision.errors import UserError
-from alvision.rounds import sync_folder
+from alvision.core.errors import UserError
+from alvision.core.rounds import sync_folder
 
 _LOCK_SECONDS = 10.0
 _EXCHANGE, _HERE = 2, -100

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from alvision.core.errors import UserError
 from alvision.data.images import HEIC_SUFFIXES, SUFFIXES, UnreadableImage, load
 from alvision.data.threads import ordered_map
 from alvision.delivery.bundle import Bundle
 from alvision.delivery.decisions import COLUMNS, decide
-from alvision.errors import UserError
 
 BATCH = 32
 

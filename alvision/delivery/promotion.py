@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from alvision.core.errors import UserError
+from alvision.core.records import SampleId
+from alvision.core.seeding import derive
 from alvision.delivery.bundle import Bundle
 from alvision.delivery.judged import escapes, monitor_images, overkilled, told
 from alvision.delivery.material import Material
 from alvision.delivery.pairs import Paired, paired, pairs_needed
 from alvision.delivery.threshold import one_a_group
-from alvision.errors import UserError
-from alvision.records import SampleId
-from alvision.seeding import derive
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from alvision.errors import UserError
-from alvision.rounds import write_atomically
+from alvision.core.errors import UserError
+from alvision.core.rounds import write_atomically
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from alvision.core.errors import UserError
+from alvision.core.records import SampleId
+from alvision.core.seeding import derive
 from alvision.data.images import UnreadableImage, load
 from alvision.delivery import readings
 from alvision.delivery.bundle import Bundle, write_thresholds
@@ -23,12 +26,9 @@ from alvision.delivery.threshold import (
     overkill,
 )
 from alvision.delivery.words import DRAWER, VOIDS, promise
-from alvision.errors import UserError
-from alvision.records import SampleId
-from alvision.seeding import derive
 
 if TYPE_CHECKING:
-    from alvision.config import RunConfig
+    from alvision.config.schema import RunConfig
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alvision.core.errors import UserError
+from alvision.core.records import SampleId
 from alvision.dataset import audit_file, people
 from alvision.delivery import readings
 from alvision.delivery.bundle import Bundle
 from alvision.delivery.material import Material
 from alvision.delivery.promise import defects_needed
-from alvision.errors import UserError
-from alvision.records import SampleId
 
 if TYPE_CHECKING:
-    from alvision.config import RunConfig
+    from alvision.config.schema import RunConfig
 
 
 @dataclass(frozen=True)

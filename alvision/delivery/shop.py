@@ -7,20 +7,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from alvision.core.errors import UserError
+from alvision.core.records import SampleId
 from alvision.dataset import label_store, people
 from alvision.delivery import sealed
 from alvision.delivery.bundle import Bundle
 from alvision.delivery.judged import escapes, monitor_images, overkilled, told
 from alvision.delivery.material import Material
 from alvision.delivery.promise import best_escape
-from alvision.errors import UserError
 from alvision.labels.agreement import Agreement, agreement
 from alvision.labels.consensus import consensus
 from alvision.labels.content import resolver
-from alvision.records import SampleId
 
 if TYPE_CHECKING:
-    from alvision.config import RunConfig
+    from alvision.config.schema import RunConfig
 
 FEW = 30
 """Labels below which a class is told to be rare, whatever the others have."""

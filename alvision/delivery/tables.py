@@ -13,9 +13,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from alvision.core.errors import UserError
 from alvision.delivery.bundle import Bundle
 from alvision.delivery.predict import Prediction, columns, predict, row
-from alvision.errors import UserError
 from alvision.reporting.predictions import page
 
 TELLING = 500

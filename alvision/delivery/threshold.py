@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from alvision.core.errors import UserError
 from alvision.delivery.promise import (
     allowed_misses,
     best_escape,
     defects_needed,
     rate_at_most,
 )
-from alvision.errors import UserError
 
 
 class NotEnoughDefects(UserError):

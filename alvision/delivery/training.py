@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alvision.assembly import build_learner
+from alvision.core.errors import UserError
+from alvision.core.rounds import write_atomically
 from alvision.delivery.calibration import FEWEST, calibrated, fit_temperature, reliability
 from alvision.delivery.material import Material, gather
-from alvision.errors import UserError
 from alvision.evaluation.metrics import evaluate, expected_calibration_error
 from alvision.evaluation.probabilities import ClassProbabilities
 from alvision.learner import Learner
 from alvision.models.checkpoint import Model
-from alvision.rounds import write_atomically
 
 if TYPE_CHECKING:
-    from alvision.config import RunConfig
+    from alvision.config.schema import RunConfig
 
 FOLDER = "final"
 ROUND = -1

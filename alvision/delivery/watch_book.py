@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 
 FILE = "watch.db"
 VERSION = 1

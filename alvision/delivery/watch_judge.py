@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
+from alvision.core.errors import UserError
 from alvision.delivery.bundle import ABOUT, THRESHOLDS, Bundle, open_bundle
 from alvision.delivery.decisions import COLUMNS, decide
 from alvision.delivery.facts import measure, names, usual
 from alvision.delivery.inbox import marks
-from alvision.errors import UserError
 
 
 class Judge:

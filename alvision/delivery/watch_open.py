@@ -8,10 +8,10 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from alvision.core.errors import UserError
 from alvision.delivery.watch import Line, Setting
 from alvision.delivery.watch_book import FILE, Book
 from alvision.delivery.watch_judge import Judge
-from alvision.errors import UserError
 from alvision.labels.location import on_network
 
 LOCK = ".alvision-watch.lock"

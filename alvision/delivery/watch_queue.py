@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path, PurePosixPath
 
+from alvision.core.records import Event
 from alvision.delivery.inbox import copy
 from alvision.delivery.promise import rate_at_most
 from alvision.delivery.watch_book import Book, Row
 from alvision.labels.consensus import consensus, standing
 from alvision.labels.store import LabelStore
 from alvision.labels.tables import write_table
-from alvision.records import Event
 
 FOLDER = "queue"
 COLUMNS = ["id", "label"]

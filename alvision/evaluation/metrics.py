@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 from alvision.evaluation.probabilities import ClassProbabilities
 
 METRICS = (

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 
 _PREFIX = "p:"
 

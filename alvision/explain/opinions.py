@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from alvision.core.records import Query, SampleId
+from alvision.core.rounds import Round, write_atomically
 from alvision.data.images import UnreadableImage
 from alvision.data.pictures import upright_size
 from alvision.explain.heatmaps import class_activation, overlay
 from alvision.explain.neighbours import nearest
 from alvision.models.normalised import normalise
-from alvision.records import Query, SampleId
-from alvision.rounds import Round, write_atomically
 
 NEIGHBOURS = 5
 _LONGEST = 400

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 
 if TYPE_CHECKING:
-    from alvision.config import TrainerConfig
+    from alvision.config.schema import TrainerConfig
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 KINDS = ("eager", "compile", "openvino")

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 from alvision.inference.allocator import keep_freed_memory
 from alvision.inference.engine import Engine
 from alvision.inference.folding import folded

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock, Timeout
 
-from alvision.rounds import write_atomically
+from alvision.core.rounds import write_atomically
 
 ROWS_A_PART = 4096
 KEY = "key"

@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from torch import multiprocessing, nn
 
+from alvision.core.errors import UserError
+from alvision.core.rounds import write_atomically
 from alvision.data.images import ImageSpec
-from alvision.errors import UserError
 from alvision.inference import pool
 from alvision.inference.engine import Engine
 from alvision.inference.predictions import SampleId
-from alvision.rounds import write_atomically
 
 BATCHES_A_SHARD = 8
 """Batches that a rank hands over at once."""

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from alvision.core.records import SampleId
 from alvision.labels.consensus import Settled
-from alvision.records import SampleId
 
 
 @dataclass(frozen=True)

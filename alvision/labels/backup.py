@@ -9,11 +9,11 @@ from pathlib import Path
 
 import sqlalchemy as sql
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
+from alvision.core.records import Event
 from alvision.labels.exchange.csv_file import export_labels, restore
 from alvision.labels.schema import EVENTS
 from alvision.labels.store import LabelStore
-from alvision.records import Event
 
 DATABASE, LOG = "labels.db", "labels.csv"
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from alvision.errors import UserError
-from alvision.records import Event, SampleId
+from alvision.core.errors import UserError
+from alvision.core.records import Event, SampleId
 
 _LISTS = ("examples", "counter_examples", "borderline")
 

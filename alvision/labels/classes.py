@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from alvision.core.records import Event
 from alvision.labels.undo import taken_back
-from alvision.records import Event
 
 DEFECT = "defect"
 """The note of an `add` event whose class is a defect."""

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from alvision.core.records import NOT_CLASSES, Event, SampleId
 from alvision.labels.classes import merges
 from alvision.labels.undo import taken_back
-from alvision.records import NOT_CLASSES, Event, SampleId
 
 WORDS = frozenset({"label", "skip", "unsure", "import"})
 Resolve = Callable[[Event], SampleId | None]

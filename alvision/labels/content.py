@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from alvision.core.records import Event, SampleId
 from alvision.labels.consensus import Resolve, standing
-from alvision.records import Event, SampleId
 
 
 def resolver(ids: Iterable[SampleId], hashes: Mapping[SampleId, str]) -> Resolve:

@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sql
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 from alvision.labels.schema import METADATA
 
 _TROUBLE = {

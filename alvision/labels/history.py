@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from alvision.core.records import Event
 from alvision.labels.book import read
 from alvision.labels.classes import ClassList
 from alvision.labels.undo import taken_back
-from alvision.records import Event
 
 
 def history(events: Iterable[Event], classes: ClassList) -> list[str]:

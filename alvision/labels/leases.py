@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 
 import sqlalchemy as sql
 
+from alvision.core.records import SampleId
 from alvision.labels.schema import EVENTS, LEASES
 from alvision.labels.store import LabelStore
-from alvision.records import SampleId
 
 
 class Leases:

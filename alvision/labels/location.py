@@ -11,7 +11,7 @@ from pathlib import Path
 
 import platformdirs
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 from alvision.labels.tables import read_table, write_table
 
 _NETWORK = ("nfs", "cifs", "smb", "afpfs", "fuse.sshfs", "fuse.glusterfs", "ceph", "lustre")

@@ -8,9 +8,9 @@ from contextlib import redirect_stdout
 
 import numpy as np
 
+from alvision.core.records import SampleId
 from alvision.evaluation.probabilities import ClassProbabilities
 from alvision.labels.consensus import Settled
-from alvision.records import SampleId
 
 
 def relabels(

@@ -7,8 +7,8 @@ from typing import Any
 
 import sqlalchemy as sql
 
-from alvision.errors import UserError
-from alvision.records import Answer, Event, SampleId
+from alvision.core.errors import UserError
+from alvision.core.records import Answer, Event, SampleId
 
 METADATA = sql.MetaData()
 EVENTS = sql.Table(

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import sqlalchemy as sql
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
+from alvision.core.records import Answer, Answers, Event, SampleId
 from alvision.labels.database import Database
 from alvision.labels.schema import EVENTS, row_of
-from alvision.records import Answer, Answers, Event, SampleId
 
 _UUIDS_A_QUERY = 500  # older SQLite allows 999 variables
 

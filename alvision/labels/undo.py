@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from alvision.records import Event
+from alvision.core.records import Event
 
 
 def taken_back(events: Iterable[Event]) -> set[str]:

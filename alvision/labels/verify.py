@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from alvision.core.records import NOT_CLASSES, Event, SampleId
 from alvision.labels.classes import merges
 from alvision.labels.consensus import consensus, settlements, standing
 from alvision.labels.content import changed, resolver
 from alvision.labels.store import LabelStore
-from alvision.records import NOT_CLASSES, Event, SampleId
 
 _SHOWN = 5
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
+from alvision.core.records import Event, SampleId
 from alvision.labels.consensus import Settled
-from alvision.records import Event, SampleId
 
 _VOICES = ("label", "unsure")
 _MOST_EXTRA = 2

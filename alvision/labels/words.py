@@ -5,8 +5,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-from alvision.errors import UserError
-from alvision.records import NOT_CLASSES, AnswerKind
+from alvision.core.errors import UserError
+from alvision.core.records import NOT_CLASSES, AnswerKind
 
 
 def check_classes(classes: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from sklearn.model_selection import KFold
 
-from alvision import seeding
+from alvision.core import seeding
 from alvision.evaluation.probabilities import ClassProbabilities
 from alvision.inference.predictions import SampleId
 

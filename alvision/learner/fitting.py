@@ -17,7 +17,7 @@ from alvision.models.backbones import Backbone
 from alvision.models.classifier import BestWeights, Classifier
 
 if TYPE_CHECKING:
-    from alvision.config import TrainerConfig
+    from alvision.config.schema import TrainerConfig
 
 Make = Callable[[Sequence[int], int], Classifier]
 """Makes a fresh module for these classes as integers, and so many steps."""

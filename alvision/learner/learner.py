@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from alvision import seeding
+from alvision.core import seeding
+from alvision.core.errors import UserError
 from alvision.data.cache import maps_folder
 from alvision.data.images import ImageSpec
-from alvision.errors import UserError
 from alvision.evaluation.probabilities import ClassProbabilities
 from alvision.inference import engine, pool
 from alvision.inference.features import Features
@@ -32,7 +32,7 @@ from alvision.models.classifier import Classifier, class_weights
 from alvision.models.sampling import stochastic
 
 if TYPE_CHECKING:
-    from alvision.config import DataConfig, ModelConfig, TrainerConfig
+    from alvision.config.schema import DataConfig, ModelConfig, TrainerConfig
     from alvision.data.manifest import Manifest
 
 

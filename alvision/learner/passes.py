@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from alvision import seeding
+from alvision.core import seeding
 from alvision.inference.pool import LogProbs
 from alvision.models.checkpoint import Model
 from alvision.models.heads import onto_classes

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from alvision import seeding
+from alvision.core import seeding
 from alvision.learner import fitting
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from alvision import seeding
-from alvision.errors import UserError
+from alvision.core import seeding
+from alvision.core.errors import UserError
 from alvision.models import levels
 from alvision.models.sampling import stochastic
 

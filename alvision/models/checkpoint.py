@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 from alvision.models import heads
 from alvision.models.classifier import Classifier
 

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 
 _heard = threading.local()  # batches may come from several threads at once
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 from alvision.models.backbones import Backbone, build_once
 from alvision.models.levels import VIEWS
 
 if TYPE_CHECKING:
-    from alvision.config import ModelConfig, TrainerConfig
+    from alvision.config.schema import ModelConfig, TrainerConfig
 
 
 def check(model: ModelConfig, trainer: TrainerConfig, *, embeddings: bool) -> None:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
+from alvision.core.records import Answer, AwaitingLabels, Query, SampleId, answer_uuid
 from alvision.labels.tables import Row, read_table, write_table
 from alvision.labels.words import allowed, check_classes, read_word
 from alvision.oracles.sheet import contact_sheet, copy_picture
-from alvision.records import Answer, AwaitingLabels, Query, SampleId, answer_uuid
 
 _BY = "files"
 _COLUMNS = ("image", "id", "label", "by")

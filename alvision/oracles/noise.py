@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from alvision.errors import UserError
-from alvision.records import SampleId
+from alvision.core.errors import UserError
+from alvision.core.records import SampleId
 
 Chances = Mapping[str, float]
 """How probable each answer is; what is left of 1 is the truth."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
+from alvision.core.records import Answer, AwaitingLabels, Query, QueryRow
 from alvision.labels.consensus import Resolve
 from alvision.labels.ledger import Ledger
 from alvision.labels.presence import Presence
 from alvision.labels.store import LabelStore
 from alvision.labels.voting import row_done
-from alvision.records import Answer, AwaitingLabels, Query, QueryRow
 
 POLL_SECONDS = 0.3
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import numpy as np
 from PIL import Image, ImageOps
 
-from alvision.records import SampleId
+from alvision.core.records import SampleId
 
 _SHOWN_BY_BROWSERS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"})
 _STYLE = """

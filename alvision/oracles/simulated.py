@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from alvision.errors import UserError
-from alvision.records import Answer, Event, Query, SampleId, answer_uuid
+from alvision.core.errors import UserError
+from alvision.core.records import Answer, Event, Query, SampleId, answer_uuid
 
 _BY = "simulated"
 

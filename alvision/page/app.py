@@ -38,8 +38,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from starlette.exceptions import HTTPException
 
 from alvision import __version__
+from alvision.core.errors import UserError
 from alvision.data.images import UnreadableImage
-from alvision.errors import UserError
 from alvision.page import words
 from alvision.page.board import Board
 from alvision.page.desk import Desk

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from alvision.core.records import Answer, Event, SampleId
 from alvision.labels.classes import added_defects
 from alvision.labels.content import resolver
 from alvision.labels.leases import Leases
@@ -17,7 +18,6 @@ from alvision.page.pictures import Pictures
 from alvision.page.setting import Setting
 from alvision.page.tally import Tally
 from alvision.page.watch import Watch
-from alvision.records import Answer, Event, SampleId
 
 _LOOK_SECONDS = 0.2
 """How often the round's files are looked at, at most."""

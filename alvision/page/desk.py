@@ -6,10 +6,10 @@ import random
 from collections.abc import Callable, Iterator
 from itertools import chain
 
+from alvision.core.records import QueryRow, SampleId
 from alvision.labels.voting import lacking, row_done
 from alvision.page.board import Board
 from alvision.page.secret import keyed
-from alvision.records import QueryRow, SampleId
 
 AGAIN = ("relabel", "gold")
 """Slots whose images were answered before."""

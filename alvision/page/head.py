@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from alvision.core.records import SampleId
 from alvision.evaluation.probabilities import ClassProbabilities
 from alvision.page.board import Board
 from alvision.page.desk import Desk
 from alvision.page.office import Office
 from alvision.page.secret import keyed
 from alvision.page.tally import STREAK
-from alvision.records import SampleId
 
 METRIC = "macro F1"
 _RESAMPLES = 200

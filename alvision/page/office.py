@@ -5,13 +5,13 @@ from __future__ import annotations
 import uuid as uuids
 from typing import Any
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
+from alvision.core.records import Event, SampleId
 from alvision.labels import book
 from alvision.labels.classes import DEFECT
 from alvision.labels.words import check_classes
 from alvision.page.board import Board
 from alvision.page.words import Change, Entry, Refused, Settlement, Setup
-from alvision.records import Event, SampleId
 
 _CONFLICTS_SHOWN = 100
 

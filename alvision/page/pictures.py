@@ -9,10 +9,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from alvision.core.records import SampleId
 from alvision.data.images import UnreadableImage
 from alvision.data.pictures import picture, upright_size
 from alvision.page.secret import keyed
-from alvision.records import SampleId
 
 LONGEST = {"thumb": 160, "full": 1600}
 """Pixels of the longer side, at most."""

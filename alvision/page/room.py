@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from alvision.core.records import Event, QueryRow, SampleId
 from alvision.page.board import Board
 from alvision.page.desk import Desk
 from alvision.page.words import Refused, Word
-from alvision.records import Event, QueryRow, SampleId
 
 MOST_AT_ONCE = 24
 

@@ -7,7 +7,7 @@ import os
 import secrets
 from pathlib import Path
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 
 _BYTES = 32
 

@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import uvicorn
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
+from alvision.core.records import SampleId
 from alvision.page.app import Page
 from alvision.page.guard import Guard
 from alvision.page.process import LoopProcess
 from alvision.page.secret import keyed
 from alvision.page.setting import Setting
-from alvision.records import SampleId
 
 _log = logging.getLogger(__name__)
 _LOOK_SECONDS = 2.0

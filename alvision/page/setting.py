@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from alvision.core.records import SampleId
 from alvision.labels.store import LabelStore
-from alvision.records import SampleId
 
 
 @dataclass(frozen=True)

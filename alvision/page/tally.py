@@ -6,9 +6,9 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from statistics import median
 
+from alvision.core.records import Event, SampleId
 from alvision.labels.ledger import Ledger
 from alvision.labels.voting import disputed
-from alvision.records import Event, SampleId
 
 STREAK = 40
 """So many answers of a class in a row, all of them predicted, are worth a line."""

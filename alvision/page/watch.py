@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from alvision.records import QueryRow, SampleId
-from alvision.round_files import QueryFile
+from alvision.core.records import QueryRow, SampleId
+from alvision.run_folder.round_files import QueryFile
 
 Phase = Literal["features", "asking", "training", "done"]
 OPINIONS = "opinions.json"

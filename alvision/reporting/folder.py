@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
+from alvision.core.records import Event, QueryRow, SampleId
+from alvision.core.rounds import read_document
 from alvision.labels.consensus import consensus, standing
-from alvision.records import Event, QueryRow, SampleId
-from alvision.round_files import AnswersFile, MetricsFile, QueryFile, read_csv
-from alvision.rounds import read_document
+from alvision.run_folder.round_files import AnswersFile, MetricsFile, QueryFile, read_csv
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from filelock import FileLock
 
+from alvision.core.errors import UserError
+from alvision.core.records import AwaitingLabels
+from alvision.core.rounds import write_atomically
 from alvision.data.cache import cache_folder
-from alvision.errors import UserError
-from alvision.records import AwaitingLabels
 from alvision.reporting.scalars import scalars
-from alvision.rounds import write_atomically
 
 if TYPE_CHECKING:
     from pytorch_lightning.loggers import Logger

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
+from alvision.core.records import SampleId
 from alvision.evaluation.probabilities import ClassProbabilities
-from alvision.records import SampleId
 from alvision.reporting import page, summary
 from alvision.reporting.folder import RunFolder
 

@@ -14,12 +14,12 @@ import jinja2
 import numpy as np
 from PIL import Image
 
-from alvision.rounds import write_atomically
+from alvision.core.rounds import write_atomically
 
 if TYPE_CHECKING:
+    from alvision.core.records import SampleId
     from alvision.data.images import ImageSpec
     from alvision.data.manifest import Manifest
-    from alvision.records import SampleId
 
 THUMBNAIL_SIDE = 112
 """Pixels; at this size a JPEG takes some 4 kB of the page."""

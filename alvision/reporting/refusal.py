@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from alvision.core.rounds import DOCUMENT
 from alvision.reporting import page, summary
 from alvision.reporting.folder import RunFolder, read
-from alvision.rounds import DOCUMENT
 
 
 def write(folder: Path | str, reason: str) -> Path | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alvision.records import QueryRow, SampleId
+from alvision.core.records import QueryRow, SampleId
 from alvision.reporting import figures, page, summary
 from alvision.reporting.folder import RoundFiles, RunFolder, Word, read
 

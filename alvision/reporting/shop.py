@@ -10,10 +10,10 @@ from alvision.delivery.shop import headline
 from alvision.reporting import page
 
 if TYPE_CHECKING:
+    from alvision.core.records import SampleId
     from alvision.delivery.bundle import Bundle
     from alvision.delivery.material import Material
     from alvision.delivery.shop import Seen, Shop
-    from alvision.records import SampleId
 
 PICTURES, STRIP = 48, 24
 """Most pictures of one kind, and of the strip."""

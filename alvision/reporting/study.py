@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alvision.core.records import SECONDS_PER_LABEL
 from alvision.evaluation.curves import Band, band
-from alvision.records import SECONDS_PER_LABEL
 from alvision.reporting import figures, page, study_tables, summary
 from alvision.reporting.folder import RunFolder, read
 from alvision.reporting.missed import found_of, missed
@@ -21,9 +21,9 @@ from alvision.study.verdict import verdict
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from alvision.core.records import SampleId
     from alvision.data.images import ImageSpec
     from alvision.data.manifest import Manifest
-    from alvision.records import SampleId
 
 PICTURES_A_ROUND = 12
 PICTURES = 480

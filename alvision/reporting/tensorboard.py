@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 from alvision.reporting.folder import RoundFiles, RunFolder, Word, read
 from alvision.reporting.page import THUMBNAIL_SIDE, Thumbnails, number
 from alvision.reporting.scalars import scalars

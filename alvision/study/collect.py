@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
+from alvision.core.rounds import read_document
 from alvision.evaluation.metrics import HIGHER_IS_BETTER, TITLES
-from alvision.round_files import read_csv
-from alvision.rounds import read_document
+from alvision.run_folder.round_files import read_csv
 from alvision.study.details import Details, read_details
 from alvision.study.timing import mean_hours
 

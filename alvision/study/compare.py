@@ -17,8 +17,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from alvision.errors import UserError
-from alvision.rounds import write_atomically
+from alvision.core.errors import UserError
+from alvision.core.rounds import write_atomically
 from alvision.study.collect import FULL, collect, run_folder
 from alvision.study.jobs import Job, run_all
 from alvision.study.summary import Comparison, summarise, write_csv

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from alvision.core.records import SECONDS_PER_LABEL
 from alvision.evaluation.intervals import Estimate, mean_interval
-from alvision.records import SECONDS_PER_LABEL
 from alvision.study.collect import Study
 from alvision.study.statistics import Ratio, label_ratio
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from alvision.core.rounds import write_atomically
 from alvision.evaluation.curves import area, labels_to_target, least_labels
 from alvision.evaluation.intervals import Estimate, mean_interval
-from alvision.rounds import write_atomically
 from alvision.study.classes import ClassRow, class_rows
 from alvision.study.collect import Study
 from alvision.study.cost import CostRow, cost_rows

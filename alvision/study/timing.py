@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from alvision.rounds import write_atomically
+from alvision.core.rounds import write_atomically
 
 FILE = "time.json"
 

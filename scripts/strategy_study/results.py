@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from alvision.evaluation.metrics import HIGHER_IS_BETTER
-from alvision.round_files import read_csv
+from alvision.run_folder.round_files import read_csv
 from alvision.study.collect import BASELINE, FULL, TARGET_SHARE, Study, collect, seeds_of
 from alvision.study.details import Details
 

@@ -8,11 +8,11 @@ import csv
 import numpy as np
 import torch
 
+from alvision.core.records import Query, QueryRow
 from alvision.inference.predictions import Pick
 from alvision.labels.store import LabelStore
 from alvision.loop import Budget, Experiment, Strategy, propose, run
 from alvision.oracles.simulated import SimulatedOracle
-from alvision.records import Query, QueryRow
 from alvision.study.collect import collect
 from tests.fakes import IDS, TRUTH, FakeLearner, experiment
 from tests.study.builder import write_run

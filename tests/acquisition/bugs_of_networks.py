@@ -11,10 +11,10 @@ import torch
 from torch import nn
 
 from alvision.acquisition import bald
-from alvision.config import DataConfig, ModelConfig, TrainerConfig
+from alvision.config.schema import DataConfig, ModelConfig, TrainerConfig
+from alvision.core.errors import UserError
 from alvision.data.images import ImageSpec, load
 from alvision.data.manifest import Manifest
-from alvision.errors import UserError
 from alvision.inference.engine import Engine
 from alvision.inference.pool import trunk_features
 from alvision.learner import Learner

@@ -115,19 +115,19 @@ def test_debug_shows_the_traceback(run):
 
 @pytest.mark.slow
 def test_a_full_disk_is_one_line_and_the_run_goes_on_later(run, monkeypatch):
-    import alvision.rounds
+    import alvision.core.rounds
 
     real = os.fsync
 
     def full(handle):
-        if alvision.rounds.__dict__.get("pretend_full"):
+        if alvision.core.rounds.__dict__.get("pretend_full"):
             raise OSError(errno.ENOSPC, "No space left on device")
         return real(handle)
 
     monkeypatch.setattr(os, "fsync", full)
-    monkeypatch.setattr(alvision.rounds, "pretend_full", True, raising=False)
+    monkeypatch.setattr(alvision.core.rounds, "pretend_full", True, raising=False)
     refused(run("run", "data.root=parts", "out=o", *TINY), "disk is full", "nothing is lost")
-    monkeypatch.setattr(alvision.rounds, "pretend_full", False, raising=False)
+    monkeypatch.setattr(alvision.core.rounds, "pretend_full", False, raising=False)
     assert run("run", "data.root=parts", "out=o", *TINY)[0] == 0
 
 

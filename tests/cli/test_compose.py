@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from alvision.cli.compose import compose, keys
-from alvision.errors import UserError
+from alvision.config.compose import compose, keys
+from alvision.core.errors import UserError
 
 
 def test_the_defaults_compose_and_the_folder_is_named_by_what_was_chosen():
@@ -87,8 +87,8 @@ def test_a_strategy_that_cannot_be_built_is_named(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_every_option_of_every_group_composes():
-    from alvision.cli.compose import GROUPS
     from alvision.cli.help import groups
+    from alvision.config.compose import GROUPS
 
     for group, options in groups().items():
         assert group in GROUPS

@@ -3,8 +3,8 @@ import shutil
 
 import pytest
 
+from alvision.core.records import Event
 from alvision.labels.store import LabelStore
-from alvision.records import Event
 from tests import postgres
 from tests.cli.conftest import TINY
 from tests.parts import imported

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alvision.cli.overrides import parse, take, take_count, take_names, tidy
-from alvision.errors import UserError
+from alvision.config.overrides import parse, take, take_count, take_names, tidy
+from alvision.core.errors import UserError
 
 text = st.text(st.characters(exclude_categories=["C", "Z"], include_characters=" "), min_size=1)
 

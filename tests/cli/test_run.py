@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from alvision.cli.commands import shrinks
-from alvision.config import DataConfig
+from alvision.config.schema import DataConfig
 from alvision.data.images import ImageSpec
 from alvision.data.manifest import build
 from tests.cli.conftest import TINY

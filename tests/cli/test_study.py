@@ -6,8 +6,8 @@ import shutil
 import pytest
 
 from alvision.cli.study import _devices, _jobs, finished
-from alvision.config import RunConfig
-from alvision.round_files import write_metrics_table
+from alvision.config.schema import RunConfig
+from alvision.run_folder.round_files import write_metrics_table
 from tests.cli.conftest import TINY
 from tests.cli.test_run import table
 

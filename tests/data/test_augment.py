@@ -3,8 +3,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from alvision.core.errors import UserError
 from alvision.data.augment import KINDS, Augment
-from alvision.errors import UserError
 
 
 @pytest.fixture

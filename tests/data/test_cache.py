@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from alvision.core.errors import UserError
 from alvision.data.cache import cache_folder
-from alvision.errors import UserError
 
 
 def test_the_variable_wins_and_the_folder_is_made(monkeypatch, tmp_path):

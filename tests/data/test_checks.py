@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from alvision.config import DataConfig
+from alvision.config.schema import DataConfig
 from alvision.data.checks import check
 from alvision.data.hashes import content_hashes
 from alvision.data.images import ImageSpec

@@ -5,7 +5,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from alvision import CONFIG_DIR
-from alvision.config import DataConfig, RunConfig
+from alvision.config.schema import DataConfig, RunConfig
 from alvision.data.manifest import SOURCES, build
 from tests.conftest import paint
 

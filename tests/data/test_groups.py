@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from alvision.config import DataConfig
+from alvision.config.schema import DataConfig
+from alvision.core.errors import UserError
 from alvision.data.groups import by_capture_time, by_pattern, capture_time
 from alvision.data.manifest import build
-from alvision.errors import UserError
 from tests.conftest import paint
 
 START = datetime(2026, 1, 2, 10)

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from alvision.config import ImageConfig
+from alvision.config.schema import ImageConfig
+from alvision.core.errors import UserError
 from alvision.data import images
 from alvision.data.images import ImageSpec, UnreadableImage, load, shrink_factor
-from alvision.errors import UserError
 from tests.conftest import paint
 from tests.parts import imported
 

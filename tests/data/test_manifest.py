@@ -4,9 +4,9 @@ from dataclasses import fields
 
 import pytest
 
-from alvision.config import DataConfig
+from alvision.config.schema import DataConfig
+from alvision.core.errors import UserError
 from alvision.data.manifest import SOURCES, Manifest, build
-from alvision.errors import UserError
 from tests.conftest import paint
 
 

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alvision.core.errors import UserError
 from alvision.data.manifest import Manifest
 from alvision.data.splits import (
     Split,
@@ -14,7 +15,6 @@ from alvision.data.splits import (
     simulated_split,
     stratified_folds,
 )
-from alvision.errors import UserError
 
 
 def listed(truth, groups=None, splits=None) -> Manifest:

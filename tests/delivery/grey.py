@@ -3,7 +3,8 @@
 import numpy as np
 from PIL import Image
 
-from alvision.cli.compose import compose
+from alvision.config.compose import compose
+from alvision.core.rounds import claim
 from alvision.delivery.bundle import (
     ABOUT,
     FORMAT,
@@ -16,8 +17,7 @@ from alvision.delivery.bundle import (
     write_thresholds,
 )
 from alvision.delivery.material import gather, take_truth
-from alvision.document import document
-from alvision.rounds import claim
+from alvision.run_folder.experiment_file import document
 
 SIDE = 8
 STEEPNESS = 40.0

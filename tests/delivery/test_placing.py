@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from alvision.core.errors import UserError
 from alvision.delivery.placing import mend, place, previous_of, swap_back, taken
-from alvision.errors import UserError
 
 KILLS = """
 import os, signal, sys

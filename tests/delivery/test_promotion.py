@@ -3,10 +3,10 @@ import re
 import pytest
 
 from alvision.cli import main
+from alvision.core.errors import UserError
 from alvision.delivery.bundle import open_bundle
 from alvision.delivery.judged import told
 from alvision.delivery.promotion import Terms, check, compare
-from alvision.errors import UserError
 from tests.delivery import grey
 from tests.parts import imported
 

@@ -1,7 +1,7 @@
 import pytest
 
+from alvision.core.errors import UserError
 from alvision.delivery.readings import plan, read, write
-from alvision.errors import UserError
 
 SEAL = {f"{i}.png": f"lot {i // 2}" for i in range(8)}  # four lots
 

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from alvision.cli.compose import compose
+from alvision.config.compose import compose
+from alvision.core.errors import UserError
 from alvision.delivery.bundle import Bundle
 from alvision.delivery.material import gather, take_truth
 from alvision.delivery.seal import judge
 from alvision.delivery.sealed import Ask
 from alvision.delivery.threshold import NotEnoughDefects
-from alvision.errors import UserError
 
 ASK = Ask(escape=0.05, confidence=0.95)
 

@@ -4,13 +4,13 @@ import shutil
 import pytest
 
 from alvision.cli import main
-from alvision.cli.compose import compose
+from alvision.config.compose import compose
+from alvision.core.rounds import claim
 from alvision.delivery.bundle import open_bundle
 from alvision.delivery.readings import read
 from alvision.delivery.sealed import Ask
 from alvision.delivery.shop import Outlook, gather, headline
-from alvision.document import document
-from alvision.rounds import claim
+from alvision.run_folder.experiment_file import document
 from tests.delivery import grey
 from tests.parts import imported
 

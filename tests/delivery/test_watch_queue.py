@@ -7,11 +7,11 @@ from datetime import date, timedelta
 import pytest
 from scipy import stats
 
+from alvision.core.records import Answer
 from alvision.delivery import watch_queue
 from alvision.delivery.watch_book import FILE, Book, Row
 from alvision.delivery.watch_judge import draw
 from alvision.labels.store import LabelStore
-from alvision.records import Answer
 
 
 def filled(path, folders, **more):

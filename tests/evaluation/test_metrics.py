@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 from alvision.evaluation.metrics import HIGHER_IS_BETTER, METRICS, TITLES, evaluate
 from alvision.evaluation.metrics import expected_calibration_error as ece
 from alvision.evaluation.probabilities import ClassProbabilities

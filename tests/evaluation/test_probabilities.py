@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 from alvision.evaluation.probabilities import ClassProbabilities
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from alvision.config import ModelConfig, TrainerConfig
+from alvision.config.schema import ModelConfig, TrainerConfig
 from alvision.explain.heatmaps import class_activation
 from alvision.models import backbones
 from alvision.models.heads import Head

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from alvision.config import TrainerConfig
-from alvision.errors import UserError
+from alvision.config.schema import TrainerConfig
+from alvision.core.errors import UserError
 from alvision.inference import engine
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")

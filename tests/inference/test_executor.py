@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 from alvision.inference import executor
 from alvision.inference.engine import Engine, resolve_precision
 from alvision.inference.executor import Executor

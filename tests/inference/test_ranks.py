@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
+from alvision.core.errors import UserError
 from alvision.data.images import ImageSpec
-from alvision.errors import UserError
 from alvision.inference import pool, ranks
 from alvision.inference.engine import Engine
 from alvision.models.backbones import build

@@ -2,8 +2,8 @@
 
 import pytest
 
+from alvision.core.records import Event
 from alvision.labels.store import LabelStore
-from alvision.records import Event
 from tests import postgres
 from tests.parts import imported
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 from alvision.labels.backup import back_up, is_backup, rebuild
 from alvision.labels.book import Entry, write
 from alvision.labels.store import LabelStore

@@ -1,6 +1,6 @@
 import pytest
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 from alvision.labels.book import Book, Entry, book, read, write
 from tests.labels.conftest import event
 

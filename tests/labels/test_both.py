@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
+from alvision.core.records import Answer, Answers
 from alvision.labels.store import LabelStore
-from alvision.records import Answer, Answers
 from tests.labels.conftest import event, undo
 
 

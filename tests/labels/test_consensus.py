@@ -3,9 +3,9 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alvision.core.records import Event
 from alvision.labels.consensus import Settled, answered, consensus, standing, taken_back
 from alvision.labels.content import resolver
-from alvision.records import Event
 from tests.labels.conftest import event, undo
 
 

@@ -12,7 +12,7 @@ from alvision.labels.store import LabelStore
 _WRITER = """
 import sys
 from alvision.labels.store import LabelStore
-from alvision.records import Answer
+from alvision.core.records import Answer
 
 path, shared, who, count = sys.argv[1], sys.argv[2] == "shared", sys.argv[3], int(sys.argv[4])
 with LabelStore(path, shared=shared) as store:

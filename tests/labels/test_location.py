@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 from alvision.labels import location
 from alvision.labels.location import (
     file_system,

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 from alvision.labels.tables import read_table, write_table
 
 TEXT = "id,label\r\nä 1.png,ok\r\n"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 from alvision.labels.words import allowed, check_classes, read_word
 
 

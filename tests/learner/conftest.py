@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from alvision.config import DataConfig, ImageConfig, ModelConfig, TrainerConfig
+from alvision.config.schema import DataConfig, ImageConfig, ModelConfig, TrainerConfig
 from alvision.data.hashes import content_hashes
 from alvision.data.manifest import Manifest, build
 from alvision.learner import Learner

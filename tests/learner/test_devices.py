@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from alvision.config import ModelConfig
+from alvision.config.schema import ModelConfig
 from tests.learner.conftest import ON_CPU, TINY, state
 
 pytestmark = pytest.mark.slow

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 from alvision.inference import features, pool
 from alvision.models.heads import Head
 from tests.learner.conftest import (

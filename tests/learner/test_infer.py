@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 from tests.learner.conftest import CLASSES, FINETUNE, ON_CPU, TINY, both_ways, mean_entropy
 
 

@@ -3,7 +3,7 @@ import torch
 import torchvision
 from safetensors.torch import save_file
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 from alvision.models import backbones
 from alvision.models.backbones import build, resolve
 from tests.parts import imported

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 from alvision.models import checkpoint
 from alvision.models.checkpoint import Model
 from alvision.models.classifier import Classifier

@@ -3,7 +3,7 @@ import copy
 import pytest
 import torch
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 from alvision.models.backbones import build
 from alvision.models.levels import VIEWS, MultiLevel, Views, stages
 

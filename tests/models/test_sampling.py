@@ -9,10 +9,10 @@ import torchvision
 from timm.layers import DropPath
 from torch import nn
 
+from alvision.core.seeding import generator
 from alvision.models import sampling
 from alvision.models.backbones import build
 from alvision.models.sampling import Sampled, stochastic
-from alvision.seeding import generator
 
 
 class Branch(nn.Module):

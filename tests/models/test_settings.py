@@ -1,7 +1,7 @@
 import pytest
 
-from alvision.config import ModelConfig, TrainerConfig
-from alvision.errors import UserError
+from alvision.config.schema import ModelConfig, TrainerConfig
+from alvision.core.errors import UserError
 from alvision.models.settings import check
 
 

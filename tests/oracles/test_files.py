@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
+from alvision.core.records import AwaitingLabels, Query, QueryRow, answer_uuid
 from alvision.oracles.files import FilesOracle
-from alvision.records import AwaitingLabels, Query, QueryRow, answer_uuid
 
 CLASSES = ("ok", "Worn, old")
 

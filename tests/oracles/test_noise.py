@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 from alvision.oracles.noise import confused, costs, graded, heard
 
 CLASSES = ["ok", "worn", "bent"]

@@ -4,11 +4,11 @@ import uuid
 
 import pytest
 
+from alvision.core.records import AwaitingLabels, Event, Query, QueryRow
 from alvision.labels.content import resolver
 from alvision.labels.presence import Presence
 from alvision.labels.store import LabelStore
 from alvision.oracles.page import ClassesChanged, PageOracle
-from alvision.records import AwaitingLabels, Event, Query, QueryRow
 
 IDS = ("a.png", "b.png")
 QUERY = Query(2, tuple(QueryRow(id, rank) for rank, id in enumerate(IDS)))

@@ -1,8 +1,8 @@
 import pytest
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
+from alvision.core.records import Answer, Query, QueryRow, answer_uuid
 from alvision.oracles.simulated import SimulatedOracle, known_beforehand
-from alvision.records import Answer, Query, QueryRow, answer_uuid
 
 QUERY = Query(2, (QueryRow("b.png", 0), QueryRow("a.png", 1, slot="audit")))
 

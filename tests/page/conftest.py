@@ -6,12 +6,12 @@ import uuid
 import pytest
 from starlette.testclient import TestClient
 
+from alvision.core.records import Query, QueryRow
 from alvision.labels.store import LabelStore
 from alvision.page.app import Page
 from alvision.page.guard import Guard
 from alvision.page.setting import Setting
-from alvision.records import Query, QueryRow
-from alvision.round_files import QueryFile
+from alvision.run_folder.round_files import QueryFile
 from tests.conftest import paint
 
 SECRET = bytes(range(32))

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from alvision.core.records import Answers, Event, Query, QueryRow
 from alvision.evaluation.metrics import METRICS, evaluate
 from alvision.evaluation.probabilities import ClassProbabilities
-from alvision.records import Answers, Event, Query, QueryRow
-from alvision.round_files import AnswersFile, MetricsFile, QueryFile, write_metrics_table
+from alvision.run_folder.round_files import AnswersFile, MetricsFile, QueryFile, write_metrics_table
 from tests.conftest import paint
 
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alvision.errors import UserError
-from alvision.records import Event
+from alvision.core.errors import UserError
+from alvision.core.records import Event
 from alvision.reporting.folder import read, settle
 from tests.reporting.builder import run_folder
 

@@ -6,8 +6,8 @@ import json
 import pytest
 from pytorch_lightning.loggers import CSVLogger
 
-from alvision.errors import UserError
-from alvision.records import AwaitingLabels
+from alvision.core.errors import UserError
+from alvision.core.records import AwaitingLabels
 from alvision.reporting.loggers import RunLogger
 
 HISTORY = [

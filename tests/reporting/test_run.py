@@ -6,11 +6,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-from alvision.errors import UserError
-from alvision.records import Answers, Event, Query, QueryRow
+from alvision.core.errors import UserError
+from alvision.core.records import Answers, Event, Query, QueryRow
 from alvision.reporting import run, summary
 from alvision.reporting.folder import read
-from alvision.round_files import AnswersFile, QueryFile
+from alvision.run_folder.round_files import AnswersFile, QueryFile
 from tests.reporting.builder import draw, run_folder
 
 

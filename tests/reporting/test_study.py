@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 from alvision.evaluation.probabilities import ClassProbabilities
 from alvision.reporting import refusal, study
 from alvision.reporting.folder import read

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 from alvision.reporting import tensorboard
 from alvision.reporting.folder import read
 from tests.reporting.builder import draw, run_folder

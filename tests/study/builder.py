@@ -6,7 +6,7 @@ import numpy as np
 import yaml
 
 from alvision.evaluation.metrics import METRICS
-from alvision.round_files import write_metrics_table
+from alvision.run_folder.round_files import write_metrics_table
 from alvision.study.collect import Study, run_folder
 
 ROUNDS = 13

@@ -4,7 +4,7 @@ import shutil
 import numpy as np
 import pytest
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 from alvision.study.collect import collect
 from tests.study.builder import study, write_run, write_study
 

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 from rich.console import Console
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 from alvision.study.compare import compare, rebuild
 from alvision.study.verdict import verdict
 from tests.study import workers

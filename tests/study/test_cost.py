@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from alvision.records import SECONDS_PER_LABEL
+from alvision.core.records import SECONDS_PER_LABEL
 from alvision.study.details import Details
 from alvision.study.summary import summarise
 from tests.study.builder import study

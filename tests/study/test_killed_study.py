@@ -11,7 +11,7 @@ import pytest
 
 from alvision.cli import main
 from alvision.cli.study import finished
-from alvision.rounds import STEPS
+from alvision.core.rounds import STEPS
 from tests.cli.conftest import TINY
 from tests.conftest import paint
 from tests.kills import state

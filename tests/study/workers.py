@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 from tests.study.builder import curve, write_run
 
 

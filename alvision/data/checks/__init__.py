@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from alvision.core.records import SECONDS_PER_LABEL
 from alvision.data.checks import copies, files, learning
 from alvision.data.checks.findings import (
     SEVERITIES,
@@ -20,12 +21,11 @@ from alvision.data.checks.findings import (
 from alvision.data.checks.material import Material
 from alvision.data.checks.scan import Progress, scan_images
 from alvision.data.splits import group_keys
-from alvision.records import SECONDS_PER_LABEL
 
 if TYPE_CHECKING:
+    from alvision.core.records import SampleId
     from alvision.data.images import ImageSpec
     from alvision.data.manifest import Manifest
-    from alvision.records import SampleId
 
 __all__ = ["CheckResult", "Example", "Finding", "Severity", "Table", "check", "duration"]
 

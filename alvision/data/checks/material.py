@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from alvision.core.records import SampleId
 from alvision.data.checks.findings import NotApplicable
-from alvision.records import SampleId
 
 if TYPE_CHECKING:
     from alvision.data.checks.scan import Scan

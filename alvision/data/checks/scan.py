@@ -23,9 +23,9 @@ from alvision.data.images import (
 from alvision.data.threads import ordered_map
 
 if TYPE_CHECKING:
+    from alvision.core.records import SampleId
     from alvision.data.images import ImageSpec
     from alvision.data.manifest import Manifest
-    from alvision.records import SampleId
 
 Progress = Callable[[int, int], None]
 THUMBNAIL = 16

@@ -14,7 +14,7 @@ import numpy as np
 from alvision.data.sources.rows import Listing, Row
 
 if TYPE_CHECKING:
-    from alvision.config import DataConfig
+    from alvision.config.schema import DataConfig
 
 NOISE = 0.1
 """Standard deviation of a repeat's noise, in standard deviations of all pixels."""

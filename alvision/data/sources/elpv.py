@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alvision.core.errors import UserError
 from alvision.data.sources.rows import Listing, Row, existing_root
-from alvision.errors import UserError
 
 if TYPE_CHECKING:
-    from alvision.config import DataConfig
+    from alvision.config.schema import DataConfig
 
 FUNCTIONAL, DEFECTIVE = "functional", "defective"
 CELLS_PER_MODULE = 60

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from alvision.core.errors import UserError
 from alvision.data.sources.rows import Listing, Row, absolute, existing_file, existing_root
 from alvision.data.sources.table import attributes, read_parquet, text
-from alvision.errors import UserError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pyarrow
 
-    from alvision.config import DataConfig
+    from alvision.config.schema import DataConfig
 
 
 def embeddings(cfg: DataConfig) -> Listing:

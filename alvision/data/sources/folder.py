@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alvision.core.errors import UserError
 from alvision.data.images import HEIC_SUFFIXES, SUFFIXES, heic_is_supported
 from alvision.data.sources.rows import Listing, Row, existing_root, normal
-from alvision.errors import UserError
 
 if TYPE_CHECKING:
-    from alvision.config import DataConfig
+    from alvision.config.schema import DataConfig
 
 SKIPPED_SUFFIX = ".alvision"
 """Folders that hold what alvision keeps beside the data."""

@@ -7,15 +7,15 @@ import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import numpy as np
 
-    from alvision.config import DataConfig
-    from alvision.records import SampleId
+    from alvision.config.schema import DataConfig
+    from alvision.core.records import SampleId
 
 
 class Row(NamedTuple):

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alvision.core.errors import UserError
 from alvision.data.sources.rows import (
     Listing,
     Row,
@@ -16,12 +17,11 @@ from alvision.data.sources.rows import (
     existing_root,
     normal,
 )
-from alvision.errors import UserError
 
 if TYPE_CHECKING:
     import pyarrow
 
-    from alvision.config import DataConfig
+    from alvision.config.schema import DataConfig
 
 OPTIONAL_COLUMNS = {"label_column": "label", "group_column": "group", "split_column": "split"}
 """Settings that name an optional column, and their defaults: a default name may be absent."""

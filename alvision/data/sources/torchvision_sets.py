@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from PIL import Image
 
+from alvision.core.errors import UserError
 from alvision.data.cache import cache_folder
 from alvision.data.sources.rows import Listing, Row, absolute
-from alvision.errors import UserError
 
 if TYPE_CHECKING:
-    from alvision.config import DataConfig
+    from alvision.config.schema import DataConfig
 
 IDX_SETS = ("MNIST", "FashionMNIST", "KMNIST")
 CIFAR10 = "CIFAR10"

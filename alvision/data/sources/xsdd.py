@@ -11,12 +11,12 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alvision.core.errors import UserError
 from alvision.data.sources.folder import image_files
 from alvision.data.sources.rows import Listing, Row, existing_root
-from alvision.errors import UserError
 
 if TYPE_CHECKING:
-    from alvision.config import DataConfig
+    from alvision.config.schema import DataConfig
 
 REPOSITORY = "https://github.com/Fighter20092392/X-SDD-A-New-benchmark"
 COMMIT = "adf880814dbd365c73fc3643019272b5637fecc2"

@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
+from alvision.core.records import NOT_CLASSES, Event, EventKind, SampleId
 from alvision.labels.classes import class_list, merges
 from alvision.labels.consensus import Resolve, consensus, standing, voices
 from alvision.labels.exchange.words import ImportCounts, id_of, import_words, refuse_unknown
@@ -14,7 +15,6 @@ from alvision.labels.schema import contradiction
 from alvision.labels.store import LabelStore
 from alvision.labels.tables import Row, Table, read_table, write_table
 from alvision.labels.words import allowed, read_word
-from alvision.records import NOT_CLASSES, Event, EventKind, SampleId
 
 COLUMNS = (
     "event", "id", "kind", "label", "by", "round", "seconds",

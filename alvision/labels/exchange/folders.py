@@ -8,12 +8,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
+from alvision.core.records import SampleId
 from alvision.labels.consensus import Settled
 from alvision.labels.exchange.words import ImportCounts, import_words, refuse_unknown
 from alvision.labels.store import LabelStore
 from alvision.labels.words import allowed, read_word
-from alvision.records import SampleId
 
 # Characters that a file system or shell may refuse; all others may stand in a folder's name.
 _REFUSED = '%/\\:*?"<>|' + "".join(map(chr, range(32)))

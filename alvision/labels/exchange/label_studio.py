@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree as Xml
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
+from alvision.core.records import Event, QueryRow, SampleId
 from alvision.labels.words import read_word
-from alvision.records import Event, QueryRow, SampleId
 
 _NAMESPACE = uuid.UUID("0b0f5b7a-52f5-5d1c-8f0e-6d2a4f7d9c11")
 UNSURE = "unsure"

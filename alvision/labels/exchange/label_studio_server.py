@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
+from alvision.core.records import Event, Query, SampleId
 from alvision.labels.content import resolver
 from alvision.labels.exchange import label_studio as form
 from alvision.labels.exchange.words import ImportCounts
 from alvision.labels.store import LabelStore
-from alvision.records import Event, Query, SampleId
 
 _PAGE = 500
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")

@@ -8,11 +8,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
+from alvision.core.records import Event, SampleId, answer_uuid
 from alvision.labels.consensus import Resolve, standing
 from alvision.labels.content import resolver
 from alvision.labels.store import LabelStore
-from alvision.records import Event, SampleId, answer_uuid
 
 Words = Mapping[tuple[SampleId, str], str]
 """What each person (or table) says of each image: a class, `skip` or `unsure`."""

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from alvision.config import DataConfig
+from alvision.config.schema import DataConfig
 from alvision.data.manifest import build
 
 

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from alvision.config import DataConfig
+from alvision.config.schema import DataConfig
+from alvision.core.errors import UserError
 from alvision.data.manifest import build
 from alvision.data.sources import elpv
 from alvision.data.sources.elpv import approximate_modules
-from alvision.errors import UserError
 from tests.parts import imported
 
 RUNS = (60, 300, 180, 360, 714, 530, 72, 180, 48, 180)

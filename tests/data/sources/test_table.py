@@ -5,10 +5,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from alvision.config import DataConfig
+from alvision.config.schema import DataConfig
+from alvision.core.errors import UserError
 from alvision.data.manifest import build
 from alvision.data.sources.table import OPTIONAL_COLUMNS
-from alvision.errors import UserError
 from tests.conftest import paint
 
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from alvision.config import DataConfig
+from alvision.config.schema import DataConfig
+from alvision.core.errors import UserError
 from alvision.data.manifest import build
 from alvision.data.sources import torchvision_sets
 from alvision.data.splits import simulated_split
-from alvision.errors import UserError
 
 
 def mnist(root, name="MNIST", count=6):

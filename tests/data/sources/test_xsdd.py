@@ -6,10 +6,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from alvision.config import DataConfig
+from alvision.config.schema import DataConfig
+from alvision.core.errors import UserError
 from alvision.data.manifest import build
 from alvision.data.sources import xsdd
-from alvision.errors import UserError
 from tests.conftest import paint
 from tests.test_scripts import script
 

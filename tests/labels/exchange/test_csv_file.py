@@ -4,12 +4,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
+from alvision.core.records import Event
 from alvision.labels.consensus import answered, consensus
 from alvision.labels.exchange.csv_file import export_labels, export_votes, import_labels
 from alvision.labels.exchange.words import ImportCounts
 from alvision.labels.store import LabelStore
-from alvision.records import Event
 from tests.labels.conftest import event, undo
 
 IDS = ("a.png", "b.png", "sub/ü.png")

@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alvision.core.errors import UserError
 from alvision.data.hashes import content_hashes
 from alvision.data.manifest import Manifest
-from alvision.errors import UserError
 from alvision.labels.consensus import consensus
 from alvision.labels.exchange.folders import export_folders, folder_name, import_folders
 from alvision.labels.store import LabelStore

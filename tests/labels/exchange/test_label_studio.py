@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
+from alvision.core.records import QueryRow
 from alvision.labels.exchange import label_studio as form
-from alvision.records import QueryRow
 
 CLASSES = ["ok", 'wörn, "x"', "li\nne", "<b>&amp;"]
 

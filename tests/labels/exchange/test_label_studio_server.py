@@ -8,12 +8,12 @@ import urllib.request
 import pytest
 from PIL import Image
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
+from alvision.core.records import Query, QueryRow
 from alvision.labels.agreement import agreement
 from alvision.labels.consensus import Settled, consensus
 from alvision.labels.exchange.label_studio_server import Server, pull, push
 from alvision.labels.store import LabelStore
-from alvision.records import Query, QueryRow
 from tests import label_studio
 
 CLASSES = ["ok", 'wörn, "x"\nnew line', "<b>&amp;"]

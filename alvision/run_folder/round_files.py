@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from alvision.core.records import Answers, Event, Query, QueryRow
+from alvision.core.rounds import write_atomically
 from alvision.evaluation.probabilities import ClassProbabilities
-from alvision.records import Answers, Event, Query, QueryRow
-from alvision.rounds import write_atomically
 
 QUERY_COLUMNS = ("id", "rank", "score", "slot", "propensity", "prediction", "reason")
 ANSWER_COLUMNS = ("event", "id", "kind", "label", "by", "round")

@@ -16,10 +16,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from alvision import CONFIG_DIR
-from alvision.cli.overrides import is_list, parse, quote, tidy
-from alvision.config import RunConfig, register
-from alvision.errors import UserError
-from alvision.validation import KNOWN_DEFECTS, PER_CLASS
+from alvision.config.checks import KNOWN_DEFECTS, PER_CLASS
+from alvision.config.overrides import is_list, parse, quote, tidy
+from alvision.config.schema import RunConfig, register
+from alvision.core.errors import UserError
 
 GROUPS = ("experiment", "data", "model", "trainer", "acquisition", "cold_start", "oracle", "logger")
 

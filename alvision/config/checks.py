@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 from alvision.evaluation.metrics import METRICS
 from alvision.labels.words import check_classes
 
 if TYPE_CHECKING:
-    from alvision.config import RunConfig
+    from alvision.config.schema import RunConfig
 
 PER_CLASS, KNOWN_DEFECTS = "per_class", "known_defects"
 """The keys of `cold_start` that are the run's; the rest of it is the strategy's."""

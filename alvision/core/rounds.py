@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import yaml
 from filelock import FileLock, Timeout
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 
 STEPS = (
     "ranking.csv",  # with people at a page only

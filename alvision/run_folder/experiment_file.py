@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from alvision import __version__
 
 if TYPE_CHECKING:
-    from alvision.config import RunConfig
+    from alvision.config.schema import RunConfig
 
 OUTSIDE_FINGERPRINT = (
     "budget.rounds",

@@ -8,7 +8,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, ValueType
 from hydra.errors import HydraException
 
-from alvision.errors import UserError
+from alvision.core.errors import UserError
 
 BARE_KEYS = frozenset(
     {"name", "out", "data.root", "data.file", "data.group_pattern", "labels.url", "model.weights"}

@@ -1,4 +1,4 @@
-"""The schema's part about the data: what `data.KEY` means. Everything else: `alvision.config`."""
+"""The schema of `data.KEY`; everything else is in `schema`."""
 
 from __future__ import annotations
 

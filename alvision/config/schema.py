@@ -11,8 +11,8 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
-from alvision.config_data import DataConfig
-from alvision.config_data import ImageConfig as ImageConfig
+from alvision.config.schema_data import DataConfig
+from alvision.config.schema_data import ImageConfig as ImageConfig
 
 
 @dataclass

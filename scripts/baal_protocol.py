@@ -18,7 +18,7 @@ from alvision.config.compose import configuration
 from alvision.core.seeding import generator
 from alvision.data.images import load
 from alvision.data.splits import group_keys, simulated_split
-from alvision.dataset import Sources, sources
+from alvision.dataset.dataset import Sources, sources
 from alvision.learner import Learner
 from alvision.models.backbones import build
 from alvision.models.classifier import class_weights

@@ -14,12 +14,12 @@ import argparse
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from alvision.assembly import build_learner
 from alvision.config.compose import configuration
 from alvision.data.splits import group_keys, simulated_split
-from alvision.dataset import sources
+from alvision.dataset.dataset import sources
 from alvision.delivery.export import KNOWN
 from alvision.delivery.novelty import novelty
+from alvision.loop.build import build_learner
 
 
 def measure(words: list[str], seeds: int) -> None:

@@ -6,11 +6,11 @@ from functools import partial
 import numpy as np
 import pytest
 
-from alvision import loop
-from alvision.choice import again
 from alvision.core.records import Event
 from alvision.evaluation.probabilities import ClassProbabilities
 from alvision.labels.store import LabelStore
+from alvision.loop.propose import again
+from alvision.loop.run import run
 from tests import fakes
 
 
@@ -31,8 +31,8 @@ def make(tmp_path, store):
 def test_the_rest_of_the_ranking_changes_nothing_of_the_batch(make):
     exp = make()
     rnd = exp.rounds[0]
-    query = loop.propose(exp, rnd)
-    alone = loop.propose(make(spare=0), exp.rounds[0])
+    query = run.propose(exp, rnd)
+    alone = run.propose(make(spare=0), exp.rounds[0])
     assert query.rows == alone.rows
     ranking = rnd.read("ranking.csv")
     assert [row.rank for row in ranking.rows] == list(range(len(ranking.rows)))
@@ -44,8 +44,8 @@ def test_the_rest_of_the_ranking_changes_nothing_of_the_batch(make):
 
 
 def test_what_the_batch_asks_of_the_audit_the_ranking_does_not(make):
-    exp = make(budget=loop.Budget(initial=4, batch=3, rounds=3, audit=2))
-    query = loop.propose(exp, exp.rounds[0])
+    exp = make(budget=run.Budget(initial=4, batch=3, rounds=3, audit=2))
+    query = run.propose(exp, exp.rounds[0])
     audits = [row.id for row in exp.rounds[0].read("ranking.csv").rows if row.slot == "audit"]
     assert query.ids[-2:] == fakes.HELD_OUT[:2]
     assert tuple(audits) == fakes.HELD_OUT[2:]
@@ -57,10 +57,10 @@ def say(store, id, label, kind="label", by="ann"):
 
 
 def test_who_brings_enough_labels_is_asked_for_the_audit_alone(make, store):
-    exp = make(budget=loop.Budget(initial=4, batch=3, rounds=3, audit=2))
+    exp = make(budget=run.Budget(initial=4, batch=3, rounds=3, audit=2))
     for id in fakes.IDS[:5]:
         say(store, id, fakes.TRUTH[id], kind="import")
-    query = loop.propose(exp, exp.rounds[0])
+    query = run.propose(exp, exp.rounds[0])
     assert query.ids == fakes.HELD_OUT[:2]
     assert {row.slot for row in query.rows} == {"audit"}
 
@@ -76,7 +76,7 @@ def test_settled_disputes_are_gold(make, store):
 
 def test_labels_that_the_model_doubts_are_asked_again(make, store, monkeypatch):
     """Out of sample the model is sure of `ok` everywhere, so the one `worn` is in doubt."""
-    monkeypatch.setattr("alvision.choice.DOUBTED_FROM", 10)
+    monkeypatch.setattr("alvision.loop.propose.DOUBTED_FROM", 10)
     for place, id in enumerate(fakes.IDS):
         say(store, id, "worn" if place in (3, 4, 5, 6, 7) else "ok")
     values = np.array([[0.9, 0.1]] * 20, np.float32)

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from alvision.cold_start import lacking
 from alvision.core.records import Answer, AwaitingLabels
 from alvision.inference.predictions import Pick
 from alvision.labels.store import LabelStore
-from alvision.loop import Budget, Strategy, run
+from alvision.loop.cold_start import lacking
+from alvision.loop.run import Budget, Strategy, run
 from alvision.oracles.simulated import SimulatedOracle
 from tests.fakes import HASHES, HELD_OUT, IDS, TRUTH, FakeLearner, experiment
 

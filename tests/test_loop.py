@@ -8,7 +8,7 @@ from alvision.acquisition import random_sampling
 from alvision.core.errors import UserError
 from alvision.core.records import Answer, AwaitingLabels
 from alvision.labels.store import LabelStore
-from alvision.loop import Budget, Strategy, run
+from alvision.loop.run import Budget, Strategy, run
 from alvision.oracles.simulated import SimulatedOracle
 from tests.fakes import HASHES, HELD_OUT, IDS, TRUTH, FakeLearner, experiment
 

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from alvision import loop
-from alvision.assembly import experiment
 from alvision.cli.progress import bar
 from alvision.config.compose import Composed, compose
 from alvision.config.overrides import take
@@ -22,6 +20,8 @@ from alvision.core.rounds import DOCUMENT, Round, read_document
 from alvision.data.hashes import content_hashes
 from alvision.data.images import ImageSpec, UnreadableImage, shrink_factor
 from alvision.data.manifest import Manifest, build
+from alvision.loop.build import experiment
+from alvision.loop.run import run
 
 if TYPE_CHECKING:
     from alvision.reporting.loggers import RunLogger
@@ -59,7 +59,7 @@ def execute(composed: Composed, *, quiet: bool = False, wait: bool = False) -> N
         )
         logger = _logger(composed, exp, stack)
         if quiet:
-            loop.run(replace(exp, publish=lambda rnd: _published(exp, rnd, logger)))
+            run.run(replace(exp, publish=lambda rnd: _published(exp, rnd, logger)))
             return
         console.print(
             f"{config.out}: {len(exp.candidates)} images to choose from, "
@@ -79,12 +79,12 @@ def execute(composed: Composed, *, quiet: bool = False, wait: bool = False) -> N
             _published(exp, rnd, logger)
             console.print(line(rnd.read("metrics.json"), config.target.metric))
 
-        loop.run(replace(exp, publish=publish))
+        run.run(replace(exp, publish=publish))
         page = run_report.write(exp.root, manifest=manifest, spec=spec)
         console.print(f"report: {page}", markup=False)
 
 
-def _logger(composed: Composed, exp: loop.Experiment, stack: ExitStack) -> RunLogger | None:
+def _logger(composed: Composed, exp: run.Experiment, stack: ExitStack) -> RunLogger | None:
     if composed.logger is None:
         return None
     from alvision.reporting.loggers import RunLogger
@@ -97,14 +97,14 @@ def _logger(composed: Composed, exp: loop.Experiment, stack: ExitStack) -> RunLo
     )
 
 
-def _published(exp: loop.Experiment, rnd: Round, logger: RunLogger | None) -> None:
+def _published(exp: run.Experiment, rnd: Round, logger: RunLogger | None) -> None:
     # What is published last tells a study that the run is finished.
     if logger and (trouble := logger.log(exp.history())):
         console.print(f"{exp.root}: {trouble}; the run goes on", markup=False)
     exp.publish(rnd)
 
 
-def _expected_peak(exp: loop.Experiment, config: RunConfig) -> int | None:
+def _expected_peak(exp: run.Experiment, config: RunConfig) -> int | None:
     from alvision.inference.features import PIXELS
     from alvision.inference.memory import BETWEEN_FITS, expected_peak
 

@@ -11,7 +11,7 @@ from alvision.config.overrides import take, tidy
 from alvision.config.schema import RunConfig
 from alvision.core.errors import UserError
 from alvision.core.rounds import DOCUMENT, claim, lock
-from alvision.dataset import people, sources
+from alvision.dataset.dataset import people, sources
 from alvision.run_folder.experiment_file import document
 
 

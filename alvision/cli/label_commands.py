@@ -16,7 +16,7 @@ from alvision.config.schema import RunConfig
 from alvision.core.errors import UserError
 from alvision.data.hashes import content_hashes
 from alvision.data.manifest import Manifest, build
-from alvision.dataset import audit_file, label_store, people
+from alvision.dataset.dataset import audit_file, label_store, people
 from alvision.labels.classes import ClassList, class_list
 from alvision.labels.consensus import consensus
 from alvision.labels.content import resolver

@@ -24,9 +24,9 @@ def loop(words: list[str]) -> int:
     from alvision.cli.commands import execute
     from alvision.cli.label import ORACLE
     from alvision.config.compose import compose
-    from alvision.dataset import label_store
+    from alvision.dataset.dataset import label_store
+    from alvision.loop.page_oracle import settled_classes
     from alvision.oracles.page import ClassesChanged
-    from alvision.page_run import settled_classes
 
     torch.set_num_threads(1)
     composed = compose([ORACLE, *words])

@@ -9,13 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from alvision.assembly import build_learner
 from alvision.cli.commands import console, execute, saved
 from alvision.config.compose import compose
 from alvision.config.overrides import parse, take, take_count, take_names, tidy
 from alvision.config.schema import RunConfig
 from alvision.core.errors import UserError
-from alvision.dataset import judged_by, people, sources
+from alvision.dataset.dataset import judged_by, people, sources
+from alvision.loop.build import build_learner
 from alvision.run_folder.round_files import read_csv
 from alvision.study.timing import timed
 

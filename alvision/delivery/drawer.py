@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from alvision.core.errors import UserError
 from alvision.core.records import SampleId
 from alvision.data.splits import group_keys, image_key
-from alvision.dataset import audit_file, label_store, people
+from alvision.dataset.dataset import audit_file, label_store, people
 from alvision.labels.consensus import standing
 from alvision.labels.content import resolver
 from alvision.labels.location import read_audit, write_audit

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from alvision.core.errors import UserError
 from alvision.core.records import Event, SampleId, answer_uuid
 from alvision.data.splits import Split, group_keys
-from alvision.dataset import Sources, label_store, people, sources, split_of
+from alvision.dataset.dataset import Sources, label_store, people, sources, split_of
 from alvision.labels.consensus import consensus, standing
 from alvision.labels.content import resolver
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from alvision.core.errors import UserError
 from alvision.core.records import SampleId
-from alvision.dataset import audit_file, people
+from alvision.dataset.dataset import audit_file, people
 from alvision.delivery import readings
 from alvision.delivery.bundle import Bundle
 from alvision.delivery.material import Material

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from alvision.core.errors import UserError
 from alvision.core.records import SampleId
-from alvision.dataset import label_store, people
+from alvision.dataset.dataset import label_store, people
 from alvision.delivery import sealed
 from alvision.delivery.bundle import Bundle
 from alvision.delivery.judged import escapes, monitor_images, overkilled, told

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alvision.assembly import build_learner
 from alvision.core.errors import UserError
 from alvision.core.rounds import write_atomically
 from alvision.delivery.calibration import FEWEST, calibrated, fit_temperature, reliability
@@ -18,6 +17,7 @@ from alvision.delivery.material import Material, gather
 from alvision.evaluation.metrics import evaluate, expected_calibration_error
 from alvision.evaluation.probabilities import ClassProbabilities
 from alvision.learner import Learner
+from alvision.loop.build import build_learner
 from alvision.models.checkpoint import Model
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from alvision.cold_start import SLOT
 from alvision.core.records import SampleId
 from alvision.evaluation.metrics import METRICS, TITLES
+from alvision.loop.cold_start import SLOT
 from alvision.reporting.folder import RoundFiles, RunFolder, Word, settle
 from alvision.reporting.page import count, number, signed
 

@@ -11,7 +11,7 @@ import torch
 from alvision.core.records import Query, QueryRow
 from alvision.inference.predictions import Pick
 from alvision.labels.store import LabelStore
-from alvision.loop import Budget, Experiment, Strategy, propose, run
+from alvision.loop.run import Budget, Experiment, Strategy, propose, run
 from alvision.oracles.simulated import SimulatedOracle
 from alvision.study.collect import collect
 from tests.fakes import IDS, TRUTH, FakeLearner, experiment

@@ -4,8 +4,8 @@ import pytest
 
 from alvision.core.errors import UserError
 from alvision.data.manifest import Manifest
-from alvision.data.rare import pool_defects, thinned
 from alvision.data.splits import simulated_split
+from alvision.data.thin_defects import pool_defects, thinned
 
 IDS = tuple(f"{i:03d}.png" for i in range(300))
 TRUTH = tuple("scratch" if i % 3 == 0 else "dent" if i % 10 == 1 else "ok" for i in range(300))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from alvision.core.records import SECONDS_PER_LABEL
 from alvision.data.checks import copies, files, learning
+from alvision.data.checks.context import Material
 from alvision.data.checks.findings import (
     SEVERITIES,
     CheckResult,
@@ -18,7 +19,6 @@ from alvision.data.checks.findings import (
     amount,
     duration,
 )
-from alvision.data.checks.material import Material
 from alvision.data.checks.scan import Progress, scan_images
 from alvision.data.splits import group_keys
 

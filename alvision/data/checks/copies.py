@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alvision.data.checks import near
+from alvision.data.checks.context import Material
 from alvision.data.checks.findings import Example, Finding, NotApplicable, amount
-from alvision.data.checks.material import Material
 
 EXAMPLES = 6
 LEAST_WIDTH = 16

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from alvision.data.checks.context import Material
 from alvision.data.checks.findings import Example, Finding, Table, amount, listing, percent
-from alvision.data.checks.material import Material
 
 EXAMPLES = 6
 MOST_ROWS = 8

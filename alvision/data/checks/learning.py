@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import PurePosixPath
 
 from alvision.core.records import NOT_CLASSES
+from alvision.data.checks.context import Material
 from alvision.data.checks.findings import (
     Example,
     Finding,
@@ -17,7 +18,6 @@ from alvision.data.checks.findings import (
     percent,
 )
 from alvision.data.checks.leak import ALPHA, file_order_blocks, leak
-from alvision.data.checks.material import Material
 from alvision.data.checks.scan import UNKNOWN, FileFacts
 from alvision.data.checks.shortcut import LEAST_UNITS, Shortcut, bins, shortcuts
 

@@ -15,7 +15,7 @@ from alvision.core.errors import UserError
 from alvision.core.rounds import Round, claim, lock
 from alvision.core.seeding import generator
 from alvision.data.splits import group_keys
-from alvision.dataset import (
+from alvision.dataset.dataset import (
     Sources,
     audit_order,
     digest,
@@ -24,6 +24,7 @@ from alvision.dataset import (
     sources,
     split_and_parts,
 )
+from alvision.dataset.simulation import simulation
 from alvision.evaluation.metrics import METRICS, evaluate
 from alvision.explain.reasons import reasons
 from alvision.labels.consensus import Resolve, standing
@@ -31,13 +32,12 @@ from alvision.labels.content import resolver
 from alvision.labels.location import audit_location, write_audit
 from alvision.labels.store import LabelStore
 from alvision.learner import Learner
-from alvision.loop import Budget, Experiment, Strategy
+from alvision.loop.page_oracle import SPARE_BATCHES, page_oracle
+from alvision.loop.run import Budget, Experiment, Strategy
 from alvision.oracles.files import FilesOracle
-from alvision.page_run import SPARE_BATCHES, page_oracle
 from alvision.reporting import tensorboard
 from alvision.run_folder.experiment_file import document
 from alvision.run_folder.round_files import codecs, write_metrics_table
-from alvision.simulation import simulation
 
 if TYPE_CHECKING:
     from alvision.config.schema import RunConfig

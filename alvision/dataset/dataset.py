@@ -14,8 +14,8 @@ from alvision.core.seeding import derive
 from alvision.data.hashes import content_hashes
 from alvision.data.images import ImageSpec
 from alvision.data.manifest import Manifest, build
-from alvision.data.rare import thinned
 from alvision.data.splits import FOLDS, Split, audit_split, image_key, simulated_split
+from alvision.data.thin_defects import thinned
 from alvision.labels.location import audit_location, labels_location, read_audit
 from alvision.labels.store import LabelStore
 

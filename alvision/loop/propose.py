@@ -10,15 +10,15 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from alvision.cold_start import SLOT, start
 from alvision.core.errors import UserError
 from alvision.core.records import QueryRow, SampleId
 from alvision.labels.consensus import consensus
 from alvision.labels.relabel import relabels
+from alvision.loop.cold_start import SLOT, start
 
 if TYPE_CHECKING:
     from alvision.core.rounds import Round
-    from alvision.loop import Experiment, Strategy
+    from alvision.loop.run import Experiment, Strategy
 
 AUDIT_SHARE, GOLD_SHARE, RELABEL_SHARE = 4, 20, 10
 """Spare work: one row in so many is one of these."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from alvision.config.checks import KNOWN_DEFECTS, known_defects
 from alvision.core.errors import UserError
-from alvision.data.rare import pool_defects
+from alvision.data.thin_defects import pool_defects
 from alvision.oracles.noise import confused, costs, graded, heard
 from alvision.oracles.simulated import SimulatedOracle, known_beforehand
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from alvision.config.schema import RunConfig
     from alvision.core.records import SampleId
     from alvision.data.splits import Split
-    from alvision.dataset import Sources
+    from alvision.dataset.dataset import Sources
     from alvision.labels.store import LabelStore
 
 

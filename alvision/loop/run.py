@@ -9,13 +9,13 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from alvision.choice import AUDIT_SHARE, RELABEL_SHARE, again, audit, choose, mixed
-from alvision.cold_start import start
 from alvision.core.records import Answers, Event, Oracle, Query, SampleId
 from alvision.core.rounds import Codec, Round, rounds_of
 from alvision.labels.consensus import answered, consensus
 from alvision.labels.content import resolver
 from alvision.labels.store import LabelStore
+from alvision.loop.cold_start import start
+from alvision.loop.propose import AUDIT_SHARE, RELABEL_SHARE, again, audit, choose, mixed
 
 Metrics = dict[str, Any]
 

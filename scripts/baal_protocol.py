@@ -19,9 +19,9 @@ from alvision.core.seeding import generator
 from alvision.data.images import load
 from alvision.data.splits import group_keys, simulated_split
 from alvision.dataset.dataset import Sources, sources
-from alvision.learner import Learner
 from alvision.models.backbones import build
-from alvision.models.classifier import class_weights
+from alvision.training import Learner
+from alvision.training.classifier import class_weights
 
 ROUNDS, BATCH, PASSES = 15, 20, 20
 COMMON, COMMON_ROUNDS = 256, 2

@@ -22,7 +22,7 @@ from alvision.config.compose import configuration
 from alvision.core.seeding import generator
 from alvision.data.splits import group_keys, simulated_split
 from alvision.dataset.dataset import sources
-from alvision.learner import Learner
+from alvision.training import Learner
 
 KINDS = [(f, v) for v in ("none", "flips") for f in ("final", "multilevel")]
 

@@ -76,7 +76,7 @@ KILL_POINTS = [
 
 def _arm(point: str) -> None:
     """Make this process kill itself the second time it comes by a point (in round 1)."""
-    from alvision import learner
+    from alvision import training
     from alvision.core import rounds
     from alvision.labels import store
 
@@ -102,13 +102,13 @@ def _arm(point: str) -> None:
     rounds._replace = around(rounds._replace, None)
     store.LabelStore.append = around(store.LabelStore.append, "append")
     if when == "inside":
-        learner.Learner.fit = around(learner.Learner.fit, "fit")
+        training.Learner.fit = around(training.Learner.fit, "fit")
 
         def inside(name):
             die(f"inside {name}")
 
-        original = learner.Learner.fit
-        learner.Learner.fit = lambda *args, **kwargs: (inside("fit"), original(*args, **kwargs))[1]
+        original = training.Learner.fit
+        training.Learner.fit = lambda *args, **kwargs: (inside("fit"), original(*args, **kwargs))[1]
 
 
 def _serve() -> None:

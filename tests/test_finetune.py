@@ -6,7 +6,7 @@ from alvision.config.schema import DataConfig, ImageConfig, ModelConfig, Trainer
 from alvision.data.hashes import content_hashes
 from alvision.data.manifest import build
 from alvision.data.splits import group_keys, simulated_split
-from alvision.learner import Learner
+from alvision.training import Learner
 from tests.parts import imported
 
 

@@ -10,8 +10,8 @@ from alvision.cli.commands import console
 from alvision.config.overrides import take
 from alvision.core.errors import UserError
 from alvision.data.cache import cache_folder, cache_limit
-from alvision.inference import cache_care
-from alvision.inference.cache_care import Stored
+from alvision.inference import cache_maintenance
+from alvision.inference.cache_maintenance import Stored
 
 DAY = 86400
 
@@ -26,10 +26,10 @@ def cache(words: list[str]) -> int:
         raise UserError(f"cache {action} does not know {(rest or ['keep='])[0]}")
     root = cache_folder() / "features"
     limit = _bytes(taken["keep"]) if "keep" in taken else cache_limit()
-    found = cache_care.stored(root, check=action != "list")
+    found = cache_maintenance.stored(root, check=action != "list")
     if action == "prune":
-        won = sum(cache_care.mend(cache) for cache in found)
-        gone = cache_care.evict(root, limit)
+        won = sum(cache_maintenance.mend(cache) for cache in found)
+        gone = cache_maintenance.evict(root, limit)
         won += sum(cache.size for cache in found if cache.folder in gone)
         console.print(f"{len(gone)} caches removed, {won / 1e6:.1f} MB won", markup=False)
         return 0

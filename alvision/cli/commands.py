@@ -20,8 +20,8 @@ from alvision.core.rounds import DOCUMENT, Round, read_document
 from alvision.data.hashes import content_hashes
 from alvision.data.images import ImageSpec, UnreadableImage, shrink_factor
 from alvision.data.manifest import Manifest, build
+from alvision.loop import run as loop_run
 from alvision.loop.build import experiment
-from alvision.loop.run import run
 
 if TYPE_CHECKING:
     from alvision.reporting.loggers import RunLogger
@@ -59,7 +59,7 @@ def execute(composed: Composed, *, quiet: bool = False, wait: bool = False) -> N
         )
         logger = _logger(composed, exp, stack)
         if quiet:
-            run.run(replace(exp, publish=lambda rnd: _published(exp, rnd, logger)))
+            loop_run.run(replace(exp, publish=lambda rnd: _published(exp, rnd, logger)))
             return
         console.print(
             f"{config.out}: {len(exp.candidates)} images to choose from, "
@@ -79,12 +79,12 @@ def execute(composed: Composed, *, quiet: bool = False, wait: bool = False) -> N
             _published(exp, rnd, logger)
             console.print(line(rnd.read("metrics.json"), config.target.metric))
 
-        run.run(replace(exp, publish=publish))
+        loop_run.run(replace(exp, publish=publish))
         page = run_report.write(exp.root, manifest=manifest, spec=spec)
         console.print(f"report: {page}", markup=False)
 
 
-def _logger(composed: Composed, exp: run.Experiment, stack: ExitStack) -> RunLogger | None:
+def _logger(composed: Composed, exp: loop_run.Experiment, stack: ExitStack) -> RunLogger | None:
     if composed.logger is None:
         return None
     from alvision.reporting.loggers import RunLogger
@@ -97,14 +97,14 @@ def _logger(composed: Composed, exp: run.Experiment, stack: ExitStack) -> RunLog
     )
 
 
-def _published(exp: run.Experiment, rnd: Round, logger: RunLogger | None) -> None:
+def _published(exp: loop_run.Experiment, rnd: Round, logger: RunLogger | None) -> None:
     # What is published last tells a study that the run is finished.
     if logger and (trouble := logger.log(exp.history())):
         console.print(f"{exp.root}: {trouble}; the run goes on", markup=False)
     exp.publish(rnd)
 
 
-def _expected_peak(exp: run.Experiment, config: RunConfig) -> int | None:
+def _expected_peak(exp: loop_run.Experiment, config: RunConfig) -> int | None:
     from alvision.inference.features import PIXELS
     from alvision.inference.memory import BETWEEN_FITS, expected_peak
 

@@ -16,9 +16,9 @@ from alvision.delivery.calibration import FEWEST, calibrated, fit_temperature, r
 from alvision.delivery.material import Material, gather
 from alvision.evaluation.metrics import evaluate, expected_calibration_error
 from alvision.evaluation.probabilities import ClassProbabilities
-from alvision.learner import Learner
 from alvision.loop.build import build_learner
-from alvision.models.checkpoint import Model
+from alvision.training import Learner
+from alvision.training.checkpoint import Model
 
 if TYPE_CHECKING:
     from alvision.config.schema import RunConfig

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from alvision.data.cache import cache_folder, cache_limit
 from alvision.data.images import ImageSpec
-from alvision.inference import cache_care, pool, ranks
+from alvision.inference import cache_maintenance, pool, ranks
 from alvision.inference.engine import Engine, threads
 from alvision.inference.executor import Executor
 from alvision.inference.feature_cache import FeatureCache
@@ -200,7 +200,9 @@ class Features:
 
         if cache.missing(id_of):
             cache.fill(list(id_of), compute)
-            for gone in cache_care.evict(cache.folder.parent, cache_limit(), keep=cache.folder):
+            for gone in cache_maintenance.evict(
+                cache.folder.parent, cache_limit(), keep=cache.folder
+            ):
                 _log.warning("features not used for long are gone from the full cache: %s", gone)
         for hash in cache.missing(id_of):
             # What one copy says holds for all copies of the same bytes.

@@ -31,13 +31,13 @@ from alvision.labels.consensus import Resolve, standing
 from alvision.labels.content import resolver
 from alvision.labels.location import audit_location, write_audit
 from alvision.labels.store import LabelStore
-from alvision.learner import Learner
 from alvision.loop.page_oracle import SPARE_BATCHES, page_oracle
 from alvision.loop.run import Budget, Experiment, Strategy
 from alvision.oracles.files import FilesOracle
 from alvision.reporting import tensorboard
 from alvision.run_folder.experiment_file import document
 from alvision.run_folder.round_files import codecs, write_metrics_table
+from alvision.training import Learner
 
 if TYPE_CHECKING:
     from alvision.config.schema import RunConfig

@@ -16,7 +16,7 @@ from alvision.oracles.page import PageOracle
 if TYPE_CHECKING:
     from alvision.config.schema import RunConfig
     from alvision.data.manifest import Manifest
-    from alvision.learner import Learner
+    from alvision.training import Learner
 
 SPARE_BATCHES = 3
 """Images ranked behind each batch, in batches: work for as long as the next model takes."""

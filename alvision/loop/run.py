@@ -62,7 +62,7 @@ class Experiment:
         hashes: Each readable image's sha256.
         labels: The event log.
         oracle: Who answers.
-        learner: Fits, predicts, infers (see `alvision.learner`).
+        learner: Fits, predicts, infers (see `alvision.training`).
         acquisition: The strategy with a model.
         cold_start: The strategy without one.
         budget: Answers to ask for.

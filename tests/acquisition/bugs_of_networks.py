@@ -17,8 +17,8 @@ from alvision.data.images import ImageSpec, load
 from alvision.data.manifest import Manifest
 from alvision.inference.engine import Engine
 from alvision.inference.pool import trunk_features
-from alvision.learner import Learner
 from alvision.models.heads import Head
+from alvision.training import Learner
 from tests.acquisition.support import generator
 from tests.conftest import paint
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from alvision.core.errors import UserError
-from alvision.data.augment import KINDS, Augment
+from alvision.training.augment import KINDS, Augment
 
 
 @pytest.fixture

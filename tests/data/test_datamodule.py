@@ -6,8 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alvision.data.augment import Augment
-from alvision.data.datamodule import Batches, Examples, LabelledImages, Repeated, hold_out
+from alvision.training.augment import Augment
+from alvision.training.datamodule import Batches, Examples, LabelledImages, Repeated, hold_out
 
 MEAN, STD = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alvision.inference import cache_care, feature_cache
+from alvision.inference import cache_maintenance, feature_cache
 from alvision.inference.feature_cache import FeatureCache
 
 KEY = {"trunk": "abc", "size": 32}
@@ -69,7 +69,7 @@ def test_a_cache_may_lie_on_another_file_system(tmp_path):
         FeatureCache(link, KEY).fill(["a", "b"], Compute())
         cache = FeatureCache(link, KEY)
         assert np.array_equal(cache.features(["b", "a"]), expected(["b", "a"]))
-        cache_care.evict(link, 0)
+        cache_maintenance.evict(link, 0)
         assert FeatureCache(link, KEY).missing(["a"]) == ["a"]
 
 
@@ -161,7 +161,7 @@ def test_a_full_disk_keeps_the_rest_in_memory_and_leaves_no_half(tmp_path, monke
 def test_a_reader_goes_on_when_its_cache_is_evicted(tmp_path):
     cache = FeatureCache(tmp_path, KEY)
     cache.fill(["a", "b"], Compute())
-    assert cache_care.evict(tmp_path, 0) == [cache.folder]
+    assert cache_maintenance.evict(tmp_path, 0) == [cache.folder]
     assert np.array_equal(cache.features(["b", "a"]), expected(["b", "a"]))
 
 

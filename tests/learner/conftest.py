@@ -10,7 +10,7 @@ import torch
 from alvision.config.schema import DataConfig, ImageConfig, ModelConfig, TrainerConfig
 from alvision.data.hashes import content_hashes
 from alvision.data.manifest import Manifest, build
-from alvision.learner import Learner
+from alvision.training import Learner
 
 CLASSES = ("ok", "worn")
 TINY = ModelConfig(backbone="timm:test_resnet", weights=None, passes=5)

@@ -3,10 +3,10 @@ import torch
 from torch import nn
 
 from alvision.core.errors import UserError
-from alvision.models import checkpoint
-from alvision.models.checkpoint import Model
-from alvision.models.classifier import Classifier
 from alvision.models.heads import Head
+from alvision.training import checkpoint
+from alvision.training.checkpoint import Model
+from alvision.training.classifier import Classifier
 
 HEAD = {"width": 4, "kind": "dropout", "hidden": 0, "dropout": 0.2}
 ABOUT = {"head": HEAD, "model": {"training": "frozen"}}

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from alvision.models.classifier import BestWeights, Classifier, class_weights
 from alvision.models.heads import Head
+from alvision.training.classifier import BestWeights, Classifier, class_weights
 
 
 def test_class_weights_are_n_over_classes_seen_times_count():

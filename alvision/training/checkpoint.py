@@ -13,7 +13,7 @@ from torch import nn
 
 from alvision.core.errors import UserError
 from alvision.models import heads
-from alvision.models.classifier import Classifier
+from alvision.training.classifier import Classifier
 
 FORMAT = 1
 

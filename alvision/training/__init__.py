@@ -1,5 +1,5 @@
 """Fit, predict, infer: the only caller of Lightning's Trainer."""
 
-from alvision.learner.learner import Learner
+from alvision.training.learner import Learner
 
 __all__ = ["Learner"]

@@ -21,15 +21,15 @@ from alvision.evaluation.probabilities import ClassProbabilities
 from alvision.inference import engine, pool
 from alvision.inference.features import Features
 from alvision.inference.predictions import Predictions, SampleId, Score
-from alvision.learner import fitting
-from alvision.learner.cross import cross_predict
-from alvision.learner.passes import log_probs_of, trunk_of
-from alvision.learner.warm_up import warm_up
-from alvision.models import checkpoint, heads, settings
+from alvision.models import heads, settings
 from alvision.models.backbones import Backbone
-from alvision.models.checkpoint import Model
-from alvision.models.classifier import Classifier, class_weights
 from alvision.models.sampling import stochastic
+from alvision.training import checkpoint, fitting
+from alvision.training.checkpoint import Model
+from alvision.training.classifier import Classifier, class_weights
+from alvision.training.cross_validation import cross_predict
+from alvision.training.passes import log_probs_of, trunk_of
+from alvision.training.warm_up import warm_up
 
 if TYPE_CHECKING:
     from alvision.config.schema import DataConfig, ModelConfig, TrainerConfig

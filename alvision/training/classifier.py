@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from alvision.data.datamodule import rank_and_world
 from alvision.models.heads import Ensemble, Head
+from alvision.training.datamodule import rank_and_world
 
 
 def class_weights(targets: Int[Tensor, " n"], classes: int) -> Float[Tensor, " c"]:

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from alvision.core import seeding
 from alvision.inference.pool import LogProbs
-from alvision.models.checkpoint import Model
 from alvision.models.heads import onto_classes
 from alvision.models.sampling import Sampled, stochastic
+from alvision.training.checkpoint import Model
 
 
 def trunk_of(model: Model | None, passes: int, seed: int) -> nn.Module | None:

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alvision.data.augment import Augment
-from alvision.data.datamodule import Batches, Examples, LabelledImages, Repeated, hold_out
 from alvision.inference.engine import Engine, threads
-from alvision.learner.trainer import run, seeded
 from alvision.models.backbones import Backbone
-from alvision.models.classifier import BestWeights, Classifier
+from alvision.training.augment import Augment
+from alvision.training.classifier import BestWeights, Classifier
+from alvision.training.datamodule import Batches, Examples, LabelledImages, Repeated, hold_out
+from alvision.training.trainer import run, seeded
 
 if TYPE_CHECKING:
     from alvision.config.schema import TrainerConfig

@@ -14,7 +14,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from alvision.models.classifier import Classifier
+from alvision.training.classifier import Classifier
 
 _LOGGERS = ("pytorch_lightning", "lightning_fabric")
 

@@ -14,7 +14,7 @@ from alvision.evaluation.probabilities import ClassProbabilities
 from alvision.inference.predictions import SampleId
 
 if TYPE_CHECKING:
-    from alvision.learner.learner import Learner
+    from alvision.training.learner import Learner
 
 FOLDS = 5
 

@@ -12,9 +12,9 @@ import pytorch_lightning as lightning
 import torch
 from torch import Tensor
 
-from alvision.data.augment import Augment
 from alvision.data.threads import ordered_map
 from alvision.models.normalised import normalise
+from alvision.training.augment import Augment
 
 LEAST_STEPS = 10
 """Steps of an epoch at least: from twenty labels, one step an epoch would teach nothing."""

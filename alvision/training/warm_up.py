@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from alvision.core import seeding
-from alvision.learner import fitting
+from alvision.training import fitting
 
 if TYPE_CHECKING:
-    from alvision.learner.learner import Learner
+    from alvision.training.learner import Learner
 
 
 def warm_up(learner: Learner) -> None:

@@ -20,10 +20,10 @@ import torch
 from pool_task import BATCH, CLASSES, CORES, CPU, PAGE, POOL, SIZE, SPEC, networks, photographs
 
 from alvision.data.images import load
-from alvision.delivery.backends import to_onnx
-from alvision.delivery.bundle import NETWORK, REFERENCE, Bundle
-from alvision.delivery.deployed import Deployed
-from alvision.delivery.predict import predict, row
+from alvision.deploy.bundle.backends import to_onnx
+from alvision.deploy.bundle.bundle import NETWORK, REFERENCE, Bundle
+from alvision.deploy.bundle.network import Deployed
+from alvision.deploy.bundle.predict import predict, row
 from alvision.inference.engine import Engine
 from alvision.inference.pool import trunk_features
 from alvision.models.backbones import Backbone

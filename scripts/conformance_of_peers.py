@@ -22,8 +22,9 @@ import torch
 from blocks import rewrite
 
 from alvision import acquisition
-from alvision.acquisition import conformance, needs, properties
-from alvision.acquisition.ops import check_count
+from alvision.acquisition import needs, properties
+from alvision.acquisition.support.ops import check_count
+from alvision.acquisition.testing import conformance
 from alvision.inference.predictions import Pick
 
 PAGE = Path(__file__).parents[1] / "docs" / "acquisition.md"

@@ -17,8 +17,8 @@ from sklearn.metrics import roc_auc_score
 from alvision.config.compose import configuration
 from alvision.data.splits import group_keys, simulated_split
 from alvision.dataset.dataset import sources
-from alvision.delivery.export import KNOWN
-from alvision.delivery.novelty import novelty
+from alvision.deploy.bundle.export import KNOWN
+from alvision.deploy.bundle.novelty import novelty
 from alvision.loop.build import build_learner
 
 

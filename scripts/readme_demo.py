@@ -8,10 +8,10 @@ from pathlib import Path
 from blocks import rewrite
 
 from alvision.core.errors import UserError
-from alvision.reporting.study import figure
+from alvision.reporting.study.page import figure
 from alvision.study.collect import collect
+from alvision.study.markdown import markdown
 from alvision.study.summary import Comparison, summarise
-from alvision.study.tables import markdown
 from alvision.study.verdict import verdict
 
 PROJECT = Path(__file__).parent.parent

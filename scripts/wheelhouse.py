@@ -116,7 +116,7 @@ def run(*words: str) -> None:
 def take_bundle(source: Path, folder: Path) -> None:
     """Copy a bundle that has been checked."""
     from alvision.core.errors import UserError
-    from alvision.delivery.bundle import open_bundle
+    from alvision.deploy.bundle.bundle import open_bundle
 
     try:
         open_bundle(source)

@@ -24,7 +24,10 @@ def test_what_a_run_may_change_does_not(key):
 
 
 def test_a_run_may_be_logged_elsewhere_from_now_on():
-    chosen = {"_target_": "alvision.reporting.loggers.mlflow", "tracking_uri": "http://here"}
+    chosen = {
+        "_target_": "alvision.reporting.loggers.mlflow",
+        "tracking_uri": "http://here",
+    }
     assert made(logger=chosen)["fingerprint"] == made()["fingerprint"]
 
 

@@ -7,8 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from alvision.acquisition.contract import needs, properties
-from alvision.acquisition.draws import draw_one
-from alvision.acquisition.ops import (
+from alvision.acquisition.support.draws import draw_one
+from alvision.acquisition.support.ops import (
     block_rows,
     check_count,
     features_of,

@@ -7,8 +7,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from alvision.acquisition.contract import needs, properties
-from alvision.acquisition.ops import block_rows, check_count, log_probs_of, upcast
 from alvision.acquisition.scores import bald
+from alvision.acquisition.support.ops import block_rows, check_count, log_probs_of, upcast
 from alvision.inference.predictions import Pick, Predictions
 
 # Gains are sums over many fp32 numbers: what differs by less, in nats, is equal.

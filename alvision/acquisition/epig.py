@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from alvision.acquisition.contract import needs, properties
-from alvision.acquisition.ops import block_rows, check_count, log_probs_of, upcast
+from alvision.acquisition.support.ops import block_rows, check_count, log_probs_of, upcast
 from alvision.inference.predictions import Pick, Predictions
 
 

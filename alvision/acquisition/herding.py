@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from alvision.acquisition.contract import needs, properties
-from alvision.acquisition.coverage import cover, rbf
-from alvision.acquisition.geometry import directions_of, kernel_width, representatives
-from alvision.acquisition.ops import check_count, rows_of, scores_of
 from alvision.acquisition.scores import margin
+from alvision.acquisition.support.coverage import cover, rbf
+from alvision.acquisition.support.geometry import directions_of, kernel_width, representatives
+from alvision.acquisition.support.ops import check_count, rows_of, scores_of
 from alvision.inference.predictions import Pick, Predictions, Score
 
 # The coverage of larger pools is estimated on about so many rows.

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from alvision.acquisition.contract import needs, properties
-from alvision.acquisition.ops import (
+from alvision.acquisition.support.ops import (
     block_rows,
     check_count,
     features_of,

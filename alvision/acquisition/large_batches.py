@@ -6,11 +6,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from alvision.acquisition.clusters import k_means
 from alvision.acquisition.contract import needs, properties
-from alvision.acquisition.geometry import directions_of
-from alvision.acquisition.ops import check_count, log_probs_of, map_rows, scores_of
 from alvision.acquisition.scores import margin
+from alvision.acquisition.support.clusters import k_means
+from alvision.acquisition.support.geometry import directions_of
+from alvision.acquisition.support.ops import check_count, log_probs_of, map_rows, scores_of
 from alvision.inference.predictions import Pick, Predictions, Score
 
 # Candidates for each pick.

@@ -16,7 +16,7 @@ from alvision.acquisition.contract import (
     properties_of,
     scores_inside,
 )
-from alvision.acquisition.ops import (
+from alvision.acquisition.support.ops import (
     check_count,
     check_scores,
     features_of,

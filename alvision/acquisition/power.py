@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from alvision.acquisition.contract import needs, properties
-from alvision.acquisition.draws import draw_many
-from alvision.acquisition.ops import check_count, rows_of, scores_of
+from alvision.acquisition.support.draws import draw_many
+from alvision.acquisition.support.ops import check_count, rows_of, scores_of
 from alvision.inference.predictions import Pick, Predictions, Score
 
 

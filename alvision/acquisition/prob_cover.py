@@ -8,11 +8,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from alvision.acquisition.clusters import k_means
 from alvision.acquisition.contract import needs, properties
-from alvision.acquisition.geometry import directions_of, highest_cosine, representatives
 from alvision.acquisition.k_center import k_center
-from alvision.acquisition.ops import check_count, tile_rows
+from alvision.acquisition.support.clusters import k_means
+from alvision.acquisition.support.geometry import directions_of, highest_cosine, representatives
+from alvision.acquisition.support.ops import check_count, tile_rows
 from alvision.inference.predictions import Pick, Predictions
 
 _IMPURE = 0.05

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from alvision.acquisition.contract import needs, properties
-from alvision.acquisition.ops import map_rows
+from alvision.acquisition.support.ops import map_rows
 
 # Finite, so that 0 · log 0 is 0 and not NaN; the probability that it stands for is 0 in any type.
 _LOG_ZERO = -1e4

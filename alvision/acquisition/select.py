@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from alvision.acquisition.contract import needs, properties
-from alvision.acquisition.ops import check_count, scores_of
+from alvision.acquisition.support.ops import check_count, scores_of
 from alvision.inference.predictions import Pick, Predictions, Score
 
 

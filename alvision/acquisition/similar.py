@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 
 from alvision.acquisition.contract import needs, properties
-from alvision.acquisition.coverage import rbf
-from alvision.acquisition.geometry import directions_of, kernel_width
-from alvision.acquisition.ops import block_rows, check_count, labels_of
+from alvision.acquisition.support.coverage import rbf
+from alvision.acquisition.support.geometry import directions_of, kernel_width
+from alvision.acquisition.support.ops import block_rows, check_count, labels_of
 from alvision.inference.predictions import Pick, Predictions
 
 

@@ -24,7 +24,7 @@ from alvision.loop import run as loop_run
 from alvision.loop.build import experiment
 
 if TYPE_CHECKING:
-    from alvision.reporting.loggers import RunLogger
+    from alvision.reporting.loggers.lightning import RunLogger
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -43,7 +43,7 @@ def execute(composed: Composed, *, quiet: bool = False, wait: bool = False) -> N
         quiet: Leave reports and TensorBoard to a later `report`.
         wait: With a page: wait for its people instead of ending.
     """
-    from alvision.reporting import run as run_report
+    from alvision.reporting.run import page as run_report
 
     config = composed.config
     with ExitStack() as stack:
@@ -87,7 +87,7 @@ def execute(composed: Composed, *, quiet: bool = False, wait: bool = False) -> N
 def _logger(composed: Composed, exp: loop_run.Experiment, stack: ExitStack) -> RunLogger | None:
     if composed.logger is None:
         return None
-    from alvision.reporting.loggers import RunLogger
+    from alvision.reporting.loggers.lightning import RunLogger
 
     config, name = composed.config, str(composed.choices["logger"])
     chosen = {key: composed.choices[key] for key in ("acquisition", "cold_start")}
@@ -196,8 +196,8 @@ def _seconds(text: str | None) -> float:
 def report(words: list[str]) -> int:
     """Rebuild a run's or a study's report from its files, or write a bundle's."""
     from alvision.cli.study import explained, tell
-    from alvision.reporting import run as run_report
-    from alvision.reporting import tensorboard
+    from alvision.reporting.loggers import tensorboard
+    from alvision.reporting.run import page as run_report
     from alvision.study.compare import rebuild
 
     if any(word.startswith("bundle=") for word in words):

@@ -17,8 +17,8 @@ from alvision.run_folder.experiment_file import document
 
 def train(words: list[str]) -> int:
     """Train the final model of a run, or of data that is labelled already."""
-    from alvision.delivery.material import take_truth
-    from alvision.delivery.training import FOLDER, train
+    from alvision.deploy.train.final_model import FOLDER, train
+    from alvision.deploy.train.labelled_data import take_truth
 
     taken, rest = take([tidy(word) for word in words], "out", "debug")
     root = Path(taken.get("out", "").strip("'"))
@@ -52,8 +52,8 @@ def train(words: list[str]) -> int:
 
 def export(words: list[str]) -> int:
     """Write the bundle of a final model and verify it."""
-    from alvision.delivery.export import export
-    from alvision.delivery.training import load
+    from alvision.deploy.bundle.export import export
+    from alvision.deploy.train.final_model import load
 
     taken, rest = take(words, "out", "bundle", "format", "debug")
     if "out" not in taken or rest:
@@ -84,10 +84,10 @@ def export(words: list[str]) -> int:
 
 def threshold(words: list[str]) -> int:
     """Set the threshold of a bundle by a promise, or refuse."""
-    from alvision.delivery.bundle import open_bundle
-    from alvision.delivery.material import gather
-    from alvision.delivery.seal import judge
-    from alvision.delivery.sealed import Ask
+    from alvision.deploy.bundle.bundle import open_bundle
+    from alvision.deploy.threshold.plan import Ask
+    from alvision.deploy.threshold.set_threshold import judge
+    from alvision.deploy.train.labelled_data import gather
 
     keys = ("bundle", "out", "escape", "confidence", "threshold.independent", "human", "look")
     taken, rest = take(words, *keys, "scrap", "debug")
@@ -133,9 +133,9 @@ def threshold(words: list[str]) -> int:
 
 def predict(words: list[str]) -> int:
     """Run a bundle over a folder; status 1 if an image cannot be read."""
-    from alvision.delivery.bundle import open_bundle
-    from alvision.delivery.predict import images_in
-    from alvision.delivery.tables import write
+    from alvision.deploy.bundle.bundle import open_bundle
+    from alvision.deploy.bundle.predict import images_in
+    from alvision.reporting.predictions.table import write
 
     taken, rest = take(words, "bundle", "images", "to", "debug")
     if not {"bundle", "images"} <= taken.keys() or rest:

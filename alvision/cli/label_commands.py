@@ -104,7 +104,7 @@ def _export(desk: Desk) -> int:
 
 
 def _import(desk: Desk) -> int:
-    from alvision.delivery.drawer import seal
+    from alvision.deploy.threshold.import_sealed import seal
     from alvision.labels.backup import is_backup, rebuild
     from alvision.labels.exchange.csv_file import images_named, import_labels
     from alvision.labels.exchange.folders import import_folders

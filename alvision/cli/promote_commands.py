@@ -10,8 +10,8 @@ from alvision.cli.delivery_commands import number, of_run, strange
 from alvision.cli.progress import bar
 from alvision.config.overrides import take
 from alvision.core.errors import UserError
-from alvision.delivery.bundle import Bundle, open_bundle
-from alvision.delivery.placing import mend, place, previous_of, swap_back, taken
+from alvision.deploy.bundle.bundle import Bundle, open_bundle
+from alvision.deploy.bundle.swap_folder import mend, place, previous_of, swap_back, taken
 
 REFUSED = 1
 """Exit status if the old model stays; 2 where the two cannot be compared at all."""
@@ -46,8 +46,8 @@ def promote(words: list[str]) -> int:
 
 
 def _replace(new: Bundle, old: Bundle, words: dict[str, str]) -> int:
-    from alvision.delivery.material import gather
-    from alvision.delivery.promotion import Terms, check, compare
+    from alvision.deploy.promote.compare import Terms, check, compare
+    from alvision.deploy.train.labelled_data import gather
     from alvision.reporting import promotion as page
 
     margin = number(words.get("margin", "0.01"), "margin", 0, 1)

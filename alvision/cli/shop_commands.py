@@ -9,11 +9,11 @@ from alvision.cli.delivery_commands import number, of_run, strange
 from alvision.cli.progress import bar
 from alvision.config.overrides import take
 from alvision.core.errors import UserError
-from alvision.delivery import material
-from alvision.delivery.bundle import open_bundle
-from alvision.delivery.sealed import Ask
-from alvision.delivery.shop import gather, headline
-from alvision.reporting import shop as page
+from alvision.deploy.bundle.bundle import open_bundle
+from alvision.deploy.threshold.plan import Ask
+from alvision.deploy.train import labelled_data
+from alvision.reporting.shop import page
+from alvision.reporting.shop.facts import gather, headline
 
 
 def shop_report(words: list[str]) -> int:
@@ -31,7 +31,7 @@ def shop_report(words: list[str]) -> int:
         confidence=number(taken.get("confidence", "0.95"), "confidence", 0, 1),
         independent=taken.get("threshold.independent", "false").lower() == "true",
     )
-    known = material.gather(config)
+    known = labelled_data.gather(config)
     with bar("looking at the monitor images") as progress:
         shop = gather(bundle, known, config, ask, progress=progress)
     to = Path(taken.get("to") or bundle.folder / "report.html")

@@ -62,12 +62,12 @@ def compare(words: list[str]) -> int:
 @contextmanager
 def explained(root: Path) -> Iterator[None]:
     """Let a study that cannot be compared say so on its page too."""
-    from alvision.reporting import refusal
+    from alvision.reporting.study import incomparable
 
     try:
         yield
     except UserError as error:
-        if page := refusal.write(root, str(error)):
+        if page := incomparable.write(root, str(error)):
             console.print(f"report: {page}", markup=False)
         raise
 
@@ -131,8 +131,8 @@ def _warm(config: RunConfig) -> None:
 
 def tell(root: Path, comparison: Any) -> int:
     """Print a study's table and verdict and name its report."""
-    from alvision.reporting import study as study_report
-    from alvision.study.tables import table
+    from alvision.reporting.study import page as study_report
+    from alvision.study.markdown import table
     from alvision.study.verdict import verdict
 
     console.print(table(comparison))

@@ -15,8 +15,8 @@ from alvision.config.overrides import take
 from alvision.core.errors import UserError
 
 if TYPE_CHECKING:
-    from alvision.delivery.watch import Line, Setting
     from alvision.reporting.watch import Status
+    from alvision.watch.line import Line, Setting
 
 console = Console(highlight=False, soft_wrap=True)
 PAGE = "status.html"
@@ -27,7 +27,7 @@ NEWEST = 1000
 
 def watch(words: list[str]) -> int:
     """Sort images as they arrive; status 1 if the line has changed, 0 if it was stopped."""
-    from alvision.delivery.watch_open import open_line
+    from alvision.watch.open import open_line
 
     setting, once = _setting(words)
     with open_line(setting) as line:
@@ -51,7 +51,7 @@ class _Watched:
 
     def run(self, once: bool) -> None:
         """Work until interrupted; once: only on what is there now."""
-        from alvision.reporting.page import count
+        from alvision.reporting.html import count
 
         line, again = self.line, False
         if moved := line.finish_moves():
@@ -94,7 +94,7 @@ class _Watched:
         self._told = alarmed
 
     def _queue(self) -> int:
-        from alvision.delivery.watch_queue import fill
+        from alvision.watch.queue import fill
 
         setting, today = self.setting, datetime.now().date()
         return fill(self.line.book, setting.to, batch=setting.batch, today=today)
@@ -105,7 +105,7 @@ class _Watched:
             self._publish()
 
     def _publish(self) -> Status:
-        from alvision.reporting import page as pages
+        from alvision.reporting import html as pages
         from alvision.reporting import watch as report
 
         self._queue()  # on a new day there is room for what found none
@@ -115,12 +115,12 @@ class _Watched:
         return status
 
     def _status(self) -> Status:
-        from alvision.delivery import watch_queue
         from alvision.reporting.watch import Status
+        from alvision.watch import queue
 
         setting, book, judge = self.setting, self.line.book, self.line.judge
         bundle = judge.bundle
-        audit = watch_queue.audited(
+        audit = queue.audited(
             book,
             setting.to,
             judge.model,
@@ -149,15 +149,15 @@ class _Watched:
             broken=book.rows(
                 "model = ? AND folder = 'broken'", judge.model, order="number DESC", limit=10
             ),
-            waiting=watch_queue.waiting(book, setting.to, setting.labels),
-            label=f"alvision label data.root={setting.to / watch_queue.FOLDER} "
+            waiting=queue.waiting(book, setting.to, setting.labels),
+            label=f"alvision label data.root={setting.to / queue.FOLDER} "
             f'"classes=[{names}]" "defects=[{defects}]"',
             at=datetime.now(),
         )
 
 
 def _setting(words: list[str]) -> tuple[Setting, bool]:
-    from alvision.delivery.watch import Setting
+    from alvision.watch.line import Setting
 
     keys = ("bundle", "images", "to", "audit", "batch", "settle", "once", "labels.url", "debug")
     taken, rest = take(words, *keys)

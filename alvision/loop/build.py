@@ -34,7 +34,7 @@ from alvision.labels.store import LabelStore
 from alvision.loop.page_oracle import SPARE_BATCHES, page_oracle
 from alvision.loop.run import Budget, Experiment, Strategy
 from alvision.oracles.files import FilesOracle
-from alvision.reporting import tensorboard
+from alvision.reporting.loggers import tensorboard
 from alvision.run_folder.experiment_file import document
 from alvision.run_folder.round_files import codecs, write_metrics_table
 from alvision.training import Learner

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from alvision.data.checks import CheckResult, Example, Finding, duration
-from alvision.reporting import page
+from alvision.reporting import html as page
 
 if TYPE_CHECKING:
     from alvision.data.images import ImageSpec

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alvision.reporting import page
+from alvision.reporting import html as page
 
 if TYPE_CHECKING:
-    from alvision.delivery.bundle import Bundle
-    from alvision.delivery.material import Material
-    from alvision.delivery.promotion import Comparison, Known, Measure, Terms
+    from alvision.deploy.bundle.bundle import Bundle
+    from alvision.deploy.promote.compare import Comparison, Known, Measure, Terms
+    from alvision.deploy.train.labelled_data import Material
 
 PICTURES = 60
 """Most pictures of one kind."""

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alvision.data.images import ImageSpec, UnreadableImage, load
-from alvision.delivery import drift
-from alvision.delivery.facts import LIGHT, PROBABILITY, SIDE, jpeg
-from alvision.delivery.watch_book import Row, facts_of
-from alvision.reporting.page import count, render
+from alvision.deploy.bundle.statistics import LIGHT, PROBABILITY, SIDE, jpeg
+from alvision.reporting.html import count, render
+from alvision.watch import drift
+from alvision.watch.records import Row, facts_of
 
 if TYPE_CHECKING:
-    from alvision.delivery.facts import Usual
-    from alvision.delivery.watch_book import Looked
-    from alvision.delivery.watch_queue import Audit
+    from alvision.deploy.bundle.statistics import Usual
+    from alvision.watch.queue import Audit
+    from alvision.watch.records import Looked
 
 SHOWN_FACTS, SHOWN_IMAGES = 4, 8
 FOLDERS = ("pass", "human", "reject", "new", "broken")
@@ -99,7 +99,7 @@ def page(status: Status) -> str:
 def bound(audit: Audit) -> str:
     """Say what the audit proves.
 
-    >>> from alvision.delivery.watch_queue import Audit
+    >>> from alvision.watch.queue import Audit
     >>> print(bound(Audit(4000, drawn=200, answered=160, escaped=1, open=40, at_most=0.0293)))
     Of 100 images that passed at most 2.93 are bad, 95 % sure: 160 drawn at random were looked at, \
 1 of them bad.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from alvision.study.collect import Study, collect
-from alvision.study.numbers import frames, tables, to_csv, to_markdown
+from alvision.study.export import frames, tables, to_csv, to_markdown
 from alvision.study.summary import Comparison, Row, summarise
 from alvision.study.verdict import verdict
 

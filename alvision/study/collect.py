@@ -14,7 +14,7 @@ from alvision.core.errors import UserError
 from alvision.core.rounds import read_document
 from alvision.evaluation.metrics import HIGHER_IS_BETTER, TITLES
 from alvision.run_folder.round_files import read_csv
-from alvision.study.details import Details, read_details
+from alvision.study.per_class import Details, read_details
 from alvision.study.timing import mean_hours
 
 BASELINE = "random_sampling"

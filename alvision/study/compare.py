@@ -21,8 +21,8 @@ from alvision.core.errors import UserError
 from alvision.core.rounds import write_atomically
 from alvision.study.collect import FULL, collect, run_folder
 from alvision.study.jobs import Job, run_all
+from alvision.study.markdown import document
 from alvision.study.summary import Comparison, summarise, write_csv
-from alvision.study.tables import document
 
 TABLE = "comparison.csv"
 DOCUMENT = "comparison.md"

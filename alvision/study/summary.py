@@ -14,8 +14,7 @@ from alvision.evaluation.curves import area, labels_to_target, least_labels
 from alvision.evaluation.intervals import Estimate, mean_interval
 from alvision.study.classes import ClassRow, class_rows
 from alvision.study.collect import Study
-from alvision.study.cost import CostRow, cost_rows
-from alvision.study.pairs import Pair, all_pairs
+from alvision.study.labelling_time import CostRow, cost_rows
 from alvision.study.statistics import (
     LEVEL,
     Ratio,
@@ -24,6 +23,7 @@ from alvision.study.statistics import (
     paired_tests,
     seeds_needed,
 )
+from alvision.study.win_matrix import Pair, all_pairs
 
 COLUMNS = (
     "acquisition",

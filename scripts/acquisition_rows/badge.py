@@ -8,7 +8,7 @@ from torch import Tensor
 
 from acquisition_rows import frame
 from alvision.acquisition import badge
-from alvision.acquisition.draws import draw_one
+from alvision.acquisition.support.draws import draw_one
 from alvision.inference.predictions import Pick, Predictions
 
 NAME = "BADGE"

@@ -17,7 +17,7 @@ from torch import Tensor
 from acquisition_rows import frame
 from acquisition_rows.k_center import features
 from alvision.acquisition import max_herding, prob_cover, typiclust, uncertainty_herding
-from alvision.acquisition.geometry import kernel_width
+from alvision.acquisition.support.geometry import kernel_width
 from alvision.inference.predictions import Predictions
 
 NAME = "TypiClust, ProbCover, both herdings"

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from alvision.evaluation.intervals import Estimate, mean_interval
+from alvision.study.markdown import markdown, ratio_cell
 from alvision.study.statistics import sign_flip_test
 from alvision.study.summary import Comparison, Row, significant
-from alvision.study.tables import markdown, ratio_cell
 from alvision.study.verdict import verdict
 from strategy_study.protocols import COMMON, PROTOCOLS, Protocol
 

@@ -12,7 +12,7 @@ import numpy as np
 from alvision.evaluation.metrics import HIGHER_IS_BETTER
 from alvision.run_folder.round_files import read_csv
 from alvision.study.collect import BASELINE, FULL, TARGET_SHARE, Study, collect, seeds_of
-from alvision.study.details import Details
+from alvision.study.per_class import Details
 
 PICKS = "picks.csv"
 COLUMNS = ("acquisition", "seed", "round", "answers", "seconds")

@@ -2,7 +2,8 @@
 
 import torch
 
-from alvision.acquisition import bald, conformance, entropy, k_center, margin, typiclust
+from alvision.acquisition import bald, entropy, k_center, margin, typiclust
+from alvision.acquisition.testing import conformance
 from alvision.inference.predictions import Pick
 from tests.acquisition import faulty
 from tests.acquisition.faulty import of

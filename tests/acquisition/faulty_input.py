@@ -3,7 +3,7 @@
 import torch
 
 from alvision.acquisition import entropy, k_center, needs, properties
-from alvision.acquisition.ops import check_count, features_of, labels_of, scores_of
+from alvision.acquisition.support.ops import check_count, features_of, labels_of, scores_of
 from alvision.inference.predictions import Predictions
 from tests.acquisition.faulty import highest, of
 

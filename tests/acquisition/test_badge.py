@@ -5,7 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alvision.acquisition import badge, ops
+from alvision.acquisition import badge
+from alvision.acquisition.support import ops
 from tests.acquisition.largest import Largest
 from tests.acquisition.support import NOTHING, generator, log_probs, pool_of
 

@@ -6,8 +6,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alvision.acquisition import bald, batch_bald, ops, top_k
+from alvision.acquisition import bald, batch_bald, top_k
 from alvision.acquisition.batch_bald import thin
+from alvision.acquisition.support import ops
 from tests.acquisition.joint import greedy, information
 from tests.acquisition.largest import Largest
 from tests.acquisition.support import NOTHING, generator, log_probs, pool_of

@@ -6,7 +6,8 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from alvision import CONFIG_DIR
-from alvision.acquisition import conformance, k_center, name_of, needs
+from alvision.acquisition import k_center, name_of, needs
+from alvision.acquisition.testing import conformance
 from tests.acquisition import faulty, faulty_input
 
 CONFIGS = [

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alvision.acquisition.draws import draw_many, draw_one
+from alvision.acquisition.support.draws import draw_many, draw_one
 from tests.acquisition.support import generator
 
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 
-from alvision.acquisition import epig, ops
+from alvision.acquisition import epig
+from alvision.acquisition.support import ops
 from tests.acquisition.joint import information
 from tests.acquisition.largest import Largest
 from tests.acquisition.support import NOTHING, generator, log_probs, pool_of

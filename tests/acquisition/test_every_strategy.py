@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from alvision import CONFIG_DIR
-from alvision.acquisition.trial import WIDTH, Trial, normal, tensors
+from alvision.acquisition.testing.trial import WIDTH, Trial, normal, tensors
 
 FILES = sorted([*CONFIG_DIR.glob("acquisition/*.yaml"), *CONFIG_DIR.glob("cold_start/*.yaml")])
 every_strategy = pytest.mark.parametrize(

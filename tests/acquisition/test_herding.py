@@ -5,8 +5,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alvision.acquisition import coverage, entropy, herding, max_herding, ops, uncertainty_herding
-from alvision.acquisition.geometry import kernel_width, representatives
+from alvision.acquisition import entropy, herding, max_herding, uncertainty_herding
+from alvision.acquisition.support import coverage, ops
+from alvision.acquisition.support.geometry import kernel_width, representatives
 from tests.acquisition.support import NOTHING, generator, pool_of
 
 

@@ -3,7 +3,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alvision.acquisition import k_center, ops
+from alvision.acquisition import k_center
+from alvision.acquisition.support import ops
 from tests.acquisition.support import NOTHING, generator, one_by_one, pool_of
 
 

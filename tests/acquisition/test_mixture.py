@@ -7,7 +7,6 @@ import torch
 from alvision.acquisition import (
     bald,
     class_balanced,
-    conformance,
     entropy,
     k_center,
     margin,
@@ -25,6 +24,7 @@ from alvision.acquisition import (
     top_k,
     uncertainty_herding,
 )
+from alvision.acquisition.testing import conformance
 from alvision.inference.predictions import Pick, Predictions
 from tests.acquisition.support import NOTHING, generator, ids, pool_of
 

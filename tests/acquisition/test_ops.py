@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from alvision.acquisition import entropy, ops
+from alvision.acquisition import entropy
+from alvision.acquisition.support import ops
 from tests.acquisition.support import NOTHING, pool_of
 
 UNIFORM = torch.zeros(9, 2, 3).log_softmax(-1)

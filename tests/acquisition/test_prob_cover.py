@@ -5,8 +5,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alvision.acquisition import conformance, needs, ops, prob_cover, properties
+from alvision.acquisition import needs, prob_cover, properties
 from alvision.acquisition.prob_cover import pure_radius
+from alvision.acquisition.support import ops
+from alvision.acquisition.testing import conformance
 from alvision.inference.predictions import Pick
 from tests.acquisition.support import NOTHING, generator, pool_of
 

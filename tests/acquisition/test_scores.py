@@ -14,9 +14,9 @@ from alvision.acquisition import (
     least_confidence,
     margin,
     mean_std,
-    ops,
     variation_ratio,
 )
+from alvision.acquisition.support import ops
 from tests.acquisition.support import log_probs
 
 UNCERTAINTY = [least_confidence, margin, entropy, variation_ratio]

@@ -1,8 +1,10 @@
 import pytest
 import torch
 
-from alvision.acquisition import conformance, k_center, needs, ops, properties, typiclust
-from alvision.acquisition.clusters import k_means
+from alvision.acquisition import k_center, needs, properties, typiclust
+from alvision.acquisition.support import ops
+from alvision.acquisition.support.clusters import k_means
+from alvision.acquisition.testing import conformance
 from alvision.acquisition.typiclust import typicality
 from alvision.inference.predictions import Pick
 from tests.acquisition.support import NOTHING, generator, pool_of

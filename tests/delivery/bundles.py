@@ -6,9 +6,17 @@ from pathlib import Path
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from alvision.delivery.bundle import ABOUT, FORMAT, NETWORK, REFERENCE, USUAL, file_hash, session
-from alvision.delivery.facts import Notes
-from alvision.delivery.novelty import NEIGHBOURS, usual
+from alvision.deploy.bundle.bundle import (
+    ABOUT,
+    FORMAT,
+    NETWORK,
+    REFERENCE,
+    USUAL,
+    file_hash,
+    session,
+)
+from alvision.deploy.bundle.novelty import NEIGHBOURS, usual
+from alvision.deploy.bundle.statistics import Notes
 from tests.conftest import paint
 
 SIDE, FILTERS = 32, 24

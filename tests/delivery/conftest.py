@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from alvision.cli import main
-from alvision.delivery.watch_book import FILE, Book
+from alvision.watch.records import FILE, Book
 from tests.conftest import paint
 from tests.parts import imported
 

@@ -5,7 +5,7 @@ from PIL import Image
 
 from alvision.config.compose import compose
 from alvision.core.rounds import claim
-from alvision.delivery.bundle import (
+from alvision.deploy.bundle.bundle import (
     ABOUT,
     FORMAT,
     NETWORK,
@@ -16,7 +16,7 @@ from alvision.delivery.bundle import (
     open_bundle,
     write_thresholds,
 )
-from alvision.delivery.material import gather, take_truth
+from alvision.deploy.train.labelled_data import gather, take_truth
 from alvision.run_folder.experiment_file import document
 
 SIDE = 8

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import softmax
 
-from alvision.delivery.calibration import FEWEST, calibrated, fit_temperature, reliability
+from alvision.deploy.train.calibration import FEWEST, calibrated, fit_temperature, reliability
 
 
 def drawn(temperature, n=4000, classes=3):

@@ -12,8 +12,8 @@ import pytest
 
 from alvision.cli import main
 from alvision.data.images import load
-from alvision.delivery.bundle import open_bundle
-from alvision.delivery.readings import read
+from alvision.deploy.bundle.bundle import open_bundle
+from alvision.deploy.threshold.look_log import read
 from tests.conftest import paint
 from tests.parts import imported
 
@@ -211,7 +211,7 @@ def test_a_bundle_that_is_not_what_was_exported_is_refused(place, capsys):
 
 
 def test_a_backend_that_decides_otherwise_leaves_nothing_behind(place, capsys, monkeypatch):
-    from alvision.delivery import backends, export
+    from alvision.deploy.bundle import backends, export
 
     def other(network, size, folder):
         return lambda pixels: backends.Output(

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from alvision.delivery.deployed import Deployed
+from alvision.deploy.bundle.network import Deployed
 from alvision.models import backbones
 from alvision.models.heads import Head
 

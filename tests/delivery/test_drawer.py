@@ -2,7 +2,7 @@ import pytest
 
 from alvision.cli import main
 from alvision.config.compose import compose
-from alvision.delivery.material import gather
+from alvision.deploy.train.labelled_data import gather
 from alvision.labels.exchange.csv_file import images_named
 from tests.conftest import paint
 

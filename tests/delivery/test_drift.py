@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import stats
 
-from alvision.delivery.drift import (
+from alvision.watch.drift import (
     EVERY,
     FEWEST,
     UNLUCKY,

@@ -1,6 +1,6 @@
 import numpy as np
 
-from alvision.delivery.novelty import novelty, usual
+from alvision.deploy.bundle.novelty import novelty, usual
 
 
 def known(n, seed=0):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import multinomial
 
-from alvision.delivery.pairs import difference_at_most, paired, pairs_needed
+from alvision.deploy.promote.paired_test import difference_at_most, paired, pairs_needed
 
 
 def let_through(n, margin, share, confidence=0.95):

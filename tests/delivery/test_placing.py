@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from alvision.core.errors import UserError
-from alvision.delivery.placing import mend, place, previous_of, swap_back, taken
+from alvision.deploy.bundle.swap_folder import mend, place, previous_of, swap_back, taken
 
 KILLS = """
 import os, signal, sys
 from pathlib import Path
-from alvision.delivery import placing
+from alvision.deploy import placing
 
 # Kill before the n-th time that the system is asked to change or open something, for every n.
 root, work, exchange = Path(sys.argv[1]), sys.argv[2], sys.argv[3] == "True"
@@ -128,7 +128,7 @@ def test_the_first_one_has_no_previous(line):
 
 
 def test_a_place_is_taken_once(line, monkeypatch):
-    monkeypatch.setattr("alvision.delivery.placing._LOCK_SECONDS", 0.05)
+    monkeypatch.setattr("alvision.deploy.bundle.swap_folder._LOCK_SECONDS", 0.05)
     with (
         taken(line),
         pytest.raises(UserError, match="being replaced by another process"),

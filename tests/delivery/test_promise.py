@@ -3,7 +3,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from alvision.delivery.promise import allowed_misses, best_escape, defects_needed, rate_at_most
+from alvision.deploy.threshold.binomial import (
+    allowed_misses,
+    best_escape,
+    defects_needed,
+    rate_at_most,
+)
 
 SHARE = st.floats(0.01, 0.5)
 SURE = st.floats(0.5, 0.99)

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from alvision.delivery.bundle import open_bundle
-from alvision.delivery.placing import previous_of
+from alvision.deploy.bundle.bundle import open_bundle
+from alvision.deploy.bundle.swap_folder import previous_of
 from tests.delivery import grey
 from tests.kills import Runner
 from tests.parts import imported

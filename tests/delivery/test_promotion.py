@@ -4,9 +4,9 @@ import pytest
 
 from alvision.cli import main
 from alvision.core.errors import UserError
-from alvision.delivery.bundle import open_bundle
-from alvision.delivery.judged import told
-from alvision.delivery.promotion import Terms, check, compare
+from alvision.deploy.bundle.bundle import open_bundle
+from alvision.deploy.promote.compare import Terms, check, compare
+from alvision.deploy.promote.known_images import told
 from tests.delivery import grey
 from tests.parts import imported
 

@@ -1,7 +1,7 @@
 import pytest
 
 from alvision.core.errors import UserError
-from alvision.delivery.readings import plan, read, write
+from alvision.deploy.threshold.look_log import plan, read, write
 
 SEAL = {f"{i}.png": f"lot {i // 2}" for i in range(8)}  # four lots
 

@@ -3,11 +3,11 @@ import pytest
 
 from alvision.config.compose import compose
 from alvision.core.errors import UserError
-from alvision.delivery.bundle import Bundle
-from alvision.delivery.material import gather, take_truth
-from alvision.delivery.seal import judge
-from alvision.delivery.sealed import Ask
-from alvision.delivery.threshold import NotEnoughDefects
+from alvision.deploy.bundle.bundle import Bundle
+from alvision.deploy.threshold.cutoffs import NotEnoughDefects
+from alvision.deploy.threshold.plan import Ask
+from alvision.deploy.threshold.set_threshold import judge
+from alvision.deploy.train.labelled_data import gather, take_truth
 
 ASK = Ask(escape=0.05, confidence=0.95)
 
@@ -81,7 +81,7 @@ class Scores(Bundle):
     """A bundle whose network is a table: an image's score by its mean grey value."""
 
     def run(self, pixels, *, threads=0):
-        from alvision.delivery.bundle import Output
+        from alvision.deploy.bundle.bundle import Output
 
         grey = pixels.mean((1, 2, 3)) / 255
         return Output(np.stack([0 * grey, grey], 1), grey[:, None], grey[:, None, None, None])

@@ -6,10 +6,10 @@ import pytest
 from alvision.cli import main
 from alvision.config.compose import compose
 from alvision.core.rounds import claim
-from alvision.delivery.bundle import open_bundle
-from alvision.delivery.readings import read
-from alvision.delivery.sealed import Ask
-from alvision.delivery.shop import Outlook, gather, headline
+from alvision.deploy.bundle.bundle import open_bundle
+from alvision.deploy.threshold.look_log import read
+from alvision.deploy.threshold.plan import Ask
+from alvision.reporting.shop.facts import Outlook, gather, headline
 from alvision.run_folder.experiment_file import document
 from tests.delivery import grey
 from tests.parts import imported

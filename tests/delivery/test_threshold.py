@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alvision.delivery.threshold import (
+from alvision.deploy.threshold.cutoffs import (
     NotEnoughDefects,
     cost_band,
     escape_threshold,

@@ -10,8 +10,8 @@ from PIL import Image, ImageFilter
 from sklearn.metrics import roc_auc_score
 
 from alvision.cli import main
-from alvision.delivery.bundle import file_hash, open_bundle, write_thresholds
-from alvision.delivery.inbox import Inbox, copy, place
+from alvision.deploy.bundle.bundle import file_hash, open_bundle, write_thresholds
+from alvision.watch.inbox import Inbox, copy, place
 from tests.conftest import paint
 
 LIMITS = {"low": 0.3, "high": 0.7, "promise": "Catches at least 98 of 100."}

@@ -8,10 +8,10 @@ import pytest
 from scipy import stats
 
 from alvision.core.records import Answer
-from alvision.delivery import watch_queue
-from alvision.delivery.watch_book import FILE, Book, Row
-from alvision.delivery.watch_judge import draw
 from alvision.labels.store import LabelStore
+from alvision.watch import queue
+from alvision.watch.judge import draw
+from alvision.watch.records import FILE, Book, Row
 
 
 def filled(path, folders, **more):
@@ -36,13 +36,13 @@ def table(path):
 def test_the_queue_holds_the_audit_and_a_batch_a_day(tmp_path):
     book = filled(tmp_path, ["pass", "human", "new", "reject", "new", "pass"])
     today = date(2026, 3, 1)
-    assert watch_queue.fill(book, tmp_path, batch=2, today=today) == 4
-    assert watch_queue.fill(book, tmp_path, batch=2, today=today) == 0
+    assert queue.fill(book, tmp_path, batch=2, today=today) == 4
+    assert queue.fill(book, tmp_path, batch=2, today=today) == 0
     sheet = tmp_path / "queue-2026-03-01.csv"
     names = {"000001-0.png", "000003-2.png", "000005-4.png", "000006-5.png"}
     assert {row["id"] for row in table(sheet)} == names
     assert {p.name for p in (tmp_path / "queue").iterdir()} == names
-    assert watch_queue.fill(book, tmp_path, batch=2, today=today + timedelta(days=1)) == 1
+    assert queue.fill(book, tmp_path, batch=2, today=today + timedelta(days=1)) == 1
     assert [row["id"] for row in table(tmp_path / "queue-2026-03-02.csv")] == ["000002-1.png"]
     book.close()
 
@@ -50,20 +50,20 @@ def test_the_queue_holds_the_audit_and_a_batch_a_day(tmp_path):
 def test_a_table_that_somebody_filled_in_is_left_alone(tmp_path):
     book = filled(tmp_path, ["human"])
     today = date(2026, 3, 1)
-    watch_queue.fill(book, tmp_path, batch=9, today=today)
+    queue.fill(book, tmp_path, batch=9, today=today)
     sheet = tmp_path / "queue-2026-03-01.csv"
     with book.writing():
         (tmp_path / "human" / "b, c.png").write_bytes(b"b")
         book.add(
             Row("b, c.png", "b", "now", "m", "human", "human/b, c.png", state="moved", worth=1)
         )
-    watch_queue.fill(book, tmp_path, batch=9, today=today)
+    queue.fill(book, tmp_path, batch=9, today=today)
     assert [row["id"] for row in table(sheet)] == ["000001-0.png", "000002-b, c.png"]
     sheet.write_text("id;label\n000001-0.png;ok\n")
     with book.writing():
         (tmp_path / "human" / "d.png").write_bytes(b"d")
         book.add(Row("d.png", "d", "now", "m", "human", "human/d.png", state="moved", worth=1))
-    watch_queue.fill(book, tmp_path, batch=9, today=today)
+    queue.fill(book, tmp_path, batch=9, today=today)
     assert sheet.read_text() == "id;label\n000001-0.png;ok\n"
     assert [row["id"] for row in table(tmp_path / "queue-2026-03-01-2.csv")] == ["000003-d.png"]
     book.close()
@@ -71,10 +71,10 @@ def test_a_table_that_somebody_filled_in_is_left_alone(tmp_path):
 
 def test_the_bound_counts_whole_batches_and_doubt_against_the_line(tmp_path):
     book = filled(tmp_path, ["pass"] * 20)
-    watch_queue.fill(book, tmp_path, batch=9, today=date(2026, 3, 1))
+    queue.fill(book, tmp_path, batch=9, today=date(2026, 3, 1))
 
     def told():
-        return watch_queue.audited(book, tmp_path, "m", good=["ok"], labels=None)
+        return queue.audited(book, tmp_path, "m", good=["ok"], labels=None)
 
     assert told().answered == 0 and told().at_most == 1 and told().open == 20
     rows = book.rows("1")
@@ -91,7 +91,7 @@ def test_the_bound_counts_whole_batches_and_doubt_against_the_line(tmp_path):
     assert (audit.passed, audit.drawn, audit.answered, audit.escaped) == (20, 20, 20, 2)
     limit = stats.binomtest(2, 20, alternative="less").proportion_ci(0.95, "exact").high
     assert audit.at_most == pytest.approx(limit)
-    assert watch_queue.audited(book, tmp_path, "other", good=["ok"], labels=None).drawn == 0
+    assert queue.audited(book, tmp_path, "other", good=["ok"], labels=None).drawn == 0
     book.close()
 
 

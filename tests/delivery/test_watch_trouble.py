@@ -10,8 +10,8 @@ import time
 import pytest
 
 from alvision.cli import main
-from alvision.delivery.bundle import file_hash
-from alvision.delivery.watch_book import FILE
+from alvision.deploy.bundle.bundle import file_hash
+from alvision.watch.records import FILE
 from tests.conftest import paint
 
 
@@ -51,8 +51,8 @@ def test_bad_input_is_one_line_and_nothing_is_written(shop, tmp_path, capsys):
 
 @pytest.mark.slow
 def test_two_watchers_do_not_share_a_folder(shop, tmp_path, capsys):
-    from alvision.delivery.watch import Setting
-    from alvision.delivery.watch_open import open_line
+    from alvision.watch.line import Setting
+    from alvision.watch.open import open_line
 
     with open_line(Setting(shop.bundle, shop.inbox, shop.line)):
         assert main(shop.words("once=true")) == 2
@@ -68,7 +68,7 @@ def test_a_drive_without_locks_is_one_line(shop, monkeypatch, capsys):
         raise NotImplementedError("no flock here")
 
     shop.deliver(range(2))
-    monkeypatch.setattr("alvision.delivery.watch_open.FileLock.acquire", refuse)
+    monkeypatch.setattr("alvision.watch.open.FileLock.acquire", refuse)
     assert main(shop.words("once=true")) == 2
     assert "cannot be locked for this process alone (no flock here)" in one_line(capsys)
     assert len(list(shop.inbox.iterdir())) == 2
@@ -126,7 +126,7 @@ def test_a_full_disk_is_one_line_and_loses_nothing(shop):
 
 @pytest.mark.slow
 def test_what_was_taken_away_or_replaced_before_it_was_moved(shop, monkeypatch):
-    from alvision.delivery.watch import Line
+    from alvision.watch.line import Line
 
     def die(line, rows):
         if rows:
@@ -150,14 +150,14 @@ def test_what_was_taken_away_or_replaced_before_it_was_moved(shop, monkeypatch):
 
 @pytest.mark.slow
 def test_a_queue_that_was_begun_is_finished(shop, monkeypatch):
-    from alvision.delivery import watch_queue
+    from alvision.watch import queue
 
     def die(book, to):
         raise KeyboardInterrupt
 
     shop.deliver(range(20))
     with monkeypatch.context() as patch:
-        patch.setattr(watch_queue, "finish", die)
+        patch.setattr(queue, "finish", die)
         with pytest.raises(KeyboardInterrupt):  # a second one, while the last page is written
             from alvision.cli.watch_commands import watch
 

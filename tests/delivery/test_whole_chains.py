@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from alvision.cli import main
-from alvision.delivery.bundle import open_bundle
-from alvision.delivery.readings import read
+from alvision.deploy.bundle.bundle import open_bundle
+from alvision.deploy.threshold.look_log import read
 from tests.conftest import paint
 from tests.delivery.test_chain import bad, table
 from tests.parts import imported

@@ -2,7 +2,7 @@
 
 import pytest
 
-from alvision.reporting import study
+from alvision.reporting.study import page as study
 from tests.reporting.builder import draw, study_folder
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]

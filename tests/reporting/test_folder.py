@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from alvision.core.errors import UserError
 from alvision.core.records import Event
-from alvision.reporting.folder import read, settle
+from alvision.reporting.run.folder import read, settle
 from tests.reporting.builder import run_folder
 
 

@@ -8,7 +8,7 @@ from pytorch_lightning.loggers import CSVLogger
 
 from alvision.core.errors import UserError
 from alvision.core.records import AwaitingLabels
-from alvision.reporting.loggers import RunLogger
+from alvision.reporting.loggers.lightning import RunLogger
 
 HISTORY = [
     {

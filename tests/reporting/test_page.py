@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from alvision.data.images import ImageSpec
-from alvision.reporting.page import THUMBNAIL_SIDE, Thumbnails, number, render, save
+from alvision.reporting.html import THUMBNAIL_SIDE, Thumbnails, number, render, save
 from tests.reporting.builder import draw
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from alvision.core.errors import UserError
 from alvision.core.records import Answers, Event, Query, QueryRow
-from alvision.reporting import run, summary
-from alvision.reporting.folder import read
+from alvision.reporting.run import page as run
+from alvision.reporting.run import summary
+from alvision.reporting.run.folder import read
 from alvision.run_folder.round_files import AnswersFile, QueryFile
 from tests.reporting.builder import draw, run_folder
 

@@ -7,12 +7,13 @@ import pytest
 
 from alvision.core.errors import UserError
 from alvision.evaluation.probabilities import ClassProbabilities
-from alvision.reporting import refusal, study
-from alvision.reporting.folder import read
-from alvision.reporting.missed import found_of, missed
-from alvision.reporting.page import Thumbnails, signed
+from alvision.reporting.html import Thumbnails, signed
+from alvision.reporting.run.folder import read
+from alvision.reporting.study import incomparable
+from alvision.reporting.study import page as study
+from alvision.reporting.study.misclassified import found_of, missed
 from alvision.study.collect import collect
-from alvision.study.numbers import tables, to_csv
+from alvision.study.export import tables, to_csv
 from alvision.study.summary import summarise
 from alvision.study.verdict import sentence, verdict
 from tests.reporting.builder import study_folder
@@ -110,10 +111,10 @@ def test_what_was_missed_is_shown_where_the_classes_are_known(folder, comparison
 
 def test_runs_that_cannot_be_compared_have_a_page_that_says_why(tmp_path):
     root = study_folder(tmp_path / "out", {"margin": 1.0}, seeds=1, rounds=2, full=False)
-    page = read_page(refusal.write(root, "unequal rounds: <margin> has 2"))
+    page = read_page(incomparable.write(root, "unequal rounds: <margin> has 2"))
     assert "Not compared: unequal rounds: <margin> has 2." in page.text
     assert "margin/seed-0" in page.text
-    assert refusal.write(tmp_path / "nothing", "no study") is None
+    assert incomparable.write(tmp_path / "nothing", "no study") is None
     assert not (tmp_path / "nothing").exists()
 
 

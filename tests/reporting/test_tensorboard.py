@@ -7,8 +7,8 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from alvision.core.errors import UserError
-from alvision.reporting import tensorboard
-from alvision.reporting.folder import read
+from alvision.reporting.loggers import tensorboard
+from alvision.reporting.run.folder import read
 from tests.reporting.builder import draw, run_folder
 
 

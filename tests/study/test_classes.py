@@ -5,7 +5,7 @@ import pytest
 
 from alvision.evaluation.curves import area
 from alvision.study.classes import class_rows
-from alvision.study.details import Details
+from alvision.study.per_class import Details
 from tests.study.builder import study
 
 CLASSES = ("ok", "worn", "crack")

@@ -124,7 +124,7 @@ def test_a_study_of_nothing_is_refused(out, names, seeds, jobs, message):
 @pytest.mark.slow
 def test_the_room_loads_neither_torch_nor_lightning_nor_hydra():
     code = (
-        "import sys, alvision.study.compare, alvision.study.verdict, alvision.study.tables;"
+        "import sys, alvision.study.compare, alvision.study.verdict, alvision.study.markdown;"
         "print({'torch', 'pytorch_lightning', 'hydra', 'omegaconf'} & set(sys.modules))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

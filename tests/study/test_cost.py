@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from alvision.core.records import SECONDS_PER_LABEL
-from alvision.study.details import Details
+from alvision.study.per_class import Details
 from alvision.study.summary import summarise
 from tests.study.builder import study
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from alvision import study as room
-from alvision.study.details import read_details
-from alvision.study.numbers import frames, tables, to_csv, to_markdown
+from alvision.study.export import frames, tables, to_csv, to_markdown
+from alvision.study.per_class import read_details
 from alvision.study.summary import summarise
 from tests.reporting.builder import study_folder
 from tests.study.builder import study

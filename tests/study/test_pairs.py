@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from alvision.study.pairs import all_pairs
 from alvision.study.statistics import holm, sign_flip_test
+from alvision.study.win_matrix import all_pairs
 
 LUCK = np.random.default_rng(0).normal(0.7, 0.05, 12)
 

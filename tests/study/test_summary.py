@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from alvision.evaluation.curves import area
+from alvision.study.markdown import markdown
 from alvision.study.summary import COLUMNS, summarise, write_csv
-from alvision.study.tables import markdown
 from tests.study.builder import study
 
 

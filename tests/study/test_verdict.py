@@ -6,8 +6,8 @@ import pytest
 from rich.console import Console
 
 from alvision.study.collect import Study, collect
+from alvision.study.markdown import markdown, table
 from alvision.study.summary import summarise
-from alvision.study.tables import markdown, table
 from alvision.study.verdict import outcome, sentence, verdict
 from tests.study.builder import study, write_study
 

@@ -1,1 +1,0 @@
-"""For shops that run the model: train it, promise what it catches, hand it over."""

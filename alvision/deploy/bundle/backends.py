@@ -1,0 +1,120 @@
+"""The forms in which a bundle holds its network, and the check that they are one network."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from alvision.core.errors import UserError
+from alvision.core.records import SampleId
+from alvision.deploy.bundle.bundle import NETWORK, Output
+from alvision.deploy.bundle.network import Deployed
+
+FORMATS = ("onnx", "openvino", "torch")
+TOLERANCE = 1e-3
+"""How far a logit may lie from the model's, as a share of the largest logit."""
+
+Run = Callable[[np.ndarray], Output]
+
+
+def to_onnx(network: Deployed, size: int, path: Path) -> None:
+    """Write a network as ONNX, for any number of images at once.
+
+    Raises:
+        UserError: The extra is not installed.
+    """
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError:
+        raise UserError("exporting needs more packages: pip install alvision[export]") from None
+    example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter warns of its own insides
+        torch.onnx.export(
+            network,
+            (example,),
+            str(path),
+            input_names=["pixels"],
+            output_names=["logits", "features", "maps"],
+            dynamic_shapes={"pixels": {0: torch.export.Dim("batch")}},
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+
+
+def to_openvino(folder: Path) -> Run:
+    """Write a bundle's network for OpenVINO and open it.
+
+    Raises:
+        UserError: The extra is not installed.
+    """
+    try:
+        import openvino
+    except ImportError:
+        raise UserError("format=openvino needs OpenVINO: pip install alvision[openvino]") from None
+    path = folder / "openvino" / "model.xml"
+    path.parent.mkdir()
+    core = openvino.Core()
+    # Not convert_model: it would call home.
+    openvino.save_model(core.read_model(folder / NETWORK), path, compress_to_fp16=False)
+    exact = {"INFERENCE_PRECISION_HINT": "f32"}
+    compiled = core.compile_model(core.read_model(path), "CPU", exact)
+
+    def run(pixels: np.ndarray) -> Output:
+        found = compiled({0: pixels})
+        return Output(*(found[compiled.output(i)] for i in range(3)))
+
+    return run
+
+
+def to_torch(network: Deployed, size: int, folder: Path) -> Run:
+    """Write a network as an exported program of torch and open it."""
+    path = folder / "model.pt2"
+    example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.export.export(
+            network, (example,), dynamic_shapes={"pixels": {0: torch.export.Dim("batch")}}
+        )
+        torch.export.save(program, path)
+        module = torch.export.load(path).module()
+
+    def run(pixels: np.ndarray) -> Output:
+        with torch.inference_mode():
+            return Output(*(value.numpy() for value in module(torch.from_numpy(pixels))))
+
+    return run
+
+
+def check(expected: np.ndarray, found: np.ndarray, backend: str, ids: Sequence[SampleId]) -> None:
+    """Refuse a backend whose logits differ, or that decides otherwise even once.
+
+    Args:
+        expected: The model's logits, [B, C].
+        found: The backend's.
+        backend: Its name.
+        ids: The images.
+
+    Raises:
+        UserError: Names the backend, the image and the difference.
+    """
+    gaps = abs(found - expected).max(axis=1)
+    row = int(gaps.argmax())
+    if not gaps[row] <= TOLERANCE * max(1.0, float(abs(expected).max())):
+        raise UserError(
+            f"{backend} does not compute what the model does: a logit of {ids[row]} is off by "
+            f"{gaps[row]:.2g}; nothing was exported"
+        )
+    flipped = np.flatnonzero(found.argmax(axis=1) != expected.argmax(axis=1))
+    if len(flipped):
+        raise UserError(
+            f"{backend} decides otherwise than the model on {ids[int(flipped[0])]}; "
+            "nothing was exported"
+        )

@@ -1,0 +1,50 @@
+"""The `predict.py` of a bundle: one file for a computer that has no alvision."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Sequence
+from pathlib import Path
+
+from alvision.data import images
+from alvision.deploy.bundle import novelty, verdict
+
+TEMPLATE = Path(__file__).parent / "templates" / "predict.py.txt"
+
+
+def script() -> str:
+    """Return `predict.py`: the template, with the very functions that alvision itself runs."""
+    text = TEMPLATE.read_text(encoding="utf-8")
+    reading = [
+        images.load,
+        images.upright_rgb,
+        images.draft,
+        images.header_exif,
+        images._to_rgb,
+        images._to_8_bits,
+        images.stretch,
+        images.range_of,
+        images.crop_box,
+    ]
+    text = text.replace("# {reading}\n", _sources(reading))
+    columns = f"COLUMNS = {verdict.COLUMNS}\n\n"
+    deciding = _sources([novelty.novelty, novelty._unit, verdict.decide])
+    return text.replace("# {deciding}\n", columns + deciding)
+
+
+def _sources(functions: Sequence[object]) -> str:
+    return "\n\n".join(map(_plain, functions)) + "\n"
+
+
+def _plain(function: object) -> str:
+    """Return a function's source without docstring, comments and annotations."""
+    tree = ast.parse(inspect.getsource(function))  # type: ignore[arg-type]
+    definition = tree.body[0]
+    assert isinstance(definition, ast.FunctionDef)
+    if ast.get_docstring(definition):
+        del definition.body[0]
+    definition.returns = None
+    for argument in (*definition.args.args, *definition.args.kwonlyargs):
+        argument.annotation = None
+    return ast.unparse(tree)

@@ -1,0 +1,1 @@
+"""Whether a new bundle may take the place of the one on the line: a paired comparison."""

@@ -1,0 +1,8 @@
+"""Where a run's rounds are logged beside its own files: TensorBoard, MLflow, Weights & Biases.
+
+A logger reads metrics and never decides anything: a run ends alike with and without it.
+"""
+
+from alvision.reporting.loggers.lightning import RunLogger, mlflow, wandb
+
+__all__ = ["RunLogger", "mlflow", "wandb"]

@@ -1,0 +1,186 @@
+"""The report of a run: one HTML file, rebuilt from the run's folder alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alvision.core.records import QueryRow, SampleId
+from alvision.reporting import figures
+from alvision.reporting import html as page
+from alvision.reporting.run import summary
+from alvision.reporting.run.folder import RoundFiles, RunFolder, Word, read
+
+if TYPE_CHECKING:
+    from alvision.data.images import ImageSpec
+    from alvision.data.manifest import Manifest
+
+PICTURES_A_ROUND = 60
+PICTURES = 480
+"""Most pictures of a round, and of the page: some 2 MB."""
+ROWS = 200
+"""Most rows of a table of images."""
+
+
+def write(
+    folder: Path | str, manifest: Manifest | None = None, spec: ImageSpec | None = None
+) -> Path:
+    """Write `report.html` into a run's folder, from the files that lie there.
+
+    Args:
+        folder: The run's folder; a run that is still going is reported as far as it got.
+        manifest: Where the pictures are; None shows placeholders.
+        spec: The evaluation transform, so that pictures look as the network sees them.
+
+    Raises:
+        UserError: The folder is not a run's, or one of its files is damaged.
+    """
+    run = read(folder)
+    thumbnails = page.Thumbnails(manifest, spec, budget=PICTURES)
+    html = page.render("run.html", **_content(run, thumbnails))
+    return page.save(run.root / "report.html", html)
+
+
+def gallery(
+    rnd: RoundFiles, known: Mapping[SampleId, Word], thumbnails: page.Thumbnails, limit: int
+) -> dict[str, Any]:
+    """Return what a page shows of a round's pictures: `cards`, and how many more there are."""
+    cards = [card(row, known.get(row.id), thumbnails) for row in rnd.query[:limit]]
+    return {
+        "number": rnd.number,
+        "cards": cards,
+        "asked": len(rnd.query),
+        "more": len(rnd.query) - len(cards),
+        "wrong": sum(shown["right"] is False for shown in cards),
+    }
+
+
+def card(row: QueryRow, word: Word | None, thumbnails: page.Thumbnails) -> dict[str, Any]:
+    """Return what a page shows of one chosen picture."""
+    return {
+        "id": row.id,
+        "address": thumbnails.address(row.id),
+        "answer": (word.label or word.kind) if word else None,
+        "prediction": row.prediction,
+        "right": summary.verdict(row.prediction, word),
+        "reason": row.reason,
+        "slot": "" if row.slot == "acquisition" else row.slot.replace("_", " "),
+    }
+
+
+def _content(run: RunFolder, thumbnails: page.Thumbnails) -> dict[str, Any]:
+    known = summary.words(run)
+    last = run.finished[-1] if run.finished else None
+    metrics = (last.metrics if last else None) or {}
+    classes = summary.class_rows(run)
+    limit = max(6, min(PICTURES_A_ROUND, PICTURES // max(1, len(run.rounds))))
+    newest_first = sorted(run.rounds, key=lambda rnd: rnd.number, reverse=True)
+    return {
+        "name": summary.name_of(run),
+        "acquisition": run.choices.get("acquisition", ""),
+        "seed": run.setting("seed", default=0),
+        "sentences": summary.sentences(run),
+        "target": _target(run),
+        "tiles": _tiles(run, metrics, classes),
+        "chart": _chart(run),
+        "metrics": [(name, summary.title_of(name)) for name in summary.metrics_shown(run)],
+        "rounds": summary.round_rows(run),
+        "classes": classes,
+        "rarest": next((row for row in classes if row.rarest), None),
+        "held_out": metrics.get("n") or 0,
+        "other_answers": _other_answers(known),
+        "confusion": summary.confusion(last),
+        "galleries": [gallery(rnd, known, thumbnails, limit) for rnd in newest_first if rnd.query],
+        "set_aside": list(run.set_aside.items())[:ROWS],
+        "set_aside_more": max(0, len(run.set_aside) - ROWS),
+        "conflicts": [(sample, word) for sample, word in known.items() if word.conflict][:ROWS],
+        "command": run.experiment.get("command"),
+        "versions": run.experiment.get("versions") or {},
+        "choices": run.choices,
+        "files": _files(run),
+    }
+
+
+def _tiles(
+    run: RunFolder, metrics: Mapping[str, Any], classes: list[summary.ClassRow]
+) -> list[tuple[str, str, str]]:
+    if not metrics:
+        return []
+    tiles = [
+        ("answers given", page.number(metrics["answers"]), f"{metrics['labels']:,} trained on"),
+        ("macro-F1", page.number(metrics.get("macro_f1")), "mean over the classes"),
+    ]
+    target = run.setting("target", "metric", default="macro_f1")
+    if target != "macro_f1":
+        tiles.append((summary.title_of(target), page.number(metrics.get(target)), "target"))
+    rarest = next((row for row in classes if row.rarest), None)
+    if rarest and rarest.scores.get("recall") is not None:
+        support = page.count(rarest.scores["support"], "held-out image")
+        tiles.append((f"recall of {rarest.name}", page.number(rarest.scores["recall"]), support))
+    if metrics.get("escape_rate") is not None:
+        tiles.append(("escape rate", page.number(metrics["escape_rate"]), "defects called good"))
+        tiles.append(("overkill rate", page.number(metrics["overkill_rate"]), "good called defect"))
+    return tiles
+
+
+def _target(run: RunFolder) -> str | None:
+    value = run.setting("target", "value")
+    if value is None:
+        return None
+    name = run.setting("target", "metric", default="macro_f1")
+    reached = [
+        rnd.metrics["answers"]
+        for rnd in run.finished
+        if rnd.metrics and (rnd.metrics.get(name) or 0) >= value
+    ]
+    said = f"The target, {summary.title_of(name)} {page.number(float(value))},"
+    if not reached:
+        return f"{said} is not reached yet."
+    return f"{said} was first reached after {page.count(reached[0], 'answer')}."
+
+
+def _chart(run: RunFolder) -> str | None:
+    rows = [rnd.metrics or {} for rnd in run.finished]
+    target = run.setting("target", "metric", default="macro_f1")
+    names = ["macro_f1"] if target == "macro_f1" else ["macro_f1", target]
+    if not any(row.get(name) is not None for row in rows for name in names):
+        return None
+    lines = [
+        figures.Curve(
+            summary.title_of(name),
+            [row["answers"] for row in rows],
+            [row.get(name) for row in rows],
+            colour=figures.SERIES[place],
+        )
+        for place, name in enumerate(names)
+    ]
+    value = run.setting("target", "value")
+    levels = {} if value is None else {f"target {float(value):.3g}": float(value)}
+    figure = figures.curves(lines, x_label="answers given", y_label="held-out score", levels=levels)
+    return figures.inline(figure, title="Learning curve: score over answers given")
+
+
+def _other_answers(known: Mapping[SampleId, Word]) -> str | None:
+    amounts = [
+        page.count(amount, "image") + f" answered “{kind}”"
+        for kind in ("skip", "unsure")
+        if (amount := sum(word.kind == kind for word in known.values()))
+    ]
+    return " and ".join(amounts) or None
+
+
+def _files(run: RunFolder) -> list[tuple[str, str]]:
+    last = f"rounds/{run.rounds[-1].number:03d}" if run.rounds else "rounds"
+    known = {
+        "experiment.yaml": "the configuration, the classes and the versions",
+        "metrics.csv": "every round's metrics",
+        f"{last}/query.csv": "what the last round asked for, and why",
+        f"{last}/answers.csv": "what was answered",
+        f"{last}/predictions.parquet": "the last model's probabilities on the held-out images",
+        f"{last}/model.ckpt": "the last model",
+        "set_aside.csv": "images that could not be read",
+        "labels.db": "the event log of all labels",
+        "tensorboard": "the same for TensorBoard",
+    }
+    return [(name, what) for name, what in known.items() if (run.root / name).exists()]

@@ -1,0 +1,1 @@
+"""The shop report of a bundle: what is promised, what slips through, what to photograph next."""

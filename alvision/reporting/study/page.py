@@ -1,0 +1,228 @@
+"""The report of a study: what was compared, what it shows, and the runs behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alvision.core.records import SECONDS_PER_LABEL
+from alvision.evaluation.curves import Band, band
+from alvision.reporting import figures
+from alvision.reporting import html as page
+from alvision.reporting.run import summary
+from alvision.reporting.run.folder import RunFolder, read
+from alvision.reporting.run.page import gallery
+from alvision.reporting.study import tables
+from alvision.reporting.study.misclassified import found_of, missed
+from alvision.reporting.study.protocol import command, facts, links
+from alvision.study.collect import FULL, collect, run_folder
+from alvision.study.statistics import LEVEL, seeds_needed
+from alvision.study.summary import Comparison, summarise
+from alvision.study.verdict import verdict
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from alvision.core.records import SampleId
+    from alvision.data.images import ImageSpec
+    from alvision.data.manifest import Manifest
+
+PICTURES_A_ROUND = 12
+PICTURES = 480
+"""Most pictures of the page: some 2 MB."""
+CHOSEN = 360
+"""Most of them that show what was chosen; the others show what was missed."""
+
+
+def write(
+    folder: Path | str,
+    comparison: Comparison | None = None,
+    manifest: Manifest | None = None,
+    spec: ImageSpec | None = None,
+    labels: Mapping[SampleId, str] | None = None,
+) -> Path:
+    """Write `report.html` into a study's folder.
+
+    Args:
+        folder: The study's folder.
+        comparison: Its numbers; None computes them from the runs' files.
+        manifest: Where the pictures are; None shows placeholders.
+        spec: The evaluation transform, so that pictures look as the network sees them.
+        labels: The class of the held-out images, to show what the last models get wrong.
+
+    Raises:
+        UserError: The folder holds no study, or runs that cannot be compared.
+    """
+    folder = Path(folder)
+    comparison = comparison or summarise(collect(folder))
+    thumbnails = page.Thumbnails(manifest, spec, budget=PICTURES)
+    html = page.render("study.html", **_content(folder, comparison, thumbnails, labels or {}))
+    return page.save(folder / "report.html", html)
+
+
+def figure(comparison: Comparison, path: Path | str) -> Path:
+    """Write the learning curves with their bands as a picture, `.png` or `.svg`, under 150 kB."""
+    return figures.save(_curves(comparison), Path(path))
+
+
+def _content(
+    folder: Path,
+    comparison: Comparison,
+    thumbnails: page.Thumbnails,
+    labels: Mapping[SampleId, str],
+) -> dict[str, Any]:
+    study = comparison.study
+    runs = {name: read(run_folder(folder, name, study.seeds[0])) for name in study.acquisitions}
+    first = next(iter(runs.values()))
+    colours = _colours(comparison)
+    shown = {name: figures.variable(colour) for name, colour in colours.items()}
+    return {
+        "name": summary.name_of(first),
+        "verdict": verdict(comparison),
+        "metric": study.metric_title,
+        "seeds": study.seeds,
+        "baseline": study.baseline,
+        "rows": tables.main_rows(comparison, shown),
+        "matrix": tables.matrix(comparison),
+        "matrix_needed": seeds_needed(max(1, len(comparison.pairs))),
+        "classes": tables.classes(comparison, shown),
+        "costs": tables.costs(comparison, shown),
+        "seconds_assumed": SECONDS_PER_LABEL,
+        "files": tables.downloads(comparison),
+        "chart": figures.inline(_curves(comparison), title=f"{study.metric_title} over answers"),
+        "differences": _differences(comparison),
+        "full": _full(comparison),
+        "detectable": _detectable(comparison),
+        "level": LEVEL,
+        "needed": comparison.seeds_needed,
+        "galleries": _galleries(runs, shown, thumbnails),
+        "missed": _missed(folder, runs, comparison, shown, thumbnails, labels),
+        "facts": facts(first, comparison),
+        "command": command(first, comparison),
+        "versions": first.experiment.get("versions") or {},
+        "links": links(folder, comparison),
+    }
+
+
+def _galleries(
+    runs: Mapping[str, RunFolder], colours: Mapping[str, str], thumbnails: page.Thumbnails
+) -> list[dict[str, Any]]:
+    """Return what each strategy chose in each round after the cold start."""
+    rounds = max(len(run.rounds) - 1 for run in runs.values())
+    limit = min(PICTURES_A_ROUND, max(2, CHOSEN // max(1, len(runs) * rounds)))
+    return [
+        {
+            "name": name,
+            "colour": colours[name],
+            "rounds": [
+                gallery(rnd, words, thumbnails, limit) for rnd in run.rounds[1:] if rnd.query
+            ],
+        }
+        for name, run in runs.items()
+        for words in [summary.words(run)]
+    ]
+
+
+def _missed(
+    folder: Path,
+    runs: Mapping[str, RunFolder],
+    comparison: Comparison,
+    colours: Mapping[str, str],
+    thumbnails: page.Thumbnails,
+    labels: Mapping[SampleId, str],
+) -> list[dict[str, Any]]:
+    """Return what each strategy missed in the first seed."""
+    study = comparison.study
+    path = run_folder(folder, FULL, study.seeds[0])
+    full = read(path) if path.exists() else None
+    rarest = study.details.rarest if study.details else None
+    limit = min(PICTURES_A_ROUND, max(2, (PICTURES - CHOSEN) // len(runs)))
+    told = []
+    for name, run in runs.items():
+        held_out = missed(run, labels, thumbnails, limit=limit)
+        found = found_of(run, full, rarest)
+        if held_out or found:
+            told.append(
+                {
+                    "name": name,
+                    "colour": colours[name],
+                    "held_out": held_out,
+                    "found": found,
+                    "rarest": rarest,
+                }
+            )
+    return told
+
+
+def _colours(comparison: Comparison) -> dict[str, str]:
+    others = [row.acquisition for row in comparison.others]
+    colours = {
+        name: figures.SERIES[place % len(figures.SERIES)] for place, name in enumerate(others)
+    }
+    return {comparison.study.baseline or "": figures.RANDOM, **colours}
+
+
+def _bands(comparison: Comparison) -> Mapping[str, Band]:
+    study = comparison.study
+    return {name: band(list(study.answers), list(curves)) for name, curves in study.values.items()}
+
+
+def _curves(comparison: Comparison) -> Figure:
+    """Draw the curves; every metric is a share, so a wide band of few seeds ends at 0 and 1."""
+    study = comparison.study
+    colours = _colours(comparison)
+    bands = _bands(comparison)
+    order = sorted(study.acquisitions, key=lambda name: name != study.baseline)
+    lines = [
+        figures.Curve(
+            name,
+            bands[name].answers.tolist(),
+            bands[name].mean.tolist(),
+            bands[name].low.clip(0, 1).tolist(),
+            bands[name].high.clip(0, 1).tolist(),
+            colours[name],
+        )
+        for name in order
+    ]
+    levels = {}
+    if study.full is not None:
+        levels["all labels"] = float(study.full.mean())
+    return figures.curves(
+        lines,
+        x_label="answers given",
+        y_label=f"{study.metric_title}, mean of {page.count(len(study.seeds), 'seed')}",
+        levels=levels,
+    )
+
+
+def _differences(comparison: Comparison) -> str | None:
+    baseline = comparison.baseline
+    if baseline is None or not comparison.others:
+        return None
+    rows = {row.acquisition: (row.areas - baseline.areas).tolist() for row in comparison.others}
+    label = f"area under the curve minus {baseline.acquisition}'s, one dot a seed"
+    return figures.inline(figures.differences(rows, x_label=label), title="Paired differences")
+
+
+def _detectable(comparison: Comparison) -> list[tuple[str, float]]:
+    """Return what each comparison could find; nothing where too few seeds could find anything."""
+    if len(comparison.study.seeds) < comparison.seeds_needed:
+        return []
+    return [
+        (row.acquisition, row.detectable) for row in comparison.others if row.detectable is not None
+    ]
+
+
+def _full(comparison: Comparison) -> str | None:
+    study = comparison.study
+    if study.full is None:
+        return None
+    said = (
+        f"Trained on the whole pool, {study.metric_title} is {study.full.mean():.3f} "
+        f"(mean of {page.count(len(study.seeds), 'seed')}, {study.full.min():.3f} to "
+        f"{study.full.max():.3f})."
+    )
+    if study.target is not None:
+        said += f" Labels are counted to a target of {study.target.mean():.3f} on average."
+    return said

@@ -1,0 +1,130 @@
+"""A comparison as a table: Markdown for documents, rich for the terminal."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from alvision.evaluation.intervals import Estimate
+from alvision.study.export import tables, to_markdown
+from alvision.study.statistics import Ratio
+from alvision.study.summary import Comparison, Row
+from alvision.study.verdict import verdict
+
+_HEAD = (
+    "acquisition",
+    "seeds",
+    "area under the curve",
+    "difference to random",
+    "labels to target",
+    "x fewer than random",
+    "p (Holm)",
+)
+_TITLES = {
+    "pairs": "Every two, corrected over all pairs",
+    "classes": "Classes",
+    "costs": "Time of labelling",
+}
+"""Tables of a document beside the main one."""
+_NARROW = {
+    0: "acquisition",
+    2: "area under\nthe curve",
+    4: "labels to\ntarget",
+    5: "x fewer\nthan random",
+    6: "p",
+}
+"""Columns that fit a terminal, by their place in the head."""
+
+
+def markdown(comparison: Comparison) -> str:
+    """Return the comparison as a Markdown table with its legend."""
+    lines = [_HEAD, ("---", *["---:"] * (len(_HEAD) - 1)), *map(_cells, comparison.rows)]
+    rows = ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
+    return "\n".join([*rows, "", legend(comparison), ""])
+
+
+def document(comparison: Comparison) -> str:
+    """Return everything for a Markdown document: the verdict and all tables."""
+    parts = [
+        verdict(comparison),
+        markdown(comparison).rstrip(),
+    ]
+    found = tables(comparison)
+    for name, title in _TITLES.items():
+        if found[name]:
+            parts.append(f"## {title}\n{to_markdown(found[name])}")
+    return "\n\n".join(parts) + "\n"
+
+
+def table(comparison: Comparison) -> Table:
+    """Return the comparison as a rich table that fits 80 columns, so with the main numbers only."""
+    shown = Table(
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        show_edge=False,
+        caption=legend(comparison),
+        caption_justify="left",
+    )
+    for place, head in _NARROW.items():
+        shown.add_column(head, justify="right" if place else "left", no_wrap=True)
+    for row in comparison.rows:
+        cells = _cells(row)
+        shown.add_row(*(Text(cells[place]) for place in _NARROW))
+    return shown
+
+
+def legend(comparison: Comparison) -> str:
+    """Say in one line what the columns hold and what the target is."""
+    study = comparison.study
+    if study.target is None:
+        target = "There is no target: no full-data run and no target.value."
+    else:
+        target = f"Target: {study.metric_title} {study.target.mean():.3f}"
+        if study.full is not None:
+            # The default target differs by seed, a given one does not: tell them apart.
+            share = study.target / study.full
+            if share.max() - share.min() < 1e-9:
+                target += f" on average, {100 * share[0]:.0f} % of each seed's full-data score"
+            else:
+                target += f" (full data: {study.full.mean():.3f})"
+        target += ", held for two rounds; blank where a seed never does."
+    seeds = len(study.seeds)
+    spread = "s; in brackets 95 % intervals" if seeds > 1 else ", which has no interval"
+    return (
+        f"Mean {study.metric_title} over the learning curve, {seeds} seed{spread}. "
+        f"{target} p: paired sign flips against random, "
+        f"Holm's correction for {comparison.comparisons} "
+        f"comparison{'s' * (comparison.comparisons != 1)}."
+    )
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    return (
+        row.acquisition,
+        str(row.seeds),
+        _estimate(row.aubc, ".3f", row.seeds),
+        _estimate(row.difference, "+.3f", row.seeds),
+        "" if row.labels_to_target is None else f"{row.labels_to_target:.0f}",
+        ratio_cell(row.ratio if row.seeds > 1 else None),
+        "" if row.p_value is None else f"{row.p_value:.3f}",
+    )
+
+
+def _estimate(estimate: Estimate | None, form: str, seeds: int) -> str:
+    if estimate is None:
+        return ""
+    if seeds < 2:  # one tells no spread
+        return f"{estimate.value:{form}}"
+    return f"{estimate.value:{form}} [{estimate.low:{form}}, {estimate.high:{form}}]"
+
+
+def ratio_cell(ratio: Ratio | None) -> str:
+    """Return a ratio with its bound and its interval; nothing for None."""
+    if ratio is None:
+        return ""
+    sign = {"exact": "", "at least": ">= ", "at most": "<= "}[ratio.bound]
+    low = "-" if ratio.low is None else f"{ratio.low:.2f}"
+    high = "-" if ratio.high is None else f"{ratio.high:.2f}"
+    return f"{sign}{ratio.value:.2f} [{low}, {high}]"

@@ -1,0 +1,139 @@
+"""Files that arrive: which of them are whole by now, and how they are moved without loss."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from alvision.core.errors import UserError
+from alvision.core.rounds import write_atomically
+from alvision.data.images import HEIC_SUFFIXES, SUFFIXES
+from alvision.deploy.bundle.bundle import file_hash
+
+Mark = tuple[int, int, int]
+"""Size, time of change and number of a file: while they stay, its bytes do."""
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """A file that lies still: its name in the inbox, where it is, its marks, seconds of rest."""
+
+    name: str
+    path: Path
+    mark: Mark
+    rest: float
+
+
+@dataclass
+class Inbox:
+    """A folder that images arrive in.
+
+    Attributes:
+        folder: The folder; those below it count.
+        settle: Seconds that a file's size and time must stay before it is taken for whole.
+        arriving: How many files the last look found that do not lie still yet.
+    """
+
+    folder: Path
+    settle: float
+    arriving: int = 0
+    _seen: dict[str, tuple[Mark, float]] = field(default_factory=dict)
+
+    def look(self) -> list[Arrived]:
+        """Return the images that lie still, the oldest first.
+
+        Files without an image's suffix and names that begin with a dot are left alone.
+
+        Raises:
+            UserError: The folder is gone.
+        """
+        if not self.folder.is_dir():
+            raise UserError(f"images={self.folder} is no longer there: connect it, and start again")
+        now, clock = time.time(), time.monotonic()
+        seen: dict[str, tuple[Mark, float]] = {}
+        found: list[Arrived] = []
+        for path in _images(self.folder):
+            try:
+                mark = marks(path)
+            except OSError:  # taken away meanwhile
+                continue
+            name = str(path.relative_to(self.folder).as_posix())
+            name = name.encode("utf-8", "backslashreplace").decode("utf-8")
+            before, since = self._seen.get(name, (None, clock))
+            seen[name] = (mark, since if before == mark else clock)
+            # A clock that is ahead must not make a file wait for ever, so our own counts too.
+            rest = max(now - mark[1] / 1e9, clock - seen[name][1])
+            if rest >= self.settle:
+                found.append(Arrived(name, path, mark, rest))
+        self._seen, self.arriving = seen, len(seen) - len(found)
+        return sorted(found, key=lambda one: (one.mark[1], one.name))
+
+
+def _images(folder: Path) -> Iterator[Path]:
+    known = SUFFIXES | HEIC_SUFFIXES
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except FileNotFoundError:  # a folder below the inbox that is gone again
+        return
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _images(Path(entry.path))
+        elif Path(entry.name).suffix.lower() in known and entry.is_file():
+            yield Path(entry.path)
+
+
+def marks(path: Path) -> Mark:
+    """Return what changes when a file's bytes do."""
+    state = path.stat()
+    return state.st_size, state.st_mtime_ns, state.st_ino
+
+
+def place(source: Path, target: Path, sha256: str) -> None:
+    """Move a file; a kill at any moment leaves it whole in one place or in both.
+
+    Within a file system it is renamed; across two it is copied beside its place, forced to disk,
+    renamed, and only then removed. What lies at its place already is never overwritten.
+
+    Raises:
+        FileExistsError: Another file lies there.
+        OSError: The disk is full, or refuses; the source is whole.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists():
+        if file_hash(target) != sha256:
+            raise FileExistsError(errno.EEXIST, "another file lies there", str(target))
+        source.unlink()
+        return
+    if not source.is_symlink():
+        try:
+            source.rename(target)
+            return
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+    copy(source, target)
+    source.unlink()
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a file so that its place holds all of it or nothing, and what a full disk took is free.
+
+    Raises:
+        OSError: The disk is full, or refuses.
+    """
+
+    def fill(beside: Path) -> None:
+        shutil.copy2(source, beside)
+
+    try:
+        write_atomically(target, fill)
+    except BaseException:
+        target.with_name(f".{target.name}.part").unlink(missing_ok=True)
+        raise

@@ -1,0 +1,198 @@
+"""Tonight's batch for labelling, and what the answers prove about the images that passed."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path, PurePosixPath
+
+from alvision.core.records import Event
+from alvision.deploy.threshold.binomial import rate_at_most
+from alvision.labels.consensus import consensus, standing
+from alvision.labels.store import LabelStore
+from alvision.labels.tables import write_table
+from alvision.watch.inbox import copy
+from alvision.watch.records import Book, Row
+
+FOLDER = "queue"
+COLUMNS = ["id", "label"]
+CONFIDENCE = 0.95
+_WANTED = "queue IS NULL AND (audit OR folder IN ('human', 'new')) AND state = 'moved'"
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What people's answers prove about the images that passed.
+
+    Attributes:
+        passed: Images that passed.
+        drawn: Of them, drawn at random for people to look at.
+        answered: Of those, in batches that are answered to the last image.
+        escaped: Of these, those that people did not call good.
+        open: Drawn ones without an answer.
+        at_most: Upper limit of the escaped share of what passed, 95 % sure, one-sided.
+    """
+
+    passed: int
+    drawn: int
+    answered: int
+    escaped: int
+    open: int
+    at_most: float
+
+
+def fill(book: Book, to: Path, *, batch: int, today: date) -> int:
+    """Queue what people should label: the audit, then what tells most of the human band and novel.
+
+    The queue is a folder of its own, `<to>/queue/`, with the images of all days, and one table a
+    day, `queue-<day>.csv`, whose labels are blank. A table that somebody has changed is never
+    written again; what comes later goes into the next one of that day.
+
+    Args:
+        book: The book.
+        to: The line's folder.
+        batch: Most images a day beside the audit. What finds no room waits for the next day.
+        today: The day.
+
+    Returns:
+        How many images are new in the queue.
+    """
+    started = f"queue-{today.isoformat()}"
+    of_today = "sheet >= ? AND sheet < ? AND NOT audit"
+    room = max(0, batch - book.count(of_today, started, f"{started}~"))
+    chosen = book.rows(f"{_WANTED} AND audit") + book.rows(
+        f"{_WANTED} AND NOT audit", order="worth DESC, number", limit=room
+    )
+    chosen = [row for row in chosen if (to / row.file).exists()]
+    if chosen:
+        sheet = _sheet(book, to, started)
+        with book.writing():
+            for row in chosen:
+                name = f"{row.number:06d}-{PurePosixPath(row.name).name}"
+                book.change(row.number, queue=name, sheet=sheet)
+    finish(book, to)
+    return len(chosen)
+
+
+def finish(book: Book, to: Path) -> None:
+    """Bring the files of the queue to their places, and write the tables that name them."""
+    waiting = book.rows("queue IS NOT NULL AND NOT queued")
+    for row in waiting:
+        source, target = to / row.file, to / FOLDER / str(row.queue)
+        if source.exists() and not target.exists():
+            _link(source, target)
+    for sheet in sorted({str(row.sheet) for row in waiting}):
+        content = _content(book, sheet)
+        if _untouched(to / sheet, content):
+            write_table(to / sheet, COLUMNS, content, bom=True)
+    if waiting:
+        with book.writing():
+            for row in waiting:
+                book.change(row.number, queued=1)
+
+
+def audited(book: Book, to: Path, model: str, *, good: Sequence[str], labels: str | None) -> Audit:
+    """Bound the escaped share of the images that passed, from the random audit among them.
+
+    Clopper and Pearson's exact limit (doi:10.1093/biomet/26.4.404). The audit was drawn at random
+    from what passed, so nothing is assumed about the parts, and the limit speaks of the images that
+    passed here under this model, not of tomorrow's. What is assumed: that the people are right;
+    that whether a batch gets answered to its end does not depend on what is in it (a batch that is
+    not, does not count at all); and that the limit is read at a time that it did not choose itself.
+    An unsure or skipped image counts as escaped. It is a share of what passed; an escape rate is a
+    share of the defects.
+
+    Args:
+        book: The book.
+        to: The line's folder.
+        model: The model in force; another one starts at nothing.
+        good: Names of the classes of good parts.
+        labels: Store of the answers, where it is not the one beside the queue.
+    """
+    rows = book.rows("audit AND model = ?", model)
+    said = _answers(rows, to, labels)
+    batches: dict[str | None, list[Row]] = defaultdict(list)
+    for row in rows:
+        batches[row.sheet].append(row)
+    finished = [
+        row
+        for sheet, own in batches.items()
+        if sheet is not None and all(row.sha256 in said for row in own)
+        for row in own
+    ]
+    escaped = sum(said[row.sha256] not in good for row in finished)
+    return Audit(
+        passed=book.count("folder = 'pass' AND model = ?", model),
+        drawn=len(rows),
+        answered=len(finished),
+        escaped=escaped,
+        open=sum(row.sha256 not in said for row in rows),
+        at_most=rate_at_most(escaped, len(finished), confidence=CONFIDENCE),
+    )
+
+
+def waiting(book: Book, to: Path, labels: str | None) -> int:
+    """Return how many images of the queue nobody has spoken on."""
+    rows = book.rows("queue IS NOT NULL")
+    said = _answers(rows, to, labels)
+    return sum(row.sha256 not in said for row in rows)
+
+
+def _answers(rows: Sequence[Row], to: Path, labels: str | None) -> dict[str, str | None]:
+    """Return what people said of images, by content; None: they named no class."""
+    content = {row.queue: row.sha256 for row in rows if row.queue}
+
+    def resolve(event: Event) -> str | None:
+        return event.sha256 or content.get(event.id)
+
+    with LabelStore(labels or _store(to), shared=True) as store:
+        events = store.events()
+    settled = consensus(events, resolve)
+    spoken = standing(events, resolve)
+    return {sha256: settled[sha256].label if sha256 in settled else None for sha256 in spoken}
+
+
+def _store(to: Path) -> Path:
+    return to / f"{FOLDER}.alvision" / "labels.db"
+
+
+def _sheet(book: Book, to: Path, started: str) -> str:
+    """Return the table that new images of today go into: the last one nobody has touched."""
+    number = 1
+    while True:
+        name = f"{started}.csv" if number == 1 else f"{started}-{number}.csv"
+        there = book.count("sheet = ?", name) > 0
+        if not there and not (to / name).exists():
+            return name
+        if there and _untouched(to / name, _content(book, name)):
+            return name
+        number += 1
+
+
+def _content(book: Book, sheet: str) -> list[list[str]]:
+    return [[str(row.queue), ""] for row in book.rows("sheet = ?", sheet)]
+
+
+def _untouched(path: Path, content: Sequence[list[str]]) -> bool:
+    """Tell whether a table is as it was written, or is not there yet."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            head, *rows = csv.reader(file)
+    except FileNotFoundError:
+        return True
+    except (PermissionError, ValueError, csv.Error):
+        return False
+    return head == COLUMNS and rows == content[: len(rows)]
+
+
+def _link(source: Path, target: Path) -> None:
+    """Let an image lie in the queue too: a second name where the disk has such, else a copy."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        copy(source, target)

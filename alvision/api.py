@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alvision.cli import commands, delivery_commands, study
+from alvision.cli import compare as study
+from alvision.cli import deploy
+from alvision.cli import run as commands
 from alvision.config.compose import compose
 from alvision.config.overrides import quote
 from alvision.core.errors import UserError
@@ -155,14 +157,14 @@ def train(experiment: Experiment | str | None = None, /, **settings: Any) -> Pat
     else:
         made = _experiment(experiment, settings)
         folder, asked = made.folder, made.words
-    delivery_commands.train(asked)
+    deploy.train(asked)
     return folder / "final"
 
 
 def export(out: Path | str, *, bundle: Path | str | None = None, format: str = "onnx") -> Path:
     """Write and verify the bundle of a final model, `alvision export`; return its folder."""
     folder = Path(bundle or Path(out) / "bundle")
-    delivery_commands.export([f"out={out}", f"bundle={folder}", f"format={format}"])
+    deploy.export([f"out={out}", f"bundle={folder}", f"format={format}"])
     return folder
 
 
@@ -176,7 +178,7 @@ def threshold(bundle: Path | str, **settings: Any) -> dict[str, Any]:
     Raises:
         UserError: Too few sealed defects for the promise.
     """
-    delivery_commands.threshold([f"bundle={bundle}", *_plain(settings)])
+    deploy.threshold([f"bundle={bundle}", *_plain(settings)])
     return json.loads((Path(bundle) / "thresholds.json").read_text(encoding="utf-8"))
 
 
@@ -186,7 +188,7 @@ def predict(
     """Run a bundle over a folder, `alvision predict`; return the rows of its table."""
     if Path(to).suffix != ".csv":
         raise UserError(f"to={to}: from Python the table is a .csv file")
-    delivery_commands.predict([f"bundle={bundle}", f"images={images}", f"to={to}"])
+    deploy.predict([f"bundle={bundle}", f"images={images}", f"to={to}"])
     return read_csv(Path(to))
 
 

@@ -22,7 +22,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from playwright.sync_api import Browser, Page
 
 from alvision.labels.location import labels_location
-from alvision.page.pictures import Pictures
+from alvision.page.images import Pictures
 from alvision.page.secret import read_secret
 
 DOCS = Path(__file__).parent.parent / "docs"

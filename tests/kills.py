@@ -114,7 +114,7 @@ def _arm(point: str) -> None:
 def _serve() -> None:
     import torch
 
-    import alvision.cli.commands  # noqa: F401
+    import alvision.cli.run  # noqa: F401
     from alvision.cli import main
 
     torch.set_num_threads(1)

@@ -16,8 +16,8 @@ from alvision.data.manifest import Manifest, build
 from alvision.data.splits import audit_split, group_keys
 from alvision.labels.location import audit_location, labels_location, read_audit
 from alvision.labels.store import LabelStore
+from alvision.page.context import Setting
 from alvision.page.secret import read_secret
-from alvision.page.setting import Setting
 
 ORACLE = "oracle=page"
 

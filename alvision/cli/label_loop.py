@@ -21,8 +21,8 @@ def loop(words: list[str]) -> int:
     """Run the loop until there is nothing left to ask; build it anew when a class was added."""
     import torch
 
-    from alvision.cli.commands import execute
     from alvision.cli.label import ORACLE
+    from alvision.cli.run import execute
     from alvision.config.compose import compose
     from alvision.dataset.dataset import label_store
     from alvision.loop.page_oracle import settled_classes

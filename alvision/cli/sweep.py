@@ -59,7 +59,7 @@ def sweep(words: list[str]) -> int:
 
 def job(node: DictConfig) -> str | None:
     """Do one run of a sweep, in whatever process; return why it failed, so that the rest go on."""
-    from alvision.cli.commands import execute
+    from alvision.cli.run import execute
 
     settings: Any = HydraConfig.get()
     choices = settings.runtime.choices

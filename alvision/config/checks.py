@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from alvision.core.errors import UserError
 from alvision.evaluation.metrics import METRICS
-from alvision.labels.words import check_classes
+from alvision.labels.answers import check_classes
 
 if TYPE_CHECKING:
     from alvision.config.schema import RunConfig

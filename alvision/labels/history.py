@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from alvision.core.records import Event
-from alvision.labels.book import read
 from alvision.labels.classes import ClassList
+from alvision.labels.guidelines import read
 from alvision.labels.undo import taken_back
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from alvision.core.records import Event, SampleId
-from alvision.labels.book import Book, book
 from alvision.labels.classes import ClassList, class_list, merges
 from alvision.labels.consensus import Resolve, Settled, settle, settlements, standing
+from alvision.labels.guidelines import Book, book
 from alvision.labels.store import LabelStore
 from alvision.labels.undo import taken_back
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import platformdirs
 
 from alvision.core.errors import UserError
-from alvision.labels.tables import read_table, write_table
+from alvision.labels.csv_dialect import read_table, write_table
 
 _NETWORK = ("nfs", "cifs", "smb", "afpfs", "fuse.sshfs", "fuse.glusterfs", "ceph", "lustre")
 _DRIVE_REMOTE = 4

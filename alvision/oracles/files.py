@@ -9,8 +9,8 @@ from typing import NoReturn
 
 from alvision.core.errors import UserError
 from alvision.core.records import Answer, AwaitingLabels, Query, SampleId, answer_uuid
-from alvision.labels.tables import Row, read_table, write_table
-from alvision.labels.words import allowed, check_classes, read_word
+from alvision.labels.answers import allowed, check_classes, read_word
+from alvision.labels.csv_dialect import Row, read_table, write_table
 from alvision.oracles.sheet import contact_sheet, copy_picture
 
 _BY = "files"

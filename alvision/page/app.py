@@ -40,18 +40,18 @@ from starlette.exceptions import HTTPException
 from alvision import __version__
 from alvision.core.errors import UserError
 from alvision.data.images import UnreadableImage
-from alvision.page import words
-from alvision.page.board import Board
-from alvision.page.desk import Desk
-from alvision.page.head import Head
-from alvision.page.office import Office
-from alvision.page.room import Room
-from alvision.page.setting import Setting
-from alvision.page.words import Refused
+from alvision.page import requests
+from alvision.page.assignment import Desk
+from alvision.page.context import Setting
+from alvision.page.labelling import Room
+from alvision.page.progress import Head
+from alvision.page.requests import Refused
+from alvision.page.state import Board
+from alvision.page.vocabulary import Office
 
 HERE = Path(__file__).parent
 _KEEP = {"cache-control": "private, max-age=3600, immutable"}
-By = Annotated[words.Name, Query()]
+By = Annotated[requests.Name, Query()]
 
 
 class Page:
@@ -89,7 +89,7 @@ def _labelling(app: FastAPI, room: Room, head: Head) -> None:
         return room.next(by, n, [address for address in held.split(",") if address])
 
     @app.post("/api/answers")
-    def answers(said: words.Words) -> dict[str, Any]:
+    def answers(said: requests.Words) -> dict[str, Any]:
         return room.answers(said.by, said.events)
 
     @app.get("/api/last")
@@ -97,7 +97,7 @@ def _labelling(app: FastAPI, room: Room, head: Head) -> None:
         return room.last(by)
 
     @app.post("/api/close")
-    def close(said: words.Close) -> dict[str, Any]:
+    def close(said: requests.Close) -> dict[str, Any]:
         return room.close(said.by, said.uuid)
 
 
@@ -107,7 +107,7 @@ def _agreeing(app: FastAPI, office: Office) -> None:
         return office.book()
 
     @app.post("/api/book")
-    def write(said: words.Entry) -> dict[str, Any]:
+    def write(said: requests.Entry) -> dict[str, Any]:
         return office.write(said)
 
     @app.get("/api/conflicts")
@@ -115,15 +115,15 @@ def _agreeing(app: FastAPI, office: Office) -> None:
         return office.conflicts()
 
     @app.post("/api/settle")
-    def settle(said: words.Settlement) -> dict[str, Any]:
+    def settle(said: requests.Settlement) -> dict[str, Any]:
         return office.settle(said)
 
     @app.post("/api/classes")
-    def classes(said: words.Change) -> dict[str, Any]:
+    def classes(said: requests.Change) -> dict[str, Any]:
         return office.change(said)
 
     @app.post("/api/setup")
-    def setup(said: words.Setup) -> dict[str, Any]:
+    def setup(said: requests.Setup) -> dict[str, Any]:
         return office.setup(said)
 
 

@@ -16,10 +16,10 @@ import uvicorn
 from alvision.core.errors import UserError
 from alvision.core.records import SampleId
 from alvision.page.app import Page
+from alvision.page.context import Setting
 from alvision.page.guard import Guard
-from alvision.page.process import LoopProcess
+from alvision.page.loop_process import LoopProcess
 from alvision.page.secret import keyed
-from alvision.page.setting import Setting
 
 _log = logging.getLogger(__name__)
 _LOOK_SECONDS = 2.0

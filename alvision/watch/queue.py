@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 from alvision.core.records import Event
 from alvision.deploy.threshold.binomial import rate_at_most
 from alvision.labels.consensus import consensus, standing
+from alvision.labels.csv_dialect import write_table
 from alvision.labels.store import LabelStore
-from alvision.labels.tables import write_table
 from alvision.watch.inbox import copy
 from alvision.watch.records import Book, Row
 

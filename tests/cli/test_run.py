@@ -5,7 +5,7 @@ import csv
 import pytest
 from PIL import Image
 
-from alvision.cli.commands import shrinks
+from alvision.cli.run import shrinks
 from alvision.config.schema import DataConfig
 from alvision.data.images import ImageSpec
 from alvision.data.manifest import build

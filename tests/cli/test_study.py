@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from alvision.cli.study import _devices, _jobs, finished
+from alvision.cli.compare import _devices, _jobs, finished
 from alvision.config.schema import RunConfig
 from alvision.run_folder.round_files import write_metrics_table
 from tests.cli.conftest import TINY

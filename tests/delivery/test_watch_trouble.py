@@ -159,7 +159,7 @@ def test_a_queue_that_was_begun_is_finished(shop, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(queue, "finish", die)
         with pytest.raises(KeyboardInterrupt):  # a second one, while the last page is written
-            from alvision.cli.watch_commands import watch
+            from alvision.cli.watch import watch
 
             watch(shop.words("once=true", "settle=0.1", "audit=1")[1:])
     assert any(row.queue for row in shop.rows()) and not (shop.line / "queue").exists()

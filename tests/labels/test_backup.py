@@ -6,7 +6,7 @@ import pytest
 
 from alvision.core.errors import UserError
 from alvision.labels.backup import back_up, is_backup, rebuild
-from alvision.labels.book import Entry, write
+from alvision.labels.guidelines import Entry, write
 from alvision.labels.store import LabelStore
 from tests.labels.conftest import event, undo
 

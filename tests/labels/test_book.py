@@ -1,7 +1,7 @@
 import pytest
 
 from alvision.core.errors import UserError
-from alvision.labels.book import Book, Entry, book, read, write
+from alvision.labels.guidelines import Book, Entry, book, read, write
 from tests.labels.conftest import event
 
 ENTRY = Entry("a scratch above 2 mm", ("a.png",), ("b.png",), ("ü 1.png",))

@@ -3,9 +3,9 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alvision.labels.book import Entry, book, write
 from alvision.labels.classes import class_list
 from alvision.labels.consensus import consensus, standing
+from alvision.labels.guidelines import Entry, book, write
 from alvision.labels.ledger import Ledger
 from alvision.labels.undo import taken_back
 from tests.labels.conftest import event, undo

@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alvision.core.errors import UserError
-from alvision.labels.tables import read_table, write_table
+from alvision.labels.csv_dialect import read_table, write_table
 
 TEXT = "id,label\r\nä 1.png,ok\r\n"
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alvision.core.errors import UserError
-from alvision.labels.words import allowed, check_classes, read_word
+from alvision.labels.answers import allowed, check_classes, read_word
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from starlette.testclient import TestClient
 from alvision.core.records import Query, QueryRow
 from alvision.labels.store import LabelStore
 from alvision.page.app import Page
+from alvision.page.context import Setting
 from alvision.page.guard import Guard
-from alvision.page.setting import Setting
 from alvision.run_folder.round_files import QueryFile
 from tests.conftest import paint
 

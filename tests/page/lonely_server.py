@@ -10,9 +10,9 @@ import uvicorn
 
 from alvision.labels.store import LabelStore
 from alvision.page.app import Page
+from alvision.page.context import Setting
 from alvision.page.guard import Guard
 from alvision.page.server import listen
-from alvision.page.setting import Setting
 
 IMAGES = 30_000
 CLASSES = ("ok", "worn", "bent")

@@ -7,8 +7,8 @@ import pytest
 from sklearn.metrics import f1_score
 
 from alvision.evaluation.probabilities import ClassProbabilities
-from alvision.page import head
-from alvision.page.head import changed, point
+from alvision.page import progress
+from alvision.page.progress import changed, point
 
 IDS = [f"worn/{i:02d}.png" for i in range(12)]
 NAMES = ("ok", "worn", "bent")
@@ -58,9 +58,9 @@ def test_the_state_shows_changes_of_answered_audit_images_only(page, ask):
 
 @pytest.mark.slow
 def test_a_line_when_the_last_answers_of_a_class_were_all_predicted(page, ask, monkeypatch):
-    monkeypatch.setattr("alvision.page.tally.STREAK", 3)
+    monkeypatch.setattr("alvision.page.counters.STREAK", 3)
     ask(*IDS[:6], prediction="ok")
     for id, label in zip(IDS[:4], ("ok", "ok", "worn", "ok"), strict=True):
         assert page.state()["predicted"] == []
         page.say(page.address(id), label)
-    assert page.state()["predicted"] == [{"name": "ok", "answers": head.STREAK}]
+    assert page.state()["predicted"] == [{"name": "ok", "answers": progress.STREAK}]

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from alvision.cli import main
-from alvision.cli.study import finished
+from alvision.cli.compare import finished
 from alvision.core.rounds import STEPS
 from tests.cli.conftest import TINY
 from tests.conftest import paint

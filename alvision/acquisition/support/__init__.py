@@ -1,1 +1,1 @@
-"""What several strategies share: numerically safe operations, distances, coverage, clusters, draws."""
+"""What several strategies share: safe operations, distances, coverage, clusters, draws."""

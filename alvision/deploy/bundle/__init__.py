@@ -1,1 +1,1 @@
-"""A bundle: a folder with the network and everything about it, written, verified, opened and run."""
+"""A bundle: a folder with the network and everything about it; written, checked, run."""

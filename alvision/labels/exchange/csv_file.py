@@ -8,13 +8,18 @@ from typing import Any, cast
 
 from alvision.core.errors import UserError
 from alvision.core.records import NOT_CLASSES, Event, EventKind, SampleId
+from alvision.labels.answers import allowed, read_word
 from alvision.labels.classes import class_list, merges
 from alvision.labels.consensus import Resolve, consensus, standing, voices
-from alvision.labels.exchange.words import ImportCounts, id_of, import_words, refuse_unknown
+from alvision.labels.csv_dialect import Row, Table, read_table, write_table
+from alvision.labels.exchange.import_answers import (
+    ImportCounts,
+    id_of,
+    import_words,
+    refuse_unknown,
+)
 from alvision.labels.schema import contradiction
 from alvision.labels.store import LabelStore
-from alvision.labels.tables import Row, Table, read_table, write_table
-from alvision.labels.words import allowed, read_word
 
 COLUMNS = (
     "event", "id", "kind", "label", "by", "round", "seconds",

@@ -10,10 +10,10 @@ from urllib.parse import quote, unquote
 
 from alvision.core.errors import UserError
 from alvision.core.records import SampleId
+from alvision.labels.answers import allowed, read_word
 from alvision.labels.consensus import Settled
-from alvision.labels.exchange.words import ImportCounts, import_words, refuse_unknown
+from alvision.labels.exchange.import_answers import ImportCounts, import_words, refuse_unknown
 from alvision.labels.store import LabelStore
-from alvision.labels.words import allowed, read_word
 
 # Characters that a file system or shell may refuse; all others may stand in a folder's name.
 _REFUSED = '%/\\:*?"<>|' + "".join(map(chr, range(32)))

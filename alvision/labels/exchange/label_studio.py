@@ -10,7 +10,7 @@ from xml.etree import ElementTree as Xml
 
 from alvision.core.errors import UserError
 from alvision.core.records import Event, QueryRow, SampleId
-from alvision.labels.words import read_word
+from alvision.labels.answers import read_word
 
 _NAMESPACE = uuid.UUID("0b0f5b7a-52f5-5d1c-8f0e-6d2a4f7d9c11")
 UNSURE = "unsure"

@@ -16,7 +16,7 @@ from alvision.core.errors import UserError
 from alvision.core.records import Event, Query, SampleId
 from alvision.labels.content import resolver
 from alvision.labels.exchange import label_studio as form
-from alvision.labels.exchange.words import ImportCounts
+from alvision.labels.exchange.import_answers import ImportCounts
 from alvision.labels.store import LabelStore
 
 _PAGE = 500

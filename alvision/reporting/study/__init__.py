@@ -1,1 +1,1 @@
-"""The report of a study: its tables, curves and pictures on one page. The numbers come from `study/`."""
+"""The report of a study: tables, curves and pictures; `study/` makes the numbers."""

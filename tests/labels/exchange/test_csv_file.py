@@ -8,7 +8,7 @@ from alvision.core.errors import UserError
 from alvision.core.records import Event
 from alvision.labels.consensus import answered, consensus
 from alvision.labels.exchange.csv_file import export_labels, export_votes, import_labels
-from alvision.labels.exchange.words import ImportCounts
+from alvision.labels.exchange.import_answers import ImportCounts
 from alvision.labels.store import LabelStore
 from tests.labels.conftest import event, undo
 

@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 from alvision.core.errors import UserError
 from alvision.data.hashes import content_hashes
 from alvision.data.manifest import Manifest
+from alvision.labels.answers import check_classes
 from alvision.labels.consensus import consensus
 from alvision.labels.exchange.folders import export_folders, folder_name, import_folders
 from alvision.labels.store import LabelStore
-from alvision.labels.words import check_classes
 from tests.labels.conftest import event
 
 NAMES = st.text(

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from alvision.labels.location import labels_location
 from alvision.labels.store import LabelStore
-from alvision.page.pictures import Pictures
+from alvision.page.images import Pictures
 from alvision.page.secret import read_secret
 
 PATIENCE = 180.0  # seconds; the machine may be busy with other tests

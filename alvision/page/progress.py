@@ -14,11 +14,11 @@ import numpy as np
 
 from alvision.core.records import SampleId
 from alvision.evaluation.probabilities import ClassProbabilities
-from alvision.page.board import Board
-from alvision.page.desk import Desk
-from alvision.page.office import Office
+from alvision.page.assignment import Desk
+from alvision.page.counters import STREAK
 from alvision.page.secret import keyed
-from alvision.page.tally import STREAK
+from alvision.page.state import Board
+from alvision.page.vocabulary import Office
 
 METRIC = "macro F1"
 _RESAMPLES = 200

@@ -8,8 +8,8 @@ from itertools import chain
 
 from alvision.core.records import QueryRow, SampleId
 from alvision.labels.voting import lacking, row_done
-from alvision.page.board import Board
 from alvision.page.secret import keyed
+from alvision.page.state import Board
 
 AGAIN = ("relabel", "gold")
 """Slots whose images were answered before."""

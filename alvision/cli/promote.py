@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from alvision.cli.commands import console
-from alvision.cli.delivery_commands import number, of_run, strange
-from alvision.cli.progress import bar
+from alvision.cli.console import bar
+from alvision.cli.deploy import number, of_run, strange
+from alvision.cli.run import console
 from alvision.config.overrides import take
 from alvision.core.errors import UserError
 from alvision.deploy.bundle.bundle import Bundle, open_bundle

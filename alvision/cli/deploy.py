@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from alvision.cli.commands import console, saved
-from alvision.cli.progress import bar
+from alvision.cli.console import bar
+from alvision.cli.run import console, saved
 from alvision.config.compose import compose
 from alvision.config.overrides import take, tidy
 from alvision.config.schema import RunConfig

@@ -14,10 +14,10 @@ from alvision.labels.content import resolver
 from alvision.labels.leases import Leases
 from alvision.labels.ledger import Ledger
 from alvision.labels.presence import Presence
-from alvision.page.pictures import Pictures
-from alvision.page.setting import Setting
-from alvision.page.tally import Tally
-from alvision.page.watch import Watch
+from alvision.page.context import Setting
+from alvision.page.counters import Tally
+from alvision.page.images import Pictures
+from alvision.page.run_follower import Watch
 
 _LOOK_SECONDS = 0.2
 """How often the round's files are looked at, at most."""

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from alvision.cli.commands import console, execute, saved
+from alvision.cli.run import console, execute, saved
 from alvision.config.compose import compose
 from alvision.config.overrides import parse, take, take_count, take_names, tidy
 from alvision.config.schema import RunConfig

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from alvision.core.records import Event, QueryRow, SampleId
-from alvision.page.board import Board
-from alvision.page.desk import Desk
-from alvision.page.words import Refused, Word
+from alvision.page.assignment import Desk
+from alvision.page.requests import Refused, Word
+from alvision.page.state import Board
 
 MOST_AT_ONCE = 24
 

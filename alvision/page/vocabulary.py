@@ -7,11 +7,11 @@ from typing import Any
 
 from alvision.core.errors import UserError
 from alvision.core.records import Event, SampleId
-from alvision.labels import book
+from alvision.labels import guidelines
+from alvision.labels.answers import check_classes
 from alvision.labels.classes import DEFECT
-from alvision.labels.words import check_classes
-from alvision.page.board import Board
-from alvision.page.words import Change, Entry, Refused, Settlement, Setup
+from alvision.page.requests import Change, Entry, Refused, Settlement, Setup
+from alvision.page.state import Board
 
 _CONFLICTS_SHOWN = 100
 
@@ -95,7 +95,7 @@ class Office:
                     "borderline": self._addresses(entry.borderline),
                 }
                 for key in board.ledger.classes.open
-                for entry in [found.entries.get(key, book.Entry())]
+                for entry in [found.entries.get(key, guidelines.Entry())]
             ]
             return {"version": found.version, "classes": entries}
 
@@ -110,8 +110,8 @@ class Office:
                 if said.base != board.ledger.book.version:
                     raise Refused("somebody else has written in the book: look at it again", 409)
                 lists = (said.example, said.counter, said.borderline)
-                entry = book.Entry(said.rule, *(tuple(map(self._id, ids)) for ids in lists))
-                note = book.write(entry)
+                entry = guidelines.Entry(said.rule, *(tuple(map(self._id, ids)) for ids in lists))
+                note = guidelines.write(entry)
                 board.append([Event("", "book", said.name, said.by, 0, said.uuid, note=note)])
             return {"version": board.ledger.book.version}
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-from alvision.cli.commands import console, saved
+from alvision.cli.run import console, saved
 from alvision.config.compose import compose
 from alvision.config.overrides import take, take_count, tidy
 from alvision.config.schema import RunConfig

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from alvision.cli.progress import bar
+from alvision.cli.console import bar
 from alvision.config.compose import Composed, compose
 from alvision.config.overrides import take
 from alvision.config.schema import RunConfig
@@ -195,13 +195,13 @@ def _seconds(text: str | None) -> float:
 
 def report(words: list[str]) -> int:
     """Rebuild a run's or a study's report from its files, or write a bundle's."""
-    from alvision.cli.study import explained, tell
+    from alvision.cli.compare import explained, tell
     from alvision.reporting.loggers import tensorboard
     from alvision.reporting.run import page as run_report
     from alvision.study.compare import rebuild
 
     if any(word.startswith("bundle=") for word in words):
-        from alvision.cli.shop_commands import shop_report
+        from alvision.cli.report_bundle import shop_report
 
         return shop_report(words)
     taken, rest = take(words, "out", "debug")

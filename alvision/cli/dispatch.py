@@ -1,0 +1,141 @@
+"""`alvision COMMAND [ACTION] [key=value ...]`: the only place, with config, that knows Hydra."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from types import FrameType
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+
+DISK_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
+INTERRUPTED = 130
+
+
+def entry() -> None:
+    """Run the command line and exit with its status."""
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(argv: list[str], dispatch: Callable[[list[str]], int] | None = None) -> int:
+    """Run a command and return its exit status: 0 done or waiting for people, else not 0.
+
+    Args:
+        argv: The words of the command line.
+        dispatch: What runs them; by default the command that the first word names.
+    """
+    from alvision.core.errors import UserError
+    from alvision.core.records import AwaitingLabels
+
+    debug = any(word in ("debug=true", "debug=True") for word in argv)
+    try:
+        return (dispatch or _dispatch)(list(argv))
+    except AwaitingLabels as waiting:
+        print(waiting)
+        return 0
+    except UserError as error:
+        return _complain(str(error), debug, status=2)
+    except KeyboardInterrupt:
+        return _complain(
+            "interrupted; nothing is lost, the same command goes on", debug, status=INTERRUPTED
+        )
+    except OSError as error:
+        if error.errno in DISK_FULL:
+            where = f" ({error.filename})" if error.filename else ""
+            return _complain(
+                f"the disk is full{where}; nothing is lost: free some space and run the same "
+                "command again",
+                debug,
+                status=2,
+            )
+        if error.filename:
+            reason = f"cannot read or write {error.filename} ({error.strerror}); check the path"
+            return _complain(reason, debug, status=2)
+        return _complain(f"{type(error).__name__}: {error}", debug, status=1, unexpected=True)
+    except Exception as error:
+        return _complain(f"{type(error).__name__}: {error}", debug, status=1, unexpected=True)
+
+
+def _dispatch(words: list[str]) -> int:
+    from alvision import __version__
+    from alvision.core.errors import UserError
+
+    if "--version" in words:
+        print(f"alvision {__version__}")
+        return 0
+    wants_help = any(word in ("--help", "-h", "help") for word in words)
+    rest = [word for word in words if word not in ("--help", "-h", "help")]
+    if not rest:
+        from alvision.cli import help
+
+        help.overview()
+        return 0 if wants_help or not words else 2
+    name, words = rest[0], rest[1:]
+    from alvision.cli import help
+
+    if name not in help.COMMANDS:
+        known = ", ".join(help.COMMANDS)
+        raise UserError(f"{name!r} is no command; there is: {known} (`alvision --help`)")
+    if wants_help:
+        help.command(name)
+        return 0
+    if "-m" in words or "--multirun" in words:
+        if name != "run":
+            raise UserError("-m sweeps `run`; `compare` takes its lists itself")
+        from alvision.cli.sweep import sweep
+
+        return sweep([word for word in words if word not in ("-m", "--multirun")])
+    return _command(name)(words)
+
+
+def _command(name: str) -> Callable[[list[str]], int]:
+    """Import a command when it is asked for; all but `label` bring torch with them."""
+    if name == "compare":
+        from alvision.cli.compare import compare
+
+        return compare
+    if name == "labels":
+        from alvision.cli.labels import labels
+
+        return labels
+    if name == "label":
+        from alvision.cli.label import label
+
+        return label
+    if name == "cache":
+        from alvision.cli.cache import cache
+
+        return cache
+    if name == "watch":
+        from alvision.cli.watch import watch
+
+        return watch
+    if name in ("train", "export", "threshold", "predict"):
+        from alvision.cli import deploy
+
+        return getattr(deploy, name)
+    if name == "promote":
+        from alvision.cli.promote import promote
+
+        return promote
+    from alvision.cli import run
+
+    return {"run": run.run, "check": run.check, "report": run.report}[name]
+
+
+def _complain(message: str, debug: bool, *, status: int, unexpected: bool = False) -> int:
+    if debug:
+        traceback.print_exc()
+    line = " ".join(message.split())
+    hint = " (unexpected: debug=true shows where)" if unexpected and not debug else ""
+    print(f"alvision: {line}{hint}", file=sys.stderr)
+    return status
+
+
+def _as_interrupt(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

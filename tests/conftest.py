@@ -9,7 +9,7 @@ from hypothesis import settings
 from jaxtyping import install_import_hook
 from PIL import Image
 
-pytest_plugins = ["tests.browser"]
+pytest_plugins = ["tests.support.browser", "tests.support.line"]
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -1,0 +1,125 @@
+import csv
+import shutil
+
+import pytest
+
+from alvision.core.records import Event
+from alvision.labels.store import LabelStore
+from tests.integration.conftest import TINY
+from tests.support import postgres
+from tests.support.parts import imported
+
+CLASSES = "classes=[ok,worn]"
+
+
+@pytest.fixture
+def photos(parts, tmp_path):
+    """Return a folder with the parts in no class folders, and nothing else."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for path in parts.rglob("*.png"):
+        shutil.copy(path, folder / f"{path.parent.name[0]}{path.name}")
+    return folder
+
+
+@pytest.mark.slow
+def test_labels_are_kept_told_and_rebuilt(run, tmp_path, photos):
+    (tmp_path / "given.csv").write_text(
+        "id,label,by\no000.png,ok,anna\no000.png,worn,bert\nw000.png,worn,\n"
+    )
+    data = "data.root=photos"
+    assert run("labels", "people", data)[1].startswith("no image was answered by two people")
+    status, out, _ = run("labels", "import", data, CLASSES, "from=given.csv", "by=shop")
+    assert (status, out) == (0, "imported: 3 added, 0 known already, 0 without a label\n")
+    assert run("labels", "history", data, "n=2")[1].splitlines() == [
+        "     2  bert: o000.png was worn elsewhere",
+        "     3  shop: w000.png was worn elsewhere",
+    ]
+    assert len(run("labels", "history", data, "id=o000.png")[1].splitlines()) == 2
+    assert run("labels", "backup", data, "to=kept")[:2] == (0, "3 events kept in kept\n")
+    status, _, _ = run("labels", "export", data, "to=sorted", "form=folders")
+    assert status == 0
+    assert {p.parent.name for p in (tmp_path / "sorted").rglob("*.png")} == {"worn"}
+    shutil.rmtree(tmp_path / "photos.alvision")
+    assert run("labels", "import", data, "from=kept")[1] == "rebuilt: 3 events\n"
+    assert run("labels", "export", data, "to=votes.csv", "form=votes")[0] == 0
+    with (tmp_path / "votes.csv").open(newline="", encoding="utf-8") as file:
+        rows = [tuple(row.values()) for row in csv.DictReader(file)]
+    assert rows == [
+        ("o000.png", "ok", "anna", "worn"),
+        ("o000.png", "worn", "bert", "worn"),
+        ("w000.png", "worn", "shop", "worn"),
+    ]
+
+
+@pytest.mark.slow
+def test_labels_that_exist_start_a_run_as_known(run, tmp_path, parts, photos):
+    for path in sorted(parts.rglob("*.png"))[::2]:
+        path.unlink()
+    data = ["data.root=photos", CLASSES]
+    assert "18 added" in run("labels", "import", *data, "from=parts")[1]
+    status, _, err = run("run", *data, "oracle=files", "out=o", "budget.audit=0", *TINY)
+    assert (status, err) == (0, "")
+    assert not (tmp_path / "o" / "rounds" / "000" / "to_label").exists(), "nothing was asked"
+    assert (tmp_path / "o" / "rounds" / "000" / "metrics.json").exists()
+    query = (tmp_path / "o" / "rounds" / "001" / "query.csv").read_text()
+    assert "cold_start" not in query
+    assert query.count("acquisition") == 4
+
+
+@pytest.mark.slow
+def test_answers_from_another_tool_end_a_round(run, tmp_path, photos):
+    words = ["run", "data.root=photos", CLASSES, "oracle=files", "out=o", *TINY]
+    assert "10 images to label" in run(*words)[1].replace("\n", "")
+    with (tmp_path / "o" / "rounds" / "000" / "query.csv").open(encoding="utf-8") as file:
+        asked = [row["id"] for row in csv.DictReader(file)]
+    with LabelStore(tmp_path / "photos.alvision" / "labels.db", shared=True) as store:
+        said = [Event(id, "label", "worn" if id[0] == "w" else "ok", "anna", 0, id) for id in asked]
+        store.append(said, hash_of=lambda id: None)
+    assert "10 images to label" not in run(*words)[1].replace("\n", "")
+    with (tmp_path / "o" / "metrics.csv").open(encoding="utf-8") as file:
+        assert [row["answers"] for row in csv.DictReader(file)] == ["10"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["export", "form=xml"], "log, votes, folders"),
+        (["export", "form=folders"], "to=FOLDER"),
+        (["import", "from=nowhere"], "classes= is missing"),
+        (["history", "n=some"], "n=some"),
+        (["push"], "out="),
+        (["pull", CLASSES], "LABEL_STUDIO_API_KEY"),
+    ],
+)
+def test_what_is_missing_is_named(run, monkeypatch, words, told):
+    monkeypatch.delenv("LABEL_STUDIO_API_KEY", raising=False)
+    status, _, err = run("labels", *words, "data.root=parts")
+    assert status == 2
+    assert told in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
+def test_a_team_s_labels_lie_on_its_server(run, tmp_path, photos):
+    imported("psycopg")
+    with postgres.server("fsync=off") as server:
+        url = f"labels.url={server.new_database()}"
+        words = ["data.root=photos", CLASSES, url]
+        (tmp_path / "given.csv").write_text("id,label\no000.png,ok\nw000.png,worn\n")
+        assert run("labels", "import", *words, "from=given.csv")[0] == 0
+        sizes = ["budget.initial=4", "budget.audit=2", "labels.votes=1", "labels.experts=[dora]"]
+        tiny = [word for word in TINY if "initial" not in word]
+        status, out, err = run("run", *words, "oracle=files", "out=o", *tiny, *sizes)
+        assert (status, err) == (0, "")
+        assert "4 images to label" in out.replace("\n", ""), "two of four are known; two are audit"
+        assert run("labels", "verify", *words)[:2] == (0, "2 events, 0 problems\n")
+        assert run("labels", "backup", *words, "to=kept")[0] == 0
+    folder = tmp_path / "photos.alvision"
+    assert [path.name for path in folder.iterdir()] == ["audit.csv"]
+    assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == [
+        "audit.csv",
+        "labels.csv",
+        "labels.db",
+    ]

@@ -1,0 +1,35 @@
+"""The truth enters by one door: only these places may read the manifest's truth."""
+
+import ast
+from pathlib import Path
+
+import alvision
+
+ROOT = Path(alvision.__file__).parent
+DOORS = {
+    "loop/build.py": "hands it to the evaluator",
+    "dataset/simulation.py": "hands it to the simulated oracle",
+    "dataset/dataset.py": "names the classes and splits before round 0",
+    "deploy/train/labelled_data.py": "labels of held-out images, and data that needs no rounds",
+    "loop/run.py": "the evaluator: labels of held-out images in a simulated run",
+    "data/splits.py": "stratifies before round 0",
+    "data/thin_defects.py": "thins the defects of a simulated pool before round 0",
+    "data/checks": "looks the data over before round 0",
+    "data/sources": "reads it from the files",
+    "data/manifest.py": "holds it",
+}
+
+
+def reads_truth(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return any(
+        isinstance(node, ast.Attribute) and node.attr in ("truth", "answer_shares")
+        for node in ast.walk(tree)
+    )
+
+
+def test_nobody_else_reads_the_truth():
+    readers = {p.relative_to(ROOT).as_posix() for p in ROOT.rglob("*.py") if reads_truth(p)}
+    strangers = {r for r in readers if not any(r.startswith(door) for door in DOORS)}
+    assert not strangers
+    assert "loop/build.py" in readers, "the test would see a reader"

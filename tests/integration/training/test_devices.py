@@ -1,0 +1,43 @@
+"""Training and inference on two ranks of this machine's processor."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from alvision.config.schema import ModelConfig
+from tests.unit.training.conftest import ON_CPU, TINY, state
+
+pytestmark = pytest.mark.slow
+
+# No batch norm, whose statistics are each rank's own: then two ranks do what one does.
+NET = ModelConfig(
+    backbone="timm:test_convnext", weights=None, training="finetune", passes=3, drop_path=None
+)
+PLAIN = replace(ON_CPU, augment="none", epochs=2, batch_size=8)
+TWO = replace(PLAIN, devices=2, strategy="ddp")
+
+
+def test_two_ranks_train_and_infer_like_one(learn, truth):
+    one, two = learn(NET, PLAIN), learn(NET, TWO)
+    models = [learner.fit(truth, round=1) for learner in (one, two)]
+    for name, value in state(models[0]).items():
+        assert torch.allclose(value, state(models[1])[name], atol=2e-4), name
+    ids = tuple(truth)[::-1]
+    needs = {"log_probs", "features"}
+    alone, shared = (learner.infer(models[1], ids, needs=needs, round=1) for learner in (one, two))
+    assert alone.ids == shared.ids == ids
+    assert torch.allclose(alone.log_probs, shared.log_probs, atol=1e-5)
+    assert torch.allclose(alone.features, shared.features, atol=1e-5)
+
+
+def test_a_frozen_trunk_runs_on_ranks_and_its_head_trains_here(learn, truth, monkeypatch, tmp_path):
+    features, models = [], []
+    for trainer in (PLAIN, TWO):
+        monkeypatch.setenv("ALVISION_CACHE", str(tmp_path / str(trainer.devices)))
+        learner = learn(TINY, trainer)
+        features.append(learner.infer(None, tuple(truth), needs={"features"}, round=0).features)
+        models.append(learner.fit(truth, round=1))
+    assert torch.allclose(*features, atol=1e-5)
+    for name, value in state(models[0]).items():
+        assert torch.allclose(value, state(models[1])[name], atol=1e-3), name

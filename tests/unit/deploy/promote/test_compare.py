@@ -1,0 +1,182 @@
+import re
+
+import pytest
+
+from alvision.cli import main
+from alvision.core.errors import UserError
+from alvision.deploy.bundle.bundle import open_bundle
+from alvision.deploy.promote.compare import Terms, check, compare
+from alvision.deploy.promote.known_images import told
+from tests.support import grey
+from tests.support.parts import imported
+
+imported("onnxruntime")
+imported("onnx")
+
+PROMISE = {"escape": 0.1, "confidence": 0.95, "independent": False, "low": 0.5, "high": 0.5}
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    """Return a run's folder, its labels and what may be judged by them."""
+    folder = tmp_path_factory.mktemp("shop")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ALVISION_CACHE", str(folder / "cache"))
+        yield grey.shop(folder, 60)[:2]
+
+
+@pytest.fixture
+def bundles(shop, tmp_path, monkeypatch):
+    """Return a function that writes a bundle by its cut; 0.5 makes no error."""
+    monkeypatch.chdir(tmp_path)
+    run, material = shop
+    trained = [material.data.hashes[id] for id in material.training]
+
+    def write(name, cut, **changes):
+        return grey.write(tmp_path / name, cut, run, **{"trained_on": trained} | changes)
+
+    return write
+
+
+def files(folder):
+    return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_better_model_takes_over_and_rollback_brings_the_old_one_back(bundles, capsys):
+    line, new = bundles("line", 0.62), bundles("new", 0.5)
+    old, fresh = files(line.folder), files(new.folder)
+    assert main(["promote", "bundle=new", "over=line", "margin=0.2"]) == 0
+    said = capsys.readouterr().out
+    assert "promoted: line" in said and "alvision promote rollback over=line" in said
+    assert files(line.folder) == fresh
+    assert main(["promote", "bundle=new", "over=line"]) == 0
+    assert "is this model already" in capsys.readouterr().out
+    for now in (old, fresh):
+        assert main(["promote", "rollback", "over=line"]) == 0
+        assert files(line.folder) == now
+    page = (new.folder.parent / "promotion.html").read_text(encoding="utf-8")
+    assert "The new model takes over" in page and "Bad parts that newly escape: none" in page
+    assert page.count("data:image/jpeg") > 5
+
+
+def test_a_model_that_lets_a_known_defect_pass_is_refused(bundles, capsys):
+    line, _ = bundles("line", 0.5), bundles("new", 0.62)
+    before = files(line.folder)
+    words = ["promote", "bundle=new", "over=line", "margin=0.6", "to=pages/why.html"]
+    assert main(words) == 1
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and re.search(r"not promoted: \d+ known defects newly esc", told)
+    assert files(line.folder) == before and not line.folder.with_name("line.previous").exists()
+    page = (line.folder.parent / "pages" / "why.html").read_text(encoding="utf-8")
+    assert "The old model stays" in page and "was trained on" in page
+    assert not re.search(r'(?:src|href)="(?!data:|#)', page) and "http" not in page
+    assert main(["promote", "rollback", "over=line"]) == 2
+    assert "nothing was promoted over line" in capsys.readouterr().err
+
+
+def test_what_is_not_shown_is_refused(bundles, capsys):
+    bundles("line", 0.5), bundles("new", 0.51)
+    assert main(["promote", "bundle=new", "over=line"]) == 1
+    told = capsys.readouterr().err
+    assert "may be up to" in told and "models that agree on all of them need 268" in told
+    assert main(["promote", "bundle=new", "over=line", "margin=0.2", "margin.escape=0.001"]) == 1
+    told = capsys.readouterr().err
+    assert "the escape rate may" in told and "the error rate" not in told
+
+
+def test_the_first_model_needs_no_comparison(bundles, capsys):
+    new = bundles("new", 0.5)
+    assert main(["promote", "bundle=new", "over=shop/line"]) == 0
+    assert "nothing to compare with" in capsys.readouterr().out
+    assert files(new.folder.parent / "shop" / "line") == files(new.folder)
+
+
+def test_what_cannot_be_compared_is_one_line(bundles, shop, capsys):
+    run, _ = shop
+    bundles("line", 0.5), bundles("new", 0.51)
+    (run.parent / "parts").rename(run.parent / "moved")
+    for words, expected in (
+        (["bundle=new", "over=line"], "are not where they were"),
+        (["bundle=new"], "promote needs a bundle and the line's"),
+        (["bundle=new", "over=line", "colour=red"], "what is colour"),
+        (["bundle=line", "over=line"], "are one folder"),
+        (["bundle=new", "over=line", "margin=2"], "margin=2 must be a number between"),
+        (["bundle=new", "over=."], "is no bundle"),
+    ):
+        assert main(["promote", *words]) == 2
+        line = capsys.readouterr().err
+        assert expected in line and line.count("\n") == 1
+    (run.parent / "moved").rename(run.parent / "parts")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ({"classes": ["ok", "torn"], "defects": ["torn"]}, {}, "knows the class torn"),
+        ({}, {"defects": []}, "worn is a defect on the line"),
+        ({"promise": PROMISE}, {}, "the line has a promise and .* has none"),
+        ({"promise": PROMISE}, {"promise": PROMISE | {"escape": 0.2}}, "promises less"),
+        ({"promise": PROMISE}, {"promise": PROMISE | {"independent": True}}, "promises less"),
+        ({}, {"classes": ["ok", "worn", "torn"], "defects": ["worn", "torn"]}, None),
+    ],
+)
+def test_bundles_must_mean_the_same(bundles, old, new, expected):
+    line, fresh = bundles("line", 0.5, **old), bundles("new", 0.5, **new)
+    if expected is None:
+        check(line, fresh)
+        return
+    with pytest.raises(UserError, match=expected):
+        check(line, fresh)
+
+
+@pytest.mark.parametrize("which", ["line", "new"])
+def test_a_monitor_image_that_was_trained_on_proves_nothing(bundles, shop, which):
+    _, material = shop
+    leaked = [material.data.hashes[material.split.monitor[0]]]
+    line, new = (
+        bundles(name, cut, **({"trained_on": leaked} if name == which else {}))
+        for name, cut in (("line", 0.5), ("new", 0.51))
+    )
+    with pytest.raises(UserError, match=f"was trained on by .*{which}"):
+        compare(line, new, material, Terms())
+
+
+def test_one_image_of_a_group_counts(bundles, shop):
+    _, material = shop
+    line, new = bundles("line", 0.5), bundles("new", 0.51)
+    lots = {id: id.split("/")[0] + str(int(id[-7:-4]) % 5) for id in material.groups}
+    grouped = type(material)(
+        material.data, material.split, lots, material.training, material.held_out, frozenset()
+    )
+    sizes = [m.pairs.n for m in compare(line, new, grouped, Terms()).measures]
+    monitor = {lots[id] for id in material.split.monitor}
+    assert sizes == [
+        len(monitor),
+        *(sum(lot[:2] == kind for lot in monitor) for kind in ("wo", "ok")),
+    ]
+    every = compare(line, new, grouped, Terms(independent=True)).measures
+    assert every[0].pairs.n == every[1].pairs.n + every[2].pairs.n > 20
+
+
+def test_without_defects_the_names_alone_count(bundles, shop):
+    line, new = bundles("line", 0.5, defects=[]), bundles("new", 0.62, defects=[])
+    found = compare(line, new, shop[1], Terms(margin=0.3))
+    assert [measure.name for measure in found.measures] == ["error rate"]
+    assert found.renamed and not found.escaping and found.known == 0
+
+
+def test_sealed_images_are_not_looked_at(bundles, shop):
+    _, material = shop
+    with pytest.raises(UserError, match="only alvision threshold may look"):
+        told(bundles("line", 0.5), material, [material.split.seal[0]])
+
+
+def test_a_damaged_previous_is_not_brought_back(bundles, capsys):
+    bundles("line", 0.62), bundles("new", 0.5)
+    assert main(["promote", "bundle=new", "over=line", "margin=0.2"]) == 0
+    place = open_bundle(bundles("other", 0.5).folder).folder.parent
+    (place / "line.previous" / "model.onnx").write_bytes(b"x")
+    before = files(place / "line")
+    assert main(["promote", "rollback", "over=line"]) == 2
+    assert "its bytes have changed" in capsys.readouterr().err
+    assert files(place / "line") == before

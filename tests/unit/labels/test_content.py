@@ -1,0 +1,62 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alvision.labels.content import changed, resolver
+from tests.unit.labels.conftest import event
+
+
+def labelled(id, sha256):
+    return event(f"{id} {sha256}", id=id, sha256=sha256)
+
+
+def test_an_image_keeps_its_own_label_beside_a_duplicate():
+    resolve = resolver(["a", "b"], {"a": "f0", "b": "f0"})
+    assert [resolve(labelled(id, "f0")) for id in "ab"] == ["a", "b"]
+
+
+def test_a_moved_image_takes_its_label_along_to_the_lowest_id():
+    resolve = resolver(["z", "b", "c"], {"z": "f0", "b": "f0", "c": "f1"})
+    assert resolve(labelled("old", "f0")) == "b"
+
+
+def test_two_images_that_changed_names_change_labels():
+    resolve = resolver(["a", "b"], {"a": "f1", "b": "f0"})
+    assert (resolve(labelled("a", "f0")), resolve(labelled("b", "f1"))) == ("b", "a")
+
+
+def test_changed_and_removed_images_have_no_label():
+    resolve = resolver(["a"], {"a": "f1"})
+    assert (resolve(labelled("a", "f0")), resolve(labelled("gone", "f0"))) == (None, None)
+
+
+def test_without_a_hash_the_id_decides():
+    resolve = resolver(["a", "b"], {"a": "f1"})
+    assert resolve(labelled("a", None)) == "a"
+    assert resolve(labelled("b", "f0")) == "b"
+    assert resolve(labelled("gone", None)) is None
+
+
+def test_hashes_of_images_that_are_not_asked_about_do_not_count():
+    assert resolver(["b"], {"a": "f0", "b": "f1"})(labelled("a", "f0")) is None
+
+
+IDS = st.sampled_from("abcd")
+SHAS = st.sampled_from(["f0", "f1", "f2"])
+
+
+@given(st.sets(IDS), st.dictionaries(IDS, SHAS), IDS, SHAS | st.none())
+def test_a_label_never_lands_on_other_bytes(ids, hashes, id, sha256):
+    found = resolver(ids, hashes)(labelled(id, sha256))
+    assert found is None or found in ids
+    if found is not None and sha256 is not None:
+        assert hashes.get(found, sha256) == sha256
+    if any(hashes.get(known) == sha256 for known in ids):
+        assert found is not None or sha256 is None
+
+
+def test_changed_images_are_told_until_they_are_labelled_again():
+    log = [labelled("a", "f0"), labelled("b", "f1"), labelled("gone", "f2")]
+    hashes = {"a": "new", "b": "f1"}
+    assert changed(log, ["a", "b"], hashes) == ["a"]
+    assert changed([*log, labelled("a", "new")], ["a", "b"], hashes) == []
+    assert changed(log, ["a", "b", "c"], {**hashes, "c": "f0"}) == []

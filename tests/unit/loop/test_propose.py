@@ -1,0 +1,94 @@
+"""What a round asks for beside the batch: the work of those who would wait."""
+
+import uuid
+from functools import partial
+
+import numpy as np
+import pytest
+
+from alvision.core.records import Event
+from alvision.evaluation.probabilities import ClassProbabilities
+from alvision.labels.store import LabelStore
+from alvision.loop import run
+from alvision.loop.propose import again
+from tests.support import fakes
+
+
+@pytest.fixture
+def store(tmp_path):
+    with LabelStore(tmp_path / "labels.db") as store:
+        yield store
+
+
+@pytest.fixture
+def make(tmp_path, store):
+    codecs = fakes.CODECS | {"ranking.csv": fakes.CODECS["query.csv"]}
+    return partial(
+        fakes.experiment, tmp_path, store, audit_order=fakes.HELD_OUT, codecs=codecs, spare=8
+    )
+
+
+def test_the_rest_of_the_ranking_changes_nothing_of_the_batch(make):
+    exp = make()
+    rnd = exp.rounds[0]
+    query = run.propose(exp, rnd)
+    alone = run.propose(make(spare=0), exp.rounds[0])
+    assert query.rows == alone.rows
+    ranking = rnd.read("ranking.csv")
+    assert [row.rank for row in ranking.rows] == list(range(len(ranking.rows)))
+    assert not set(query.ids) & set(ranking.ids)
+    slots = [row.slot for row in ranking.rows]
+    assert slots.count("cold_start") == 4
+    assert slots.count("audit") == 2
+    assert slots[4] == "audit"
+
+
+def test_what_the_batch_asks_of_the_audit_the_ranking_does_not(make):
+    exp = make(budget=run.Budget(initial=4, batch=3, rounds=3, audit=2))
+    query = run.propose(exp, exp.rounds[0])
+    audits = [row.id for row in exp.rounds[0].read("ranking.csv").rows if row.slot == "audit"]
+    assert query.ids[-2:] == fakes.HELD_OUT[:2]
+    assert tuple(audits) == fakes.HELD_OUT[2:]
+
+
+def say(store, id, label, kind="label", by="ann"):
+    event = Event(id, kind, label, by, 0, str(uuid.uuid4()))
+    store.append([event], hash_of=fakes.HASHES.get)
+
+
+def test_who_brings_enough_labels_is_asked_for_the_audit_alone(make, store):
+    exp = make(budget=run.Budget(initial=4, batch=3, rounds=3, audit=2))
+    for id in fakes.IDS[:5]:
+        say(store, id, fakes.TRUTH[id], kind="import")
+    query = run.propose(exp, exp.rounds[0])
+    assert query.ids == fakes.HELD_OUT[:2]
+    assert {row.slot for row in query.rows} == {"audit"}
+
+
+def test_settled_disputes_are_gold(make, store):
+    exp = make(spare=20)
+    for id in fakes.IDS[:3]:
+        say(store, id, "ok")
+    say(store, fakes.IDS[1], "worn", kind="settle", by="eve")
+    rows = again(exp, exp.rounds[1], exp.training(None))
+    assert [(row.id, row.slot, row.prediction) for row in rows] == [(fakes.IDS[1], "gold", None)]
+
+
+def test_labels_that_the_model_doubts_are_asked_again(make, store, monkeypatch):
+    """Out of sample the model is sure of `ok` everywhere, so the one `worn` is in doubt."""
+    monkeypatch.setattr("alvision.loop.propose.DOUBTED_FROM", 10)
+    for place, id in enumerate(fakes.IDS):
+        say(store, id, "worn" if place in (3, 4, 5, 6, 7) else "ok")
+    values = np.array([[0.9, 0.1]] * 20, np.float32)
+    values[4:8] = values[4:8, ::-1]
+
+    class Learner(fakes.FakeLearner):
+        def cross_predict(self, labels, *, round):
+            return ClassProbabilities(fakes.IDS, ("ok", "worn"), values)
+
+    exp = make(spare=10, learner=Learner())
+    rows = again(exp, exp.rounds[1], exp.training(None))
+    assert [(row.id, row.slot) for row in rows] == [(fakes.IDS[3], "relabel")]
+    say(store, fakes.IDS[3], "worn")
+    rows = again(exp, exp.rounds[2], exp.training(None))
+    assert fakes.IDS[3] not in [row.id for row in rows]

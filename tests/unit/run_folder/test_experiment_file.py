@@ -1,0 +1,48 @@
+import pytest
+
+from alvision.run_folder.experiment_file import OUTSIDE_FINGERPRINT, document
+from tests.unit.config.test_checks import config
+
+
+def made(anonymous=False, **values):
+    return document(config(**values), {"acquisition": "bald"}, "alvision run", anonymous=anonymous)
+
+
+@pytest.mark.parametrize("key", ["seed", "model__backbone", "budget__batch", "data__image__size"])
+def test_what_a_run_is_changes_its_fingerprint(key):
+    value = "other" if key == "model__backbone" else 99
+    assert made(**{key: value})["fingerprint"] != made()["fingerprint"]
+    assert made(**{key: value})["run"] != made()["run"]
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["budget__rounds", "data__root", "out", "labels__url", "target__value", "trainer__num_workers"],
+)
+def test_what_a_run_may_change_does_not(key):
+    assert made(**{key: 7})["fingerprint"] == made()["fingerprint"]
+
+
+def test_a_run_may_be_logged_elsewhere_from_now_on():
+    chosen = {
+        "_target_": "alvision.reporting.loggers.mlflow",
+        "tracking_uri": "http://here",
+    }
+    assert made(logger=chosen)["fingerprint"] == made()["fingerprint"]
+
+
+def test_how_long_the_cold_start_goes_on_is_what_a_run_is():
+    assert made(cold_start={"per_class": 5})["fingerprint"]["cold_start.per_class"] == 5
+
+
+def test_the_keys_left_out_exist():
+    from alvision.config.compose import keys
+
+    known = keys()
+    for key in OUTSIDE_FINGERPRINT:
+        assert any(name == key or name.startswith(key) for name in known), key
+
+
+def test_a_run_of_people_has_an_identity_of_its_own():
+    assert made(anonymous=True)["run"] != made(anonymous=True)["run"]
+    assert made()["run"] == made()["run"]

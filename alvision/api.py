@@ -12,9 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alvision.cli import compare as study
-from alvision.cli import deploy
-from alvision.cli import run as commands
+from alvision.cli.check import check as check_command
+from alvision.cli.compare import compare as compare_command
+from alvision.cli.export import export as export_command
+from alvision.cli.predict import predict as predict_command
+from alvision.cli.report import report as report_command
+from alvision.cli.run import run as run_command
+from alvision.cli.threshold import threshold as threshold_command
+from alvision.cli.train import train as train_command
 from alvision.config.compose import compose
 from alvision.config.overrides import quote
 from alvision.core.errors import UserError
@@ -95,7 +100,7 @@ def run(experiment: Experiment | str | None = None, /, **settings: Any) -> Run:
         AwaitingLabels: People answer, and have not answered yet.
     """
     asked = _experiment(experiment, settings)
-    commands.run(asked.words)
+    run_command(asked.words)
     files = sorted(asked.folder.glob("rounds/*/metrics.json"))
     metrics = [json.loads(file.read_text(encoding="utf-8")) for file in files]
     return Run(asked.folder, metrics, asked.folder / "report.html")
@@ -131,19 +136,19 @@ def compare(
         first = compose([*asked, *(f"acquisition={name}" for name in names[:1])]).config
         asked = [*asked, f"out={Path('runs') / str(first.name)}"]
     more = [f"acquisition=[{','.join(names)}]", f"seeds={seeds}", f"jobs={jobs}"]
-    study.compare([*asked, *(more if jobs else more[:-1])])
+    compare_command([*asked, *(more if jobs else more[:-1])])
     folder = next(word for word in asked if word.startswith("out=")).partition("=")[2].strip("'")
     return read(folder, names, range(seeds))
 
 
 def check(experiment: Experiment | str | None = None, /, **settings: Any) -> bool:
     """Look over a data set, `alvision check`; return whether nothing must be mended first."""
-    return commands.check(_experiment(experiment, settings).words) == 0
+    return check_command(_experiment(experiment, settings).words) == 0
 
 
 def report(out: Path | str) -> Path:
     """Rebuild the page of a run or a study from its files, `alvision report`."""
-    commands.report([f"out={out}"])
+    report_command([f"out={out}"])
     return Path(out) / "report.html"
 
 
@@ -157,14 +162,14 @@ def train(experiment: Experiment | str | None = None, /, **settings: Any) -> Pat
     else:
         made = _experiment(experiment, settings)
         folder, asked = made.folder, made.words
-    deploy.train(asked)
+    train_command(asked)
     return folder / "final"
 
 
 def export(out: Path | str, *, bundle: Path | str | None = None, format: str = "onnx") -> Path:
     """Write and verify the bundle of a final model, `alvision export`; return its folder."""
     folder = Path(bundle or Path(out) / "bundle")
-    deploy.export([f"out={out}", f"bundle={folder}", f"format={format}"])
+    export_command([f"out={out}", f"bundle={folder}", f"format={format}"])
     return folder
 
 
@@ -178,7 +183,7 @@ def threshold(bundle: Path | str, **settings: Any) -> dict[str, Any]:
     Raises:
         UserError: Too few sealed defects for the promise.
     """
-    deploy.threshold([f"bundle={bundle}", *_plain(settings)])
+    threshold_command([f"bundle={bundle}", *_plain(settings)])
     return json.loads((Path(bundle) / "thresholds.json").read_text(encoding="utf-8"))
 
 
@@ -188,7 +193,7 @@ def predict(
     """Run a bundle over a folder, `alvision predict`; return the rows of its table."""
     if Path(to).suffix != ".csv":
         raise UserError(f"to={to}: from Python the table is a .csv file")
-    deploy.predict([f"bundle={bundle}", f"images={images}", f"to={to}"])
+    predict_command([f"bundle={bundle}", f"images={images}", f"to={to}"])
     return read_csv(Path(to))
 
 

@@ -6,7 +6,7 @@ import time
 
 from rich.table import Table
 
-from alvision.cli.run import console
+from alvision.cli.console import console
 from alvision.config.overrides import take
 from alvision.core.errors import UserError
 from alvision.data.cache import cache_folder, cache_limit

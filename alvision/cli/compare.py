@@ -9,13 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from alvision.cli.run import console, execute, saved
+from alvision.cli.console import console
+from alvision.cli.run import execute
 from alvision.config.compose import compose
 from alvision.config.overrides import parse, take, take_count, take_names, tidy
 from alvision.config.schema import RunConfig
 from alvision.core.errors import UserError
 from alvision.dataset.dataset import judged_by, people, sources
 from alvision.loop.build import build_learner
+from alvision.run_folder.load import saved
 from alvision.run_folder.round_files import read_csv
 from alvision.study.timing import timed
 
@@ -57,19 +59,6 @@ def compare(words: list[str]) -> int:
             target=first.config.target.value,
         )
     return tell(root, comparison)
-
-
-@contextmanager
-def explained(root: Path) -> Iterator[None]:
-    """Let a study that cannot be compared say so on its page too."""
-    from alvision.reporting.study import incomparable
-
-    try:
-        yield
-    except UserError as error:
-        if page := incomparable.write(root, str(error)):
-            console.print(f"report: {page}", markup=False)
-        raise
 
 
 def launch(acquisition: str, seed: int, *, words: list[str], out: str, threads: int | None) -> None:
@@ -129,6 +118,23 @@ def _warm(config: RunConfig) -> None:
     learner.infer(None, data.manifest.ids, needs={"features"}, round=0)
 
 
+def _keys(words: list[str]) -> list[str]:
+    return [override.key_or_group for override in parse([tidy(word) for word in words])]
+
+
+@contextmanager
+def explained(root: Path) -> Iterator[None]:
+    """Let a study that cannot be compared say so on its page too."""
+    from alvision.reporting.study import incomparable
+
+    try:
+        yield
+    except UserError as error:
+        if page := incomparable.write(root, str(error)):
+            console.print(f"report: {page}", markup=False)
+        raise
+
+
 def tell(root: Path, comparison: Any) -> int:
     """Print a study's table and verdict and name its report."""
     from alvision.reporting.study import page as study_report
@@ -144,7 +150,3 @@ def tell(root: Path, comparison: Any) -> int:
     console.print(f"picture: {study_report.figure(comparison, root / 'curves.png')}")
     console.print(f"report: {page}")
     return 0
-
-
-def _keys(words: list[str]) -> list[str]:
-    return [override.key_or_group for override in parse([tidy(word) for word in words])]

@@ -1,4 +1,4 @@
-"""A progress bar for long reading, on a terminal only."""
+"""What every command prints to: one console, and a progress bar on a terminal."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+console = Console(highlight=False, soft_wrap=True)
+
 
 @contextmanager
 def bar(title: str) -> Iterator[Callable[[int, int], None]]:
     """Show a bar while something goes on; yields a function of (done, total)."""
     columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
+    errors = Console(stderr=True)
     with Progress(
-        *columns, console=console, transient=True, disable=not sys.stderr.isatty()
+        *columns, console=errors, transient=True, disable=not sys.stderr.isatty()
     ) as shown:
         task = shown.add_task(title, total=None)
         yield lambda done, total: shown.update(task, completed=done, total=total)

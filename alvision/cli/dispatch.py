@@ -8,6 +8,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from importlib import import_module
 from types import FrameType
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
@@ -94,38 +95,8 @@ def _dispatch(words: list[str]) -> int:
 
 
 def _command(name: str) -> Callable[[list[str]], int]:
-    """Import a command when it is asked for; all but `label` bring torch with them."""
-    if name == "compare":
-        from alvision.cli.compare import compare
-
-        return compare
-    if name == "labels":
-        from alvision.cli.labels import labels
-
-        return labels
-    if name == "label":
-        from alvision.cli.label import label
-
-        return label
-    if name == "cache":
-        from alvision.cli.cache import cache
-
-        return cache
-    if name == "watch":
-        from alvision.cli.watch import watch
-
-        return watch
-    if name in ("train", "export", "threshold", "predict"):
-        from alvision.cli import deploy
-
-        return getattr(deploy, name)
-    if name == "promote":
-        from alvision.cli.promote import promote
-
-        return promote
-    from alvision.cli import run
-
-    return {"run": run.run, "check": run.check, "report": run.report}[name]
+    """Import a command when it is asked for: each brings only what it needs."""
+    return getattr(import_module(f"alvision.cli.{name}"), name)
 
 
 def _complain(message: str, debug: bool, *, status: int, unexpected: bool = False) -> int:

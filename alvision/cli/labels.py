@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-from alvision.cli.run import console, saved
+from alvision.cli.console import console
 from alvision.config.compose import compose
 from alvision.config.overrides import take, take_count, tidy
 from alvision.config.schema import RunConfig
@@ -22,6 +22,7 @@ from alvision.labels.consensus import consensus
 from alvision.labels.content import resolver
 from alvision.labels.exchange.label_studio_server import Server, pull, push
 from alvision.labels.store import LabelStore
+from alvision.run_folder.load import saved
 
 _WORDS = ("to", "from", "by", "form", "id", "server", "project", "slot")
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from alvision.cli.console import bar
-from alvision.cli.deploy import number, of_run, strange
-from alvision.cli.run import console
+from alvision.cli.console import bar, console
+from alvision.cli.options import number, strange
 from alvision.config.overrides import take
 from alvision.core.errors import UserError
 from alvision.deploy.bundle.bundle import Bundle, open_bundle
 from alvision.deploy.bundle.swap_folder import mend, place, previous_of, swap_back, taken
+from alvision.run_folder.load import of_run
 
 REFUSED = 1
 """Exit status if the old model stays; 2 where the two cannot be compared at all."""

@@ -31,8 +31,8 @@ from alvision.labels.consensus import Resolve, standing
 from alvision.labels.content import resolver
 from alvision.labels.location import audit_location, write_audit
 from alvision.labels.store import LabelStore
+from alvision.loop.experiment import Budget, Experiment, Strategy
 from alvision.loop.page_oracle import SPARE_BATCHES, page_oracle
-from alvision.loop.run import Budget, Experiment, Strategy
 from alvision.oracles.files import FilesOracle
 from alvision.reporting.loggers import tensorboard
 from alvision.run_folder.experiment_file import document

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from alvision.core.records import SampleId
     from alvision.core.rounds import Round
-    from alvision.loop.run import Experiment
+    from alvision.loop.experiment import Experiment
 
 SLOT = "cold_start"
 

@@ -18,7 +18,7 @@ from alvision.loop.cold_start import SLOT, start
 
 if TYPE_CHECKING:
     from alvision.core.rounds import Round
-    from alvision.loop.run import Experiment, Strategy
+    from alvision.loop.experiment import Experiment, Strategy
 
 AUDIT_SHARE, GOLD_SHARE, RELABEL_SHARE = 4, 20, 10
 """Spare work: one row in so many is one of these."""

@@ -9,7 +9,7 @@ import torch
 from alvision.acquisition import random_sampling
 from alvision.core.seeding import generator
 from alvision.inference.predictions import Predictions
-from alvision.loop.run import Budget, Experiment, Strategy
+from alvision.loop.experiment import Budget, Experiment, Strategy
 from alvision.oracles.simulated import SimulatedOracle
 from alvision.run_folder.round_files import AnswersFile, MetricsFile, QueryFile
 

@@ -4,6 +4,7 @@ Of each stand here the test that it fails, our form and the faulty one; both hav
 """
 
 import csv
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -11,7 +12,8 @@ import torch
 from alvision.core.records import Query, QueryRow
 from alvision.inference.predictions import Pick
 from alvision.labels.store import LabelStore
-from alvision.loop.run import Budget, Experiment, Strategy, propose, run
+from alvision.loop.experiment import Budget, Strategy
+from alvision.loop.run import propose, run, stop
 from alvision.oracles.simulated import SimulatedOracle
 from alvision.study.collect import collect
 from tests.support.fakes import IDS, TRUTH, FakeLearner, experiment
@@ -61,10 +63,8 @@ def a_seed_set_with_as_many_of_each_class(exp, rnd):
 
 def a_run_does_not_end_while_models_agree_at_chance(stop, folder):
     """Models that agree with each other have not learned anything for that."""
-    rule = type("WithRule", (Experiment,), {"stop": stop})
-    with LabelStore(folder / "labels.db") as store:
-        fields = vars(experiment(folder, store, budget=Budget(initial=4, batch=2, rounds=6)))
-        history = run(rule(**fields))
+    with LabelStore(folder / "labels.db") as store, patch("alvision.loop.run.stop", stop):
+        history = run(experiment(folder, store, budget=Budget(initial=4, batch=2, rounds=6)))
     assert len(history) == 7
 
 
@@ -107,7 +107,7 @@ BUGS = [
     (18, "runs are paired by the order of their files",
      paired_by_seed, paired_by_file_order, runs_are_paired_by_seed),
     (19, "small-text: agreement that does not change ends a run, also at chance",
-     Experiment.stop, constant_agreement_is_enough,
+     stop, constant_agreement_is_enough,
      a_run_does_not_end_while_models_agree_at_chance),
 ]  # fmt: skip
 """Number in the list of known bugs, what it is, our form, the faulty form, the test."""

@@ -9,7 +9,8 @@ from alvision.core.records import Answer, AwaitingLabels
 from alvision.inference.predictions import Pick
 from alvision.labels.store import LabelStore
 from alvision.loop.cold_start import lacking
-from alvision.loop.run import Budget, Strategy, run
+from alvision.loop.experiment import Budget, Strategy
+from alvision.loop.run import history, run
 from alvision.oracles.simulated import SimulatedOracle
 from tests.support.fakes import HASHES, HELD_OUT, IDS, TRUTH, FakeLearner, experiment
 
@@ -52,7 +53,7 @@ def who(exp):
 
 
 def notes(exp):
-    return {row["round"]: row["cold_start"] for row in exp.history() if "cold_start" in row}
+    return {row["round"]: row["cold_start"] for row in history(exp) if "cold_start" in row}
 
 
 def test_it_goes_on_until_each_class_seen_has_its_labels(tmp_path, store):

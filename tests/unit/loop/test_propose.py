@@ -10,6 +10,7 @@ from alvision.core.records import Event
 from alvision.evaluation.probabilities import ClassProbabilities
 from alvision.labels.store import LabelStore
 from alvision.loop import run
+from alvision.loop.experiment import Budget
 from alvision.loop.propose import again
 from tests.support import fakes
 
@@ -44,7 +45,7 @@ def test_the_rest_of_the_ranking_changes_nothing_of_the_batch(make):
 
 
 def test_what_the_batch_asks_of_the_audit_the_ranking_does_not(make):
-    exp = make(budget=run.Budget(initial=4, batch=3, rounds=3, audit=2))
+    exp = make(budget=Budget(initial=4, batch=3, rounds=3, audit=2))
     query = run.propose(exp, exp.rounds[0])
     audits = [row.id for row in exp.rounds[0].read("ranking.csv").rows if row.slot == "audit"]
     assert query.ids[-2:] == fakes.HELD_OUT[:2]
@@ -57,7 +58,7 @@ def say(store, id, label, kind="label", by="ann"):
 
 
 def test_who_brings_enough_labels_is_asked_for_the_audit_alone(make, store):
-    exp = make(budget=run.Budget(initial=4, batch=3, rounds=3, audit=2))
+    exp = make(budget=Budget(initial=4, batch=3, rounds=3, audit=2))
     for id in fakes.IDS[:5]:
         say(store, id, fakes.TRUTH[id], kind="import")
     query = run.propose(exp, exp.rounds[0])

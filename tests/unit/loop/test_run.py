@@ -8,7 +8,8 @@ from alvision.acquisition import random_sampling
 from alvision.core.errors import UserError
 from alvision.core.records import Answer, AwaitingLabels
 from alvision.labels.store import LabelStore
-from alvision.loop.run import Budget, Strategy, run
+from alvision.loop.experiment import Budget, Strategy
+from alvision.loop.run import run
 from alvision.oracles.simulated import SimulatedOracle
 from tests.support.fakes import HASHES, HELD_OUT, IDS, TRUTH, FakeLearner, experiment
 

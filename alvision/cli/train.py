@@ -1,0 +1,48 @@
+"""`train`: the final model, from all labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alvision.cli.console import console
+from alvision.config.compose import compose
+from alvision.config.overrides import take, tidy
+from alvision.core.rounds import DOCUMENT, claim, lock
+from alvision.dataset.dataset import people, sources
+from alvision.run_folder.experiment_file import document
+from alvision.run_folder.load import of_run
+
+
+def train(words: list[str]) -> int:
+    """Train the final model of a run, or of data that is labelled already."""
+    from alvision.deploy.train.final_model import FOLDER, train
+    from alvision.deploy.train.labelled_data import take_truth
+
+    taken, rest = take([tidy(word) for word in words], "out", "debug")
+    root = Path(taken.get("out", "").strip("'"))
+    if taken.get("out") and not rest and (root / DOCUMENT).exists():
+        config, fresh = of_run(root), None
+    else:
+        fresh = compose(words)
+        config = fresh.config
+        root = Path(str(config.out))
+    with lock(root):
+        if fresh:
+            config.classes = list(sources(config).classes)
+            claim(root, document(config, fresh.choices, fresh.command, anonymous=people(config)))
+        if not people(config) and not (root / "rounds").exists():
+            take_truth(config)
+        about = train(config, root).about
+    judged, labels = about["monitor"], about["labels"]
+    told = ", ".join(f"{count} {name}" for name, count in labels.items())
+    console.print(f"trained on {sum(labels.values())} labels: {told}", markup=False)
+    if judged["n"]:
+        console.print(
+            f"{judged['n']} monitor images: accuracy {judged['accuracy']:.3f}, "
+            f"macro-F1 {judged['macro_f1']:.3f}, temperature {about['temperature']:.2f} "
+            f"(calibration error {judged['ece_before']:.3f} before, {judged['ece']:.3f} after)"
+        )
+    else:
+        console.print("no monitor image is labelled yet, so nothing is known about its quality")
+    console.print(f"model: {root / FOLDER}; next: alvision export out={root}", markup=False)
+    return 0

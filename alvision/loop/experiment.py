@@ -1,0 +1,134 @@
+"""An experiment: everything that a run needs, handed in, and what its labels say now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from alvision.core.records import Event, Oracle, SampleId
+from alvision.core.rounds import Codec, Round, rounds_of
+from alvision.labels.consensus import answered, consensus
+from alvision.labels.content import resolver
+from alvision.labels.store import LabelStore
+
+Metrics = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """A selection by name, with what it reads; `acquire` and `score` are pure functions.
+
+    `parts` are the strategies of a mixture, by the slot that their rows come in.
+    """
+
+    name: str
+    acquire: Callable[..., Any]
+    needs: frozenset[str]
+    properties: frozenset[str] = frozenset()
+    score: Callable[..., Any] | None = None
+    parts: Mapping[str, Strategy] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Answers to ask for; `initial` None means the whole pool.
+
+    The cold start goes on until each class seen has `per_class` labels (see `cold_start.start`).
+    """
+
+    initial: int | None
+    batch: int
+    rounds: int
+    audit: int = 0
+    per_class: int = 0
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything a run needs, handed in: the loop itself knows no torch, no files of data.
+
+    Attributes:
+        root: The run's folder.
+        classes: Class names of the configuration.
+        candidates: Every image outside audit and test.
+        evaluation_ids: The held-out images that predictions are written for.
+        audit_order: With people: the order in which held-out images are asked; else empty.
+        hashes: Each readable image's sha256.
+        labels: The event log.
+        oracle: Who answers.
+        learner: Fits, predicts, infers (see `alvision.training`).
+        acquisition: The strategy with a model.
+        cold_start: The strategy without one.
+        budget: Answers to ask for.
+        generator: One random stream for each (round, purpose).
+        explain: Reasons in words for picked rows.
+        judge: Metrics from a round's predictions and the labels known at its pin.
+        publish: Write what is derived from a finished round (tables, TensorBoard).
+        codecs: How each step is written.
+        spare: With people at a page: images to rank behind each query, as work while they wait.
+    """
+
+    root: Path
+    classes: tuple[str, ...]
+    candidates: tuple[SampleId, ...]
+    evaluation_ids: tuple[SampleId, ...]
+    audit_order: tuple[SampleId, ...]
+    hashes: Mapping[SampleId, str]
+    labels: LabelStore
+    oracle: Oracle
+    learner: Any
+    acquisition: Strategy
+    cold_start: Strategy
+    budget: Budget
+    generator: Callable[[int, str], Any]
+    explain: Callable[..., Sequence[str]]
+    judge: Callable[[Any, Mapping[SampleId, str]], Metrics]
+    publish: Callable[[Round], None]
+    codecs: Mapping[str, Codec]
+    truth: Mapping[SampleId, str] | None = None
+    """The evaluator's door: labels of the held-out images in a simulated run."""
+    spare: int = 0
+
+    @property
+    def rounds(self) -> list[Round]:
+        """Return every round of the budget, begun or not."""
+        return rounds_of(self.root, self.codecs, self.budget.rounds)
+
+    @cached_property
+    def resolve(self) -> Callable[[Event], SampleId | None]:
+        """Return the map from an event to the image that holds its bytes now."""
+        ids = sorted({*self.candidates, *self.evaluation_ids, *self.audit_order})
+        return resolver(ids, self.hashes)
+
+    def known(self, pin: int | None) -> dict[SampleId, str]:
+        """Return the consensus of all events up to a pin (None: now), held-out images included."""
+        settled = consensus(self.labels.events(upto=pin), self.resolve)
+        return {id: vote.label for id, vote in settled.items() if vote.label in self.classes}
+
+    def training(self, pin: int | None) -> dict[SampleId, str]:
+        """Return the labels that may be trained on: the consensus without the held-out images."""
+        known = self.known(pin)
+        return {id: known[id] for id in self.candidates if id in known}
+
+    def pool(self) -> list[SampleId]:
+        """Return the images that may be asked for now; of exact duplicates one.
+
+        Left out: images with a standing label, skip or unsure, and unreadable ones.
+        """
+        set_aside = self.learner.set_aside
+        return self.unanswered(id for id in self.candidates if id not in set_aside)
+
+    def unanswered(self, ids: Iterable[SampleId]) -> list[SampleId]:
+        """Return the images that nobody has spoken on, in order; of exact duplicates the first."""
+        taken = answered(self.labels.events(), self.resolve)
+        contents = {self.hashes[id] for id in taken if id in self.hashes}
+        waiting = []
+        for id in ids:
+            content = self.hashes.get(id)
+            if content is not None and content not in contents:
+                contents.add(content)
+                waiting.append(id)
+        return waiting

@@ -1,8 +1,10 @@
 """Deep-learning active learning for image defect inspection."""
 
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from alvision.core.moved import keep_old_names
+from alvision.core.version import CONFIG_DIR, __version__
 
 if TYPE_CHECKING:
     from alvision.api import (
@@ -18,10 +20,11 @@ if TYPE_CHECKING:
         train,
     )
 
-__version__ = "0.1.0"
 __all__ = [
+    "CONFIG_DIR",
     "Experiment",
     "Run",
+    "__version__",
     "check",
     "compare",
     "export",
@@ -32,12 +35,16 @@ __all__ = [
     "train",
 ]
 
-_PACKAGED = Path(__file__).parent / "configs"
-CONFIG_DIR = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parent.parent / "configs"
+ROOMS = ("acquisition", "evaluation", "inference", "labels", "study")
+"""The rooms that scripts use by their dotted name, `alvision.acquisition.bald`."""
+
+keep_old_names()
 
 
 def __getattr__(name: str) -> Any:
-    # Imported by name and when it is asked for: the page and the loop know neither torch nor Hydra.
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module("alvision.api"), name)
+    # Imported when asked for: the page and the loop must start without torch and Hydra.
+    if name in __all__:
+        return getattr(import_module("alvision.api"), name)
+    if name in ROOMS:
+        return import_module(f"alvision.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -63,8 +63,8 @@ def main(argv: list[str], dispatch: Callable[[list[str]], int] | None = None) ->
 
 
 def _dispatch(words: list[str]) -> int:
-    from alvision import __version__
     from alvision.core.errors import UserError
+    from alvision.core.version import __version__
 
     if "--version" in words:
         print(f"alvision {__version__}")

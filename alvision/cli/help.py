@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from alvision import CONFIG_DIR, __version__
 from alvision.config.schema import RunConfig
+from alvision.core.version import CONFIG_DIR, __version__
 
 COMMANDS = {
     "check": "look over a data set before anyone spends a label on it",

@@ -11,11 +11,11 @@ from hydra._internal.utils import create_config_search_path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from alvision import CONFIG_DIR
 from alvision.config.compose import compose, from_node, one_line, reachable, search_path
 from alvision.config.overrides import parse, tidy
 from alvision.core.errors import UserError
 from alvision.core.records import AwaitingLabels
+from alvision.core.version import CONFIG_DIR
 
 NAMED_BY_FOLDER = ("acquisition", "seed")
 

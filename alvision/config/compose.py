@@ -15,11 +15,11 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from alvision import CONFIG_DIR
 from alvision.config.checks import KNOWN_DEFECTS, PER_CLASS
 from alvision.config.overrides import is_list, parse, quote, tidy
 from alvision.config.schema import RunConfig, register
 from alvision.core.errors import UserError
+from alvision.core.version import CONFIG_DIR
 
 GROUPS = ("experiment", "data", "model", "trainer", "acquisition", "cold_start", "oracle", "logger")
 

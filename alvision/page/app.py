@@ -37,8 +37,8 @@ from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from starlette.exceptions import HTTPException
 
-from alvision import __version__
 from alvision.core.errors import UserError
+from alvision.core.version import __version__
 from alvision.data.images import UnreadableImage
 from alvision.page import requests
 from alvision.page.assignment import Desk

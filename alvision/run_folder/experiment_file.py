@@ -11,7 +11,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from alvision import __version__
+from alvision.core.version import __version__
 
 if TYPE_CHECKING:
     from alvision.config.schema import RunConfig

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from alvision import __version__
 from alvision.core.errors import UserError
 from alvision.core.records import SampleId
 from alvision.core.seeding import derive
+from alvision.core.version import __version__
 from alvision.data.images import UnreadableImage, load
 from alvision.data.threads import ordered_map
 from alvision.deploy.bundle.backends import (

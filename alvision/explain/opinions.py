@@ -1,4 +1,4 @@
-"""What the model says of the images that are asked for next, as files beside the round."""
+"""Write what the model thinks of the images that are asked for next, as files of the round."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn.functional import normalize
 
 from alvision.core.records import Query, SampleId
 from alvision.core.rounds import Round, write_atomically
 from alvision.data.images import UnreadableImage
 from alvision.data.pictures import upright_size
 from alvision.explain.heatmaps import class_activation, overlay
-from alvision.explain.neighbours import nearest
 from alvision.models.normalised import normalise
 
 NEIGHBOURS = 5
@@ -119,3 +120,18 @@ class Opinions:
         size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
         picture = overlay(values, size, learner.features.spec.crop)
         write_atomically(path, lambda beside: picture.save(beside, "PNG"))
+
+
+def nearest(
+    features: Float[Tensor, "n d"], labelled: Float[Tensor, "m d"], k: int
+) -> Int[Tensor, "n j"]:
+    """Return the rows of the k labelled images of the highest cosine similarity, nearest first.
+
+    cos(x, y) = x·y / (|x| |y|); ties go to the lowest row. j = min(k, m).
+
+    >>> nearest(torch.tensor([[1.0, 0.1]]), torch.tensor([[0.0, 1.0], [2.0, 0.0]]), 1)
+    tensor([[1]])
+    """
+    similarity = normalize(features.float(), dim=1) @ normalize(labelled.float(), dim=1).T
+    order = similarity.argsort(dim=1, descending=True, stable=True)
+    return order[:, : min(k, len(labelled))]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from functools import cache
 
 import numpy as np
 import torch
@@ -13,7 +15,6 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from alvision.core.errors import UserError
-from alvision.inference.allocator import keep_freed_memory
 from alvision.inference.engine import Engine
 from alvision.inference.folding import folded
 from alvision.models.normalised import Normalised
@@ -181,3 +182,23 @@ def _openvino(module: nn.Module, engine: Engine, example: Tensor) -> Run:
         return torch.from_numpy(np.array(found, np.float32))
 
     return run
+
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # their numbers in glibc's malloc.h
+_KEPT = 2**28
+"""Bytes of free memory above which it goes back to the kernel: more than a layer takes."""
+
+
+@cache
+def keep_freed_memory() -> None:
+    """Ask the C library to keep freed memory in the process, where it can be asked (glibc).
+
+    By default it returns what a large layer frees, and takes it back page by page for the next
+    one: that is up to a third of the time of a pool pass on a processor.
+    """
+    try:
+        tell = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):  # another C library
+        return
+    tell(_MMAP_THRESHOLD, _KEPT)
+    tell(_TRIM_THRESHOLD, _KEPT)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Collection, Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -20,16 +20,15 @@ from alvision.data.images import ImageSpec
 from alvision.evaluation.probabilities import ClassProbabilities
 from alvision.inference import engine, pool
 from alvision.inference.features import Features
+from alvision.inference.pool import LogProbs
 from alvision.inference.predictions import Predictions, SampleId, Score
-from alvision.models import heads, settings
+from alvision.models import settings
 from alvision.models.backbones import Backbone
-from alvision.models.sampling import stochastic
-from alvision.training import checkpoint, fitting
+from alvision.models.heads import onto_classes
+from alvision.models.sampling import Sampled, stochastic
+from alvision.training import checkpoint, cross_validation, fitter
 from alvision.training.checkpoint import Model
-from alvision.training.classifier import Classifier, class_weights
-from alvision.training.cross_validation import cross_predict
-from alvision.training.passes import log_probs_of, trunk_of
-from alvision.training.warm_up import warm_up
+from alvision.training.fitter import Fitter
 
 if TYPE_CHECKING:
     from alvision.config.schema import DataConfig, ModelConfig, TrainerConfig
@@ -73,13 +72,14 @@ class Learner:
         self.model = model
         self.trainer = trainer
         self.seed = seed
-        self.groups = dict(zip(manifest.ids, groups, strict=True))
         self.engine = engine.choose(trainer, model.engine, progress=progress)
         self.backbone: Backbone | None = None
         if manifest.features is None:
             self.backbone = settings.backbone(model, seed)
         spec = ImageSpec.from_config(data.image)
         self.features = Features(manifest, hashes, spec, self.engine, self.backbone)
+        of_image = dict(zip(manifest.ids, groups, strict=True))
+        self.fitter = Fitter(model, trainer, self.classes, seed, self.features, of_image)
 
     @property
     def set_aside(self) -> dict[SampleId, str]:
@@ -129,19 +129,19 @@ class Learner:
             raise UserError(f"the labels name {unknown[0]!r}, which is not in classes")
         if len(set(labels.values())) < 2:
             return Model(self.classes, False)
-        train = self._fit_head if self._frozen else self._fit_net
-        return train({id: self.classes.index(labels[id]) for id in sorted(labels)}, round)
+        targets = {id: self.classes.index(labels[id]) for id in sorted(labels)}
+        return self.fitter.fit(targets, round)
 
     def save(self, model: Model, path: Path) -> None:
         """Write a model; equal models give equal bytes."""
         about = {
             "model": {"backbone": self.model.backbone, "training": self.model.training},
-            "head": self._head_arguments,
+            "head": self.fitter.head_arguments,
             "image": self.features.spec.to_dict(),
             "mean": list(self.backbone.mean) if self.backbone else None,
             "std": list(self.backbone.std) if self.backbone else None,
             "precision": self.engine.precision,
-            "trunk": self.features.fingerprint if self._frozen else None,
+            "trunk": self.features.fingerprint if self.fitter.frozen else None,
         }
         checkpoint.write(model, path, about)
 
@@ -153,13 +153,15 @@ class Learner:
         """
         content = checkpoint.read(path)
         if content["model"]["training"] != self.model.training or (
-            self._frozen and content["trunk"] != self.features.fingerprint
+            self.fitter.frozen and content["trunk"] != self.features.fingerprint
         ):
             raise UserError(
                 f"{path} belongs to another network than model.backbone={self.model.backbone} with "
                 "these weights; use the weights it was trained with, or another out="
             )
-        return checkpoint.restore(content, nn.Identity() if self._frozen else self._new_trunk())
+        return checkpoint.restore(
+            content, nn.Identity() if self.fitter.frozen else self.fitter.new_trunk()
+        )
 
     def predict(self, model: Model, ids: Sequence[SampleId]) -> ClassProbabilities:
         """Say how probable each class of the model is: without dropout, or the mean of its members.
@@ -231,67 +233,55 @@ class Learner:
             defects = tuple(self.classes.index(name) for name in self.defects)
         return replace(found, labels=targets, defects=defects)
 
-    cross_predict = cross_predict
-    warm_up = warm_up
+    def cross_predict(self, labels: Mapping[SampleId, str], *, round: int) -> ClassProbabilities:
+        """Predict labelled images out of sample; see `cross_validation.cross_predict`."""
+        return cross_validation.cross_predict(self.fitter, labels, round=round)
 
-    @property
-    def _frozen(self) -> bool:
-        return self.model.training == "frozen"
+    def warm_up(self) -> None:
+        """Run a round's work on blank images, so that the memory that it takes is known."""
+        fitter.warm_up(self.fitter)
 
     @cached_property
     def _stochastic(self) -> bool:
         if self.model.head != "dropout":
             return self.model.head == "ensemble"
-        trained = None if self._frozen or self.backbone is None else self.backbone.trunk
+        trained = None if self.fitter.frozen or self.backbone is None else self.backbone.trunk
         return self.model.dropout > 0 or (trained is not None and bool(stochastic(trained)))
 
-    @property
-    def _head_arguments(self) -> dict[str, Any]:
-        return {
-            "width": self.features.width,
-            "kind": self.model.head,
-            "hidden": self.model.hidden,
-            "dropout": self.model.dropout,
-            "members": self.model.passes,
-        }
 
-    def _new_trunk(self) -> nn.Module:
-        assert self.backbone is not None
-        return copy.deepcopy(self.backbone.trunk).cpu()
+def trunk_of(model: Model | None, passes: int, seed: int) -> nn.Module | None:
+    """Return the trained trunk of a model, sampled where it drops something itself.
 
-    def _fit_head(self, targets: Mapping[SampleId, int], round: int) -> Model:
-        ids, inputs = self.features.initial(list(targets))
-        goal = [targets[id] for id in ids]
-        if len(set(goal)) < 2:
-            return Model(self.classes, False)
-        make = partial(self._module, self.trainer.head_learning_rate, nn.Identity)
-        seed = seeding.derive(self.seed, round, "fit")
-        module = fitting.fit_head(make, inputs, goal, self.trainer.head_steps, seed)
-        return Model(self.classes, True, module)
+    Args:
+        model: A model; None, or one without a trunk of its own, has none.
+        passes: K; 1 for the whole network alone.
+        seed: What its draws follow.
+    """
+    if model is None or model.module is None or isinstance(model.module.trunk, nn.Identity):
+        return None
+    trunk = model.module.trunk
+    if passes < 2 or not stochastic(trunk):
+        return trunk
+    return Sampled(trunk, passes, seeding.derive(seed, "trunk"))
 
-    def _fit_net(self, targets: Mapping[SampleId, int], round: int) -> Model:
-        assert self.backbone is not None
-        pixels = self.features.decode(list(targets))
-        goal = [targets[id] for id in pixels]
-        if len(set(goal)) < 2:
-            return Model(self.classes, False)
-        module = fitting.fit_net(
-            partial(self._module, self.trainer.learning_rate, self._new_trunk),
-            list(pixels.values()),
-            goal,
-            [self.groups[id] for id in pixels],
-            backbone=self.backbone,
-            engine=self.engine,
-            trainer=self.trainer,
-            seed_of=partial(seeding.derive, self.seed, round),
-        )
-        return Model(self.classes, True, module)
 
-    def _module(
-        self, rate: float, trunk: Callable[[], nn.Module], targets: Sequence[int], steps: int
-    ) -> Classifier:
-        count = len(self.classes)
-        head = heads.build(classes=count, **self._head_arguments)
-        weigh = self.trainer.class_weights
-        weights = class_weights(torch.tensor(targets), count) if weigh else None
-        return Classifier(trunk(), head, weights, rate, self.trainer.weight_decay, steps)
+def log_probs_of(model: Model | None, classes: Sequence[str], passes: int, seed: int) -> LogProbs:
+    """Return what turns features [b,D], or [b,1+K,D], into log-probabilities [b,K,C].
+
+    Args:
+        model: A model; None or an unfitted one is uniform.
+        classes: The C classes; one that the model does not know has probability 0.
+        passes: K.
+        seed: What the head's draws follow.
+    """
+    if model is None or model.module is None:
+        shape = (passes, len(classes))
+        return lambda features: torch.full((len(features), *shape), -math.log(len(classes)))
+    head, known = model.module.eval().head.cpu(), model.classes
+    masks = head.masks(passes, torch.Generator().manual_seed(seed))
+
+    def log_probs(features: Tensor) -> Tensor:
+        sampled = features if features.ndim == 2 else features[:, 1:]
+        return onto_classes(head.passes(sampled, masks), known, classes)
+
+    return log_probs

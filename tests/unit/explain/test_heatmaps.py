@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from alvision.explain.heatmaps import class_activation, overlay
-from alvision.explain.neighbours import nearest
+from alvision.explain.opinions import nearest
 
 
 class Net(nn.Module):

@@ -1,0 +1,178 @@
+"""Train a fresh module on what is labelled: a head on features, or the whole network on images."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from alvision.core import seeding
+from alvision.inference.engine import threads
+from alvision.inference.features import Features
+from alvision.inference.predictions import SampleId
+from alvision.models import heads
+from alvision.training.augment import Augment
+from alvision.training.checkpoint import Model
+from alvision.training.classifier import BestWeights, Classifier, class_weights
+from alvision.training.datamodule import Batches, Examples, LabelledImages, Repeated, hold_out
+from alvision.training.trainer import run, seeded
+
+if TYPE_CHECKING:
+    from alvision.config.schema import ModelConfig, TrainerConfig
+
+
+@dataclass(frozen=True)
+class Fitter:
+    """Train the networks of a run; every fit builds its module, Trainer and callbacks anew.
+
+    Attributes:
+        model: The network.
+        trainer: How it is trained.
+        classes: All classes by name, in the configuration's order.
+        seed: The run's seed; every (seed, round, purpose) has its own randomness.
+        features: The features and pixels of the images.
+        groups: The group of each image; early stopping keeps groups whole.
+    """
+
+    model: ModelConfig
+    trainer: TrainerConfig
+    classes: tuple[str, ...]
+    seed: int
+    features: Features
+    groups: Mapping[SampleId, str]
+
+    @property
+    def frozen(self) -> bool:
+        """Tell whether only the head is trained, on features that never change."""
+        return self.model.training == "frozen"
+
+    @property
+    def head_arguments(self) -> dict[str, Any]:
+        """Return what a head is built from, besides the number of classes; a checkpoint keeps it.
+
+        Plain values, because checkpoints are read with `weights_only`.
+        """
+        return {
+            "width": self.features.width,
+            "kind": self.model.head,
+            "hidden": self.model.hidden,
+            "dropout": self.model.dropout,
+            "members": self.model.passes,
+        }
+
+    def new_trunk(self) -> nn.Module:
+        """Return a copy of the initial trunk to train, on the CPU."""
+        # A copy: the initial trunk is shared by all rounds, and by all runs of a study.
+        assert self.features.backbone is not None
+        return copy.deepcopy(self.features.backbone.trunk).cpu()
+
+    def fit(self, targets: Mapping[SampleId, int], round: int) -> Model:
+        """Train on labelled images, the way that `model.training` says.
+
+        Args:
+            targets: Classes as integers, by id.
+            round: Its number, which the randomness depends on.
+
+        Returns:
+            The model; unfitted if fewer than two classes have a readable image.
+        """
+        return self.fit_head(targets, round) if self.frozen else self.fit_net(targets, round)
+
+    def fit_head(self, targets: Mapping[SampleId, int], round: int) -> Model:
+        """Train a head on the features of the initial trunk, on all images in every step."""
+        ids, inputs = self.features.initial(list(targets))
+        goal = [targets[id] for id in ids]
+        if len(set(goal)) < 2:
+            return Model(self.classes, False)
+        # One thread: for so small a problem, waiting for other threads takes longer than the work.
+        with seeded(seeding.derive(self.seed, round, "fit")), threads(1):
+            steps = self.trainer.head_steps
+            module = self._module(nn.Identity(), goal, self.trainer.head_learning_rate, steps)
+            batch = (inputs, torch.tensor(goal))
+            module.head.prepare(*batch)
+            run(module, Repeated(batch, steps), accelerator="cpu", max_epochs=1)
+        return Model(self.classes, True, module.eval())
+
+    def fit_net(self, targets: Mapping[SampleId, int], round: int) -> Model:
+        """Train the whole network on images, with early stopping where the labels are enough."""
+        pixels = self.features.decode(list(targets))
+        goal = [targets[id] for id in pixels]
+        if len(set(goal)) < 2:
+            return Model(self.classes, False)
+        module = self._fit_pixels(
+            list(pixels.values()),
+            goal,
+            [self.groups[id] for id in pixels],
+            partial(seeding.derive, self.seed, round),
+        )
+        return Model(self.classes, True, module)
+
+    def _fit_pixels(
+        self,
+        pixels: Sequence[np.ndarray],
+        targets: Sequence[int],
+        groups: Sequence[str],
+        seed_of: Callable[[str], int],
+    ) -> Classifier:
+        """Train on decoded images; `seed_of` gives the seed of each purpose."""
+        backbone, engine, trainer = self.features.backbone, self.features.engine, self.trainer
+        assert backbone is not None
+        examples = Examples(list(pixels), list(targets))
+        generator = torch.Generator().manual_seed(seed_of("hold_out"))
+        held = hold_out(groups, targets, trainer.validation_share, generator)
+        learn, stop = map(examples.take, held) if held else (examples, None)
+        shape = (backbone.mean, backbone.std, engine.batch_size, engine.workers)
+        order = torch.Generator().manual_seed(seed_of("order"))
+        train = Batches(learn, *shape, augment=Augment(trainer.augment), generator=order)
+        validation = Batches(stop, *shape) if stop else None
+        with seeded(seed_of("fit")):
+            steps = trainer.epochs * len(train)
+            module = self._module(self.new_trunk(), learn.targets, trainer.learning_rate, steps)
+            # The layout that convolutions are fastest in; the batches come in it, too.
+            module.trunk.to(memory_format=torch.channels_last)
+            run(
+                module,
+                LabelledImages(train, validation),
+                accelerator="gpu" if engine.device.type == "cuda" else "cpu",
+                precision=engine.precision,
+                max_epochs=trainer.epochs,
+                callbacks=[BestWeights(trainer.patience)] if validation else [],
+                progress=engine.progress,
+                devices=engine.devices,
+            )
+        return module.eval()
+
+    def _module(
+        self, trunk: nn.Module, targets: Sequence[int], rate: float, steps: int
+    ) -> Classifier:
+        count = len(self.classes)
+        head = heads.build(classes=count, **self.head_arguments)
+        weigh = self.trainer.class_weights
+        weights = class_weights(torch.tensor(targets), count) if weigh else None
+        return Classifier(trunk, head, weights, rate, self.trainer.weight_decay, steps)
+
+
+def warm_up(fitter: Fitter) -> None:
+    """Train and infer on one blank batch, as a round does, so that its memory is known before.
+
+    Nothing is kept.
+    """
+    features = fitter.features
+    if fitter.frozen or features.backbone is None:
+        features.warm_up()
+        return
+    count, size = features.engine.batch_size, features.spec.size
+    once = replace(fitter, trainer=replace(fitter.trainer, epochs=1, validation_share=0.0))
+    module = once._fit_pixels(
+        [np.zeros((size, size, 3), np.uint8)] * count,
+        [row % len(fitter.classes) for row in range(count)],
+        [str(row) for row in range(count)],
+        partial(seeding.derive, fitter.seed),
+    )
+    features.warm_up(module.trunk)

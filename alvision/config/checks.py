@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from alvision.core.errors import UserError
-from alvision.evaluation.metrics import METRICS
+from alvision.evaluation.metrics import metric_names
 from alvision.labels.answers import check_classes
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _CHOICES = {
     "trainer.strategy": ("auto", "ddp"),
     "trainer.precision": ("auto", "32-true", "bf16-mixed", "16-mixed"),
     "trainer.augment": ("none", "light", "full"),
-    "target.metric": METRICS,
+    "target.metric": metric_names(),
     "data.group_by": ("none", "column", "parent", "pattern", "capture_time"),
 }
 _FROM_ONE = (

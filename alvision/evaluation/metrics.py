@@ -1,71 +1,142 @@
-"""Metrics as a pure function of predictions and labels; positive = defective."""
+"""Metrics as pure functions of predictions and labels; positive = defective.
+
+A metric is one object: its name is a column of metrics.csv, its function takes `Outcomes`. The run,
+the study, the labelling page and the reports all read `METRICS`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Protocol
 
 import numpy as np
 
 from alvision.core.errors import UserError
 from alvision.evaluation.probabilities import ClassProbabilities
 
-METRICS = (
-    "accuracy",
-    "balanced_accuracy",
-    "macro_f1",
-    "average_precision",
-    "ece",
-    "escape_rate",
-    "overkill_rate",
-)
-"""Names of the metrics in the order of metrics.csv."""
 
-HIGHER_IS_BETTER = METRICS[:4]
-"""The metrics that a study can compare strategies by."""
+@dataclass(frozen=True, eq=False)
+class Outcomes:
+    """The images that have both a prediction and a label: N images, C classes.
 
-TITLES = {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "macro_f1": "macro-F1",
-    "average_precision": "average precision",
-    "ece": "calibration error",
-    "escape_rate": "escape rate",
-    "overkill_rate": "overkill rate",
-}
-"""The metrics' names in a sentence."""
+    Attributes:
+        probabilities: [N, C], float64.
+        truth: The labelled class of each image by its number, [N].
+        called: The most probable class of each image (ties: the first), [N].
+        classes: Names of the classes, C of them.
+        defective: Which classes are defects, bool [C]; all False where none is named.
+    """
+
+    probabilities: np.ndarray
+    truth: np.ndarray
+    called: np.ndarray
+    classes: tuple[str, ...]
+    defective: np.ndarray
+
+    def __len__(self) -> int:
+        """Return the number of images, N."""
+        return len(self.truth)
+
+    def take(self, rows: np.ndarray) -> Outcomes:
+        """Return some of the images, [n] row numbers; a row may come more than once."""
+        return replace(
+            self,
+            probabilities=self.probabilities[rows],
+            truth=self.truth[rows],
+            called=self.called[rows],
+        )
+
+    @cached_property
+    def confusion(self) -> np.ndarray:
+        """Return the counts [C, C]: rows by label, columns by called class."""
+        table = np.zeros((len(self.classes), len(self.classes)), dtype=np.int64)
+        np.add.at(table, (self.truth, self.called), 1)
+        return table
+
+    def confusions(self, draws: np.ndarray) -> np.ndarray:
+        """Return the confusion table of each of S resamples, [S, C, C]; `draws` are rows [S, n]."""
+        cells = len(self.classes) ** 2
+        pairs = (self.truth * len(self.classes) + self.called)[draws]
+        shifted = pairs + cells * np.arange(len(draws))[:, None]
+        counts = np.bincount(shifted.ravel(), minlength=cells * len(draws))
+        return counts.reshape(len(draws), len(self.classes), len(self.classes))
 
 
-def evaluate(
+class MetricFunction(Protocol):
+    """What a metric computes."""
+
+    def __call__(self, outcomes: Outcomes, /) -> float | None:
+        """Return the metric of N > 0 images; None where it cannot be known."""
+
+
+class Resampled(Protocol):
+    """A metric of many resamples at once."""
+
+    def __call__(self, outcomes: Outcomes, draws: np.ndarray, /) -> np.ndarray:
+        """Return the metric of each resample, [S]; `draws` are row numbers, [S, n]."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number that says how good predictions are.
+
+    Attributes:
+        name: Its column in metrics.csv, its key in metrics.json and its value of `target.metric`.
+        title: Its name in a sentence.
+        function: Computes it; None for a metric of which only recorded values are known.
+        higher_is_better: A study can compare strategies by it.
+        needs_defects: It is known only where defective and good images are both there.
+        resampled: The same for many resamples at once, for speed; None: one after another.
+    """
+
+    name: str
+    title: str
+    function: MetricFunction | None
+    higher_is_better: bool
+    needs_defects: bool = False
+    resampled: Resampled | None = None
+
+    def of(self, outcomes: Outcomes) -> float | None:
+        """Return the metric's value; None where it cannot be known."""
+        if self.function is None:
+            raise ValueError(f"{self.name} was recorded, so its function is not known")
+        if not len(outcomes):
+            return None
+        if self.needs_defects:
+            bad = outcomes.defective[outcomes.truth]
+            if bad.all() or not bad.any():
+                return None
+        value = self.function(outcomes)
+        return None if value is None else float(value)
+
+
+def bootstrap(metric: Metric, outcomes: Outcomes, draws: np.ndarray) -> np.ndarray:
+    """Return a metric of S resamples of the images, [S]; nan where it cannot be known.
+
+    Args:
+        metric: The metric.
+        outcomes: N images.
+        draws: Row numbers of the resamples, [S, n]; see `intervals.resample`.
+    """
+    if metric.resampled is not None and len(outcomes):
+        return metric.resampled(outcomes, draws)
+    values = [metric.of(outcomes.take(rows)) for rows in draws]
+    return np.array([np.nan if value is None else value for value in values])
+
+
+def outcomes_of(
     probabilities: ClassProbabilities,
     labels: Mapping[str, str],
     *,
     classes: Sequence[str],
     defects: Sequence[str] | None = None,
-) -> dict[str, Any]:
-    """Compute every metric on the images that have both a prediction and a label.
-
-    Balanced accuracy, macro-F1 and average precision are means over the classes that the labels
-    hold, so that a class nobody has labelled yet counts neither way. Average precision is one
-    class against the rest; with two classes of which one is a defect, it is that of the defect
-    probability. An image is called by its most probable class (ties: the first); it is called
-    defective if that class is one of `defects`. Escape rate = FN / (FN + TP), overkill rate =
-    FP / (FP + TN).
-
-    Returns:
-        Plain JSON values: `n` (images used), `METRICS`, `per_class`: {class: {support, precision,
-        recall, f1}}, and `confusion`: counts [C, C] in the order of `classes`, rows by label and
-        columns by called class. What cannot be known is None: all of it where n is 0, average
-        precision with fewer than two classes labelled, escape and overkill rate without `defects`
-        or without images of both kinds.
+) -> Outcomes:
+    """Join predictions and labels by image; images that lack either are left out.
 
     Raises:
         UserError: A label or a defect that `classes` does not name.
-
-    >>> p = ClassProbabilities(("a", "b"), ("ok", "worn"), np.array([[0.9, 0.1], [0.6, 0.4]]))
-    >>> m = evaluate(p, {"a": "ok", "b": "worn"}, classes=["ok", "worn"], defects=["worn"])
-    >>> m["accuracy"], m["escape_rate"], m["average_precision"]
-    (0.5, 1.0, 1.0)
     """
     numbers = {name: k for k, name in enumerate(classes)}
     _refuse_unknown(numbers, {labels[i] for i in probabilities.ids if i in labels}, "labels use")
@@ -73,29 +144,63 @@ def evaluate(
     rows = [row for row, id in enumerate(probabilities.ids) if id in labels]
     values = probabilities.onto(classes).values[rows].astype(np.float64)
     truth = np.array([numbers[labels[probabilities.ids[row]]] for row in rows], dtype=np.int64)
-    called = values.argmax(axis=1) if rows else truth
-    confusion = np.zeros((len(classes), len(classes)), dtype=np.int64)
-    np.add.at(confusion, (truth, called), 1)
-    per_class = {name: _of_class(confusion, k) for name, k in numbers.items()}
-    result: dict[str, Any] = {
-        "n": len(rows),
-        **dict.fromkeys(METRICS),
-        "per_class": per_class,
-        "confusion": confusion.tolist(),
-    }
-    if not rows:
-        return result
-    present = [scores for scores in per_class.values() if scores["support"]]
-    defective = np.array([name in (defects or ()) for name in classes])
-    result["accuracy"] = float(np.mean(truth == called))
-    result["balanced_accuracy"] = float(np.mean([scores["recall"] for scores in present]))
-    result["macro_f1"] = float(np.mean([scores["f1"] for scores in present]))
-    result["average_precision"] = _average_precision(values, truth, defective)
-    result["ece"] = expected_calibration_error(values.max(axis=1), truth == called)
-    if defective[truth].any() and not defective[truth].all():
-        result["escape_rate"] = float(np.mean(~defective[called[defective[truth]]]))
-        result["overkill_rate"] = float(np.mean(defective[called[~defective[truth]]]))
-    return result
+    return Outcomes(
+        probabilities=values,
+        truth=truth,
+        called=values.argmax(axis=1) if rows else truth,
+        classes=tuple(classes),
+        defective=np.array([name in (defects or ()) for name in classes], dtype=bool),
+    )
+
+
+def accuracy(outcomes: Outcomes) -> float:
+    """Return the share of images that are called by their label."""
+    return float(np.mean(outcomes.truth == outcomes.called))
+
+
+def balanced_accuracy(outcomes: Outcomes) -> float:
+    """Return the mean recall of the classes that the labels hold."""
+    return _mean_of_labelled(_recalls(outcomes.confusion), outcomes.confusion)
+
+
+def macro_f1(outcomes: Outcomes) -> float:
+    """Return the mean F1 of the classes that the labels hold, F1 = 2 TP / (2 TP + FP + FN)."""
+    return _mean_of_labelled(_f1s(outcomes.confusion), outcomes.confusion)
+
+
+def average_precision(outcomes: Outcomes) -> float | None:
+    """Return the mean average precision of the labelled classes, each against the rest.
+
+    With two classes of which one is a defect, it is that of the defect probability. None with
+    fewer than two classes labelled.
+    """
+    from sklearn.metrics import average_precision_score  # takes seconds to import
+
+    truth, values, defective = outcomes.truth, outcomes.probabilities, outcomes.defective
+    present = np.unique(truth)
+    if len(present) < 2:
+        return None
+    if len(defective) == 2 and defective.sum() == 1:
+        present = np.flatnonzero(defective)
+    return float(np.mean([average_precision_score(truth == k, values[:, k]) for k in present]))
+
+
+def ece(outcomes: Outcomes) -> float:
+    """Return the expected calibration error of the called class."""
+    confidence = outcomes.probabilities.max(axis=1)
+    return expected_calibration_error(confidence, outcomes.truth == outcomes.called)
+
+
+def escape_rate(outcomes: Outcomes) -> float:
+    """Return the share of defective images that are called good, FN / (FN + TP)."""
+    bad = outcomes.defective[outcomes.truth]
+    return float(np.mean(~outcomes.defective[outcomes.called[bad]]))
+
+
+def overkill_rate(outcomes: Outcomes) -> float:
+    """Return the share of good images that are called defective, FP / (FP + TN)."""
+    bad = outcomes.defective[outcomes.truth]
+    return float(np.mean(outcomes.defective[outcomes.called[~bad]]))
 
 
 def expected_calibration_error(
@@ -109,7 +214,7 @@ def expected_calibration_error(
     Args:
         confidence: Probability of the called class, [N], N > 0.
         correct: Whether that class is the true one, [N].
-        bins: Number of bins.
+        bins: Number of bins; 15 is the paper's.
 
     >>> expected_calibration_error(np.array([0.75, 0.75, 0.75, 0.75]), np.array([1, 1, 1, 0]))
     0.0
@@ -119,8 +224,124 @@ def expected_calibration_error(
     return float(np.abs(gaps).sum() / len(confidence))
 
 
-def _refuse_unknown(numbers: Mapping[str, int], names: set[str], who: str) -> None:
-    unknown = sorted(names - numbers.keys())
+def _recalls(tables: np.ndarray) -> np.ndarray:
+    """Return the recall of each class, [..., C], from [..., C, C]; 0 where none is labelled."""
+    hits, support = np.diagonal(tables, axis1=-2, axis2=-1), tables.sum(-1)
+    return hits / np.maximum(support, 1)
+
+
+def _f1s(tables: np.ndarray) -> np.ndarray:
+    """Return the F1 of each class, [..., C], from [..., C, C]; 0 where none is labelled."""
+    hits, support, called = np.diagonal(tables, axis1=-2, axis2=-1), tables.sum(-1), tables.sum(-2)
+    return 2 * hits / np.maximum(support + called, 1)
+
+
+def _mean_of_labelled(scores: np.ndarray, table: np.ndarray) -> float:
+    return float(scores[table.sum(-1) > 0].mean())
+
+
+def _means_of_labelled(scores: np.ndarray, tables: np.ndarray) -> np.ndarray:
+    labelled = tables.sum(-1) > 0
+    return np.where(labelled, scores, 0).sum(-1) / labelled.sum(-1)
+
+
+def _balanced_accuracies(outcomes: Outcomes, draws: np.ndarray) -> np.ndarray:
+    tables = outcomes.confusions(draws)
+    return _means_of_labelled(_recalls(tables), tables)
+
+
+def _macro_f1s(outcomes: Outcomes, draws: np.ndarray) -> np.ndarray:
+    tables = outcomes.confusions(draws)
+    return _means_of_labelled(_f1s(tables), tables)
+
+
+def _accuracies(outcomes: Outcomes, draws: np.ndarray) -> np.ndarray:
+    return (outcomes.truth == outcomes.called)[draws].mean(axis=1)
+
+
+METRICS: tuple[Metric, ...] = (
+    Metric("accuracy", "accuracy", accuracy, higher_is_better=True, resampled=_accuracies),
+    Metric(
+        "balanced_accuracy",
+        "balanced accuracy",
+        balanced_accuracy,
+        higher_is_better=True,
+        resampled=_balanced_accuracies,
+    ),
+    Metric("macro_f1", "macro-F1", macro_f1, higher_is_better=True, resampled=_macro_f1s),
+    Metric("average_precision", "average precision", average_precision, higher_is_better=True),
+    Metric("ece", "calibration error", ece, higher_is_better=False),
+    Metric("escape_rate", "escape rate", escape_rate, higher_is_better=False, needs_defects=True),
+    Metric(
+        "overkill_rate", "overkill rate", overkill_rate, higher_is_better=False, needs_defects=True
+    ),
+)
+"""The metrics in the order of metrics.csv."""
+
+
+def metric(name: str, metrics: Sequence[Metric] = METRICS) -> Metric:
+    """Return a metric by its name.
+
+    Raises:
+        UserError: There is none of that name.
+
+    >>> metric("macro_f1").title
+    'macro-F1'
+    """
+    for candidate in metrics:
+        if candidate.name == name:
+            return candidate
+    raise UserError(f"{name} is no metric; choose one of {', '.join(metric_names(metrics))}")
+
+
+def metric_names(metrics: Sequence[Metric] = METRICS) -> tuple[str, ...]:
+    """Return the names of metrics, in their order: the columns of metrics.csv."""
+    return tuple(known.name for known in metrics)
+
+
+def comparable(metrics: Sequence[Metric] = METRICS) -> tuple[str, ...]:
+    """Return the names of the metrics that a study can compare strategies by."""
+    return tuple(known.name for known in metrics if known.higher_is_better)
+
+
+def evaluate(
+    probabilities: ClassProbabilities,
+    labels: Mapping[str, str],
+    *,
+    classes: Sequence[str],
+    defects: Sequence[str] | None = None,
+    metrics: Sequence[Metric] = METRICS,
+) -> dict[str, Any]:
+    """Compute every metric on the images that have both a prediction and a label.
+
+    An image is called by its most probable class; it is called defective if that class is one of
+    `defects`. A class that nobody has labelled yet counts neither way.
+
+    Returns:
+        Plain JSON values: `n` (images used), each metric by its name, `per_class`: {class:
+        {support, precision, recall, f1}}, and `confusion`: counts [C, C] in the order of `classes`,
+        rows by label and columns by called class. What cannot be known is None: all of it where n
+        is 0, escape and overkill rate without `defects` or without images of both kinds.
+
+    Raises:
+        UserError: A label or a defect that `classes` does not name.
+
+    >>> p = ClassProbabilities(("a", "b"), ("ok", "worn"), np.array([[0.9, 0.1], [0.6, 0.4]]))
+    >>> m = evaluate(p, {"a": "ok", "b": "worn"}, classes=["ok", "worn"], defects=["worn"])
+    >>> m["accuracy"], m["escape_rate"], m["average_precision"]
+    (0.5, 1.0, 1.0)
+    """
+    outcomes = outcomes_of(probabilities, labels, classes=classes, defects=defects)
+    return {
+        "n": len(outcomes),
+        **{one.name: one.of(outcomes) for one in metrics},
+        "per_class": {name: _of_class(outcomes.confusion, k) for k, name in enumerate(classes)},
+        "confusion": outcomes.confusion.tolist(),
+    }
+
+
+def _refuse_unknown(numbers: Mapping[str, int], named: set[str], who: str) -> None:
+    unknown = sorted(named - numbers.keys())
     if unknown:
         raise UserError(
             f"{who} {', '.join(unknown)}, but classes are {', '.join(numbers)}: add to classes"
@@ -135,16 +356,3 @@ def _of_class(confusion: np.ndarray, k: int) -> dict[str, Any]:
         "recall": float(hits / support) if support else None,
         "f1": float(2 * hits / (support + called)) if support else None,
     }
-
-
-def _average_precision(
-    values: np.ndarray, truth: np.ndarray, defective: np.ndarray
-) -> float | None:
-    from sklearn.metrics import average_precision_score  # takes seconds to import
-
-    present = np.unique(truth)
-    if len(present) < 2:
-        return None
-    if len(defective) == 2 and defective.sum() == 1:
-        present = np.flatnonzero(defective)
-    return float(np.mean([average_precision_score(truth == k, values[:, k]) for k in present]))

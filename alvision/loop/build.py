@@ -25,7 +25,7 @@ from alvision.dataset.dataset import (
     split_and_parts,
 )
 from alvision.dataset.simulation import simulation
-from alvision.evaluation.metrics import METRICS, evaluate
+from alvision.evaluation.metrics import evaluate, metric_names
 from alvision.explain.reasons import reasons
 from alvision.labels.consensus import Resolve, standing
 from alvision.labels.content import resolver
@@ -212,7 +212,7 @@ def _publish(root: Path, rnd: Round, learner: Learner, data: Sources, quiet: boo
     while last is not None:
         history.insert(0, last.read("metrics.json"))
         last = last.previous
-    write_metrics_table(root / "metrics.csv", history, METRICS)
+    write_metrics_table(root / "metrics.csv", history, metric_names())
     if learner.set_aside:
         with (root / "set_aside.csv").open("w", encoding="utf-8", newline="") as file:
             rows = [("id", "reason"), *sorted(learner.set_aside.items())]

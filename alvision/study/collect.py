@@ -12,7 +12,8 @@ import numpy as np
 
 from alvision.core.errors import UserError
 from alvision.core.rounds import read_document
-from alvision.evaluation.metrics import HIGHER_IS_BETTER, TITLES
+from alvision.evaluation.metrics import comparable
+from alvision.evaluation.metrics import metric as metric_of
 from alvision.run_folder.round_files import read_csv
 from alvision.study.per_class import Details, read_details
 from alvision.study.timing import mean_hours
@@ -35,7 +36,7 @@ class Study:
 
     Attributes:
         folder: Where the runs are.
-        metric: What the curves show, one of `HIGHER_IS_BETTER`.
+        metric: What the curves show, a metric of which higher is better.
         acquisitions: Names, in the order of the report.
         baseline: `random_sampling`, or None if it is not part of the study.
         seeds: Seeds in increasing order; row i of every array belongs to seeds[i].
@@ -64,7 +65,7 @@ class Study:
     @property
     def metric_title(self) -> str:
         """Return the metric's name in a sentence."""
-        return TITLES.get(self.metric, self.metric)
+        return metric_of(self.metric).title
 
     @property
     def others(self) -> tuple[str, ...]:
@@ -134,8 +135,8 @@ def collect(
 
     told = first["config"].get("target") or {}
     metric = metric or told.get("metric") or "macro_f1"
-    if metric not in HIGHER_IS_BETTER:
-        raise UserError(f"target.metric={metric}: choose one of {', '.join(HIGHER_IS_BETTER)}")
+    if metric not in comparable():
+        raise UserError(f"target.metric={metric}: choose one of {', '.join(comparable())}")
     tables = {key: _read_metrics(path, metric) for key, path in runs.items()}
     _refuse_unequal(folder, names, wanted, tables)
     full = np.array([_read_metrics(path, metric)[-1, 1] for path in full_runs])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from alvision.evaluation.metrics import HIGHER_IS_BETTER
+from alvision.evaluation.metrics import comparable
 from alvision.run_folder.round_files import read_csv
 from alvision.study.collect import BASELINE, FULL, TARGET_SHARE, Study, collect, seeds_of
 from alvision.study.per_class import Details
@@ -40,7 +40,7 @@ def curves(folder: Path) -> list[dict[str, object]]:
 def study_of(path: Path) -> Study:
     """Build a study from the rows of `curves`, as the file of a protocol holds them."""
     lines = read_csv(path)
-    (metric,) = lines[0].keys() & set(HIGHER_IS_BETTER)
+    (metric,) = lines[0].keys() & set(comparable())
     names = list(dict.fromkeys(line["acquisition"] for line in lines))
     names.remove(FULL)
     seeds = tuple(sorted({int(line["seed"]) for line in lines}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from alvision.evaluation.metrics import METRICS
+from alvision.evaluation.metrics import metric_names
 
 BUDGET = ("labels", "answers", "seconds")
 
@@ -16,7 +16,7 @@ def scalars(metrics: Mapping[str, Any]) -> dict[str, float]:
     >>> scalars({"round": 2, "labels": 40, "macro_f1": 0.5, "escape_rate": None})
     {'metrics/macro_f1': 0.5, 'budget/labels': 40.0}
     """
-    groups = {"metrics": METRICS, "budget": BUDGET}
+    groups = {"metrics": metric_names(), "budget": BUDGET}
     found = {
         f"{group}/{name}": float(metrics[name])
         for group, names in groups.items()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from alvision.core.records import SampleId
-from alvision.evaluation.metrics import METRICS, TITLES
+from alvision.evaluation.metrics import METRICS, metric
 from alvision.loop.cold_start import SLOT
 from alvision.reporting.html import count, number, signed
 from alvision.reporting.run.folder import RoundFiles, RunFolder, Word, settle
@@ -52,10 +52,9 @@ def metrics_shown(run: RunFolder) -> list[str]:
     """Return the metrics that this run has: escape and overkill rate only where known."""
     finished = [rnd.metrics or {} for rnd in run.finished]
     return [
-        name
-        for name in METRICS
-        if name not in ("escape_rate", "overkill_rate")
-        or any(row.get(name) is not None for row in finished)
+        known.name
+        for known in METRICS
+        if not known.needs_defects or any(row.get(known.name) is not None for row in finished)
     ]
 
 
@@ -199,6 +198,6 @@ def name_of(run: RunFolder) -> str:
     return str(run.setting("name") or run.choices.get("data") or run.root.name)
 
 
-def title_of(metric: str) -> str:
+def title_of(name: str) -> str:
     """Return a metric's name in a sentence."""
-    return TITLES.get(metric, metric.replace("_", " "))
+    return metric(name).title

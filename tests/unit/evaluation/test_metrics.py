@@ -7,7 +7,17 @@ from hypothesis import strategies as st
 from sklearn import metrics as reference
 
 from alvision.core.errors import UserError
-from alvision.evaluation.metrics import HIGHER_IS_BETTER, METRICS, TITLES, evaluate
+from alvision.evaluation.metrics import (
+    METRICS,
+    Metric,
+    Outcomes,
+    bootstrap,
+    comparable,
+    evaluate,
+    metric,
+    metric_names,
+    outcomes_of,
+)
 from alvision.evaluation.metrics import expected_calibration_error as ece
 from alvision.evaluation.probabilities import ClassProbabilities
 
@@ -112,7 +122,7 @@ def test_images_without_a_label_or_a_prediction_are_left_out():
 def test_nothing_known_is_blank(values):
     found = evaluate(predict(values), {}, classes=CLASSES, defects=["worn"])
     assert found["n"] == 0
-    assert all(found[name] is None for name in METRICS)
+    assert all(found[name] is None for name in metric_names())
     assert found["per_class"].keys() == set(CLASSES)
 
 
@@ -134,8 +144,7 @@ def test_unknown_names_are_told():
 def test_the_result_is_plain_json():
     found = evaluate(predict([[0.9, 0.1, 0]] * 3), label(["ok", "worn", "ok"]), classes=CLASSES)
     assert json.loads(json.dumps(found)) == found
-    assert set(METRICS) < found.keys()
-    assert TITLES.keys() == set(METRICS) > set(HIGHER_IS_BETTER)
+    assert set(metric_names()) < found.keys()
 
 
 def test_calibration_error_compares_confidence_with_accuracy_in_bins():
@@ -160,3 +169,53 @@ def test_calibration_error_agrees_with_a_plain_loop(n, seed):
             gap = abs(correct[inside].mean() - confidence[inside].mean())
             expected += inside.mean() * gap
     assert ece(confidence, correct) == pytest.approx(expected)
+
+
+def test_a_metric_is_one_object():
+    assert metric("macro_f1").title == "macro-F1"
+    assert comparable() == ("accuracy", "balanced_accuracy", "macro_f1", "average_precision")
+    assert [one.name for one in METRICS if one.needs_defects] == ["escape_rate", "overkill_rate"]
+    with pytest.raises(UserError, match="foo is no metric; choose one of accuracy, balanced_"):
+        metric("foo")
+
+
+def test_a_metric_of_ones_own_stands_beside_the_others():
+    def worst_recall(outcomes: Outcomes) -> float:
+        hit = outcomes.truth == outcomes.called
+        return min(hit[outcomes.truth == k].mean() for k in np.unique(outcomes.truth))
+
+    own = Metric("worst_recall", "worst recall", worst_recall, higher_is_better=True)
+    three = predict([[0.9, 0.1, 0], [0.6, 0.4, 0], [0.2, 0.8, 0]])
+    truth = label(["ok", "worn", "worn"])
+    found = evaluate(three, truth, classes=CLASSES, metrics=[*METRICS, own])
+    assert (found["accuracy"], found["worst_recall"]) == (pytest.approx(2 / 3), 0.5)
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_a_recorded_metric_has_no_function():
+    recorded = Metric("odd", "odd", None, higher_is_better=True)
+    with pytest.raises(ValueError, match="odd was recorded"):
+        recorded.of(outcomes_of(predict([[1, 0, 0]]), label(["ok"]), classes=CLASSES))
+
+
+@pytest.mark.parametrize("name", metric_names())
+@pytest.mark.parametrize("labelled", ["all classes", "two classes"])
+def test_the_bootstrap_is_the_metric_of_each_resample(name, labelled):
+    rng = np.random.default_rng(3)
+    values = rng.dirichlet(np.ones(3), 30)
+    truth = rng.choice(CLASSES if labelled == "all classes" else CLASSES[:2], 30)
+    whole = outcomes_of(predict(values), label(truth), classes=CLASSES, defects=["worn"])
+    draws = rng.integers(0, 30, (20, 30))
+    found = bootstrap(metric(name), whole, draws)
+    expected = [metric(name).of(whole.take(rows)) for rows in draws]
+    assert found == pytest.approx([np.nan if x is None else x for x in expected], nan_ok=True)
+
+
+def test_a_bootstrap_says_nan_where_a_resample_knows_no_value():
+    two = outcomes_of(
+        predict([[0.9, 0.1, 0], [0.2, 0.8, 0]]),
+        label(["ok", "worn"]), classes=CLASSES, defects=["worn"],
+    )  # fmt: skip
+    found = bootstrap(metric("escape_rate"), two, np.array([[0, 0], [0, 1]]))
+    assert np.isnan(found[0])
+    assert found[1] == 0

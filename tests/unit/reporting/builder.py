@@ -9,7 +9,7 @@ import numpy as np
 import yaml
 
 from alvision.core.records import Answers, Event, Query, QueryRow
-from alvision.evaluation.metrics import METRICS, evaluate
+from alvision.evaluation.metrics import evaluate, metric_names
 from alvision.evaluation.probabilities import ClassProbabilities
 from alvision.run_folder.round_files import AnswersFile, MetricsFile, QueryFile, write_metrics_table
 from tests.conftest import paint
@@ -109,7 +109,7 @@ def run_folder(
         }
         MetricsFile().write(metrics, folder / "metrics.json")
         history.append(metrics)
-    write_metrics_table(root / "metrics.csv", history, METRICS)
+    write_metrics_table(root / "metrics.csv", history, metric_names())
     return root
 
 

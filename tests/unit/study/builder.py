@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from alvision.evaluation.metrics import METRICS
+from alvision.evaluation.metrics import metric_names
 from alvision.run_folder.round_files import write_metrics_table
 from alvision.study.collect import Study, run_folder
 
@@ -69,7 +69,7 @@ def write_run(out: Path, name: str, seed: int, values, *, manifest=None, **chang
         {"round": k, "labels": 20 * (k + 1), "answers": 20 * (k + 1), "macro_f1": float(value)}
         for k, value in enumerate(values)
     ]
-    write_metrics_table(folder / "metrics.csv", history, METRICS)
+    write_metrics_table(folder / "metrics.csv", history, metric_names())
     return folder
 
 

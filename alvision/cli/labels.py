@@ -105,7 +105,7 @@ def _export(desk: Desk) -> int:
 
 
 def _import(desk: Desk) -> int:
-    from alvision.deploy.threshold.import_sealed import seal
+    from alvision.deploy.threshold.import_sealed import import_sealed
     from alvision.labels.backup import is_backup, rebuild
     from alvision.labels.exchange.csv_file import images_named, import_labels
     from alvision.labels.exchange.folders import import_folders
@@ -127,7 +127,7 @@ def _import(desk: Desk) -> int:
         if source.is_dir():
             raise UserError("slot=seal needs from=FILE, a table that names the drawer's images")
         named = images_named(source, desk.manifest.ids)
-        seal(desk.config, desk.manifest, desk.hashes, named)
+        import_sealed(desk.config, desk.manifest, desk.hashes, named)
     counts = bring(
         desk.store,
         source,

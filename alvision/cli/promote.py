@@ -10,7 +10,7 @@ from alvision.cli.options import number, strange
 from alvision.config.overrides import take
 from alvision.core.errors import UserError
 from alvision.deploy.bundle.bundle import Bundle, open_bundle
-from alvision.deploy.bundle.swap_folder import mend, place, previous_of, swap_back, taken
+from alvision.deploy.bundle.swap_folder import install, locked, previous_of, recover, roll_back
 from alvision.run_folder.load import of_run
 
 REFUSED = 1
@@ -32,10 +32,10 @@ def promote(words: list[str]) -> int:
     new, line = open_bundle(Path(taken_words["bundle"])), Path(taken_words["over"])
     if line.resolve() == new.folder.resolve():
         raise UserError("bundle= and over= are one folder")
-    mend(line)
+    recover(line)
     if not line.exists():
-        with taken(line):
-            place(new.folder, line, check=open_bundle)
+        with locked(line):
+            install(new.folder, line, check=open_bundle)
         console.print(f"{line} is new on the line: there was nothing to compare with", markup=False)
         return 0
     old = open_bundle(line)
@@ -47,7 +47,7 @@ def promote(words: list[str]) -> int:
 
 def _replace(new: Bundle, old: Bundle, words: dict[str, str]) -> int:
     from alvision.deploy.promote.compare import Terms, check, compare
-    from alvision.deploy.train.labelled_data import gather
+    from alvision.deploy.train.labelled_data import load_labelled
     from alvision.reporting import promotion as page
 
     margin = number(words.get("margin", "0.01"), "margin", 0, 1)
@@ -59,12 +59,12 @@ def _replace(new: Bundle, old: Bundle, words: dict[str, str]) -> int:
     )
     check(old, new)
     config = of_run(Path(words.get("out") or new.about["run"]))
-    material = gather(config)
+    labelled = load_labelled(config)
     with bar("comparing") as progress:
-        found = compare(old, new, material, terms, progress=progress)
+        found = compare(old, new, labelled, terms, progress=progress)
     to = Path(words.get("to") or "promotion.html")
     to.parent.mkdir(parents=True, exist_ok=True)
-    page.write(found, old, new, material, terms, to)
+    page.write(found, old, new, labelled, terms, to)
     for measure in found.measures:
         console.print(
             f"{measure.name}: {100 * measure.old:.1f} % on the line, {100 * measure.new:.1f} % "
@@ -80,8 +80,8 @@ def _replace(new: Bundle, old: Bundle, words: dict[str, str]) -> int:
         if not _same(open_bundle(copy), new):
             raise UserError(f"{new.folder} changed meanwhile: give the command again")
 
-    with taken(old.folder):
-        place(new.folder, old.folder, check=unchanged)
+    with locked(old.folder):
+        install(new.folder, old.folder, check=unchanged)
     console.print(f"promoted: {old.folder}; page: {to}", markup=False)
     console.print(f"back again: alvision promote rollback over={old.folder}", markup=False)
     return 0
@@ -96,13 +96,13 @@ def _rollback(words: list[str]) -> int:
         )
     line = Path(given["over"])
     previous = previous_of(line)
-    mend(line)
-    mend(previous)
+    recover(line)
+    recover(previous)
     if not previous.exists():
         raise UserError(f"there is no {previous}: nothing was promoted over {line}")
     open_bundle(previous)
-    with taken(line):
-        swap_back(line)
+    with locked(line):
+        roll_back(line)
     console.print(f"{line} is the previous model again; the same command undoes this", markup=False)
     return 0
 

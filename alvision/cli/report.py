@@ -43,10 +43,10 @@ def report(words: list[str]) -> int:
 def shop_report(words: list[str]) -> int:
     """Write a bundle's shop report; no picture of the seal is judged for it."""
     from alvision.deploy.bundle.bundle import open_bundle
-    from alvision.deploy.threshold.plan import Ask
+    from alvision.deploy.threshold.plan import ThresholdRequest
     from alvision.deploy.train import labelled_data
     from alvision.reporting.shop import page
-    from alvision.reporting.shop.facts import gather, headline
+    from alvision.reporting.shop.facts import collect, headline
 
     keys = ("bundle", "out", "escape", "confidence", "threshold.independent", "to")
     taken, rest = take(words, *keys, "debug")
@@ -56,14 +56,14 @@ def shop_report(words: list[str]) -> int:
         )
     bundle = open_bundle(Path(taken["bundle"]))
     config = of_run(Path(taken.get("out") or bundle.about["run"]))
-    ask = Ask(
+    request = ThresholdRequest(
         escape=number(taken.get("escape", "0.02"), "escape", 0, 1),
         confidence=number(taken.get("confidence", "0.95"), "confidence", 0, 1),
         independent=taken.get("threshold.independent", "false").lower() == "true",
     )
-    known = labelled_data.gather(config)
+    known = labelled_data.load_labelled(config)
     with bar("looking at the monitor images") as progress:
-        shop = gather(bundle, known, config, ask, progress=progress)
+        shop = collect(bundle, known, config, request, progress=progress)
     to = Path(taken.get("to") or bundle.folder / "report.html")
     page.write(shop, bundle, known, to)
     console.print(headline(bundle, shop.outlook), markup=False)

@@ -15,9 +15,9 @@ from alvision.run_folder.load import of_run
 def threshold(words: list[str]) -> int:
     """Set the threshold of a bundle by a promise, or refuse."""
     from alvision.deploy.bundle.bundle import open_bundle
-    from alvision.deploy.threshold.plan import Ask
-    from alvision.deploy.threshold.set_threshold import judge
-    from alvision.deploy.train.labelled_data import gather
+    from alvision.deploy.threshold.plan import ThresholdRequest
+    from alvision.deploy.threshold.set_threshold import set_threshold
+    from alvision.deploy.train.labelled_data import load_labelled
 
     keys = ("bundle", "out", "escape", "confidence", "threshold.independent", "human", "look")
     taken, rest = take(words, *keys, "scrap", "debug")
@@ -31,7 +31,7 @@ def threshold(words: list[str]) -> int:
     costs = ("look" in taken) + ("scrap" in taken)
     if costs == 1 or (costs and "human" in taken):
         raise UserError("give look= and scrap= (costs), or human= (a share of the parts), or none")
-    ask = Ask(
+    request = ThresholdRequest(
         escape=number(taken.get("escape", "0.02"), "escape", 0, 1),
         confidence=number(taken.get("confidence", "0.95"), "confidence", 0, 1),
         independent=taken.get("threshold.independent", "false").lower() == "true",
@@ -44,7 +44,7 @@ def threshold(words: list[str]) -> int:
         else None,
     )
     with lock(Path(str(config.out))), bar("reading the seal") as progress:
-        told = judge(bundle, gather(config), config, ask, progress=progress)
+        told = set_threshold(bundle, load_labelled(config), config, request, progress=progress)
     console.print(told["promise"], markup=False)
     if told["human"]:
         share = f"{100 * told['human']:.0f} in 100"

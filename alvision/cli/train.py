@@ -16,7 +16,7 @@ from alvision.run_folder.load import of_run
 def train(words: list[str]) -> int:
     """Train the final model of a run, or of data that is labelled already."""
     from alvision.deploy.train.final_model import FOLDER, train
-    from alvision.deploy.train.labelled_data import take_truth
+    from alvision.deploy.train.labelled_data import import_truth
 
     taken, rest = take([tidy(word) for word in words], "out", "debug")
     root = Path(taken.get("out", "").strip("'"))
@@ -31,7 +31,7 @@ def train(words: list[str]) -> int:
             config.classes = list(sources(config).classes)
             claim(root, document(config, fresh.choices, fresh.command, anonymous=people(config)))
         if not people(config) and not (root / "rounds").exists():
-            take_truth(config)
+            import_truth(config)
         about = train(config, root).about
     judged, labels = about["monitor"], about["labels"]
     told = ", ".join(f"{count} {name}" for name, count in labels.items())

@@ -78,12 +78,12 @@ class _Watched:
 
     def _say(self, counts: Counter[str]) -> None:
         """Queue what people should see, say what was done, and warn once of each change."""
-        setting, book = self.setting, self.line.book
+        setting, records = self.setting, self.line.records
         now, queued = datetime.now(), self._queue()
         if counts:
             told = ", ".join(f"{number} {name}" for name, number in sorted(counts.items()))
             console.print(f"{now:%H:%M:%S} {told}" + (f"; {queued} queued" if queued else ""))
-        looks = book.looks(self.line.judge.model, limit=1)
+        looks = records.drift_tests(self.line.judge.model, limit=1)
         alarmed = tuple(looks[0].alarmed) if looks else ()
         if alarmed and not self._told:
             from alvision.reporting import watch as report
@@ -97,7 +97,7 @@ class _Watched:
         from alvision.watch.queue import fill
 
         setting, today = self.setting, datetime.now().date()
-        return fill(self.line.book, setting.to, batch=setting.batch, today=today)
+        return fill(self.line.records, setting.to, batch=setting.batch, today=today)
 
     def _write(self, seconds: float) -> None:
         """Write the page if the last one is so old."""
@@ -118,10 +118,10 @@ class _Watched:
         from alvision.reporting.watch import Status
         from alvision.watch import queue
 
-        setting, book, judge = self.setting, self.line.book, self.line.judge
+        setting, records, judge = self.setting, self.line.records, self.line.judge
         bundle = judge.bundle
         audit = queue.audited(
-            book,
+            records,
             setting.to,
             judge.model,
             good=[name for name in bundle.classes if name not in bundle.defects],
@@ -132,24 +132,24 @@ class _Watched:
         return Status(
             name=str(bundle.about["name"]),
             to=setting.to,
-            counts=book.folders("state != 'gone'"),
+            counts=records.folders("state != 'gone'"),
             audit=audit,
             share=setting.audit,
             promise=(bundle.thresholds or {}).get("promise"),
             spec=bundle.spec,
-            facts=judge.facts,
-            usual=judge.usual,
-            newest=book.rows(
+            facts=judge.statistics,
+            usual=judge.reference,
+            newest=records.rows(
                 "model = ? AND facts IS NOT NULL",
                 judge.model,
                 order="number DESC",
                 limit=NEWEST,
             ),
-            looks=book.looks(judge.model, limit=NEWEST),
-            broken=book.rows(
+            looks=records.drift_tests(judge.model, limit=NEWEST),
+            broken=records.rows(
                 "model = ? AND folder = 'broken'", judge.model, order="number DESC", limit=10
             ),
-            waiting=queue.waiting(book, setting.to, setting.labels),
+            waiting=queue.waiting(records, setting.to, setting.labels),
             label=f"alvision label data.root={setting.to / queue.FOLDER} "
             f'"classes=[{names}]" "defects=[{defects}]"',
             at=datetime.now(),

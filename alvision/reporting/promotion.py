@@ -10,8 +10,8 @@ from alvision.reporting import html as page
 
 if TYPE_CHECKING:
     from alvision.deploy.bundle.bundle import Bundle
-    from alvision.deploy.promote.compare import Comparison, Known, Measure, Terms
-    from alvision.deploy.train.labelled_data import Material
+    from alvision.deploy.promote.compare import Comparison, KnownImage, Measure, Terms
+    from alvision.deploy.train.labelled_data import LabelledData
 
 PICTURES = 60
 """Most pictures of one kind."""
@@ -23,7 +23,7 @@ KINDS = {
 
 
 def write(
-    found: Comparison, old: Bundle, new: Bundle, material: Material, terms: Terms, path: Path
+    found: Comparison, old: Bundle, new: Bundle, labelled: LabelledData, terms: Terms, path: Path
 ) -> None:
     """Write the page.
 
@@ -31,11 +31,11 @@ def write(
         found: What was compared.
         old: The line's bundle.
         new: The one that is to take its place.
-        material: Where the pictures are.
+        labelled: Where the pictures are.
         terms: What had to be shown.
         path: The file.
     """
-    thumbnails = page.Thumbnails(material.data.manifest, new.spec, budget=4 * PICTURES)
+    thumbnails = page.Thumbnails(labelled.data.manifest, new.spec, budget=4 * PICTURES)
     html = page.render(
         "promotion.html",
         old=_name(old),
@@ -74,7 +74,7 @@ def _row(measure: Measure) -> dict[str, Any]:
     }
 
 
-def _galleries(found: Comparison, defects: bool) -> list[tuple[str, str, Sequence[Known]]]:
+def _galleries(found: Comparison, defects: bool) -> list[tuple[str, str, Sequence[KnownImage]]]:
     if not defects:
         return [("Newly called by a wrong name", "Only the new model errs here.", found.renamed)]
     return [
@@ -103,7 +103,7 @@ def _galleries(found: Comparison, defects: bool) -> list[tuple[str, str, Sequenc
 
 
 def _gallery(
-    title: str, words: str, images: Sequence[Known], thumbnails: page.Thumbnails
+    title: str, words: str, images: Sequence[KnownImage], thumbnails: page.Thumbnails
 ) -> dict[str, Any]:
     return {
         "title": title,

@@ -18,9 +18,9 @@ from alvision.watch import drift
 from alvision.watch.records import Row, facts_of
 
 if TYPE_CHECKING:
-    from alvision.deploy.bundle.statistics import Usual
+    from alvision.deploy.bundle.statistics import ReferenceStatistics
     from alvision.watch.queue import Audit
-    from alvision.watch.records import Looked
+    from alvision.watch.records import DriftRecord
 
 SHOWN_FACTS, SHOWN_IMAGES = 4, 8
 FOLDERS = ("pass", "human", "reject", "new", "broken")
@@ -57,9 +57,9 @@ class Status:
     promise: str | None
     spec: ImageSpec
     facts: Sequence[str]
-    usual: Usual
+    usual: ReferenceStatistics
     newest: Sequence[Row]
-    looks: Sequence[Looked]
+    looks: Sequence[DriftRecord]
     broken: Sequence[Row]
     waiting: int
     label: str

@@ -27,7 +27,7 @@ UNLUCKY = 0.01
 
 
 @dataclass(frozen=True)
-class Look:
+class DriftTest:
     """What one look found.
 
     Attributes:
@@ -45,9 +45,9 @@ class Look:
         return [int(s) for s in np.argsort(best, kind="stable") if best[s] < self.level]
 
 
-def look(
+def run_test(
     reference: Float[np.ndarray, "m s"], stream: Float[np.ndarray, "n s"], *, number: int
-) -> Look | None:
+) -> DriftTest | None:
     """Compare the newest images with the reference; None if there are too few of either.
 
     Args:
@@ -64,7 +64,7 @@ def look(
             for fresh in (stream[-window:] for window in WINDOWS)
         ]
     )
-    return Look(chances, ALPHA / (number * (number + 1)) / chances.size)
+    return DriftTest(chances, ALPHA / (number * (number + 1)) / chances.size)
 
 
 def distances(

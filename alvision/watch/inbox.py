@@ -44,7 +44,7 @@ class Inbox:
     arriving: int = 0
     _seen: dict[str, tuple[Mark, float]] = field(default_factory=dict)
 
-    def look(self) -> list[Arrived]:
+    def scan(self) -> list[Arrived]:
         """Return the images that lie still, the oldest first.
 
         Files without an image's suffix and names that begin with a dot are left alone.
@@ -95,7 +95,7 @@ def marks(path: Path) -> Mark:
     return state.st_size, state.st_mtime_ns, state.st_ino
 
 
-def place(source: Path, target: Path, sha256: str) -> None:
+def move(source: Path, target: Path, sha256: str) -> None:
     """Move a file; a kill at any moment leaves it whole in one place or in both.
 
     Within a file system it is renamed; across two it is copied beside its place, forced to disk,
@@ -118,11 +118,11 @@ def place(source: Path, target: Path, sha256: str) -> None:
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-    copy(source, target)
+    copy_whole(source, target)
     source.unlink()
 
 
-def copy(source: Path, target: Path) -> None:
+def copy_whole(source: Path, target: Path) -> None:
     """Copy a file so that its place holds all of it or nothing, and what a full disk took is free.
 
     Raises:

@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 
 from alvision.core.errors import UserError
 from alvision.deploy.bundle.bundle import ABOUT, THRESHOLDS, Bundle, open_bundle
-from alvision.deploy.bundle.statistics import measure, names, usual
+from alvision.deploy.bundle.statistics import measure, read_reference, statistic_names
 from alvision.deploy.bundle.verdict import COLUMNS, decide
 from alvision.watch.inbox import marks
 
@@ -41,14 +41,14 @@ class Judge:
                 f"{folder} does not tell good parts from defects, so nothing can pass: give "
                 '"defects=[...]" to alvision train, and export again'
             )
-        self.usual = usual(self.bundle)
-        self.facts = names(self.bundle.classes)
+        self.reference = read_reference(self.bundle)
+        self.statistics = statistic_names(self.bundle.classes)
         limits = json.dumps(self.bundle.thresholds, sort_keys=True)
         text = f"{self.bundle.identity}{limits}"
         self.model = hashlib.sha256(text.encode()).hexdigest()[:16]
         # Read all of it now: another bundle may take its place before the first image comes.
         size = self.bundle.spec.size
-        self.told(np.zeros((1, size, size, 3), np.uint8))
+        self.row_values(np.zeros((1, size, size, 3), np.uint8))
 
     @property
     def replaced(self) -> bool:
@@ -56,15 +56,15 @@ class Judge:
         found = _marks(self.bundle.folder)
         return found[0] is not None and found != self._marks
 
-    def told(self, pixels: UInt8[np.ndarray, "b h w 3"]) -> list[dict[str, Any]]:
-        """Return what a row of the book says of each image."""
+    def row_values(self, pixels: UInt8[np.ndarray, "b h w 3"]) -> list[dict[str, Any]]:
+        """Return the columns of `records.Row` that the bundle decides, a mapping per image."""
         bundle = self.bundle
         output = bundle.run(pixels)
         rows = decide(
             output.logits, output.features, bundle.reference, bundle.about, bundle.thresholds
         )
         facts = measure(
-            pixels, output.logits, output.features, bundle.reference, self.usual.directions
+            pixels, output.logits, output.features, bundle.reference, self.reference.directions
         )
         return [self._row(values, own) for values, own in zip(rows, facts, strict=True)]
 

@@ -22,9 +22,9 @@ from alvision.data.images import UnreadableImage, load
 from alvision.data.threads import ordered_map
 from alvision.deploy.bundle.bundle import file_hash
 from alvision.watch import drift
-from alvision.watch.inbox import Arrived, Inbox, Mark, marks, place
+from alvision.watch.inbox import Arrived, Inbox, Mark, marks, move
 from alvision.watch.judge import Judge, draw
-from alvision.watch.records import Book, Looked, Row, facts_of
+from alvision.watch.records import DriftRecord, Records, Row, facts_of
 
 BATCH = 32
 BROKEN_AFTER = 30.0
@@ -38,7 +38,7 @@ class Setting:
     Attributes:
         bundle: The bundle's folder.
         inbox: Where images arrive.
-        to: Where they go, with the book, the queue and the page.
+        to: Where they go, with the records, the queue and the page.
         audit: Share of the images that pass which people look at, drawn at random.
         batch: Doubtful and novel images a day that are queued for labelling.
         settle: Seconds that a file must lie still before it is taken for whole.
@@ -69,19 +69,19 @@ class Line:
     Attributes:
         setting: What is watched.
         judge: The bundle in force; another one at its place is taken up before the next images.
-        book: One row an image.
+        records: One row an image.
         inbox: Where images arrive.
         waiting: Files of the last step that lie still and could not be read yet.
     """
 
-    def __init__(self, setting: Setting, judge: Judge, book: Book) -> None:
-        self.setting, self.judge, self.book = setting, judge, book
+    def __init__(self, setting: Setting, judge: Judge, records: Records) -> None:
+        self.setting, self.judge, self.records = setting, judge, records
         self.inbox = Inbox(setting.inbox, setting.settle)
         self.waiting = 0
 
     def finish_moves(self) -> int:
         """Move what an earlier process judged and did not move; return how many."""
-        rows = self.book.rows("state = 'moving'")
+        rows = self.records.rows("state = 'moving'")
         self._move([(row, self.setting.inbox / PurePosixPath(row.name), None) for row in rows])
         return len(rows)
 
@@ -96,7 +96,7 @@ class Line:
         self.waiting = 0
         counts: Counter[str] = Counter()
         cores = os.cpu_count() or 1
-        read = ordered_map(self._read, self.inbox.look(), workers=cores, ahead=2 * BATCH)
+        read = ordered_map(self._read, self.inbox.scan(), workers=cores, ahead=2 * BATCH)
         while batch := list(islice(read, BATCH)):
             self.waiting += batch.count(None)
             told = self._sort([one for one in batch if one is not None])
@@ -121,14 +121,14 @@ class Line:
         return Read(arrived, sha256, pixels)
 
     def _sort(self, batch: Sequence[Read]) -> Counter[str]:
-        known = [self.book.known(one.arrived.name, one.sha256) for one in batch]
+        known = [self.records.known(one.arrived.name, one.sha256) for one in batch]
         fresh = [one for one, row in zip(batch, known, strict=True) if row is None]
         rows = self._judged(fresh)
-        with self.book.writing():
+        with self.records.writing():
             for row in rows:
-                self.book.add(row)
+                self.records.add(row)
         # An image that is delivered once more has its row and its place already.
-        written = [self.book.known(one.arrived.name, one.sha256) for one in batch]
+        written = [self.records.known(one.arrived.name, one.sha256) for one in batch]
         self._move(
             [
                 (row, one.arrived.path, one.arrived.mark)
@@ -141,7 +141,7 @@ class Line:
 
     def _judged(self, fresh: Sequence[Read]) -> list[Row]:
         whole = [one.pixels for one in fresh if isinstance(one.pixels, np.ndarray)]
-        told = iter(self.judge.told(np.stack(whole)) if whole else [])
+        told = iter(self.judge.row_values(np.stack(whole)) if whole else [])
         now = datetime.now(UTC).isoformat(timespec="seconds")
         rows: list[Row] = []
         for one in fresh:
@@ -163,7 +163,7 @@ class Line:
         while True:
             extra = ("", f"-{row.sha256[:12]}", f"-{row.sha256[:12]}-{number}")[min(number, 2)]
             file = f"{path.with_suffix('')}{extra}{path.suffix}"
-            there = file.casefold() in taken or self.book.taken(file)
+            there = file.casefold() in taken or self.records.taken(file)
             if not there and not (self.setting.to / file).exists():
                 return file
             number += 1
@@ -176,9 +176,9 @@ class Line:
             if state != row.state:
                 changed.append((row.number, state))
         if changed:
-            with self.book.writing():
+            with self.records.writing():
                 for number, state in changed:
-                    self.book.change(number, state=state)
+                    self.records.change(number, state=state)
 
     def _brought(self, row: Row, source: Path, mark: Mark | None) -> str:
         try:
@@ -190,33 +190,33 @@ class Line:
             # Taken away or written anew in the inbox, before it could be moved.
             return "gone" if row.state == "moving" and not target.exists() else "moved"
         try:
-            place(source, target, row.sha256)
+            move(source, target, row.sha256)
         except PermissionError:
             if os.name != "nt":
                 raise
             return row.state  # held open by a scanner: it stays in the inbox and is tried again
         except FileExistsError:
             file = self._free(row)
-            with self.book.writing():
-                self.book.change(row.number, file=file)
-            place(source, self.setting.to / file, row.sha256)
+            with self.records.writing():
+                self.records.change(row.number, file=file)
+            move(source, self.setting.to / file, row.sha256)
         return "moved"
 
     def _look(self) -> None:
         """Look for drift if enough images have come since the last look."""
-        judge, book, own = self.judge, self.book, "model = ? AND facts IS NOT NULL"
-        last = book.looks(judge.model, limit=1)
+        judge, records, own = self.judge, self.records, "model = ? AND facts IS NOT NULL"
+        last = records.drift_tests(judge.model, limit=1)
         since = last[0].upto if last else 0
-        if book.count(f"number > ? AND {own}", since, judge.model) < drift.EVERY:
+        if records.count(f"number > ? AND {own}", since, judge.model) < drift.EVERY:
             return
-        rows = book.rows(own, judge.model, order="number DESC", limit=max(drift.WINDOWS))
+        rows = records.rows(own, judge.model, order="number DESC", limit=max(drift.WINDOWS))
         now = datetime.now(UTC)
         week = f"{now:%G-W%V}"
         nth = last[0].nth + 1 if last and last[0].week == week else 1
-        found = drift.look(judge.usual.facts, facts_of(rows[::-1]), number=nth)
+        found = drift.run_test(judge.reference.facts, facts_of(rows[::-1]), number=nth)
         if found is None:
             return
-        looked = Looked(
+        looked = DriftRecord(
             now.isoformat(timespec="seconds"),
             week,
             nth,
@@ -224,7 +224,7 @@ class Line:
             len(rows),
             found.level,
             found.chances.min(axis=0),
-            [judge.facts[fact] for fact in found.alarmed],
+            [judge.statistics[fact] for fact in found.alarmed],
         )
-        with book.writing():
-            book.add_look(judge.model, looked)
+        with records.writing():
+            records.add_drift_test(judge.model, looked)

@@ -12,7 +12,7 @@ from alvision.core.errors import UserError
 from alvision.labels.location import on_network
 from alvision.watch.judge import Judge
 from alvision.watch.line import Line, Setting
-from alvision.watch.records import FILE, Book
+from alvision.watch.records import FILE, Records
 
 LOCK = ".alvision-watch.lock"
 
@@ -33,9 +33,9 @@ def open_line(setting: Setting) -> Iterator[Line]:
     with ExitStack() as stack:
         for key, folder in (("to", setting.to), ("images", setting.inbox)):
             stack.callback(_locked(key, folder).release)
-        book = Book(setting.to / FILE)
-        stack.callback(book.close)
-        yield Line(setting, judge, book)
+        records = Records(setting.to / FILE)
+        stack.callback(records.close)
+        yield Line(setting, judge, records)
 
 
 def _locked(key: str, folder: Path) -> FileLock:
@@ -68,7 +68,7 @@ def _check_places(setting: Setting) -> None:
             raise UserError(f"{told}: choose folders apart from each other")
     if on_network(to):
         raise UserError(
-            f"to={setting.to} is on a network drive, where its book is not safe: name one on a "
+            f"to={setting.to} is on a network drive, where watch.db is not safe: name one on a "
             "local disk (images= may be anywhere)"
         )
     if setting.to.exists() and not setting.to.is_dir():

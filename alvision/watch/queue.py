@@ -15,8 +15,8 @@ from alvision.deploy.threshold.binomial import rate_at_most
 from alvision.labels.consensus import consensus, standing
 from alvision.labels.csv_dialect import write_table
 from alvision.labels.store import LabelStore
-from alvision.watch.inbox import copy
-from alvision.watch.records import Book, Row
+from alvision.watch.inbox import copy_whole
+from alvision.watch.records import Records, Row
 
 FOLDER = "queue"
 COLUMNS = ["id", "label"]
@@ -45,7 +45,7 @@ class Audit:
     at_most: float
 
 
-def fill(book: Book, to: Path, *, batch: int, today: date) -> int:
+def fill(records: Records, to: Path, *, batch: int, today: date) -> int:
     """Queue what people should label: the audit, then what tells most of the human band and novel.
 
     The queue is a folder of its own, `<to>/queue/`, with the images of all days, and one table a
@@ -53,7 +53,7 @@ def fill(book: Book, to: Path, *, batch: int, today: date) -> int:
     written again; what comes later goes into the next one of that day.
 
     Args:
-        book: The book.
+        records: The records.
         to: The line's folder.
         batch: Most images a day beside the audit. What finds no room waits for the next day.
         today: The day.
@@ -63,39 +63,41 @@ def fill(book: Book, to: Path, *, batch: int, today: date) -> int:
     """
     started = f"queue-{today.isoformat()}"
     of_today = "sheet >= ? AND sheet < ? AND NOT audit"
-    room = max(0, batch - book.count(of_today, started, f"{started}~"))
-    chosen = book.rows(f"{_WANTED} AND audit") + book.rows(
+    room = max(0, batch - records.count(of_today, started, f"{started}~"))
+    chosen = records.rows(f"{_WANTED} AND audit") + records.rows(
         f"{_WANTED} AND NOT audit", order="worth DESC, number", limit=room
     )
     chosen = [row for row in chosen if (to / row.file).exists()]
     if chosen:
-        sheet = _sheet(book, to, started)
-        with book.writing():
+        sheet = _sheet(records, to, started)
+        with records.writing():
             for row in chosen:
                 name = f"{row.number:06d}-{PurePosixPath(row.name).name}"
-                book.change(row.number, queue=name, sheet=sheet)
-    finish(book, to)
+                records.change(row.number, queue=name, sheet=sheet)
+    finish(records, to)
     return len(chosen)
 
 
-def finish(book: Book, to: Path) -> None:
+def finish(records: Records, to: Path) -> None:
     """Bring the files of the queue to their places, and write the tables that name them."""
-    waiting = book.rows("queue IS NOT NULL AND NOT queued")
+    waiting = records.rows("queue IS NOT NULL AND NOT queued")
     for row in waiting:
         source, target = to / row.file, to / FOLDER / str(row.queue)
         if source.exists() and not target.exists():
             _link(source, target)
     for sheet in sorted({str(row.sheet) for row in waiting}):
-        content = _content(book, sheet)
+        content = _content(records, sheet)
         if _untouched(to / sheet, content):
             write_table(to / sheet, COLUMNS, content, bom=True)
     if waiting:
-        with book.writing():
+        with records.writing():
             for row in waiting:
-                book.change(row.number, queued=1)
+                records.change(row.number, queued=1)
 
 
-def audited(book: Book, to: Path, model: str, *, good: Sequence[str], labels: str | None) -> Audit:
+def audited(
+    records: Records, to: Path, model: str, *, good: Sequence[str], labels: str | None
+) -> Audit:
     """Bound the escaped share of the images that passed, from the random audit among them.
 
     Clopper and Pearson's exact limit (doi:10.1093/biomet/26.4.404). The audit was drawn at random
@@ -107,13 +109,13 @@ def audited(book: Book, to: Path, model: str, *, good: Sequence[str], labels: st
     share of the defects.
 
     Args:
-        book: The book.
+        records: The records.
         to: The line's folder.
         model: The model in force; another one starts at nothing.
         good: Names of the classes of good parts.
         labels: Store of the answers, where it is not the one beside the queue.
     """
-    rows = book.rows("audit AND model = ?", model)
+    rows = records.rows("audit AND model = ?", model)
     said = _answers(rows, to, labels)
     batches: dict[str | None, list[Row]] = defaultdict(list)
     for row in rows:
@@ -126,7 +128,7 @@ def audited(book: Book, to: Path, model: str, *, good: Sequence[str], labels: st
     ]
     escaped = sum(said[row.sha256] not in good for row in finished)
     return Audit(
-        passed=book.count("folder = 'pass' AND model = ?", model),
+        passed=records.count("folder = 'pass' AND model = ?", model),
         drawn=len(rows),
         answered=len(finished),
         escaped=escaped,
@@ -135,9 +137,9 @@ def audited(book: Book, to: Path, model: str, *, good: Sequence[str], labels: st
     )
 
 
-def waiting(book: Book, to: Path, labels: str | None) -> int:
+def waiting(records: Records, to: Path, labels: str | None) -> int:
     """Return how many images of the queue nobody has spoken on."""
-    rows = book.rows("queue IS NOT NULL")
+    rows = records.rows("queue IS NOT NULL")
     said = _answers(rows, to, labels)
     return sum(row.sha256 not in said for row in rows)
 
@@ -160,21 +162,21 @@ def _store(to: Path) -> Path:
     return to / f"{FOLDER}.alvision" / "labels.db"
 
 
-def _sheet(book: Book, to: Path, started: str) -> str:
+def _sheet(records: Records, to: Path, started: str) -> str:
     """Return the table that new images of today go into: the last one nobody has touched."""
     number = 1
     while True:
         name = f"{started}.csv" if number == 1 else f"{started}-{number}.csv"
-        there = book.count("sheet = ?", name) > 0
+        there = records.count("sheet = ?", name) > 0
         if not there and not (to / name).exists():
             return name
-        if there and _untouched(to / name, _content(book, name)):
+        if there and _untouched(to / name, _content(records, name)):
             return name
         number += 1
 
 
-def _content(book: Book, sheet: str) -> list[list[str]]:
-    return [[str(row.queue), ""] for row in book.rows("sheet = ?", sheet)]
+def _content(records: Records, sheet: str) -> list[list[str]]:
+    return [[str(row.queue), ""] for row in records.rows("sheet = ?", sheet)]
 
 
 def _untouched(path: Path, content: Sequence[list[str]]) -> bool:
@@ -195,4 +197,4 @@ def _link(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except OSError:
-        copy(source, target)
+        copy_whole(source, target)

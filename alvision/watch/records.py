@@ -1,4 +1,4 @@
-"""The book of a watched line: one row an image, one a look for drift, in one SQLite file."""
+"""The records of a watched line in one SQLite file: a row per image, a row per drift test."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Row:
         queue: Its file in the queue for labelling, if it is there.
         sheet: The table that names it there.
         queued: That file is there.
-        number: In order of arrival; 0 before it is in the book.
+        number: In order of arrival; 0 before it is in the records.
     """
 
     name: str
@@ -87,7 +87,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Looked:
+class DriftRecord:
     """One look for drift: the n-th of its week, its last image, what changed (clearest first)."""
 
     at: str
@@ -100,14 +100,14 @@ class Looked:
     alarmed: list[str]
 
 
-class Book:
-    """Opens the book, or makes it.
+class Records:
+    """Open the records of a line, or create them.
 
     Args:
         path: The file.
 
     Raises:
-        UserError: It is no book of this version.
+        UserError: Another version or another program wrote the file.
         OSError: The disk is full, or refuses.
     """
 
@@ -122,7 +122,9 @@ class Book:
                 script = f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;"
                 self._database.executescript(script)
             elif version != VERSION:
-                raise UserError(f"{path} is no book of this version of alvision: name another to=")
+                raise UserError(
+                    f"{path} was written by another version of alvision: name another to="
+                )
 
     def close(self) -> None:
         """Close the file."""
@@ -178,7 +180,7 @@ class Book:
         query = f"SELECT folder, count(*) FROM image WHERE {where} GROUP BY folder"
         return {name: int(count) for name, count in self._all(query, *values)}
 
-    def add_look(self, model: str, looked: Looked) -> None:
+    def add_drift_test(self, model: str, looked: DriftRecord) -> None:
         """Write a look down."""
         self._database.execute(
             "INSERT INTO look (at, week, nth, model, upto, images, level, chances, alarmed) "
@@ -196,12 +198,12 @@ class Book:
             ),
         )
 
-    def looks(self, model: str, *, limit: int = -1) -> list[Looked]:
+    def drift_tests(self, model: str, *, limit: int = -1) -> list[DriftRecord]:
         """Return the looks at a model's images, the latest first."""
         query = f"SELECT * FROM look WHERE model = ? ORDER BY number DESC LIMIT {limit}"
         found = self._all(query, model)
         return [
-            Looked(
+            DriftRecord(
                 one["at"],
                 one["week"],
                 one["nth"],
@@ -227,7 +229,7 @@ class Book:
             if name == "SQLITE_FULL":
                 raise OSError(errno.ENOSPC, "No space left on device", str(self._path)) from error
             if name in ("SQLITE_NOTADB", "SQLITE_CORRUPT"):
-                raise UserError(f"{self._path} is damaged or no book: name another to=") from error
+                raise UserError(f"{self._path} is damaged: name another to=") from error
             raise UserError(f"{self._path} cannot be read or written ({error})") from error
 
 

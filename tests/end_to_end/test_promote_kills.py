@@ -29,8 +29,8 @@ def shop(tmp_path_factory):
     folder = tmp_path_factory.mktemp("shop")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ALVISION_CACHE", str(folder / "cache"))
-        run, material, _ = grey.shop(folder, 60)
-        trained = [material.data.hashes[id] for id in material.training]
+        run, labelled, _ = grey.shop(folder, 60)
+        trained = [labelled.data.hashes[id] for id in labelled.training]
         old = grey.write(folder / "line", 0.62, run, trained_on=trained).identity
         new = grey.write(folder / "new", 0.5, run, trained_on=trained).identity
         runner = Runner(folder)

@@ -16,7 +16,7 @@ from alvision.deploy.bundle.bundle import (
     session,
 )
 from alvision.deploy.bundle.novelty import NEIGHBOURS, usual
-from alvision.deploy.bundle.statistics import Notes
+from alvision.deploy.bundle.statistics import ReferenceBuilder
 from tests.conftest import paint
 
 SIDE, FILTERS = 32, 24
@@ -81,7 +81,7 @@ def make(folder: Path, *, known: int = 120, held_out: int = 120) -> Path:
     network(np.stack([-weight, weight], 1) / 2, np.array([-bias, bias]) / 2, path)
     kept = features.astype(np.float16)
     np.save(folder / REFERENCE, kept)
-    notes = Notes(kept.astype(np.float32), held_out)
+    notes = ReferenceBuilder(kept.astype(np.float32), held_out)
     monitor, _ = drawn(200_000, held_out)
     logits, monitor_features, _ = session(path, 1).run(None, {"pixels": monitor})
     notes.add(monitor, logits, monitor_features)

@@ -16,7 +16,7 @@ from alvision.deploy.bundle.bundle import (
     open_bundle,
     write_thresholds,
 )
-from alvision.deploy.train.labelled_data import gather, take_truth
+from alvision.deploy.train.labelled_data import import_truth, load_labelled
 from alvision.run_folder.experiment_file import document
 
 SIDE = 8
@@ -35,14 +35,14 @@ def shades(folder, ok, worn):
 
 
 def shop(folder, count):
-    """Return the folder, material and configuration of a run on `count` parts of each class."""
+    """Return a run on `count` parts of each class: folder, labelled data, configuration."""
     root = shades(folder / "parts", count, count)
     out = f"out={folder / 'run'}"
     composed = compose([f"data.root={root}", 'defects=["worn"]', "audit.share=0.5", out])
     composed.config.classes = ["ok", "worn"]
     claim(folder / "run", document(composed.config, composed.choices, "", anonymous=False))
-    take_truth(composed.config)
-    return folder / "run", gather(composed.config), composed.config
+    import_truth(composed.config)
+    return folder / "run", load_labelled(composed.config), composed.config
 
 
 def network(path, cuts):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from alvision.cli import main
-from alvision.watch.records import FILE, Book
+from alvision.watch.records import FILE, Records
 from tests.conftest import paint
 from tests.support.parts import imported
 
@@ -55,12 +55,12 @@ class Shop:
         return main(self.words("once=true", "settle=0.1", *more))
 
     def rows(self, where: str = "1"):
-        """Return rows of the book."""
-        book = Book(self.line / FILE)
+        """Return rows of the records."""
+        records = Records(self.line / FILE)
         try:
-            return book.rows(where)
+            return records.rows(where)
         finally:
-            book.close()
+            records.close()
 
     def files(self) -> list[str]:
         """Return the files that were sorted."""

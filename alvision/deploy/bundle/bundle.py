@@ -15,7 +15,7 @@ from scipy.special import log_softmax
 from alvision.core.errors import UserError
 from alvision.core.rounds import write_atomically
 from alvision.data.images import ImageSpec
-from alvision.deploy.bundle.swap_folder import mend
+from alvision.deploy.bundle.swap_folder import recover
 
 FORMAT = 2
 ABOUT, NETWORK, REFERENCE, USUAL, THRESHOLDS = (
@@ -121,7 +121,7 @@ def open_bundle(folder: Path) -> Bundle:
     Raises:
         UserError: No bundle, one of another version, or a file in it has changed.
     """
-    mend(folder)
+    recover(folder)
     path = folder / ABOUT
     try:
         about = json.loads(path.read_text(encoding="utf-8"))

@@ -43,8 +43,8 @@ from alvision.deploy.bundle.model_card import card
 from alvision.deploy.bundle.network import Deployed
 from alvision.deploy.bundle.novelty import NEIGHBOURS, usual
 from alvision.deploy.bundle.predict_script import script
-from alvision.deploy.bundle.statistics import Notes
-from alvision.deploy.bundle.swap_folder import put, taken
+from alvision.deploy.bundle.statistics import ReferenceBuilder
+from alvision.deploy.bundle.swap_folder import locked, replace
 from alvision.deploy.train.calibration import fit_temperature
 from alvision.deploy.train.final_model import Final
 
@@ -101,8 +101,8 @@ def export(
     beside.mkdir(parents=True)
     try:
         found = _fill(beside, final, config, format, progress)
-        with taken(folder):
-            put(beside, folder)
+        with locked(folder):
+            replace(beside, folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return found
@@ -129,13 +129,13 @@ def _fill(
         raise UserError("none of the images that were trained on can be read any more")
     kept = reference.outputs.features.astype(np.float16)
     np.save(beside / REFERENCE, kept)
-    notes = Notes(kept.astype(np.float32), len(monitor))
+    notes = ReferenceBuilder(kept.astype(np.float32), len(monitor))
     judged = _outputs(final, monitor, backends["onnx"], "monitor images", progress, notes.add)
     notes.write(beside / USUAL)
     checked = (*judged.ids, *reference.ids)[: max(VERIFIED, GOLDEN)]
     differences = _verify(final, network, backends, checked, progress)
     golden = _golden(final, judged if len(judged.ids) >= GOLDEN else reference, beside)
-    labels, hashes = final.material.held_out, final.material.data.hashes
+    labels, hashes = final.labelled.held_out, final.labelled.data.hashes
     targets = [final.model.classes.index(labels[id]) for id in judged.ids]
     about = {
         "format": FORMAT,
@@ -154,7 +154,7 @@ def _fill(
             "usual": usual(judged.outputs.features, kept.astype(np.float32)),
         },
         "labels": final.about["labels"],
-        "trained_on": sorted({hashes.get(id, id) for id in final.material.training}),
+        "trained_on": sorted({hashes.get(id, id) for id in final.labelled.training}),
         "labels_hash": final.about["labels_hash"],
         "data_hash": final.about["data_hash"],
         "monitor": final.about["monitor"],
@@ -187,19 +187,19 @@ def _network(final: Final) -> Deployed:
 
 def _samples(final: Final) -> tuple[list[SampleId], list[SampleId]]:
     """Choose the images that stand for what is known, and the monitor images with labels."""
-    material = final.material
-    rest = [id for id in material.split.pool if id not in material.training]
+    labelled = final.labelled
+    rest = [id for id in labelled.split.pool if id not in labelled.training]
     rest.sort(key=lambda id: derive(0, "known", id))
-    trained = sorted(material.training, key=lambda id: derive(0, "known", id))
+    trained = sorted(labelled.training, key=lambda id: derive(0, "known", id))
     known = [*trained, *rest][:KNOWN]
-    return sorted(known), [id for id in material.split.monitor if id in material.held_out]
+    return sorted(known), [id for id in labelled.split.monitor if id in labelled.held_out]
 
 
 def _decoded(
     final: Final, ids: Sequence[SampleId]
 ) -> Iterator[tuple[tuple[SampleId, ...], np.ndarray]]:
     """Yield batches of the images that can be read, as the reference transform reads them."""
-    manifest, spec = final.material.data.manifest, final.learner.features.spec
+    manifest, spec = final.labelled.data.manifest, final.learner.features.spec
 
     def one(id: SampleId) -> tuple[SampleId, np.ndarray | None]:
         try:
@@ -270,7 +270,7 @@ def _golden(final: Final, seen: Seen, folder: Path) -> list[dict[str, Any]]:
     rows = order[np.linspace(0, len(order) - 1, min(GOLDEN, len(order))).round().astype(int)]
     golden = []
     for number, row in enumerate(dict.fromkeys(rows.tolist()), start=1):
-        source = final.material.data.manifest.path(seen.ids[row])
+        source = final.labelled.data.manifest.path(seen.ids[row])
         file = f"golden/{number}{source.suffix.lower()}"
         shutil.copyfile(source, folder / file)
         golden.append({"file": file, "logits": seen.outputs.logits[row].astype(float).tolist()})

@@ -23,10 +23,10 @@ SIDE = 112
 """Pixels of a kept picture, as those of the reports."""
 
 
-def names(classes: Sequence[str]) -> list[str]:
+def statistic_names(classes: Sequence[str]) -> list[str]:
     """Return what each fact of an image is, in words.
 
-    >>> names(["ok", "worn"])[:4]
+    >>> statistic_names(["ok", "worn"])[:4]
     ['probability of ok', 'probability of worn', 'novelty', 'strength of the features']
     """
     probabilities = [f"{PROBABILITY}{name}" for name in classes]
@@ -53,7 +53,7 @@ def measure(
     known: Float[np.ndarray, "m d"],
     along: Float[np.ndarray, "k d"],
 ) -> Float[np.ndarray, "b s"]:
-    """Return the facts of images, in the order of `names`; probabilities as logarithms.
+    """Return the facts of images, in the order of `statistic_names`; probabilities as logarithms.
 
     Args:
         pixels: As the network sees them.
@@ -77,7 +77,7 @@ def measure(
     return np.nan_to_num(np.concatenate(columns, axis=1).astype(np.float32))
 
 
-class Notes:
+class ReferenceBuilder:
     """Gathers the facts of held-out images while an export looks at them.
 
     Args:
@@ -112,7 +112,7 @@ class Notes:
 
 
 @dataclass(frozen=True)
-class Usual:
+class ReferenceStatistics:
     """What is usual: facts of held-out images [M,S], directions [K,D], pictures of some rows."""
 
     facts: np.ndarray
@@ -120,14 +120,14 @@ class Usual:
     pictures: dict[int, bytes]
 
 
-def usual(bundle: Bundle) -> Usual:
+def read_reference(bundle: Bundle) -> ReferenceStatistics:
     """Read what is usual in a bundle."""
     with np.load(bundle.folder / USUAL, allow_pickle=False) as kept:
         data, ends = kept["pictures"].tobytes(), kept["ends"].tolist()
         starts = [0, *ends][: len(ends)]
         rows = range(0, len(kept["facts"]), int(kept["every"]))
         pictures = {i: data[a:b] for i, a, b in zip(rows, starts, ends, strict=True)}
-        return Usual(kept["facts"], kept["directions"], pictures)
+        return ReferenceStatistics(kept["facts"], kept["directions"], pictures)
 
 
 def jpeg(pixels: UInt8[np.ndarray, "h w 3"]) -> bytes:

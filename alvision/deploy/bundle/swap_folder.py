@@ -21,14 +21,14 @@ _EXCHANGE, _HERE = 2, -100
 _UNSUPPORTED = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EPERM)
 
 
-def place(
+def install(
     source: Path, folder: Path, *, check: Callable[[Path], object] = lambda copy: None
 ) -> None:
     """Put a copy of `source` in the place of `folder`, which becomes `<folder>.previous`.
 
     Where the file system can exchange two folders in one step (Linux), `folder` is there at every
     moment. Elsewhere it is missing for the moment between two renames; after a kill just then,
-    `mend` brings it back. Hold `taken(folder)` meanwhile.
+    `recover` brings it back. Hold `locked(folder)` meanwhile.
 
     Args:
         source: What to copy.
@@ -42,11 +42,11 @@ def place(
         # The old folder is kept before anything happens to it.
         kept = _beside(folder, "kept")
         _copy(folder, kept)
-        put(kept, previous)
-    put(beside, folder)
+        replace(kept, previous)
+    replace(beside, folder)
 
 
-def swap_back(folder: Path) -> None:
+def roll_back(folder: Path) -> None:
     """Exchange `folder` and `<folder>.previous`; a second time undoes the first."""
     previous, beside = previous_of(folder), _beside(folder, "part")
     if folder.exists() and _exchange(previous, folder):
@@ -56,13 +56,13 @@ def swap_back(folder: Path) -> None:
     _copy(previous, beside)
     if folder.exists():
         _copy(folder, kept)
-    put(beside, folder)
+    replace(beside, folder)
     if kept.exists():
-        put(kept, previous)
+        replace(kept, previous)
 
 
-def put(beside: Path, folder: Path) -> None:
-    """Rename `beside` to `folder`; what was there is gone afterwards. Hold `taken(folder)`."""
+def replace(beside: Path, folder: Path) -> None:
+    """Rename `beside` to `folder`; what was there is gone afterwards. Hold `locked(folder)`."""
     old = _beside(folder, "old")
     shutil.rmtree(old, ignore_errors=True)
     if not folder.exists():
@@ -81,17 +81,17 @@ def previous_of(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.previous")
 
 
-def mend(folder: Path) -> None:
+def recover(folder: Path) -> None:
     """Bring a folder back that a kill between two renames took away; else do nothing."""
     if folder.exists() or not _beside(folder, "old").exists():
         return
-    with taken(folder):
+    with locked(folder):
         if not folder.exists() and _beside(folder, "old").exists():
             _beside(folder, "old").rename(folder)
 
 
 @contextmanager
-def taken(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Keep a place for this process.
 
     Raises:

@@ -12,10 +12,15 @@ from alvision.core.errors import UserError
 from alvision.core.records import SampleId
 from alvision.core.seeding import derive
 from alvision.deploy.bundle.bundle import Bundle
-from alvision.deploy.promote.known_images import escapes, monitor_images, overkilled, told
+from alvision.deploy.promote.known_images import (
+    escapes,
+    monitor_images,
+    overkilled,
+    predictions_for,
+)
 from alvision.deploy.promote.paired_test import Paired, paired, pairs_needed
 from alvision.deploy.threshold.cutoffs import one_a_group
-from alvision.deploy.train.labelled_data import Material
+from alvision.deploy.train.labelled_data import LabelledData
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class Terms:
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownImage:
     """An image whose class is known, and what both models say of it, see `Prediction.values`."""
 
     id: SampleId
@@ -86,11 +91,11 @@ class Comparison:
     """
 
     measures: tuple[Measure, ...]
-    escaping: tuple[Known, ...]
-    caught: tuple[Known, ...]
-    stopped: tuple[Known, ...]
-    freed: tuple[Known, ...]
-    renamed: tuple[Known, ...]
+    escaping: tuple[KnownImage, ...]
+    caught: tuple[KnownImage, ...]
+    stopped: tuple[KnownImage, ...]
+    freed: tuple[KnownImage, ...]
+    renamed: tuple[KnownImage, ...]
     known: int
 
     @property
@@ -109,7 +114,7 @@ class Comparison:
 def compare(
     old: Bundle,
     new: Bundle,
-    material: Material,
+    labelled: LabelledData,
     terms: Terms,
     *,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -128,9 +133,9 @@ def compare(
             a monitor image was trained on.
     """
     check(old, new)
-    monitor = _monitor(old, new, material)
-    hashes, defects = material.data.hashes, new.defects
-    trained = [id for id, label in material.training.items() if label in defects and id in hashes]
+    monitor = _monitor(old, new, labelled)
+    hashes, defects = labelled.data.hashes, new.defects
+    trained = [id for id, label in labelled.training.items() if label in defects and id in hashes]
     ids = [*monitor, *sorted(trained)]
     done = [0]
 
@@ -138,13 +143,13 @@ def compare(
         done[0] += 1
         progress(done[0], 2 * len(ids))
 
-    before, after = (told(bundle, material, ids, done=one) for bundle in (old, new))
-    labels = material.held_out
+    before, after = (predictions_for(bundle, labelled, ids, done=one) for bundle in (old, new))
+    labels = labelled.held_out
     known = [
-        Known(
+        KnownImage(
             id,
-            labels[id] if place < len(monitor) else material.training[id],
-            id if terms.independent else material.groups[id],
+            labels[id] if place < len(monitor) else labelled.training[id],
+            id if terms.independent else labelled.groups[id],
             place < len(monitor),
             before[id],
             after[id],
@@ -155,7 +160,7 @@ def compare(
     bad = [one for one in judged if one.label in defects]
     good = [one for one in judged if one.label not in defects]
 
-    def only(rule: Callable[..., bool], wrong: str, right: str) -> tuple[Known, ...]:
+    def only(rule: Callable[..., bool], wrong: str, right: str) -> tuple[KnownImage, ...]:
         found = [
             one
             for one in known
@@ -219,8 +224,8 @@ def _promised(thresholds: dict[str, Any]) -> str:
     )
 
 
-def _monitor(old: Bundle, new: Bundle, material: Material) -> list[SampleId]:
-    ids = monitor_images(material)
+def _monitor(old: Bundle, new: Bundle, labelled: LabelledData) -> list[SampleId]:
+    ids = monitor_images(labelled)
     if not ids:
         raise UserError(
             "no monitor image has a label, so nothing can be compared: label some of the audit"
@@ -228,7 +233,7 @@ def _monitor(old: Bundle, new: Bundle, material: Material) -> list[SampleId]:
     for bundle in (old, new):
         trained = set(bundle.about["trained_on"])
         for id in ids:
-            if material.data.hashes[id] in trained:
+            if labelled.data.hashes[id] in trained:
                 raise UserError(
                     f"the monitor image {id} was trained on by {bundle.folder}, so it proves "
                     "nothing: compare models of one data set and one split"
@@ -242,7 +247,7 @@ def _misnamed(label: str, values: dict[str, Any], defects: Sequence[str]) -> boo
 
 def _measure(
     name: str,
-    images: Sequence[Known],
+    images: Sequence[KnownImage],
     rule: Callable[..., bool],
     defects: Sequence[str],
     margin: float,

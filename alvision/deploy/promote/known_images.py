@@ -9,18 +9,18 @@ from alvision.core.errors import UserError
 from alvision.core.records import SampleId
 from alvision.deploy.bundle.bundle import Bundle
 from alvision.deploy.bundle.predict import predict
-from alvision.deploy.train.labelled_data import Material
+from alvision.deploy.train.labelled_data import LabelledData
 
 
-def monitor_images(material: Material) -> list[SampleId]:
+def monitor_images(labelled: LabelledData) -> list[SampleId]:
     """Return the monitor images that have a class and can be opened."""
-    hashes, labels = material.data.hashes, material.held_out
-    return [id for id in material.split.monitor if id in labels and id in hashes]
+    hashes, labels = labelled.data.hashes, labelled.held_out
+    return [id for id in labelled.split.monitor if id in labels and id in hashes]
 
 
-def told(
+def predictions_for(
     bundle: Bundle,
-    material: Material,
+    labelled: LabelledData,
     ids: Sequence[SampleId],
     *,
     done: Callable[[], None] = lambda: None,
@@ -30,11 +30,11 @@ def told(
     Raises:
         UserError: An image is sealed, or cannot be read.
     """
-    sealed = set(material.split.seal)
+    sealed = set(labelled.split.seal)
     for id in ids:
         if id in sealed:
             raise UserError(f"{id} is sealed: only alvision threshold may look at it")
-    manifest = material.data.manifest
+    manifest = labelled.data.manifest
     paths = [manifest.path(id) for id in ids]
     said: dict[SampleId, dict[str, Any]] = {}
     predictions = predict(bundle, paths, manifest.root, done=done)

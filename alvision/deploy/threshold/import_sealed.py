@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from alvision.data.manifest import Manifest
 
 
-def seal(
+def import_sealed(
     config: RunConfig,
     manifest: Manifest,
     hashes: Mapping[SampleId, str],

@@ -12,7 +12,7 @@ from alvision.core.rounds import write_atomically
 
 
 @dataclass(frozen=True)
-class Reading:
+class SealUse:
     """One look at the seal's defects.
 
     Attributes:
@@ -28,15 +28,15 @@ class Reading:
     doubt: float
 
 
-def plan(
-    earlier: list[Reading],
+def plan_use(
+    earlier: list[SealUse],
     *,
     model: str,
     question: str,
     defects: Mapping[str, str],
     doubt: float,
     enough: int,
-) -> Reading:
+) -> SealUse:
     """Decide what a look may use and what it costs.
 
     The same model, question and defects: the look was paid for already. Otherwise defects that no
@@ -53,25 +53,23 @@ def plan(
         enough: Independent defects that the promise needs at full confidence.
 
     >>> seal = {"a.png": "lot 1"}
-    >>> first = plan([], model="m", question="q", defects=seal, doubt=0.05, enough=1)
-    >>> second = plan([first], model="n", question="q", defects=seal, doubt=0.05, enough=1)
+    >>> first = plan_use([], model="m", question="q", defects=seal, doubt=0.05, enough=1)
+    >>> second = plan_use([first], model="n", question="q", defects=seal, doubt=0.05, enough=1)
     >>> first.doubt, second.doubt
     (0.05, 0.025)
     """
     every = tuple(sorted(defects))
-    for reading in earlier:
-        if (reading.model, reading.question) == (model, question) and (
-            set(reading.defects) <= set(every)
-        ):
-            return reading
-    used = {defect for reading in earlier for defect in reading.defects}
+    for use in earlier:
+        if (use.model, use.question) == (model, question) and (set(use.defects) <= set(every)):
+            return use
+    used = {defect for use in earlier for defect in use.defects}
     fresh = tuple(defect for defect in every if defect not in used)
     if not earlier or len({defects[content] for content in fresh}) >= enough:
-        return Reading(model, question, fresh, doubt)
-    return Reading(model, question, every, doubt / 2 ** len(earlier))
+        return SealUse(model, question, fresh, doubt)
+    return SealUse(model, question, every, doubt / 2 ** len(earlier))
 
 
-def read(path: Path) -> list[Reading]:
+def read(path: Path) -> list[SealUse]:
     """Return the looks that a file holds; none if there is no file.
 
     Raises:
@@ -82,16 +80,16 @@ def read(path: Path) -> list[Reading]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
         rows = [json.loads(line) for line in lines]
-        return [Reading(**row | {"defects": tuple(row["defects"])}) for row in rows]
+        return [SealUse(**row | {"defects": tuple(row["defects"])}) for row in rows]
     except (ValueError, TypeError, KeyError) as error:
         raise UserError(
             f"{path} is damaged, so it cannot be told how often the seal was read: put a copy back"
         ) from error
 
 
-def write(path: Path, readings: list[Reading]) -> None:
+def write(path: Path, uses: list[SealUse]) -> None:
     """Write all looks, a line each; the file is whole at any moment."""
-    text = "".join(json.dumps(asdict(reading), ensure_ascii=False) + "\n" for reading in readings)
+    text = "".join(json.dumps(asdict(use), ensure_ascii=False) + "\n" for use in uses)
 
     def fill(beside: Path) -> None:
         beside.write_text(text, encoding="utf-8", newline="")

@@ -13,14 +13,14 @@ from alvision.dataset.dataset import audit_file, people
 from alvision.deploy.bundle.bundle import Bundle
 from alvision.deploy.threshold import look_log
 from alvision.deploy.threshold.binomial import defects_needed
-from alvision.deploy.train.labelled_data import Material
+from alvision.deploy.train.labelled_data import LabelledData
 
 if TYPE_CHECKING:
     from alvision.config.schema import RunConfig
 
 
 @dataclass(frozen=True)
-class Ask:
+class ThresholdRequest:
     """What a promise is asked for.
 
     Attributes:
@@ -53,25 +53,27 @@ class Plan:
         ids: Sealed images that somebody has spoken on.
         bad: Content of the defects among them, and what each is taken for independent by.
         earlier: The looks so far.
-        reading: The look.
+        use: The look.
         found: Independent defects that it may use.
         needed: Independent defects that it needs, none of them missed.
     """
 
     ids: tuple[SampleId, ...]
     bad: Mapping[str, str]
-    earlier: list[look_log.Reading]
-    reading: look_log.Reading
+    earlier: list[look_log.SealUse]
+    use: look_log.SealUse
     found: int
     needed: int
 
     @property
     def confidence(self) -> float:
         """Return the confidence with which the promise has to be proven."""
-        return 1 - self.reading.doubt
+        return 1 - self.use.doubt
 
 
-def plan(bundle: Bundle, material: Material, config: RunConfig, ask: Ask) -> Plan:
+def plan(
+    bundle: Bundle, labelled: LabelledData, config: RunConfig, request: ThresholdRequest
+) -> Plan:
     """Plan a look at the seal: which defects it may use and what it costs.
 
     Raises:
@@ -79,24 +81,24 @@ def plan(bundle: Bundle, material: Material, config: RunConfig, ask: Ask) -> Pla
             image was trained on.
     """
     check_classes(bundle, config)
-    ids = sealed_images(bundle, material)
+    ids = sealed_images(bundle, labelled)
     hashes, groups = (
-        material.data.hashes,
-        dict(zip(ids, groups_of(material, ids, ask), strict=True)),
+        labelled.data.hashes,
+        dict(zip(ids, groups_of(labelled, ids, request), strict=True)),
     )
-    bad = {hashes[id]: groups[id] for id in ids if is_defect(bundle, material, id)}
-    earlier = look_log.read(readings_file(material, config))
-    reading = look_log.plan(
+    bad = {hashes[id]: groups[id] for id in ids if is_defect(bundle, labelled, id)}
+    earlier = look_log.read(log_file(labelled, config))
+    use = look_log.plan_use(
         earlier,
         model=bundle.about["files"]["model.onnx"],
-        question=ask.question,
+        question=request.question,
         defects=bad,
-        doubt=1 - ask.confidence,
-        enough=defects_needed(escape=ask.escape, confidence=ask.confidence),
+        doubt=1 - request.confidence,
+        enough=defects_needed(escape=request.escape, confidence=request.confidence),
     )
-    found = len({bad[content] for content in reading.defects})
-    needed = defects_needed(escape=ask.escape, confidence=1 - reading.doubt)
-    return Plan(tuple(ids), bad, earlier, reading, found, needed)
+    found = len({bad[content] for content in use.defects})
+    needed = defects_needed(escape=request.escape, confidence=1 - use.doubt)
+    return Plan(tuple(ids), bad, earlier, use, found, needed)
 
 
 def check_classes(bundle: Bundle, config: RunConfig) -> None:
@@ -122,17 +124,17 @@ def check_classes(bundle: Bundle, config: RunConfig) -> None:
         )
 
 
-def sealed_images(bundle: Bundle, material: Material) -> list[SampleId]:
+def sealed_images(bundle: Bundle, labelled: LabelledData) -> list[SampleId]:
     """Return the sealed images that somebody has spoken on, and can be opened.
 
     Raises:
         UserError: One of them was trained on.
     """
-    hashes = material.data.hashes
+    hashes = labelled.data.hashes
     ids = [
         id
-        for id in material.split.seal
-        if id in hashes and (id in material.held_out or id in material.doubtful)
+        for id in labelled.split.seal
+        if id in hashes and (id in labelled.held_out or id in labelled.doubtful)
     ]
     trained = set(bundle.about["trained_on"])
     for id in ids:
@@ -144,20 +146,22 @@ def sealed_images(bundle: Bundle, material: Material) -> list[SampleId]:
     return ids
 
 
-def is_defect(bundle: Bundle, material: Material, id: SampleId) -> bool:
+def is_defect(bundle: Bundle, labelled: LabelledData, id: SampleId) -> bool:
     """Tell whether a sealed image counts as a defect: also if nobody could name it."""
-    label = material.held_out.get(id)
+    label = labelled.held_out.get(id)
     return label is None or label in bundle.defects
 
 
-def groups_of(material: Material, ids: Sequence[SampleId], ask: Ask) -> list[str]:
+def groups_of(
+    labelled: LabelledData, ids: Sequence[SampleId], request: ThresholdRequest
+) -> list[str]:
     """Return what each image is taken for independent by."""
-    return [id if ask.independent else material.groups[id] for id in ids]
+    return [id if request.independent else labelled.groups[id] for id in ids]
 
 
-def readings_file(material: Material, config: RunConfig) -> Path:
+def log_file(labelled: LabelledData, config: RunConfig) -> Path:
     """Return the file of all looks at the seal: beside the labels, or in a simulated run's."""
     if people(config):
-        beside = audit_file(config, material.data.manifest)
+        beside = audit_file(config, labelled.data.manifest)
         return beside.with_name("seal_readings.jsonl")
     return Path(str(config.out)) / "seal_readings.jsonl"

@@ -23,16 +23,16 @@ from alvision.deploy.threshold.cutoffs import (
     one_a_group,
     overkill,
 )
-from alvision.deploy.threshold.plan import Ask, groups_of, plan, readings_file
+from alvision.deploy.threshold.plan import ThresholdRequest, groups_of, log_file, plan
 from alvision.deploy.threshold.wording import DRAWER, VOIDS, promise
-from alvision.deploy.train.labelled_data import Material
+from alvision.deploy.train.labelled_data import LabelledData
 
 if TYPE_CHECKING:
     from alvision.config.schema import RunConfig
 
 
 @dataclass(frozen=True)
-class Sealed:
+class ScoredImages:
     """Scores of sealed images: of defects and of good parts, with class and group."""
 
     ids: tuple[SampleId, ...]
@@ -41,10 +41,10 @@ class Sealed:
     groups: tuple[str, ...]
     contents: tuple[str, ...]
 
-    def of(self, keep: Sequence[bool]) -> Sealed:
+    def select(self, keep: Sequence[bool]) -> ScoredImages:
         """Return some of them."""
         rows = [i for i, kept in enumerate(keep) if kept]
-        return Sealed(
+        return ScoredImages(
             tuple(self.ids[i] for i in rows),
             tuple(self.labels[i] for i in rows),
             self.scores[rows],
@@ -53,11 +53,11 @@ class Sealed:
         )
 
 
-def judge(
+def set_threshold(
     bundle: Bundle,
-    material: Material,
+    labelled: LabelledData,
     config: RunConfig,
-    ask: Ask,
+    request: ThresholdRequest,
     *,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Any]:
@@ -74,25 +74,27 @@ def judge(
         UserError: There is no good class or no defect class, a class was renamed, or a sealed
             image was trained on.
     """
-    look = plan(bundle, material, config, ask)
-    bad, reading, earlier, confidence = look.bad, look.reading, look.earlier, look.confidence
+    look = plan(bundle, labelled, config, request)
+    bad, use, earlier, confidence = look.bad, look.use, look.earlier, look.confidence
     if look.found < look.needed:
         # Before any score is computed: a refusal must not cost a look.
-        raise NotEnoughDefects(look.found, escape=ask.escape, confidence=confidence, advice=DRAWER)
-    hashes = material.data.hashes
-    used = [id for id in look.ids if hashes[id] not in bad or hashes[id] in reading.defects]
-    sealed = _scored(bundle, material, used, ask, progress)
+        raise NotEnoughDefects(
+            look.found, escape=request.escape, confidence=confidence, advice=DRAWER
+        )
+    hashes = labelled.data.hashes
+    used = [id for id in look.ids if hashes[id] not in bad or hashes[id] in use.defects]
+    sealed = _scored(bundle, labelled, used, request, progress)
     is_defect = [content in bad for content in sealed.contents]
-    defects, good = sealed.of(is_defect), sealed.of([not defect for defect in is_defect])
-    low = _threshold(defects, ask.escape, confidence)
-    if reading not in earlier:
-        look_log.write(readings_file(material, config), [*earlier, reading])
-    content = _content(bundle, ask, defects, good, low, confidence, earlier, reading)
+    defects, good = sealed.select(is_defect), sealed.select([not defect for defect in is_defect])
+    low = _threshold(defects, request.escape, confidence)
+    if use not in earlier:
+        look_log.write(log_file(labelled, config), [*earlier, use])
+    content = _content(bundle, request, defects, good, low, confidence, earlier, use)
     write_thresholds(bundle, content)
     return content
 
 
-def _threshold(defects: Sealed, escape: float, confidence: float) -> float:
+def _threshold(defects: ScoredImages, escape: float, confidence: float) -> float:
     return escape_threshold(
         defects.scores,
         escape=escape,
@@ -108,21 +110,21 @@ def _rng() -> np.random.Generator:
 
 def _content(
     bundle: Bundle,
-    ask: Ask,
-    defects: Sealed,
-    good: Sealed,
+    request: ThresholdRequest,
+    defects: ScoredImages,
+    good: ScoredImages,
     low: float,
     confidence: float,
-    earlier: list[look_log.Reading],
-    reading: look_log.Reading,
+    earlier: list[look_log.SealUse],
+    use: look_log.SealUse,
 ) -> dict[str, Any]:
     scores = good.scores[one_a_group(good.groups, _rng())] if len(good.ids) else good.scores
-    seen, at_most = overkill(scores, low, confidence=ask.confidence)
-    band = _band(ask, defects, good, low)
+    seen, at_most = overkill(scores, low, confidence=request.confidence)
+    band = _band(request, defects, good, low)
     content = {
-        "escape": ask.escape,
-        "confidence": ask.confidence,
-        "independent": ask.independent,
+        "escape": request.escape,
+        "confidence": request.confidence,
+        "independent": request.independent,
         "low": band.low,
         "high": band.high,
         "human": band.human,
@@ -133,36 +135,36 @@ def _content(
         "overkill": {"seen": seen if len(scores) else None, "at_most": at_most},
         "escaped": _contents(defects, defects.scores < band.low),
         "overkilled": _contents(good, good.scores >= band.low),
-        "per_class": _per_class(bundle, ask, defects, low, confidence),
-        "reading": (earlier.index(reading) if reading in earlier else len(earlier)) + 1,
+        "per_class": _per_class(bundle, request, defects, low, confidence),
+        "reading": (earlier.index(use) if use in earlier else len(earlier)) + 1,
         "spent_confidence": confidence,
         "voids": list(VOIDS),
     }
     return content | {"promise": promise(content)}
 
 
-def _contents(images: Sealed, keep: np.ndarray) -> list[str]:
-    return sorted(images.of(keep.tolist()).contents)
+def _contents(images: ScoredImages, keep: np.ndarray) -> list[str]:
+    return sorted(images.select(keep.tolist()).contents)
 
 
-def _band(ask: Ask, defects: Sealed, good: Sealed, low: float) -> Band:
-    if ask.costs:
-        look, scrap = ask.costs
+def _band(request: ThresholdRequest, defects: ScoredImages, good: ScoredImages, low: float) -> Band:
+    if request.costs:
+        look, scrap = request.costs
         return cost_band(defects.scores, good.scores, low, look=look, scrap=scrap)
-    if ask.human is not None:
-        return human_band(good.scores, low, human=ask.human)
+    if request.human is not None:
+        return human_band(good.scores, low, human=request.human)
     return Band(low, low, 0.0)
 
 
 def _per_class(
-    bundle: Bundle, ask: Ask, defects: Sealed, low: float, confidence: float
+    bundle: Bundle, request: ThresholdRequest, defects: ScoredImages, low: float, confidence: float
 ) -> dict[str, Any]:
     """Tell for which kinds of defect the promise holds on their own."""
     told: dict[str, Any] = {}
     for name in bundle.defects:
-        own = defects.of([label == name for label in defects.labels])
+        own = defects.select([label == name for label in defects.labels])
         try:
-            holds = low <= _threshold(own, ask.escape, confidence)
+            holds = low <= _threshold(own, request.escape, confidence)
         except NotEnoughDefects as no:
             told[name] = {"defects": no.found, "holds": None, "needed": no.needed}
         else:
@@ -172,25 +174,25 @@ def _per_class(
 
 def _scored(
     bundle: Bundle,
-    material: Material,
+    labelled: LabelledData,
     ids: Sequence[SampleId],
-    ask: Ask,
+    request: ThresholdRequest,
     progress: Callable[[int, int], None],
-) -> Sealed:
+) -> ScoredImages:
     kept: list[SampleId] = []
     scores: list[float] = []
     for done, id in enumerate(ids, start=1):
         try:
-            pixels = load(material.data.manifest.path(id), bundle.spec)
+            pixels = load(labelled.data.manifest.path(id), bundle.spec)
         except UnreadableImage as error:
             raise UserError(f"the sealed image {id} cannot be read: {error.reason}") from error
         kept.append(id)
         scores.append(float(bundle.defect_scores(bundle.run(pixels[None]).logits)[0]))
         progress(done, len(ids))
-    return Sealed(
+    return ScoredImages(
         tuple(kept),
-        tuple(material.held_out.get(id) for id in kept),
+        tuple(labelled.held_out.get(id) for id in kept),
         np.array(scores),
-        tuple(groups_of(material, kept, ask)),
-        tuple(material.data.hashes[id] for id in kept),
+        tuple(groups_of(labelled, kept, request)),
+        tuple(labelled.data.hashes[id] for id in kept),
     )

@@ -13,7 +13,7 @@ import numpy as np
 from alvision.core.errors import UserError
 from alvision.core.rounds import write_atomically
 from alvision.deploy.train.calibration import FEWEST, calibrated, fit_temperature, reliability
-from alvision.deploy.train.labelled_data import Material, gather
+from alvision.deploy.train.labelled_data import LabelledData, load_labelled
 from alvision.evaluation.metrics import evaluate, expected_calibration_error
 from alvision.evaluation.probabilities import ClassProbabilities
 from alvision.loop.build import build_learner
@@ -35,13 +35,13 @@ class Final:
     Attributes:
         model: The model.
         learner: What trained it.
-        material: Images and labels.
+        labelled: Images and labels.
         about: What `final/model.json` says.
     """
 
     model: Model
     learner: Learner
-    material: Material
+    labelled: LabelledData
     about: dict[str, Any]
 
 
@@ -59,33 +59,33 @@ def train(config: RunConfig, root: Path, *, progress: bool = True) -> Final:
     Raises:
         UserError: Fewer than two classes are labelled.
     """
-    material = gather(config)
-    learner = _learner(config, material, progress)
-    model = learner.fit(material.training, round=ROUND)
+    labelled = load_labelled(config)
+    learner = _learner(config, labelled, progress)
+    model = learner.fit(labelled.training, round=ROUND)
     if not model.fitted:
         raise UserError(
             "fewer than two classes are labelled, so there is nothing to tell apart: label more"
         )
-    monitor = [id for id in material.split.monitor if id in material.held_out]
+    monitor = [id for id in labelled.split.monitor if id in labelled.held_out]
     raw = learner.predict(model, monitor)
-    targets = np.array([model.classes.index(material.held_out[id]) for id in raw.ids], int)
+    targets = np.array([model.classes.index(labelled.held_out[id]) for id in raw.ids], int)
     temperature = fit_temperature(raw.values, targets)
     told = ClassProbabilities(raw.ids, raw.classes, calibrated(raw.values, temperature))
     about = {
         "classes": list(model.classes),
         "defects": config.defects,
         "temperature": temperature,
-        "labels": dict(sorted(Counter(material.training.values()).items())),
-        "labels_hash": material.labels_hash,
-        "data_hash": material.data_hash,
-        "monitor": _judged(raw, told, material, config),
+        "labels": dict(sorted(Counter(labelled.training.values()).items())),
+        "labels_hash": labelled.labels_hash,
+        "data_hash": labelled.data_hash,
+        "monitor": _judged(raw, told, labelled, config),
     }
     folder = root / FOLDER
     write_atomically(folder / "model.ckpt", lambda path: learner.save(model, path))
     write_atomically(folder / "monitor.parquet", told.write)
     write_atomically(folder / "reliability.png", lambda path: _plot(raw, told, targets, path))
     write_atomically(folder / "model.json", lambda path: _dump(about, path))
-    return Final(model, learner, material, about)
+    return Final(model, learner, labelled, about)
 
 
 def load(config: RunConfig, root: Path, *, progress: bool = True) -> Final:
@@ -98,21 +98,21 @@ def load(config: RunConfig, root: Path, *, progress: bool = True) -> Final:
     if not path.exists():
         raise UserError(f"{root} has no final model yet: alvision train out={root}")
     about = json.loads(path.read_text(encoding="utf-8"))
-    material = gather(config)
-    learner = _learner(config, material, progress)
-    return Final(learner.load(root / FOLDER / "model.ckpt"), learner, material, about)
+    labelled = load_labelled(config)
+    learner = _learner(config, labelled, progress)
+    return Final(learner.load(root / FOLDER / "model.ckpt"), learner, labelled, about)
 
 
-def _learner(config: RunConfig, material: Material, progress: bool) -> Learner:
-    groups = [material.groups[id] for id in material.data.manifest.ids]
-    return build_learner(config, material.data, groups, progress=progress)
+def _learner(config: RunConfig, labelled: LabelledData, progress: bool) -> Learner:
+    groups = [labelled.groups[id] for id in labelled.data.manifest.ids]
+    return build_learner(config, labelled.data, groups, progress=progress)
 
 
 def _judged(
-    raw: ClassProbabilities, told: ClassProbabilities, material: Material, config: RunConfig
+    raw: ClassProbabilities, told: ClassProbabilities, labelled: LabelledData, config: RunConfig
 ) -> dict[str, Any]:
     """Judge the monitor images, before and after the temperature."""
-    labels = {id: material.held_out[id] for id in raw.ids}
+    labels = {id: labelled.held_out[id] for id in raw.ids}
     judged = evaluate(told, labels, classes=told.classes, defects=config.defects)
     judged["ece_before"] = None
     if len(raw):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Material:
+class LabelledData:
     """Images, their parts, and every label known of them now.
 
     Attributes:
@@ -54,7 +54,7 @@ class Material:
         return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
-def gather(config: RunConfig) -> Material:
+def load_labelled(config: RunConfig) -> LabelledData:
     """Read the labels of a run, or of people, and tell which may be trained on.
 
     Raises:
@@ -82,7 +82,7 @@ def gather(config: RunConfig) -> Material:
             "no image that may be trained on has a label: label some (alvision run, alvision "
             "labels import), or name data with labels"
         )
-    return Material(
+    return LabelledData(
         data,
         split,
         dict(zip(data.manifest.ids, groups, strict=True)),
@@ -92,7 +92,7 @@ def gather(config: RunConfig) -> Material:
     )
 
 
-def take_truth(config: RunConfig) -> None:
+def import_truth(config: RunConfig) -> None:
     """Record the classes that the data itself names as labels, those of held-out images left out.
 
     For data that is labelled already and needs no rounds: class folders, a label column.

@@ -11,10 +11,15 @@ from alvision.core.errors import UserError
 from alvision.core.records import SampleId
 from alvision.dataset.dataset import label_store, people
 from alvision.deploy.bundle.bundle import Bundle
-from alvision.deploy.promote.known_images import escapes, monitor_images, overkilled, told
+from alvision.deploy.promote.known_images import (
+    escapes,
+    monitor_images,
+    overkilled,
+    predictions_for,
+)
 from alvision.deploy.threshold import plan as sealed
 from alvision.deploy.threshold.binomial import best_escape
-from alvision.deploy.train.labelled_data import Material
+from alvision.deploy.train.labelled_data import LabelledData
 from alvision.labels.agreement import Agreement, agreement
 from alvision.labels.consensus import consensus
 from alvision.labels.content import resolver
@@ -27,7 +32,7 @@ FEW = 30
 
 
 @dataclass(frozen=True)
-class Seen:
+class MonitorImage:
     """A monitor image: its class, and what the bundle says of it, see `predict.Prediction`."""
 
     id: SampleId
@@ -96,7 +101,7 @@ class Shop:
     """
 
     outlook: Outlook
-    monitor: tuple[Seen, ...]
+    monitor: tuple[MonitorImage, ...]
     escaped: tuple[SampleId, ...]
     overkilled: tuple[SampleId, ...]
     classes: tuple[ClassRow, ...]
@@ -106,20 +111,20 @@ class Shop:
     labels: Mapping[SampleId, str] = field(repr=False)
     advice: tuple[str, ...] = ()
 
-    def slipped(self, defects: Sequence[str]) -> list[Seen]:
+    def slipped(self, defects: Sequence[str]) -> list[MonitorImage]:
         """Return the monitor defects that pass."""
         return [one for one in self.monitor if escapes(one.label, one.values, defects)]
 
-    def stopped(self, defects: Sequence[str]) -> list[Seen]:
+    def stopped(self, defects: Sequence[str]) -> list[MonitorImage]:
         """Return the good monitor parts that are stopped."""
         return [one for one in self.monitor if overkilled(one.label, one.values, defects)]
 
 
-def gather(
+def collect(
     bundle: Bundle,
-    material: Material,
+    labelled: LabelledData,
     config: RunConfig,
-    ask: sealed.Ask,
+    request: sealed.ThresholdRequest,
     *,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Shop:
@@ -127,30 +132,30 @@ def gather(
 
     Args:
         bundle: The bundle.
-        material: Images and labels.
+        labelled: Images and labels.
         config: The run's configuration.
-        ask: What would be promised, where nothing is promised yet.
+        request: What would be promised, where nothing is promised yet.
         progress: Called with (done, total).
     """
-    ids = monitor_images(material)
+    ids = monitor_images(labelled)
     done = [0]
 
     def one() -> None:
         done[0] += 1
         progress(done[0], len(ids))
 
-    said = told(bundle, material, ids, done=one)
-    monitor = [Seen(id, material.held_out[id], said[id]) for id in ids]
+    said = predictions_for(bundle, labelled, ids, done=one)
+    monitor = [MonitorImage(id, labelled.held_out[id], said[id]) for id in ids]
     monitor.sort(key=lambda one: (one.values["defect_score"], one.id))
-    by_content = {content: id for id, content in material.data.hashes.items()}
+    by_content = {content: id for id, content in labelled.data.hashes.items()}
     limits = bundle.thresholds or {}
     escaped, stopped = (
         tuple(by_content[content] for content in limits.get(key, ()) if content in by_content)
         for key in ("escaped", "overkilled")
     )
-    rows = tuple(_row(name, bundle, material, monitor) for name in bundle.classes)
-    outlook = _outlook(bundle, material, config, ask)
-    agreed, shared, unanimous = _people(config, material)
+    rows = tuple(_row(name, bundle, labelled, monitor) for name in bundle.classes)
+    outlook = _outlook(bundle, labelled, config, request)
+    agreed, shared, unanimous = _people(config, labelled)
     advice = tuple(_advice(outlook, rows, limits, len(monitor)))
     return Shop(
         outlook,
@@ -161,7 +166,7 @@ def gather(
         agreed,
         shared,
         unanimous,
-        {**material.training, **material.held_out},
+        {**labelled.training, **labelled.held_out},
         advice,
     )
 
@@ -193,33 +198,37 @@ def headline(bundle: Bundle, outlook: Outlook) -> str:
     )
 
 
-def _outlook(bundle: Bundle, material: Material, config: RunConfig, ask: sealed.Ask) -> Outlook:
+def _outlook(
+    bundle: Bundle, labelled: LabelledData, config: RunConfig, request: sealed.ThresholdRequest
+) -> Outlook:
     try:
-        look = sealed.plan(bundle, material, config, ask)
+        look = sealed.plan(bundle, labelled, config, request)
     except UserError as error:
         return Outlook(obstacle=str(error))
     best = best_escape(look.found, confidence=look.confidence)
-    return Outlook(look.found, look.needed, ask.escape, ask.confidence, best)
+    return Outlook(look.found, look.needed, request.escape, request.confidence, best)
 
 
-def _row(name: str, bundle: Bundle, material: Material, monitor: Sequence[Seen]) -> ClassRow:
+def _row(
+    name: str, bundle: Bundle, labelled: LabelledData, monitor: Sequence[MonitorImage]
+) -> ClassRow:
     own = [one.values["class"] for one in monitor if one.label == name]
     wrong = Counter(called for called in own if called != name)
     return ClassRow(
         name,
         name in bundle.defects,
-        sum(label == name for label in material.training.values()),
+        sum(label == name for label in labelled.training.values()),
         len(own),
-        sum(material.held_out.get(id) == name for id in material.split.seal),
+        sum(labelled.held_out.get(id) == name for id in labelled.split.seal),
         wrong.total(),
         wrong.most_common(1)[0][0] if wrong else None,
     )
 
 
-def _people(config: RunConfig, material: Material) -> tuple[dict[str, Agreement], int, int]:
+def _people(config: RunConfig, labelled: LabelledData) -> tuple[dict[str, Agreement], int, int]:
     if not people(config):
         return {}, 0, 0
-    resolve = resolver(material.data.manifest.ids, material.data.hashes)
+    resolve = resolver(labelled.data.manifest.ids, labelled.data.hashes)
     with label_store(config) as store:
         settled = consensus(store.events(), resolve)
     several = [set(one.votes.values()) for one in settled.values() if len(one.votes) > 1]

@@ -12,23 +12,23 @@ from alvision.reporting.shop.facts import headline
 if TYPE_CHECKING:
     from alvision.core.records import SampleId
     from alvision.deploy.bundle.bundle import Bundle
-    from alvision.deploy.train.labelled_data import Material
-    from alvision.reporting.shop.facts import Seen, Shop
+    from alvision.deploy.train.labelled_data import LabelledData
+    from alvision.reporting.shop.facts import MonitorImage, Shop
 
 PICTURES, STRIP = 48, 24
 """Most pictures of one kind, and of the strip."""
 
 
-def write(shop: Shop, bundle: Bundle, material: Material, path: Path) -> None:
+def write(shop: Shop, bundle: Bundle, labelled: LabelledData, path: Path) -> None:
     """Write the report as one self-contained page.
 
     Args:
         shop: What is known.
         bundle: The bundle that it is about.
-        material: Where the pictures are.
+        labelled: Where the pictures are.
         path: The file.
     """
-    thumbnails = page.Thumbnails(material.data.manifest, bundle.spec, budget=2 * PICTURES + STRIP)
+    thumbnails = page.Thumbnails(labelled.data.manifest, bundle.spec, budget=2 * PICTURES + STRIP)
     limits = bundle.thresholds
     path.parent.mkdir(parents=True, exist_ok=True)
     html = page.render(
@@ -109,7 +109,7 @@ def _tiles(shop: Shop, bundle: Bundle) -> list[tuple[str, str, str]]:
 def _pictures(
     shop: Shop,
     sealed: Sequence[SampleId],
-    monitor: Sequence[Seen],
+    monitor: Sequence[MonitorImage],
     proven: int,
     thumbnails: page.Thumbnails,
 ) -> dict[str, Any]:
@@ -154,7 +154,7 @@ def _strip(shop: Shop, bundle: Bundle, thumbnails: page.Thumbnails) -> list[dict
     ]
 
 
-def _told(one: Seen) -> str:
+def _told(one: MonitorImage) -> str:
     return (
         f"{one.values['verdict']}, called {one.values['class']}, {one.values['defect_score']:.3f}"
     )

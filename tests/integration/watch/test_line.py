@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from alvision.cli import main
 from alvision.deploy.bundle.bundle import file_hash, open_bundle, write_thresholds
-from alvision.watch.inbox import Inbox, copy, place
+from alvision.watch.inbox import Inbox, copy_whole, move
 from tests.conftest import paint
 
 LIMITS = {"low": 0.3, "high": 0.7, "promise": "Catches at least 98 of 100."}
@@ -24,31 +24,31 @@ def test_a_file_waits_until_it_lies_still(tmp_path):
     (tmp_path / ".c.png").write_bytes(b"1")
     future = time.time() + 1000  # a camera whose clock is ahead
     os.utime(tmp_path / "a.png", (future, future))
-    assert inbox.look() == [] and inbox.arriving == 1
+    assert inbox.scan() == [] and inbox.arriving == 1
     (tmp_path / "a.png").write_bytes(b"12")
     os.utime(tmp_path / "a.png", (future, future))
-    assert inbox.look() == [] and inbox.arriving == 1
+    assert inbox.scan() == [] and inbox.arriving == 1
     time.sleep(0.06)
-    assert [one.name for one in inbox.look()] == ["a.png"] and inbox.arriving == 0
+    assert [one.name for one in inbox.scan()] == ["a.png"] and inbox.arriving == 0
 
 
 def test_a_move_never_overwrites_and_may_be_repeated(tmp_path):
     source, target = tmp_path / "a", tmp_path / "x" / "b"
     source.write_bytes(b"1")
-    place(source, target, file_hash(source))
+    move(source, target, file_hash(source))
     assert target.read_bytes() == b"1" and not source.exists()
     source.write_bytes(b"1")  # killed between the copy and the removal, across file systems
-    place(source, target, file_hash(source))
+    move(source, target, file_hash(source))
     assert target.read_bytes() == b"1" and not source.exists()
     source.write_bytes(b"2")
     with pytest.raises(FileExistsError):
-        place(source, target, file_hash(source))
+        move(source, target, file_hash(source))
     assert (source.read_bytes(), target.read_bytes()) == (b"2", b"1")
 
 
 def test_a_copy_that_fails_leaves_no_part(tmp_path):
     with pytest.raises(OSError):
-        copy(tmp_path, tmp_path / "x" / "b")
+        copy_whole(tmp_path, tmp_path / "x" / "b")
     assert list((tmp_path / "x").iterdir()) == []
 
 

@@ -43,9 +43,9 @@ def test_bad_input_is_one_line_and_nothing_is_written(shop, tmp_path, capsys):
     (changed / "usual.npz").write_bytes((changed / "usual.npz").read_bytes()[:-1] + b"!")
     assert "its bytes have changed" in refused(f"bundle={changed}", inbox, line)
     shop.line.mkdir()
-    (shop.line / FILE).write_bytes(b"no book" * 100)
+    (shop.line / FILE).write_bytes(b"no database" * 100)
     assert main(shop.words("once=true")) == 2
-    assert "no book" in one_line(capsys)
+    assert "watch.db is damaged" in one_line(capsys)
     assert sorted(p.name for p in shop.line.iterdir() if p.suffix != ".lock") == [FILE]
 
 
@@ -152,7 +152,7 @@ def test_what_was_taken_away_or_replaced_before_it_was_moved(shop, monkeypatch):
 def test_a_queue_that_was_begun_is_finished(shop, monkeypatch):
     from alvision.watch import queue
 
-    def die(book, to):
+    def die(records, to):
         raise KeyboardInterrupt
 
     shop.deliver(range(20))

@@ -14,7 +14,7 @@ from alvision.watch.drift import (
     WINDOWS,
     chance,
     distances,
-    look,
+    run_test,
     typical,
 )
 
@@ -39,7 +39,7 @@ def alarms(rng, weeks, *, reference=300, looks=LOOKS):
         alarmed = False
         for number in range(1, looks + 1):
             stream = np.concatenate([stream[EVERY:], facts(rng, EVERY)])
-            alarmed |= bool(look(usual, stream, number=number).alarmed)
+            alarmed |= bool(run_test(usual, stream, number=number).alarmed)
         count += alarmed
     return count
 
@@ -96,25 +96,25 @@ def test_a_change_is_noticed_late_in_a_week_too_and_named():
     rng = np.random.default_rng(3)
     usual, stream = facts(rng, 300), facts(rng, 1000)
     stream[-100:, 3] += 1.2
-    assert look(usual, stream, number=LOOKS).alarmed[0] == 3
+    assert run_test(usual, stream, number=LOOKS).alarmed[0] == 3
     stream = facts(rng, 1000)
     stream[:, 5] += 0.7  # small and lasting: the long window sees it
-    seen = look(usual, stream, number=LOOKS)
+    seen = run_test(usual, stream, number=LOOKS)
     assert seen.alarmed == [5] and seen.chances[0, 5] > seen.level
 
 
 def test_a_look_needs_enough_images_on_both_sides():
     rng = np.random.default_rng(4)
     many, few = facts(rng, FEWEST), facts(rng, FEWEST - 1)
-    assert look(many, many, number=1) is not None
-    assert look(few, many, number=1) is None
-    assert look(many, few, number=1) is None
+    assert run_test(many, many, number=1) is not None
+    assert run_test(few, many, number=1) is None
+    assert run_test(many, few, number=1) is None
 
 
 def test_the_looks_of_a_week_share_its_alpha():
     rng = np.random.default_rng(5)
     usual, stream = facts(rng, 60), facts(rng, 60)
-    levels = [look(usual, stream, number=k).level for k in range(1, 500)]
+    levels = [run_test(usual, stream, number=k).level for k in range(1, 500)]
     assert sum(levels) * 2 * FACTS <= 0.001
 
 

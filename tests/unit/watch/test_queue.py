@@ -11,21 +11,21 @@ from alvision.core.records import Answer
 from alvision.labels.store import LabelStore
 from alvision.watch import queue
 from alvision.watch.judge import draw
-from alvision.watch.records import FILE, Book, Row
+from alvision.watch.records import FILE, Records, Row
 
 
 def filled(path, folders, **more):
-    """Return a book with moved images, and their files."""
-    book = Book(path / FILE)
-    with book.writing():
+    """Return records of moved images, and their files."""
+    records = Records(path / FILE)
+    with records.writing():
         for i, folder in enumerate(folders):
             file = path / folder / f"{i}.png"
             file.parent.mkdir(exist_ok=True)
             file.write_bytes(b"%d" % i)
             values = {"state": "moved", "worth": i / 100, "audit": int(folder == "pass")} | more
             row = Row(f"{i}.png", f"{i:064x}", "now", "m", folder, f"{folder}/{i}.png", **values)
-            book.add(row)
-    return book
+            records.add(row)
+    return records
 
 
 def table(path):
@@ -34,50 +34,50 @@ def table(path):
 
 
 def test_the_queue_holds_the_audit_and_a_batch_a_day(tmp_path):
-    book = filled(tmp_path, ["pass", "human", "new", "reject", "new", "pass"])
+    records = filled(tmp_path, ["pass", "human", "new", "reject", "new", "pass"])
     today = date(2026, 3, 1)
-    assert queue.fill(book, tmp_path, batch=2, today=today) == 4
-    assert queue.fill(book, tmp_path, batch=2, today=today) == 0
+    assert queue.fill(records, tmp_path, batch=2, today=today) == 4
+    assert queue.fill(records, tmp_path, batch=2, today=today) == 0
     sheet = tmp_path / "queue-2026-03-01.csv"
     names = {"000001-0.png", "000003-2.png", "000005-4.png", "000006-5.png"}
     assert {row["id"] for row in table(sheet)} == names
     assert {p.name for p in (tmp_path / "queue").iterdir()} == names
-    assert queue.fill(book, tmp_path, batch=2, today=today + timedelta(days=1)) == 1
+    assert queue.fill(records, tmp_path, batch=2, today=today + timedelta(days=1)) == 1
     assert [row["id"] for row in table(tmp_path / "queue-2026-03-02.csv")] == ["000002-1.png"]
-    book.close()
+    records.close()
 
 
 def test_a_table_that_somebody_filled_in_is_left_alone(tmp_path):
-    book = filled(tmp_path, ["human"])
+    records = filled(tmp_path, ["human"])
     today = date(2026, 3, 1)
-    queue.fill(book, tmp_path, batch=9, today=today)
+    queue.fill(records, tmp_path, batch=9, today=today)
     sheet = tmp_path / "queue-2026-03-01.csv"
-    with book.writing():
+    with records.writing():
         (tmp_path / "human" / "b, c.png").write_bytes(b"b")
-        book.add(
+        records.add(
             Row("b, c.png", "b", "now", "m", "human", "human/b, c.png", state="moved", worth=1)
         )
-    queue.fill(book, tmp_path, batch=9, today=today)
+    queue.fill(records, tmp_path, batch=9, today=today)
     assert [row["id"] for row in table(sheet)] == ["000001-0.png", "000002-b, c.png"]
     sheet.write_text("id;label\n000001-0.png;ok\n")
-    with book.writing():
+    with records.writing():
         (tmp_path / "human" / "d.png").write_bytes(b"d")
-        book.add(Row("d.png", "d", "now", "m", "human", "human/d.png", state="moved", worth=1))
-    queue.fill(book, tmp_path, batch=9, today=today)
+        records.add(Row("d.png", "d", "now", "m", "human", "human/d.png", state="moved", worth=1))
+    queue.fill(records, tmp_path, batch=9, today=today)
     assert sheet.read_text() == "id;label\n000001-0.png;ok\n"
     assert [row["id"] for row in table(tmp_path / "queue-2026-03-01-2.csv")] == ["000003-d.png"]
-    book.close()
+    records.close()
 
 
 def test_the_bound_counts_whole_batches_and_doubt_against_the_line(tmp_path):
-    book = filled(tmp_path, ["pass"] * 20)
-    queue.fill(book, tmp_path, batch=9, today=date(2026, 3, 1))
+    records = filled(tmp_path, ["pass"] * 20)
+    queue.fill(records, tmp_path, batch=9, today=date(2026, 3, 1))
 
     def told():
-        return queue.audited(book, tmp_path, "m", good=["ok"], labels=None)
+        return queue.audited(records, tmp_path, "m", good=["ok"], labels=None)
 
     assert told().answered == 0 and told().at_most == 1 and told().open == 20
-    rows = book.rows("1")
+    rows = records.rows("1")
     content = {row.queue: row.sha256 for row in rows}
     *answered, last = (
         Answer(row.queue, "label", "worn" if row.number == 3 else "ok", "me", 0, f"{row.number}")
@@ -91,8 +91,8 @@ def test_the_bound_counts_whole_batches_and_doubt_against_the_line(tmp_path):
     assert (audit.passed, audit.drawn, audit.answered, audit.escaped) == (20, 20, 20, 2)
     limit = stats.binomtest(2, 20, alternative="less").proportion_ci(0.95, "exact").high
     assert audit.at_most == pytest.approx(limit)
-    assert queue.audited(book, tmp_path, "other", good=["ok"], labels=None).drawn == 0
-    book.close()
+    assert queue.audited(records, tmp_path, "other", good=["ok"], labels=None).drawn == 0
+    records.close()
 
 
 def test_the_audit_is_drawn_evenly_and_from_the_file_alone():

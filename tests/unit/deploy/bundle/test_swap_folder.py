@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from alvision.core.errors import UserError
-from alvision.deploy.bundle.swap_folder import mend, place, previous_of, swap_back, taken
+from alvision.deploy.bundle.swap_folder import install, locked, previous_of, recover, roll_back
 from tests.support import PROJECT
 
 KILLS = """
@@ -35,11 +35,11 @@ def child(line, last):
             if seen[0] == last:
                 os.kill(os.getpid(), signal.SIGKILL)
     sys.addaudithook(hook)
-    with swap_folder.taken(line):
+    with swap_folder.locked(line):
         if work == "place":
-            swap_folder.place(line.with_name("new"), line)
+            swap_folder.install(line.with_name("new"), line)
         else:
-            swap_folder.swap_back(line)
+            swap_folder.roll_back(line)
     os._exit(0)
 
 old, previous, new = ({"a": text, "b": text} for text in ("old", "previous", "new"))
@@ -54,17 +54,17 @@ while True:
         break
     kills += 1
     gone += not line.exists()
-    swap_folder.mend(line)
+    swap_folder.recover(line)
     assert files(line) in (old, new if work == "place" else previous), (kills, files(line))
     before = files(line)
-    with swap_folder.taken(line):
-        swap_folder.mend(line.with_name("line.previous"))
+    with swap_folder.locked(line):
+        swap_folder.recover(line.with_name("line.previous"))
         if work == "place":
-            swap_folder.place(line.with_name("new"), line)
+            swap_folder.install(line.with_name("new"), line)
             assert files(line) == new and files(line.with_name("line.previous")) == before
         else:
             other = files(line.with_name("line.previous"))
-            swap_folder.swap_back(line)
+            swap_folder.roll_back(line)
             assert files(line) == other and files(line.with_name("line.previous")) == before
 print(kills, gone)
 """
@@ -111,18 +111,18 @@ def said(folder):
 
 def test_the_old_one_is_kept_and_comes_back(line):
     new = line.with_name("new")
-    place(new, line)
+    install(new, line)
     assert said(line) == "new" and said(previous_of(line)) == "line" and said(new) == "new"
-    swap_back(line)
+    roll_back(line)
     assert said(line) == "line" and said(previous_of(line)) == "new"
-    swap_back(line)
+    roll_back(line)
     assert said(line) == "new"
     left = {path.name for path in line.parent.iterdir()}
     assert left == {"line", "line.previous", "new"}
 
 
 def test_the_first_one_has_no_previous(line):
-    place(line, line.with_name("first"))
+    install(line, line.with_name("first"))
     assert said(line.with_name("first")) == "line"
     assert not previous_of(line.with_name("first")).exists()
 
@@ -130,17 +130,17 @@ def test_the_first_one_has_no_previous(line):
 def test_a_place_is_taken_once(line, monkeypatch):
     monkeypatch.setattr("alvision.deploy.bundle.swap_folder._LOCK_SECONDS", 0.05)
     with (
-        taken(line),
+        locked(line),
         pytest.raises(UserError, match="being replaced by another process"),
-        taken(line),
+        locked(line),
     ):
         pass
-    with taken(line):
+    with locked(line):
         pass
 
 
 def test_nothing_is_mended_that_is_whole(line):
     before = sorted(line.parent.rglob("*"))
-    mend(line)
-    mend(line.with_name("nowhere"))
+    recover(line)
+    recover(line.with_name("nowhere"))
     assert sorted(line.parent.rglob("*")) == before

@@ -6,7 +6,7 @@ from alvision.cli import main
 from alvision.core.errors import UserError
 from alvision.deploy.bundle.bundle import open_bundle
 from alvision.deploy.promote.compare import Terms, check, compare
-from alvision.deploy.promote.known_images import told
+from alvision.deploy.promote.known_images import predictions_for
 from tests.support import grey
 from tests.support.parts import imported
 
@@ -29,8 +29,8 @@ def shop(tmp_path_factory):
 def bundles(shop, tmp_path, monkeypatch):
     """Return a function that writes a bundle by its cut; 0.5 makes no error."""
     monkeypatch.chdir(tmp_path)
-    run, material = shop
-    trained = [material.data.hashes[id] for id in material.training]
+    run, labelled = shop
+    trained = [labelled.data.hashes[id] for id in labelled.training]
 
     def write(name, cut, **changes):
         return grey.write(tmp_path / name, cut, run, **{"trained_on": trained} | changes)
@@ -131,25 +131,25 @@ def test_bundles_must_mean_the_same(bundles, old, new, expected):
 
 @pytest.mark.parametrize("which", ["line", "new"])
 def test_a_monitor_image_that_was_trained_on_proves_nothing(bundles, shop, which):
-    _, material = shop
-    leaked = [material.data.hashes[material.split.monitor[0]]]
+    _, labelled = shop
+    leaked = [labelled.data.hashes[labelled.split.monitor[0]]]
     line, new = (
         bundles(name, cut, **({"trained_on": leaked} if name == which else {}))
         for name, cut in (("line", 0.5), ("new", 0.51))
     )
     with pytest.raises(UserError, match=f"was trained on by .*{which}"):
-        compare(line, new, material, Terms())
+        compare(line, new, labelled, Terms())
 
 
 def test_one_image_of_a_group_counts(bundles, shop):
-    _, material = shop
+    _, labelled = shop
     line, new = bundles("line", 0.5), bundles("new", 0.51)
-    lots = {id: id.split("/")[0] + str(int(id[-7:-4]) % 5) for id in material.groups}
-    grouped = type(material)(
-        material.data, material.split, lots, material.training, material.held_out, frozenset()
+    lots = {id: id.split("/")[0] + str(int(id[-7:-4]) % 5) for id in labelled.groups}
+    grouped = type(labelled)(
+        labelled.data, labelled.split, lots, labelled.training, labelled.held_out, frozenset()
     )
     sizes = [m.pairs.n for m in compare(line, new, grouped, Terms()).measures]
-    monitor = {lots[id] for id in material.split.monitor}
+    monitor = {lots[id] for id in labelled.split.monitor}
     assert sizes == [
         len(monitor),
         *(sum(lot[:2] == kind for lot in monitor) for kind in ("wo", "ok")),
@@ -166,9 +166,9 @@ def test_without_defects_the_names_alone_count(bundles, shop):
 
 
 def test_sealed_images_are_not_looked_at(bundles, shop):
-    _, material = shop
+    _, labelled = shop
     with pytest.raises(UserError, match="only alvision threshold may look"):
-        told(bundles("line", 0.5), material, [material.split.seal[0]])
+        predictions_for(bundles("line", 0.5), labelled, [labelled.split.seal[0]])
 
 
 def test_a_damaged_previous_is_not_brought_back(bundles, capsys):

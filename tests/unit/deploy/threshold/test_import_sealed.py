@@ -2,7 +2,7 @@ import pytest
 
 from alvision.cli import main
 from alvision.config.compose import compose
-from alvision.deploy.train.labelled_data import gather
+from alvision.deploy.train.labelled_data import load_labelled
 from alvision.labels.exchange.csv_file import images_named
 from tests.conftest import paint
 
@@ -29,7 +29,7 @@ def bring(*words):
 
 def parts(share="audit.share=0.001"):
     words = ["oracle=files", "data.root=photos", CLASSES, 'defects=["worn"]', share]
-    return gather(compose(words).config)
+    return load_labelled(compose(words).config)
 
 
 @pytest.mark.slow
@@ -38,10 +38,10 @@ def test_a_drawer_is_sealed_and_never_trained_on(photos, capsys):
     assert bring("from=some.csv") == 0
     assert bring("from=drawer.csv", "slot=seal") == 0
     assert "6 added" in capsys.readouterr().out
-    material = parts()
-    assert material.split.seal == tuple(f"drawer/{i}.png" for i in range(6))
-    assert material.training == {"00.png": "ok", "01.png": "ok"}
-    assert set(material.held_out) == set(material.split.seal)
+    labelled = parts()
+    assert labelled.split.seal == tuple(f"drawer/{i}.png" for i in range(6))
+    assert labelled.training == {"00.png": "ok", "01.png": "ok"}
+    assert set(labelled.held_out) == set(labelled.split.seal)
     assert bring("from=drawer.csv", "slot=seal") == 0
     assert "0 added, 6 known already" in capsys.readouterr().out
 

@@ -1,13 +1,15 @@
 import pytest
 
 from alvision.core.errors import UserError
-from alvision.deploy.threshold.look_log import plan, read, write
+from alvision.deploy.threshold.look_log import plan_use, read, write
 
 SEAL = {f"{i}.png": f"lot {i // 2}" for i in range(8)}  # four lots
 
 
 def ask(earlier, model="m", question="q", defects=SEAL, enough=2):
-    return plan(earlier, model=model, question=question, defects=defects, doubt=0.08, enough=enough)
+    return plan_use(
+        earlier, model=model, question=question, defects=defects, doubt=0.08, enough=enough
+    )
 
 
 def test_the_first_look_is_at_everything_for_the_whole_doubt():

@@ -5,11 +5,11 @@ from alvision.config.compose import compose
 from alvision.core.errors import UserError
 from alvision.deploy.bundle.bundle import Bundle
 from alvision.deploy.threshold.cutoffs import NotEnoughDefects
-from alvision.deploy.threshold.plan import Ask
-from alvision.deploy.threshold.set_threshold import judge
-from alvision.deploy.train.labelled_data import gather, take_truth
+from alvision.deploy.threshold.plan import ThresholdRequest
+from alvision.deploy.threshold.set_threshold import set_threshold
+from alvision.deploy.train.labelled_data import import_truth, load_labelled
 
-ASK = Ask(escape=0.05, confidence=0.95)
+REQUEST = ThresholdRequest(escape=0.05, confidence=0.95)
 
 
 def bundle(folder, classes, defects, trained_on=()):
@@ -25,15 +25,15 @@ def bundle(folder, classes, defects, trained_on=()):
     )
 
 
-def material(words):
+def labelled_data(words):
     config = compose(words).config
-    take_truth(config)
-    return gather(config), config
+    import_truth(config)
+    return load_labelled(config), config
 
 
 @pytest.fixture
 def worn(parts, tmp_path):
-    labelled, config = material(
+    labelled, config = labelled_data(
         [f"data.root={parts}", f"out={tmp_path / 'run'}", "audit.share=0.5", 'defects=["worn"]']
     )
     config.classes = ["ok", "worn"]
@@ -50,7 +50,7 @@ def worn(parts, tmp_path):
 )
 def test_classes_that_allow_no_promise(worn, tmp_path, classes, defects, told):
     with pytest.raises(UserError, match=told):
-        judge(bundle(tmp_path, classes, defects), *worn, ASK)
+        set_threshold(bundle(tmp_path, classes, defects), *worn, REQUEST)
 
 
 def test_no_defect_in_the_seal(worn, tmp_path):
@@ -59,7 +59,7 @@ def test_no_defect_in_the_seal(worn, tmp_path):
         if labelled.held_out[id] == "worn":
             del labelled.held_out[id]
     with pytest.raises(NotEnoughDefects, match="there are 0"):
-        judge(bundle(tmp_path, ["ok", "worn"], ["worn"]), labelled, config, ASK)
+        set_threshold(bundle(tmp_path, ["ok", "worn"], ["worn"]), labelled, config, REQUEST)
 
 
 def test_a_sealed_image_that_was_trained_on_is_refused(worn, tmp_path):
@@ -67,7 +67,7 @@ def test_a_sealed_image_that_was_trained_on_is_refused(worn, tmp_path):
     hashes = [labelled.data.hashes[id] for id in labelled.split.seal]
     own = bundle(tmp_path, ["ok", "worn"], ["worn"], trained_on=hashes[:1])
     with pytest.raises(UserError, match="was trained on, so it proves nothing"):
-        judge(own, labelled, config, ASK)
+        set_threshold(own, labelled, config, REQUEST)
 
 
 def test_what_is_held_out_is_never_trained_on(worn):
@@ -92,8 +92,8 @@ def test_unsure_answers_count_as_defects(worn, tmp_path):
     (tmp_path / "bundle.json").write_text("{}")
     about = bundle(tmp_path, ["ok", "worn"], ["worn"]).about
     about |= {"temperature": 1.0, "image": {"size": 8, "crop": None, "value_range": None}}
-    ask = Ask(escape=0.9, confidence=0.5)
-    told = judge(Scores(tmp_path, about), labelled, config, ask)
+    request = ThresholdRequest(escape=0.9, confidence=0.5)
+    told = set_threshold(Scores(tmp_path, about), labelled, config, request)
     assert told["unnamed"] == 0
     seal = [id for id in labelled.split.seal if labelled.held_out.get(id) == "ok"]
     doubted = type(labelled)(
@@ -105,6 +105,6 @@ def test_unsure_answers_count_as_defects(worn, tmp_path):
         frozenset(seal[:1]),
     )
     (tmp_path / "run" / "seal_readings.jsonl").unlink()
-    again = judge(Scores(tmp_path, about), doubted, config, ask)
+    again = set_threshold(Scores(tmp_path, about), doubted, config, request)
     assert again["unnamed"] == 1
     assert again["defects"] == told["defects"] + 1 and again["good"] == told["good"] - 1

@@ -8,8 +8,8 @@ from alvision.config.compose import compose
 from alvision.core.rounds import claim
 from alvision.deploy.bundle.bundle import open_bundle
 from alvision.deploy.threshold.look_log import read
-from alvision.deploy.threshold.plan import Ask
-from alvision.reporting.shop.facts import Outlook, gather, headline
+from alvision.deploy.threshold.plan import ThresholdRequest
+from alvision.reporting.shop.facts import Outlook, collect, headline
 from alvision.run_folder.experiment_file import document
 from tests.support import grey
 from tests.support.parts import imported
@@ -17,12 +17,12 @@ from tests.support.parts import imported
 imported("onnxruntime")
 imported("onnx")
 
-ASK = Ask(escape=0.1, confidence=0.95)
+REQUEST = ThresholdRequest(escape=0.1, confidence=0.95)
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
-    """Return a folder with a run on shades, some 35 sealed defects among them, and its material."""
+    """Return a run on shades with some 35 sealed defects: folder, labelled data, configuration."""
     folder = tmp_path_factory.mktemp("shop")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ALVISION_CACHE", str(folder / "cache"))
@@ -46,7 +46,9 @@ def page(bundle, capsys):
 
 def test_without_a_promise_it_says_what_could_be_promised(bundle, shop, capsys):
     text = page(bundle, capsys)
-    found = gather(bundle, shop[1], shop[2], Ask(escape=0.01, confidence=0.95)).outlook.found
+    found = collect(
+        bundle, shop[1], shop[2], ThresholdRequest(escape=0.01, confidence=0.95)
+    ).outlook.found
     assert f"photograph {299 - found} more bad parts" in text
     assert f"{299 - found} more, for the promise" in text
     assert "No threshold is set, so the line is at one half" in text
@@ -68,7 +70,7 @@ def test_with_a_promise_it_shows_what_slips_through_without_another_look(bundle,
 
 
 def test_the_facts(bundle, shop):
-    facts = gather(bundle, shop[1], shop[2], ASK)
+    facts = collect(bundle, shop[1], shop[2], REQUEST)
     scores = [one.values["defect_score"] for one in facts.monitor]
     assert scores == sorted(scores) and len(scores) > 40
     slipped = facts.slipped(["worn"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from alvision.cli.console import console
@@ -12,6 +13,8 @@ from alvision.config.schema import RunConfig
 from alvision.core.rounds import Round
 from alvision.data.images import ImageSpec, UnreadableImage, shrink_factor
 from alvision.data.manifest import Manifest
+from alvision.data.splits import Split
+from alvision.dataset.dataset import people
 from alvision.loop.build import experiment
 from alvision.loop.experiment import Experiment
 from alvision.loop.run import history
@@ -36,8 +39,6 @@ def execute(composed: Composed, *, quiet: bool = False, wait: bool = False) -> N
         quiet: Leave reports and TensorBoard to a later `report`.
         wait: With a page: wait for its people instead of ending.
     """
-    from alvision.reporting.run import page as run_report
-
     config = composed.config
     with ExitStack() as stack:
         exp = experiment(
@@ -49,16 +50,12 @@ def execute(composed: Composed, *, quiet: bool = False, wait: bool = False) -> N
             stack=stack,
             quiet=quiet,
             wait=wait,
+            found=None if quiet else partial(_say_found, config),
         )
         logger = _logger(composed, exp, stack)
         if quiet:
             run_loop(replace(exp, publish=lambda rnd: _published(exp, rnd, logger)))
             return
-        console.print(
-            f"{config.out}: {len(exp.candidates)} images to choose from, "
-            f"{len(exp.evaluation_ids)} held out, classes {', '.join(exp.classes)}",
-            markup=False,
-        )
         # With several devices each rank is a process of its own.
         if config.trainer.devices == 1 and (expected := _expected_peak(exp, config)):
             console.print(f"memory: at most {expected / 1e9:.2f} GB")
@@ -73,8 +70,20 @@ def execute(composed: Composed, *, quiet: bool = False, wait: bool = False) -> N
             console.print(line(rnd.read("metrics.json"), config.target.metric))
 
         run_loop(replace(exp, publish=publish))
+        from alvision.reporting.run import page as run_report
+
         page = run_report.write(exp.root, manifest=manifest, spec=spec)
         console.print(f"report: {page}", markup=False)
+
+
+def _say_found(config: RunConfig, split: Split) -> None:
+    """Print the first line of a run: what there is to work with."""
+    held_out = split.monitor if people(config) else split.held_out
+    console.print(
+        f"{config.out}: {len(split.pool)} images to choose from, {len(held_out)} held out, "
+        f"classes {', '.join(config.classes or ())}",
+        markup=False,
+    )
 
 
 def _logger(composed: Composed, exp: Experiment, stack: ExitStack) -> RunLogger | None:

@@ -8,10 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING
-
-from alvision.config.schema_data import DataConfig
+from alvision.config.schema_data import MISSING, DataConfig
 from alvision.config.schema_data import ImageConfig as ImageConfig
 
 
@@ -227,5 +224,7 @@ class RunConfig:
 
 def register() -> None:
     """Make the schema known to Hydra, so that `configs/run.yaml` is checked against it."""
+    from hydra.core.config_store import ConfigStore
+
     store = ConfigStore.instance()
     store.store(name="schema", node=RunConfig)

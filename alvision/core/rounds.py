@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
-
-import yaml
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING, Any, Protocol
 
 from alvision.core.errors import UserError
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 STEPS = (
     "ranking.csv",  # with people at a page only
@@ -140,6 +140,8 @@ def lock(root: Path) -> FileLock:
     Raises:
         UserError: Another process is working on it, or it cannot be written to.
     """
+    from filelock import FileLock, Timeout
+
     try:
         root.mkdir(parents=True, exist_ok=True)
         held = FileLock(root / ".lock")
@@ -197,6 +199,8 @@ def read_document(root: Path) -> dict[str, Any]:
     Raises:
         UserError: There is none, or it cannot be read.
     """
+    import yaml
+
     path = root / DOCUMENT
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -211,6 +215,8 @@ def read_document(root: Path) -> dict[str, Any]:
 
 
 def _dump(document: dict[str, Any], path: Path) -> None:
+    import yaml
+
     text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1000)
     path.write_text(text, encoding="utf-8")
 

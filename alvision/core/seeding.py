@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 
 def derive(seed: int, *names: str | int) -> int:
@@ -20,8 +22,11 @@ def derive(seed: int, *names: str | int) -> int:
 def generator(seed: int, *names: str | int) -> torch.Generator:
     """Return a CPU generator of its own for a purpose, e.g. `generator(seed, round, "acquire")`.
 
+    >>> import torch
     >>> a, b = generator(1, 0, "acquire"), generator(1, 0, "acquire")
     >>> bool((torch.rand(3, generator=a) == torch.rand(3, generator=b)).all())
     True
     """
+    import torch  # only what draws pays for it: `derive` needs none
+
     return torch.Generator().manual_seed(derive(seed, *names))

@@ -10,7 +10,6 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from alvision.core.errors import UserError
-from alvision.data.images import header_exif, register_heic
 from alvision.data.sources.rows import Row
 
 if TYPE_CHECKING:
@@ -116,6 +115,8 @@ def capture_time(path: Path) -> datetime:
 
 def _exif_time(path: Path) -> datetime | None:
     from PIL import Image
+
+    from alvision.data.images import header_exif, register_heic
 
     register_heic(path)
     try:

@@ -11,8 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from alvision.core.errors import UserError
 from alvision.data.cache import cache_folder
 
@@ -44,6 +42,8 @@ def content_hashes(
         progress: Called with (images done, images in all), now and then.
     """
     if manifest.features is not None:
+        import numpy as np
+
         rows = np.ascontiguousarray(manifest.features, dtype="<f4")
         return {
             id: hashlib.sha256(row.tobytes()).hexdigest()

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from alvision.core.errors import UserError
 from alvision.data.groups import grouped
@@ -17,12 +15,14 @@ from alvision.data.sources.digits import digits
 from alvision.data.sources.elpv import elpv
 from alvision.data.sources.embeddings import embeddings
 from alvision.data.sources.folder import class_folders, folder
-from alvision.data.sources.rows import Listing
+from alvision.data.sources.rows import Listing, Row
 from alvision.data.sources.table import csv_table, parquet_table
 from alvision.data.sources.torchvision_sets import torchvision_set
 from alvision.data.sources.xsdd import xsdd
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from alvision.config.schema import DataConfig
     from alvision.core.records import SampleId
 
@@ -99,7 +99,7 @@ def build(cfg: DataConfig) -> Manifest:
             f"{len(repeated)} ids occur more than once, first {repeated[0]!r}: "
             "every image needs an id of its own"
         )
-    features = [row.features for row in rows if row.features is not None]
+    features = _stacked(rows)
     return Manifest(
         root=listing.root,
         ids=tuple(row.id for row in rows),
@@ -107,6 +107,16 @@ def build(cfg: DataConfig) -> Manifest:
         groups=grouped(rows, cfg),
         splits=tuple(row.split for row in rows),
         truth=tuple(row.truth for row in rows),
-        features=np.stack(features) if features else None,
+        features=features,
         answer_shares=tuple(row.answer_shares for row in rows),
     )
+
+
+def _stacked(rows: Sequence[Row]) -> np.ndarray | None:
+    """Return the feature vectors of all rows, float32 [N, D]; None where there is none."""
+    vectors = [row.features for row in rows if row.features is not None]
+    if not vectors:
+        return None
+    import numpy as np
+
+    return np.stack(vectors)

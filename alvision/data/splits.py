@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
 from alvision.core.errors import UserError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from alvision.core.records import SampleId
     from alvision.data.manifest import Manifest
 
@@ -86,6 +86,8 @@ def simulated_split(
         UserError: If truth is missing, or the groups allow no such split.
     """
     if any(manifest.splits):
+        import numpy as np
+
         test = np.array([split == "test" for split in manifest.splits])
         if not test.any() or test.all():
             raise UserError(
@@ -172,6 +174,8 @@ def _test_rows(
         raise UserError(f"data.fold={fold} must be 0..{FOLDS - 1}, or null for a split by seed")
     if not 0 < share < 1:
         raise UserError(f"audit.share={share} must be above 0 and below 1: it is the test part")
+    import numpy as np
+
     truth, names = np.array(manifest.truth), np.array(groups)
     if fold is not None:
         folds, chosen = stratified_folds(truth, names, FOLDS, seed=0), fold
@@ -196,6 +200,8 @@ def stratified_folds(truth: np.ndarray, groups: np.ndarray, count: int, *, seed:
     of the folds' class shares least; ties go to the fold with fewest images. (scikit-learn's
     StratifiedGroupKFold takes half a minute for 100,000 groups, and lets the seed break only ties.)
     """
+    import numpy as np
+
     classes, class_rows = np.unique(truth, return_inverse=True)
     names, group_rows = np.unique(groups, return_inverse=True)
     counts = np.zeros((len(names), len(classes)))

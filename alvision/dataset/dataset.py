@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alvision.config.checks import BY_SEED, known_defects, validate, validate_classes
 from alvision.core.errors import UserError
 from alvision.core.seeding import derive
 from alvision.data.hashes import content_hashes
-from alvision.data.images import ImageSpec
+from alvision.data.image_spec import ImageSpec
 from alvision.data.manifest import Manifest, build
 from alvision.data.splits import FOLDS, Split, audit_split, image_key, simulated_split
 from alvision.data.thin_defects import thinned
@@ -39,6 +38,8 @@ def sources(config: RunConfig) -> Sources:
     Raises:
         UserError: There is none, or its classes are not those of the configuration.
     """
+    from alvision.config.checks import validate
+
     validate(config)
     spec = ImageSpec.from_config(config.data.image)
     manifest = build(config.data)
@@ -75,6 +76,8 @@ def label_store(config: RunConfig) -> LabelStore:
 
 
 def _classes(config: RunConfig, manifest: Manifest) -> tuple[str, ...]:
+    from alvision.config.checks import validate_classes
+
     found = sorted({name for name in manifest.truth if name is not None})
     if config.classes is None:
         if people(config):
@@ -124,6 +127,8 @@ def split_and_parts(
 
 
 def _simulated(config: RunConfig, manifest: Manifest, groups: tuple[str, ...]) -> Split:
+    from alvision.config.checks import BY_SEED, known_defects
+
     fold = config.seed % FOLDS if config.data.fold == BY_SEED else config.data.fold
     share = config.audit.share
     split = simulated_split(manifest, groups, seed=config.seed, share=share, fold=fold)

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from alvision.core.errors import UserError
 
@@ -69,6 +67,9 @@ class ClassProbabilities:
 
         The same content gives the same bytes.
         """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         columns = {_PREFIX + name: self.values[:, k] for k, name in enumerate(self.classes)}
         table = pa.table({"id": pa.array(self.ids, pa.string()), **columns})
         pq.write_table(table, path)
@@ -80,6 +81,9 @@ class ClassProbabilities:
         Raises:
             UserError: The file is damaged or something else.
         """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         try:
             # Not read_table: it takes `name=value` in a folder's name for a partition column.
             with pq.ParquetFile(path) as file:

@@ -14,7 +14,7 @@ from alvision.config.checks import PER_CLASS, known_defects
 from alvision.core.errors import UserError
 from alvision.core.rounds import Round, claim, lock
 from alvision.core.seeding import generator
-from alvision.data.splits import group_keys
+from alvision.data.splits import Split, group_keys
 from alvision.dataset.dataset import (
     Sources,
     audit_order,
@@ -34,13 +34,12 @@ from alvision.labels.store import LabelStore
 from alvision.loop.experiment import Budget, Experiment, Strategy
 from alvision.loop.page_oracle import SPARE_BATCHES, page_oracle
 from alvision.oracles.files import FilesOracle
-from alvision.reporting.loggers import tensorboard
 from alvision.run_folder.experiment_file import document
 from alvision.run_folder.round_files import codecs, write_metrics_table
-from alvision.training import Learner
 
 if TYPE_CHECKING:
     from alvision.config.schema import RunConfig
+    from alvision.training import Learner
 
 
 def experiment(
@@ -53,6 +52,7 @@ def experiment(
     stack: ExitStack,
     quiet: bool = False,
     wait: bool = False,
+    found: Callable[[Split], None] | None = None,
 ) -> Experiment:
     """Build an experiment and take its folder.
 
@@ -65,6 +65,7 @@ def experiment(
         stack: Holds the folder's lock and the store until it is closed.
         quiet: Show no progress and write no TensorBoard; a study does that at its end.
         wait: With a page: wait for its people instead of ending.
+        found: Called with the parts of the data set as soon as they are known.
 
     Raises:
         UserError: Something in the configuration, the data or the folder does not fit.
@@ -72,6 +73,12 @@ def experiment(
     data = sources(config)
     config.classes = list(data.classes)
     groups = group_keys(data.manifest, data.hashes)
+    store = stack.enter_context(label_store(config))
+    audit = audit_location(store.path, data.manifest.root) if people(config) else None
+    split, parts = split_and_parts(config, data.manifest, groups, audit)
+    _check_budget(config, len(split.pool))
+    if found:  # before the network: its libraries take seconds to import
+        found(split)
     learner = build_learner(config, data, groups, progress=not quiet)
     config.trainer.precision = learner.engine.precision
     root = Path(str(config.out))
@@ -85,10 +92,6 @@ def experiment(
             f"cold_start={starting.name} learns from labels, and at the start there is none; take "
             "one that reads features alone, or random, or cold_start.known_defects=5"
         )
-    store = stack.enter_context(label_store(config))
-    audit = audit_location(store.path, data.manifest.root) if people(config) else None
-    split, parts = split_and_parts(config, data.manifest, groups, audit)
-    _check_budget(config, len(split.pool))
     simulated = None if people(config) else simulation(config, data, split)
     # Only what fits takes the folder: a mistake put right must not find it held by the mistake.
     answered = people(config)
@@ -155,6 +158,8 @@ def build_learner(
     config: RunConfig, data: Sources, groups: Sequence[str], *, progress: bool
 ) -> Learner:
     """Build what trains and infers, as the configuration asks."""
+    from alvision.training import Learner  # Lightning and timm: seconds, after the first line
+
     return Learner(
         data.manifest,
         data.hashes,
@@ -218,4 +223,6 @@ def _publish(root: Path, rnd: Round, learner: Learner, data: Sources, quiet: boo
             rows = [("id", "reason"), *sorted(learner.set_aside.items())]
             csv.writer(file, lineterminator="\n").writerows(rows)
     if not quiet:
+        from alvision.reporting.loggers import tensorboard
+
         tensorboard.log(root, rnd.number, manifest=data.manifest, spec=data.spec)

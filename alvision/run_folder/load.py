@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from omegaconf import OmegaConf
-
 from alvision.config.schema import RunConfig
 from alvision.core.errors import UserError
 from alvision.core.rounds import read_document
-from alvision.data.images import ImageSpec
+from alvision.data.image_spec import ImageSpec
 from alvision.data.manifest import Manifest, build
 
 
 def saved(root: Path) -> tuple[RunConfig, Manifest | None, ImageSpec]:
     """Read back a run's configuration, and its images where they still are."""
+    from omegaconf import OmegaConf
+
     stored = read_document(root)
     merged = OmegaConf.merge(OmegaConf.structured(RunConfig), stored["config"])
     config: RunConfig = OmegaConf.to_object(merged)  # type: ignore[assignment]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from alvision.core.errors import UserError
 from alvision.core.rounds import write_atomically
-from alvision.data.images import HEIC_SUFFIXES, SUFFIXES
+from alvision.data.image_spec import HEIC_SUFFIXES, SUFFIXES
 from alvision.deploy.bundle.bundle import file_hash
 
 Mark = tuple[int, int, int]

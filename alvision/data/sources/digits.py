@@ -9,8 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from alvision.data.sources.rows import Listing, Row
 
 if TYPE_CHECKING:
@@ -27,6 +25,7 @@ def digits(cfg: DataConfig) -> Listing:
     the redundant pool on which BatchBALD was proposed (arXiv 1906.08158, Repeated-MNIST). All
     copies of a digit are one group, so none of them judges another.
     """
+    import numpy as np
     import sklearn.datasets
 
     loaded = sklearn.datasets.load_digits()

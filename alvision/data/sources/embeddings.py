@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from alvision.core.errors import UserError
 from alvision.data.sources.rows import Listing, Row, absolute, existing_file, existing_root
 from alvision.data.sources.table import attributes, read_parquet, text
@@ -13,6 +11,7 @@ from alvision.data.sources.table import attributes, read_parquet, text
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy as np
     import pyarrow
 
     from alvision.config.schema import DataConfig
@@ -57,6 +56,7 @@ def _path(root: Path, id: str) -> Path:
 
 def _matrix(column: pyarrow.ChunkedArray, where: str) -> np.ndarray:
     """Return a column of lists as float32 [N, D]."""
+    import numpy as np
     import pyarrow.compute
     import pyarrow.types
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alvision.core.errors import UserError
-from alvision.data.images import HEIC_SUFFIXES, SUFFIXES, heic_is_supported
+from alvision.data.image_spec import HEIC_SUFFIXES, SUFFIXES, heic_is_supported
 from alvision.data.sources.rows import Listing, Row, existing_root, normal
 
 if TYPE_CHECKING:

@@ -17,14 +17,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-from PIL import Image
-
 from alvision.core.errors import UserError
 from alvision.data.cache import cache_folder
 from alvision.data.sources.rows import Listing, Row, absolute
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from alvision.config.schema import DataConfig
 
 IDX_SETS = ("MNIST", "FashionMNIST", "KMNIST")
@@ -86,7 +85,7 @@ def _idx(name: str, root: Path) -> dict[str, _Part]:
             read = dataset(root, train=split == "train")
             images = read.data.numpy()
             labels = [read.classes[number] for number in read.targets.tolist()]
-            if images.ndim != 3 or images.dtype != np.uint8 or len(images) != len(labels):
+            if images.ndim != 3 or images.dtype != "uint8" or len(images) != len(labels):
                 raise ValueError(f"{images.dtype} {images.shape} images, {len(labels)} labels")
         except (ValueError, IndexError, AssertionError, RuntimeError, OSError, TypeError) as error:
             raise UserError(f"{where} does not hold {name}: {_line(error)}; {needs}") from None
@@ -95,6 +94,7 @@ def _idx(name: str, root: Path) -> dict[str, _Part]:
 
 
 def _cifar10(root: Path) -> dict[str, _Part]:
+    import numpy as np
     from torchvision.datasets.utils import download_and_extract_archive
 
     where = root / CIFAR10_FOLDER
@@ -135,6 +135,9 @@ def _fetched(fetch: Callable[[], object], name: str, root: Path, needs: str) -> 
 
 def _laid_out(name: str, parts: dict[str, _Part]) -> Path:
     """Write the images as PNG files, once, and return their folder."""
+    import numpy as np
+    from PIL import Image
+
     digest = hashlib.sha256()
     for part in parts.values():
         digest.update(np.ascontiguousarray(part.images).tobytes())

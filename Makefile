@@ -13,7 +13,7 @@ COMPARE := compare experiment=elpv 'acquisition=[random_sampling,margin,entropy,
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo demo-readme test label-studio ray lint types soak wheelhouse docker clean
+.PHONY: help install demo demo-readme test label-studio ray lint types docs soak wheelhouse docker clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -44,6 +44,9 @@ lint: $(VENV)/.installed-dev  ## Check style, formatting, the import law and the
 types: $(VENV)/.installed-dev  ## Check the types
 	$(BIN)/mypy
 
+docs: $(VENV)/.installed-dev  ## Build the documentation site into site/; a warning is a failure
+	$(BIN)/python scripts/build_docs.py
+
 soak: $(VENV)/.installed-dev  ## Run the kill tests at full count, their table goes to docs/reliability.md
 	$(BIN)/python scripts/soak.py
 
@@ -55,7 +58,7 @@ docker:  ## Build the image alvision; PIP_INDEX_URL and PIP_EXTRA_INDEX_URL are 
 	docker build --build-arg PIP_INDEX_URL --build-arg PIP_EXTRA_INDEX_URL -t alvision .
 
 clean:  ## Remove .venv and what the tools leave behind; runs/ stays
-	rm -rf $(VENV) $(PARTS) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis \
+	rm -rf $(VENV) $(PARTS) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis \
 		.import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

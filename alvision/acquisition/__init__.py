@@ -1,9 +1,10 @@
 """Acquisition functions by the field's names: pure functions of tensors.
 
 A *score* maps log_probs [N, K, C] to [N], higher = more worth labelling. A *select* takes pool,
-labelled, n and a generator and returns n unique rows; `top_k(score=...)` makes one of a score.
+labelled, n and a generator and returns n unique rows; `top_k(score=...)` makes a select of a score.
 A new strategy is one function here and one YAML in `configs/acquisition/`;
-`conformance.check` tells what it breaks.
+`testing.conformance.check` says what it breaks. Nothing here may read files, labels or the
+configuration: torch and `inference.predictions` are the only imports.
 """
 
 from alvision.acquisition.badge import badge

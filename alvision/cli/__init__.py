@@ -1,7 +1,7 @@
 """`alvision COMMAND [ACTION] [key=value ...]`: one file a command, named like it.
 
-A command reads its words, calls one function of another room, and prints what came of it. Only
-this room and `config/` may import Hydra.
+A command parses its words, calls one function of another room, and prints the result. No
+computation belongs here. Only this room and `config/` may import Hydra.
 """
 
 from alvision.cli.dispatch import entry, main

@@ -1,4 +1,5 @@
-"""What a user may set: the schema, its checks, and how words on a command line become a run.
+"""What a user may set: the schema, its checks, and the way from words to a configuration.
 
-Only this room and `cli/` may import Hydra. Other rooms are handed dataclasses of the schema.
+Each key is a field with its type, range and meaning. Only this room and `cli/` may import Hydra;
+the other rooms get dataclasses of the schema. Nothing here reads images or labels.
 """

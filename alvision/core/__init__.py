@@ -1,4 +1,5 @@
-"""The ground floor: errors, named randomness, the records of the loop and the folders of rounds.
+"""What everything builds on: errors, named randomness, records, and folders of rounds.
 
-Everything may import this room; it imports nothing of alvision, and no torch.
+Every room may import this one. It imports nothing of alvision and, until a generator is asked for,
+no torch.
 """

@@ -1,4 +1,5 @@
-"""The data set of a run as one object: images, hashes, groups, split, labels, and who answers.
+"""The data set of a run as one object: images, hashes, groups, split, labels, who answers.
 
-How files become a list of images belongs to `data/`; how answers are stored belongs to `labels/`.
+The other rooms ask it instead of putting these together themselves. How files become a list of
+images belongs to `data/`, and how answers are stored belongs to `labels/`, not here.
 """

@@ -1,4 +1,4 @@
-"""Say why an image was chosen: in words, as a heatmap, by its nearest labelled images.
+"""Explanations of a choice and of a prediction: reasons in words, neighbours, heatmaps.
 
-Here: what reads a model or a strategy's own numbers. Not here: choosing, training, or pages.
+They are shown to people and change nothing: no strategy and no metric may read them.
 """

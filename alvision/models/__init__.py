@@ -1,1 +1,4 @@
-"""Networks: a trunk by name, a head that can sample, and the Lightning module that joins them."""
+"""Networks as plain torch modules: trunks by name, several depths and views, heads.
+
+Nothing here trains: Lightning, optimisers and checkpoints are in `training/`.
+"""

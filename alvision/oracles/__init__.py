@@ -1,1 +1,4 @@
-"""Whoever answers a query: the truth of a data set, or people who fill in a table."""
+"""Whoever answers a query: the truth of a data set, a table to fill in, or the page.
+
+An oracle returns answers and stores nothing itself. Only the simulated one may read the truth.
+"""

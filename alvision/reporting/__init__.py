@@ -1,1 +1,6 @@
-"""Reports: one self-contained HTML file of a run or a study, and the same in TensorBoard."""
+"""Pages and tables for people, made from files that exist already.
+
+One folder for each reader: a run, a study, a shop, a folder of predictions; `templates/` holds
+their HTML. Each page is one file that asks no server for anything. No statistics are computed
+here: that is for `study/`, `evaluation/` and `deploy/`.
+"""

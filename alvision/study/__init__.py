@@ -1,4 +1,7 @@
-"""Compare acquisition functions: many seeds, paired, with a verdict. No torch here."""
+"""Compare acquisition functions: many seeds, paired, with a verdict.
+
+It starts runs and reads their folders; it imports no torch and writes tables, but no pages.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Fit, predict, infer: the only caller of Lightning's Trainer."""
+"""Fit, predict and infer: what the loop asks of deep learning.
+
+This room alone calls Lightning's Trainer. Networks are in `models/`, and the pass over the pool is
+in `inference/`, not here.
+"""
 
 from alvision.training.learner import Learner
 

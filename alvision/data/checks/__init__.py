@@ -1,4 +1,7 @@
-"""Look over a data set before anyone spends a label on it."""
+"""Checks of a data set before anyone spends a label on it.
+
+Each check returns findings and changes nothing. Pages about them are in `reporting/`, not here.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,4 @@
-"""Whether a new bundle may take the place of the one on the line: a paired comparison."""
+"""The paired test of a new bundle against the one on the line.
+
+Both judge the same monitor images. The sealed test images are never read here.
+"""

@@ -1,4 +1,4 @@
-"""The threshold of a bundle: the arithmetic of the promise, the sealed images, and the log of use.
+"""The threshold of a bundle: the statistics of its promise, and the log of each use.
 
-The only room that reads the sealed test images.
+This is the only room that reads the sealed test images. Nothing here trains or writes pages.
 """

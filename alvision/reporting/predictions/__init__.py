@@ -1,1 +1,4 @@
-"""What a bundle says of a folder of photographs: a table and a page with the most telling ones."""
+"""A bundle's predictions for a folder of photographs: a table and a page.
+
+What it writes was predicted already; no model runs here.
+"""

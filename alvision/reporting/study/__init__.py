@@ -1,1 +1,4 @@
-"""The report of a study: tables, curves and pictures; `study/` makes the numbers."""
+"""The report of a study: tables, curves and pictures.
+
+`study/` computes the numbers; none is computed here.
+"""

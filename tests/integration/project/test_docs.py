@@ -10,7 +10,10 @@ from tests.support import PROJECT
 
 FOLDERS = ("alvision", "configs", "docs", "notebooks", "scripts", "tests", ".ci", ".github")
 TEXT = {"", ".py", ".md", ".yaml", ".yml", ".toml", ".txt", ".html", ".css", ".js", ".ipynb"}
-DOCUMENTS = sorted([*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md")])
+DOCUMENTS = sorted([*PROJECT.glob("*.md"), *PROJECT.glob("*/*.md"), *PROJECT.glob("docs/*/*.md")])
+# A module is one thought; beyond this it is usually two. It is a bound, not an aim: files must not
+# be cut to keep it.
+LONGEST = 420
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 
 # Written in two parts, so that this file does not name them either.
@@ -57,7 +60,7 @@ def test_no_file_names_a_registry_or_a_machine():
 def test_files_are_short():
     sources = [path for path in files() if path.suffix == ".py"]
     lengths = {id_of(p): len(p.read_text(encoding="utf-8").splitlines()) for p in sources}
-    assert {name: n for name, n in lengths.items() if n >= 300} == {}
+    assert {name: n for name, n in lengths.items() if n > LONGEST} == {}
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=id_of)

@@ -12,9 +12,9 @@ import griffe
 
 
 def fenced(text: str) -> str:
-    """Return a docstring with a fence around each paragraph that begins with `>>>`.
+    r"""Return a docstring with a fence around each paragraph that begins with `>>>`.
 
-    >>> print(fenced("Add one.\\n\\n>>> 1 + 1\\n2"))
+    >>> print(fenced("Add one.\n\n>>> 1 + 1\n2"))
     Add one.
     <BLANKLINE>
     ```pycon

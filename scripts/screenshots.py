@@ -22,8 +22,8 @@ from PIL import Image, ImageDraw, ImageFilter
 from playwright.sync_api import Browser, Page
 
 from alvision.labels.location import labels_location
-from alvision.page.images import Pictures
-from alvision.page.secret import read_secret
+from alvision.page.image_urls import ServedImages
+from alvision.page.image_urls import read_secret
 
 DOCS = Path(__file__).parent.parent / "docs"
 CLASSES = ("ok", "scratch", "dent", "stain")
@@ -100,7 +100,7 @@ class Line:
     def __init__(self, address: str, root: Path, truth: dict[str, str]) -> None:
         self._address = address
         secret = read_secret(labels_location(root).with_name("page.key"))
-        self._pictures = Pictures({name: root / name for name in truth}, secret, root / "none")
+        self._pictures = ServedImages({name: root / name for name in truth}, secret, root / "none")
         self._truth = truth
 
     def get(self, path: str) -> Any:

@@ -16,8 +16,8 @@ from alvision.data.manifest import Manifest, build
 from alvision.data.splits import audit_split, group_keys
 from alvision.labels.location import audit_location, labels_location, read_audit
 from alvision.labels.store import LabelStore
-from alvision.page.context import Setting
-from alvision.page.secret import read_secret
+from alvision.page.image_urls import read_secret
+from alvision.page.state import PageContext
 
 ORACLE = "oracle=page"
 
@@ -48,7 +48,7 @@ def store_of(config: RunConfig, root: Path) -> LabelStore:
     return LabelStore(config.labels.url or labels_location(root), shared=True)
 
 
-def setting(config: RunConfig, manifest: Manifest, store: LabelStore) -> Setting:
+def setting(config: RunConfig, manifest: Manifest, store: LabelStore) -> PageContext:
     """Gather what the page is told; the held-out images are those that the loop holds out."""
     audit = audit_location(store.path, manifest.root)
     split = audit_split(
@@ -58,7 +58,7 @@ def setting(config: RunConfig, manifest: Manifest, store: LabelStore) -> Setting
         known=read_audit(audit),
     )
     depth = config.data.image.value_range
-    return Setting(
+    return PageContext(
         root=Path(str(config.out)),
         store=store,
         paths=dict(zip(manifest.ids, manifest.paths, strict=True)),

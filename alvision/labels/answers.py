@@ -1,4 +1,4 @@
-"""The words of an answer: a class by name, `skip` or `unsure`."""
+"""What may be written in a cell of answers: a class by name, `skip` or `unsure`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def check_classes(classes: Sequence[str]) -> None:
     """Refuse class names that a table of answers could not hold.
 
     Raises:
-        UserError: A name is empty, has spaces around it, stands twice, or is `skip` or `unsure`.
+        UserError: A name is empty, has spaces around it, is there twice, or is `skip` or `unsure`.
     """
     for name in classes:
         if not name or name != name.strip():
@@ -21,17 +21,17 @@ def check_classes(classes: Sequence[str]) -> None:
         if name.casefold() in NOT_CLASSES:
             raise UserError(f"classes: {name!r} means an answer without a class: rename the class")
         if list(classes).count(name) > 1:
-            raise UserError(f"classes: {name!r} stands twice: remove one")
+            raise UserError(f"classes: {name!r} is named twice: remove one")
 
 
-def read_word(text: str, classes: Sequence[str]) -> tuple[AnswerKind, str | None] | None:
+def parse_answer(text: str, classes: Sequence[str]) -> tuple[AnswerKind, str | None] | None:
     """Read a cell as an answer; None if it is neither a class nor `skip` or `unsure`.
 
-    Spaces around it and the form of its accents do not matter, nor does its case where only one
-    class fits.
+    Spaces around it and the Unicode form of its accents do not matter, and neither does case
+    where only one class fits.
 
-    >>> read_word(" Worn ", ["ok", "worn"]), read_word("unsure", ["ok"]), read_word("wrn", ["worn"])
-    (('label', 'worn'), ('unsure', None), None)
+    >>> parse_answer(" Worn ", ["ok", "worn"]), parse_answer("unsure", ["ok"])
+    (('label', 'worn'), ('unsure', None))
     """
     word = unicodedata.normalize("NFC", text.strip())
     exact = [name for name in classes if unicodedata.normalize("NFC", name) == word]
@@ -47,8 +47,8 @@ def read_word(text: str, classes: Sequence[str]) -> tuple[AnswerKind, str | None
     return None
 
 
-def allowed(classes: Sequence[str]) -> str:
-    """Name everything that may stand in a cell of answers."""
+def allowed_answers(classes: Sequence[str]) -> str:
+    """Return everything that a cell of answers may hold, as a list for an error message."""
     return ", ".join([*classes, *NOT_CLASSES])
 
 

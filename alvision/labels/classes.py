@@ -1,4 +1,4 @@
-"""Classes that change while people label: added, shown under another name, merged."""
+"""The classes as the log has them: configured, added, shown under another name, merged."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from alvision.core.records import Event
-from alvision.labels.undo import taken_back
+from alvision.labels.consensus import merges, taken_back
 
 DEFECT = "defect"
 """The note of an `add` event whose class is a defect."""
@@ -14,11 +14,11 @@ DEFECT = "defect"
 
 @dataclass(frozen=True)
 class ClassList:
-    """The classes as they stand.
+    """List the classes after all class events.
 
     Attributes:
-        keys: What events call them, for ever: the configured ones in their order, then those that
-            were added, in the order added. Merged ones stay, so that no column moves.
+        keys: What events call them; a key never changes. The configured ones in their order, then
+            the added ones in theirs. Merged ones stay, so that no column of a model moves.
         shown: The name that people see, by key.
         into: What each merged class became, by key; always a class that is not merged itself.
     """
@@ -36,8 +36,8 @@ class ClassList:
 def class_list(configured: Sequence[str], events: Iterable[Event]) -> ClassList:
     """Apply the log's class events to the configured classes.
 
-    An added class that is there already changes nothing, and neither do a rename of a class that
-    is not there or a merge that would close a ring. Undone events do not count.
+    Adding a class that is there, renaming one that is not, and a merge that would close a ring
+    change nothing. Undone events do not count.
 
     >>> log = [Event("", "rename", "worn", "me", 0, "1", target="abraded")]
     >>> class_list(["ok", "worn"], log).shown
@@ -53,28 +53,6 @@ def class_list(configured: Sequence[str], events: Iterable[Event]) -> ClassList:
         if event.kind == "rename" and event.label in shown and event.uuid not in back:
             shown[event.label] = event.target or event.label
     return ClassList(tuple(shown), shown, merges(events))
-
-
-def merges(events: Iterable[Event]) -> dict[str, str]:
-    """Return what each merged class became; a chain leads to its end.
-
-    >>> merges([Event("", "merge", "a", "me", 0, "1", target="b"),
-    ...         Event("", "merge", "b", "me", 0, "2", target="c")])
-    {'a': 'c', 'b': 'c'}
-    """
-    events = tuple(event for event in events if event.kind in ("merge", "undo"))
-    if not any(event.kind == "merge" for event in events):
-        return {}
-    back = taken_back(events)
-    into: dict[str, str] = {}
-    for event in events:
-        if event.kind != "merge" or event.uuid in back or not event.label or not event.target:
-            continue
-        end = into.get(event.target, event.target)
-        if event.label != end and event.label not in into:
-            into = {source: end if old == event.label else old for source, old in into.items()}
-            into[event.label] = end
-    return into
 
 
 def added_defects(events: Iterable[Event]) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""What the log says now: undos applied, each person's last word, the majority."""
+"""What the log adds up to: undos applied, each person's last answer, the majority."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from alvision.core.records import NOT_CLASSES, Event, SampleId
-from alvision.labels.classes import merges
-from alvision.labels.undo import taken_back
 
-WORDS = frozenset({"label", "skip", "unsure", "import"})
+_STANDING_KINDS = frozenset({"label", "skip", "unsure", "import"})
 Resolve = Callable[[Event], SampleId | None]
-"""Tells which image of today an event is about; None where there is none."""
+"""Finds the image of today that an event is about; None where there is none."""
 
 
 @dataclass(frozen=True)
@@ -20,11 +18,11 @@ class Settled:
     """The class of one image.
 
     Attributes:
-        label: The class that most people said; in a tie the one of them that was said last. Where
-            somebody settled it, that class.
-        votes: What each person said, in the order they said it.
+        label: The class with most votes; in a tie the one of them that was answered last. Where
+            somebody settled a dispute, the class they chose.
+        votes: The class that each person answered, in the order of the answers.
         conflict: The vote was a tie.
-        by: Who settled it by a word above the votes; None where the votes decide.
+        by: Who settled it above the votes; None where the votes decide.
     """
 
     label: str
@@ -36,11 +34,11 @@ class Settled:
 def standing(
     events: Iterable[Event], resolve: Resolve | None = None
 ) -> dict[SampleId, tuple[Event, ...]]:
-    """Return the words that stand on each image: the last of every person, in the order said.
+    """Return the answers that count on each image: the last of every person, in order.
 
-    Words are labels, skips, unsures and imports. Undone events do not count, so taking back the
-    last word brings back the one before. An import is a word of its own beside what the same name
-    said as a person.
+    Answers are labels, skips, unsures and imports. Undone events do not count, so taking back the
+    last answer brings back the one before. An import counts beside what a person of the same name
+    answered.
 
     Args:
         events: The log, or its beginning up to a pin, in the order of the log.
@@ -48,26 +46,26 @@ def standing(
     """
     events = tuple(events)
     back = taken_back(events)
-    words: dict[SampleId, dict[tuple[bool, str], Event]] = {}
+    answers: dict[SampleId, dict[tuple[bool, str], Event]] = {}
     for event in events:
-        if event.kind not in WORDS or event.uuid in back:
+        if event.kind not in _STANDING_KINDS or event.uuid in back:
             continue
         id = resolve(event) if resolve else event.id
         if id is None:
             continue
         speaker = (event.kind == "import", event.by)
-        said = words.setdefault(id, {})
-        said.pop(speaker, None)  # moves the speaker to the end, where the last word belongs
-        said[speaker] = event
-    return {id: tuple(said.values()) for id, said in words.items()}
+        on_image = answers.setdefault(id, {})
+        on_image.pop(speaker, None)  # a changed answer counts as the latest one
+        on_image[speaker] = event
+    return {id: tuple(on_image.values()) for id, on_image in answers.items()}
 
 
 def consensus(events: Iterable[Event], resolve: Resolve | None = None) -> dict[SampleId, Settled]:
-    """Settle the class of every image that has one, by majority of the people's last words.
+    """Settle the class of every image that has one, by majority of the last answers.
 
-    Skip and unsure are no votes for a class: beside one label they change nothing, and an image
-    with nothing else is not settled. An import counts only where no person said anything. The last
-    `settle` that stands goes above all votes. Classes that were merged count as one.
+    Skip and unsure are not votes for a class: beside a label they change nothing, and an image
+    with nothing else has no class. An import counts only where no person answered. The last
+    `settle` that was not undone goes above all votes. Merged classes count as one.
 
     Args:
         events: The log, or its beginning up to a pin, in the order of the log.
@@ -77,24 +75,25 @@ def consensus(events: Iterable[Event], resolve: Resolve | None = None) -> dict[S
     'worn'
     """
     events = tuple(events)
-    words, last, into = standing(events, resolve), settlements(events, resolve), merges(events)
-    found = {id: settle(words.get(id, ()), last.get(id), into) for id in {**words, **last}}
+    answers, last = standing(events, resolve), settlements(events, resolve)
+    into = merges(events)
+    found = {id: settle(answers.get(id, ()), last.get(id), into) for id in {**answers, **last}}
     return {id: settled for id, settled in found.items() if settled}
 
 
 def settle(
-    words: Iterable[Event], settlement: Event | None, into: Mapping[str, str]
+    answers: Iterable[Event], settlement: Event | None, into: Mapping[str, str]
 ) -> Settled | None:
     """Settle one image; None if nobody named a class.
 
     Args:
-        words: What stands on it, see `standing`.
-        settlement: The word above the votes, see `settlements`.
+        answers: The answers that count on it, see `standing`.
+        settlement: The decision above the votes, see `settlements`.
         into: The class that each merged class became.
     """
     votes = {
         event.by: into.get(event.label, event.label)
-        for event in voices(words)
+        for event in counted(answers)
         if event.label is not None and event.label not in NOT_CLASSES
     }
     if settlement is not None and settlement.label is not None:
@@ -103,14 +102,14 @@ def settle(
     return _majority(votes) if votes else None
 
 
-def voices(words: Iterable[Event]) -> list[Event]:
-    """Return the words that count: people's, or the imports where no person spoke."""
-    words = list(words)
-    return [event for event in words if event.kind != "import"] or words
+def counted(answers: Iterable[Event]) -> list[Event]:
+    """Return the answers of people, or the imports where no person answered."""
+    answers = list(answers)
+    return [event for event in answers if event.kind != "import"] or answers
 
 
 def settlements(events: Iterable[Event], resolve: Resolve | None = None) -> dict[SampleId, Event]:
-    """Return the last `settle` that stands on each image."""
+    """Return the last `settle` of each image that was not undone."""
     events = tuple(events)
     back = taken_back(events)
     last = {}
@@ -123,9 +122,57 @@ def settlements(events: Iterable[Event], resolve: Resolve | None = None) -> dict
 
 
 def answered(events: Iterable[Event], resolve: Resolve | None = None) -> set[SampleId]:
-    """Return the images on which any word stands, and which are therefore not in the pool."""
+    """Return the images with any answer, which are therefore not in the pool."""
     events = tuple(events)
     return {*standing(events, resolve), *settlements(events, resolve)}
+
+
+def merges(events: Iterable[Event]) -> dict[str, str]:
+    """Return the class that each merged class became; a chain of merges leads to its end.
+
+    >>> merges([Event("", "merge", "a", "me", 0, "1", target="b"),
+    ...         Event("", "merge", "b", "me", 0, "2", target="c")])
+    {'a': 'c', 'b': 'c'}
+    """
+    events = tuple(event for event in events if event.kind in ("merge", "undo"))
+    if not any(event.kind == "merge" for event in events):
+        return {}
+    back = taken_back(events)
+    into: dict[str, str] = {}
+    for event in events:
+        if event.kind != "merge" or event.uuid in back or not event.label or not event.target:
+            continue
+        end = into.get(event.target, event.target)
+        if event.label != end and event.label not in into:
+            into = {source: end if old == event.label else old for source, old in into.items()}
+            into[event.label] = end
+    return into
+
+
+def taken_back(events: Iterable[Event]) -> set[str]:
+    """Return the uuids that undos take back, whether or not their events are there yet.
+
+    An undo may itself be undone, and then what it took back counts again. Anyone may undo anyone's
+    event. The order of events does not matter, because deliveries may overtake each other; undos
+    that take back one another in a ring take back nothing.
+
+    >>> undo = lambda uuid, target: Event("a.png", "undo", None, "me", 0, uuid, target=target)
+    >>> taken_back([undo("u1", "x")]), taken_back([undo("u1", "x"), undo("u2", "u1")])
+    ({'x'}, {'u1'})
+    """
+    targets = {event.uuid: event.target for event in events if event.kind == "undo"}
+    undecided = Counter(target for target in targets.values() if target in targets)
+    decided = [uuid for uuid in targets if not undecided[uuid]]
+    back: set[str] = set()
+    for uuid in decided:  # grows while it is walked: an undo is decided after all undos of it
+        target = targets[uuid]
+        if uuid not in back and target is not None:
+            back.add(target)
+        if target in targets:
+            undecided[target] -= 1
+            if not undecided[target]:
+                decided.append(target)
+    return back
 
 
 def _majority(votes: dict[str, str]) -> Settled:

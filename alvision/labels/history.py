@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from alvision.core.records import Event
 from alvision.labels.classes import ClassList
+from alvision.labels.consensus import taken_back
 from alvision.labels.guidelines import read
-from alvision.labels.undo import taken_back
 
 
 def history(events: Iterable[Event], classes: ClassList) -> list[str]:

@@ -1,24 +1,31 @@
-"""The log as it stands, kept up to date at the cost of what is new."""
+"""The log and what follows from it, in memory, kept up to date at the cost of what is new."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 from alvision.core.records import Event, SampleId
-from alvision.labels.classes import ClassList, class_list, merges
-from alvision.labels.consensus import Resolve, Settled, settle, settlements, standing
+from alvision.labels.classes import ClassList, class_list
+from alvision.labels.consensus import (
+    Resolve,
+    Settled,
+    merges,
+    settle,
+    settlements,
+    standing,
+    taken_back,
+)
 from alvision.labels.guidelines import Book, book
 from alvision.labels.store import LabelStore
-from alvision.labels.undo import taken_back
 
 _CLASSES, _NOWHERE = "\x00classes", "\x00nowhere"  # groups of events that are about no image
 
 
 class Ledger:
-    """Follow a store: words, consensus, flags, classes and label book at one event number.
+    """Follow a store: answers, consensus, flags, classes and label book at one event number.
 
-    What it says is what `standing`, `consensus`, `class_list` and `book` say of the whole log up to
-    `pin`, without reading or settling the whole log again.
+    It holds what `standing`, `consensus`, `class_list` and `book` return for the whole log up to
+    `pin`, without reading the whole log again.
 
     Args:
         store: The store to follow.
@@ -27,11 +34,11 @@ class Ledger:
 
     Attributes:
         pin: Number of the last event that is in it.
-        words: What stands on each image, see `consensus.standing`.
+        standing: The answers that count on each image, see `consensus.standing`.
         settled: The class of each image that has one, see `consensus.consensus`.
-        flags: The flags that stand, by image.
-        classes: The classes as they stand.
-        book: The label book as it stands.
+        flags: The flags that were not undone, by image.
+        classes: The classes after all class events.
+        book: The label book after all its entries.
         by_uuid: Every event, by its uuid.
     """
 
@@ -44,7 +51,7 @@ class Ledger:
         self._orphans: dict[str, list[Event]] = {}  # undos whose target is not there yet
         self._into: dict[str, str] = {}
         self.pin = 0
-        self.words: dict[SampleId, tuple[Event, ...]] = {}
+        self.standing: dict[SampleId, tuple[Event, ...]] = {}
         self.settled: dict[SampleId, Settled] = {}
         self.flags: dict[SampleId, tuple[Event, ...]] = {}
         self.classes: ClassList = class_list(self._configured, ())
@@ -52,7 +59,7 @@ class Ledger:
         self.by_uuid: dict[str, Event] = {}
 
     def refresh(self) -> tuple[Event, ...]:
-        """Take in what is new in the store, and return it."""
+        """Read what is new in the store, and return it."""
         new = self._store.events(since=self.pin)
         if new:
             self.take(new)
@@ -75,7 +82,11 @@ class Ledger:
             self._settle(id)
 
     def _file(self, event: Event, touched: set[SampleId]) -> None:
-        """Put an event, and the undos that waited for it, into the group that it changes."""
+        """Put an event, and the undos that waited for it, into the group that it changes.
+
+        An event can change only its own image, or only the classes; so only that group is
+        computed again.
+        """
         if event.kind == "undo":
             group = self._group_of.get(event.target or "")
             if group is None:
@@ -94,12 +105,12 @@ class Ledger:
     def _settle(self, id: SampleId) -> None:
         events = sorted(self._groups[id], key=lambda event: event.number)
         back = taken_back(events)
-        words = standing(events, lambda event: id).get(id, ())
+        answers = standing(events, lambda event: id).get(id, ())
         last = settlements(events, lambda event: id).get(id)
-        settled = settle(words, last, self._into)
+        settled = settle(answers, last, self._into)
         flags = tuple(e for e in events if e.kind == "flag" and e.uuid not in back)
         views: tuple[tuple[dict, object], ...] = (
-            (self.words, words),
+            (self.standing, answers),
             (self.settled, settled),
             (self.flags, flags),
         )

@@ -1,47 +1,148 @@
-"""Who is labelling right now. No events: nothing of it must be known tomorrow."""
+"""Who is labelling now, and which images are on whose screen.
+
+Neither is an event: nothing of it matters tomorrow, so the rows end by themselves.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 
 import sqlalchemy as sql
 
-from alvision.labels.schema import PRESENCE
+from alvision.core.records import SampleId
+from alvision.labels.schema import EVENTS, LEASES, PRESENCE
 from alvision.labels.store import LabelStore
 
 
-class Presence:
-    """Remember when each person was last seen.
+class _Expiring:
+    """Keep rows of a table of the store that count for some seconds.
 
     Args:
-        store: The store whose people are meant.
-        seconds: Whoever was not seen for so long is gone.
-        clock: Gives the seconds since 1970.
+        store: The store.
+        seconds: How long a row counts.
+        clock: Gives the seconds since 1970, which all processes share.
     """
 
     def __init__(
-        self, store: LabelStore, *, seconds: float = 60.0, clock: Callable[[], float] = time.time
+        self, store: LabelStore, *, seconds: float, clock: Callable[[], float] = time.time
     ) -> None:
         self._database = store.database
         self._seconds = seconds
         self._clock = clock
 
-    def seen(self, by: str) -> None:
-        """Record that a person is here now."""
+    def _write(self, *statements: sql.Executable) -> None:
+        # Not durable: a power cut may take the last moments, and with them nobody's answer.
         with self._database.writing(durable=False) as connection:
-            connection.execute(sql.delete(PRESENCE).where(PRESENCE.c.by == by))
-            connection.execute(sql.insert(PRESENCE).values(by=by, seen=self._clock()))
+            for statement in statements:
+                connection.execute(statement)
+
+    def _read(self, query: sql.Select) -> Sequence[sql.Row]:
+        with self._database.reading() as connection:
+            return [] if connection is None else connection.execute(query).all()
+
+
+class Presence(_Expiring):
+    """Remember when each person was last seen."""
+
+    # A page asks every 4 s while it is visible; a tablet that is put down counts as gone soon.
+    def __init__(
+        self, store: LabelStore, *, seconds: float = 60.0, clock: Callable[[], float] = time.time
+    ) -> None:
+        super().__init__(store, seconds=seconds, clock=clock)
+
+    def seen(self, by: str) -> None:
+        """Record that a person is present now."""
+        self._write(
+            sql.delete(PRESENCE).where(PRESENCE.c.by == by),
+            sql.insert(PRESENCE).values(by=by, seen=self._clock()),
+        )
 
     def left(self, by: str) -> None:
         """Record that a person went away."""
-        with self._database.writing(durable=False) as connection:
-            connection.execute(sql.delete(PRESENCE).where(PRESENCE.c.by == by))
+        self._write(sql.delete(PRESENCE).where(PRESENCE.c.by == by))
 
     def here(self) -> set[str]:
-        """Return the names of those who are here."""
-        with self._database.reading() as connection:
-            if connection is None:
-                return set()
-            since = self._clock() - self._seconds
-            return set(connection.scalars(sql.select(PRESENCE.c.by).where(PRESENCE.c.seen > since)))
+        """Return the names of those who are present."""
+        since = self._clock() - self._seconds
+        query = sql.select(PRESENCE.c.by).where(PRESENCE.c.seen > since)
+        return {by for (by,) in self._read(query)}
+
+
+class Leases(_Expiring):
+    """Give images out to people, a few at a time and for a limited time.
+
+    Nothing is assigned in advance, so an absent person holds nothing up: a lease that is not
+    renewed ends by itself. A lease is a courtesy: an answer without one counts as well.
+    """
+
+    def __init__(
+        self, store: LabelStore, *, seconds: float = 300.0, clock: Callable[[], float] = time.time
+    ) -> None:
+        super().__init__(store, seconds=seconds, clock=clock)
+
+    def take(
+        self, by: str, wanted: Iterable[tuple[SampleId, int]], *, n: int, pin: int | None = None
+    ) -> list[SampleId]:
+        """Take up to n images, in one transaction; then the person holds these and no others.
+
+        What they hold already comes first, so that a page that is loaded again shows the same.
+
+        Args:
+            by: Who takes them.
+            wanted: Images in the order of their worth, without those that the person has
+                answered, each with the number of answers that it still needs: as many people may
+                hold it at once.
+            n: How many.
+            pin: The event up to which `wanted` was computed: an image that was answered since then
+                is passed over, because it may need no more answers.
+
+        Returns:
+            The images: those held already, then new ones, both in the order wanted.
+        """
+        now = self._clock()
+        with self._database.writing(durable=False) as connection:
+            connection.execute(sql.delete(LEASES).where(LEASES.c.until <= now))
+            rows = connection.execute(sql.select(LEASES.c.id, LEASES.c.by)).all()
+            mine = {id for id, holder in rows if holder == by}
+            others = Counter(id for id, holder in rows if holder != by)
+            answered: set[SampleId] = set()
+            if pin is not None:
+                newer = sql.select(EVENTS.c.id).where(EVENTS.c.number > pin)
+                answered = set(connection.scalars(newer))
+            free = dict.fromkeys(
+                id for id, missing in wanted if id not in answered and others[id] < missing
+            )
+            taken = [*(id for id in free if id in mine), *(id for id in free if id not in mine)][:n]
+            connection.execute(sql.delete(LEASES).where(LEASES.c.by == by))
+            if taken:
+                until = now + self._seconds
+                connection.execute(
+                    sql.insert(LEASES), [{"id": id, "by": by, "until": until} for id in taken]
+                )
+        return taken
+
+    def renew(self, by: str) -> None:
+        """Prolong all leases of a person that have not ended."""
+        now = self._clock()
+        self._write(
+            sql.update(LEASES)
+            .where(LEASES.c.by == by, LEASES.c.until > now)
+            .values(until=now + self._seconds)
+        )
+
+    def give_back(self, by: str, id: SampleId | None = None) -> None:
+        """Give back one image, or all that a person holds."""
+        which = LEASES.c.by == by
+        if id is not None:
+            which &= LEASES.c.id == id
+        self._write(sql.delete(LEASES).where(which))
+
+    def held(self) -> dict[SampleId, set[str]]:
+        """Return who holds which image now."""
+        query = sql.select(LEASES.c.id, LEASES.c.by).where(LEASES.c.until > self._clock())
+        held: dict[SampleId, set[str]] = {}
+        for id, by in self._read(query):
+            held.setdefault(id, set()).add(by)
+        return held

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from alvision.core.records import NOT_CLASSES, Event, SampleId
-from alvision.labels.classes import merges
-from alvision.labels.consensus import consensus, settlements, standing
+from alvision.labels.consensus import consensus, merges, settlements, standing
 from alvision.labels.content import changed, resolver
 from alvision.labels.store import LabelStore
 

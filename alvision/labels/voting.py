@@ -1,50 +1,52 @@
-"""How many answers an image needs, who gives the next one, and when its row is done."""
+"""How many answers an image needs, when a batch need not wait for it, and what is disputed."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 
-from alvision.core.records import Event, SampleId
+from alvision.core.records import Event
 from alvision.labels.consensus import Settled
 
-_VOICES = ("label", "unsure")
+# A skip says nothing about the class, so somebody else must still answer.
+_VOTES = ("label", "unsure")
+# Beyond two more answers people disagree because the class is unclear: it has to be settled.
 _MOST_EXTRA = 2
 
 
-def lacking(
-    words: Iterable[Event],
+def votes_missing(
+    answers: Iterable[Event],
     settled: Settled | None,
     *,
     votes: int,
     prediction: str | None = None,
 ) -> int:
-    """Return how many people must still say label or unsure about an image.
+    """Return how many people must still answer label or unsure on an image.
 
-    It needs `votes` voices. Where several are asked anyway, a tie needs one more to break it, and
-    so does a class that the model did not expect: two more at most. A settled dispute needs none.
+    It needs `votes` people. With several of them, a tie needs one more to break it, and so does a
+    class that the model did not expect: two more at most. A settled dispute needs none.
 
     Args:
-        words: What stands on the image, see `consensus.standing`.
+        answers: The answers that count on it, see `consensus.standing`.
         settled: Its class, see `consensus.consensus`.
         votes: `labels.votes`.
-        prediction: What the model expected before anybody answered.
+        prediction: The class that the model expected before anybody answered.
 
     >>> ok = Event("a.png", "label", "ok", "me", 0, "1")
-    >>> lacking([ok], Settled("ok", {"me": "ok"}, False), votes=2)
+    >>> votes_missing([ok], Settled("ok", {"me": "ok"}, False), votes=2)
     1
     """
     if settled and settled.by:
         return 0
-    voices = {event.by for event in words if event.kind in _VOICES}
+    voters = {event.by for event in answers if event.kind in _VOTES}
     wanted = votes
-    if votes > 1 and settled and len(voices) >= votes:
+    if votes > 1 and settled and len(voters) >= votes:
         surprise = prediction is not None and prediction != settled.label
-        wanted += min(_MOST_EXTRA, surprise + settled.conflict * (len(voices) - votes + 1))
-    return max(0, wanted - len(voices))
+        wanted += min(_MOST_EXTRA, surprise + settled.conflict * (len(voters) - votes + 1))
+    return max(0, wanted - len(voters))
 
 
 def row_done(
-    words: Iterable[Event],
+    answers: Iterable[Event],
     settled: Settled | None,
     *,
     votes: int,
@@ -53,53 +55,19 @@ def row_done(
 ) -> bool:
     """Tell whether a batch need not wait for an image any more.
 
-    It has all its answers, or somebody is present and everyone present has spoken on it, with a
-    skip too: then nobody is there who could say more.
+    It has all its answers, or somebody is present and everyone present has answered or skipped it:
+    then nobody is there who could add an answer.
     """
-    words = tuple(words)
-    if not lacking(words, settled, votes=votes, prediction=prediction):
+    answers = tuple(answers)
+    if not votes_missing(answers, settled, votes=votes, prediction=prediction):
         return True
-    spoken = {event.by for event in words if event.kind != "import"}
-    return bool(present) and spoken.issuperset(present)
+    answered = {event.by for event in answers if event.kind != "import"}
+    return bool(present) and answered.issuperset(present)
 
 
-def disputed(words: Iterable[Event], settled: Settled | None) -> bool:
+def disputed(answers: Iterable[Event], settled: Settled | None) -> bool:
     """Tell whether people disagree about an image, or somebody was unsure and nobody settled it."""
     if settled and settled.by:
         return False
-    unsure = any(event.kind == "unsure" for event in words)
+    unsure = any(event.kind == "unsure" for event in answers)
     return unsure or bool(settled and len(set(settled.votes.values())) > 1)
-
-
-def for_person(
-    by: str,
-    wanted: Iterable[SampleId],
-    words: Mapping[SampleId, tuple[Event, ...]],
-    settled: Mapping[SampleId, Settled],
-    *,
-    experts: Collection[str] = (),
-    here: Collection[str] = (),
-) -> list[SampleId]:
-    """Order the images that one person may be asked for.
-
-    What they have spoken on is left out. Unsure and disputed images come first for an expert; for
-    everybody else they come last while an expert is here, for the experts are to see them first.
-
-    Args:
-        by: The person.
-        wanted: Images that lack answers, in the order of their worth.
-        words: What stands on each image.
-        settled: Their classes.
-        experts: `labels.experts`.
-        here: Who is present.
-    """
-    open_ = [
-        id
-        for id in wanted
-        if not any(event.by == by and event.kind != "import" for event in words.get(id, ()))
-    ]
-    expert = by in experts
-    if not expert and not set(experts) & set(here):
-        return open_
-    hard = {id for id in open_ if disputed(words.get(id, ()), settled.get(id))}
-    return sorted(open_, key=lambda id: (id in hard) != expert)

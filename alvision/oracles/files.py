@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from alvision.core.errors import UserError
 from alvision.core.records import Answer, AwaitingLabels, Query, SampleId, answer_uuid
-from alvision.labels.answers import allowed, check_classes, read_word
+from alvision.labels.answers import allowed_answers, check_classes, parse_answer
 from alvision.labels.csv_dialect import Row, read_table, write_table
 from alvision.oracles.sheet import contact_sheet, copy_picture
 
@@ -123,7 +123,7 @@ class FilesOracle:
             people = f" by {self._votes} people each" if self._votes > 1 else ""
             raise AwaitingLabels(
                 f"{done} of {len(asked)} images answered{people}: fill in the rest of {path}"
-                f" ({allowed(self._classes)}), then run the same command again"
+                f" ({allowed_answers(self._classes)}), then run the same command again"
             )
         return [answer for _, answer in said.values()]
 
@@ -132,9 +132,10 @@ class FilesOracle:
         text = row.cells["label"].strip()
         if not text:
             return None
-        where, word = f"{path}, row {row.number}", read_word(text, self._classes)
+        where, word = f"{path}, row {row.number}", parse_answer(text, self._classes)
         if word is None:
-            raise UserError(f"{where}: {text!r} is not one of {allowed(self._classes)}: correct it")
+            allowed = allowed_answers(self._classes)
+            raise UserError(f"{where}: {text!r} is not one of {allowed}: correct it")
         by = row.cells.get("by", "").strip()
         if not by and self._votes > 1:
             raise UserError(f"{where}: by is empty: write who answered")

@@ -88,7 +88,7 @@ class PageOracle:
 
     def _done(self, row: QueryRow, here: Collection[str]) -> bool:
         return row_done(
-            self._ledger.words.get(row.id, ()),
+            self._ledger.standing.get(row.id, ()),
             self._ledger.settled.get(row.id),
             votes=self._votes,
             present=here,

@@ -1,34 +1,17 @@
-"""The page over HTTP. Everything but pictures is JSON; an error is `{"error": "one line"}`.
+"""The page over HTTP: which request is answered by what.
 
-Images have opaque addresses (`id` below), the same for ever. A class is named by its key, the name
-that it was configured or added by; `shown` is what people read. `by` is a person's name.
-
-- `GET /` and `GET /static/<file>`: the page. On a network: `GET /?token=...` first.
-- `GET /image/<id>?size=thumb|full`: JPEG. `GET /heatmap/<id>`: PNG; 404 while there is none.
-- `GET /api/state?by=`: `store` (names the data set), `setup` (classes are wanted), `classes`
-  [{name, shown, defect}], `labels`, `mine`, `seconds`, `book_version`, `conflicts`, `people`,
-  `experts`, `blind`, `batch` {round, done, size}, `phase` (features, asking, training, done),
-  `trouble`, `metric`, `curve` [{labels, value, low, high}], `changed` [{item, before, after}],
-  `changed_count`, `hours_left`, `predicted` [{name, answers}].
-- `GET /api/next?by=&n=&held=<id,id>`: `items` and `message` (why there is none). `held` are those
-  that the page has already; their leases are renewed. An item: `id`, `round`, `width`, `height`,
-  `slot`, `blind`, `votes`, `reason`, `probabilities` [[class, p]], `neighbours` [{id, label}],
-  `heatmap`. A blind item holds nothing that the model says.
-- `POST /api/answers` {by, events: [{uuid, kind, id, label, target, note, seconds, round,
-  book_version}]}, kind label, skip, unsure, undo or flag: `stored` and `refused` [{uuid, error}];
-  `opinions` where `page.blind` had hidden them. Sending the same uuid again records nothing twice.
-- `GET /api/last?by=`: the person's last answer that stands: uuid, kind, label, item; or null.
-- `GET /api/book`; `POST /api/book` {by, uuid, base, name, rule, example, counter, borderline}.
-- `GET /api/conflicts`; `POST /api/settle` {by, uuid, id, label}.
-- `POST /api/classes` {by, uuid, action: add|rename|merge, name, to, defect}.
-- `POST /api/setup` {by, classes, defects}; `POST /api/close` {by, uuid}: train now.
+Everything but pictures is JSON; an error is `{"error": "one line"}` (`responses.Problem`). The
+bodies are described in `requests`, the answers in `responses`; a running page lists both at `/api`
+and `/api/openapi.json`. Images have opaque addresses (`id`), the same for ever. A class is named by
+its key; `shown` is what people read. `by` is a person's name. On a network, `GET /?token=...` comes
+first: it puts the token into a cookie, see `guard`.
 """
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
@@ -40,115 +23,148 @@ from starlette.exceptions import HTTPException
 from alvision.core.errors import UserError
 from alvision.core.version import __version__
 from alvision.data.images import UnreadableImage
-from alvision.page import requests
-from alvision.page.assignment import Desk
-from alvision.page.context import Setting
-from alvision.page.labelling import Room
-from alvision.page.progress import Head
+from alvision.page import requests, responses
+from alvision.page.assignment import Assignment
+from alvision.page.labelling import MOST_AT_ONCE, LabellingApi
+from alvision.page.progress import Progress
 from alvision.page.requests import Refused
-from alvision.page.state import Board
-from alvision.page.vocabulary import Office
+from alvision.page.state import PageContext, PageState
+from alvision.page.vocabulary import VocabularyApi
 
 HERE = Path(__file__).parent
+# An address leads to the same picture for ever, but a file may be replaced: an hour is enough for
+# a sitting.
 _KEEP = {"cache-control": "private, max-age=3600, immutable"}
 By = Annotated[requests.Name, Query()]
 
 
 class Page:
-    """The parts of the server over one board.
+    """Join the parts of the server over one state.
 
     Args:
-        setting: The data set, the run and the store.
+        context: The data set, the run and the store.
 
     Attributes:
-        board: The state.
-        head: What is told around the images; its `look` wants to be called now and then.
-        app: What serves it all over HTTP, unguarded: see `page.guard`.
+        state: What the server knows.
+        progress: What the page shows around the images; its `update` wants to be called regularly.
+        app: The application, unguarded: see `page.guard`.
     """
 
-    def __init__(self, setting: Setting) -> None:
-        self.board = Board(setting)
-        desk = Desk(self.board)
-        office = Office(self.board)
-        self.head = Head(self.board, desk, office)
-        self.app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    def __init__(self, context: PageContext) -> None:
+        self.state = PageState(context)
+        assignment = Assignment(self.state)
+        vocabulary = VocabularyApi(self.state)
+        self.progress = Progress(self.state, assignment, vocabulary)
+        # FastAPI's own pages load their scripts from a CDN, which a plant's network does not reach.
+        self.app = FastAPI(
+            title="alvision's labelling page",
+            version=__version__,
+            openapi_url="/api/openapi.json",
+            docs_url=None,
+            redoc_url=None,
+            responses={"4XX": {"model": responses.Problem}, "5XX": {"model": responses.Problem}},
+        )
         _errors(self.app)
-        _labelling(self.app, Room(self.board, desk), self.head)
-        _agreeing(self.app, office)
-        _pictures(self.app, self.board)
+        _labelling(self.app, LabellingApi(self.state, assignment), self.progress)
+        _agreeing(self.app, vocabulary)
+        _pictures(self.app, self.state)
         _shell(self.app)
 
 
-def _labelling(app: FastAPI, room: Room, head: Head) -> None:
+def _labelling(app: FastAPI, labelling: LabellingApi, progress: Progress) -> None:
     @app.get("/api/state")
-    def state(by: str = Query("", max_length=80)) -> dict[str, Any]:
-        return head.state(by)
+    def state(by: str = Query("", max_length=80)) -> responses.State:
+        """Return everything that the page shows around the image."""
+        return progress.state(by)
 
     @app.get("/api/next")
-    def next(by: By, n: int = Query(3, ge=0, le=24), held: str = "") -> dict[str, Any]:
-        return room.next(by, n, [address for address in held.split(",") if address])
+    def next(
+        by: By, n: int = Query(3, ge=0, le=MOST_AT_ONCE), held: str = ""
+    ) -> responses.NextItems:
+        """Give a person up to n images; `held` are those on the page, whose leases are renewed."""
+        return labelling.next(by, n, [address for address in held.split(",") if address])
 
-    @app.post("/api/answers")
-    def answers(said: requests.Words) -> dict[str, Any]:
-        return room.answers(said.by, said.events)
+    # Unset fields are left out: an opinion has a field only where the model has something to say.
+    @app.post("/api/answers", response_model_exclude_unset=True)
+    def answers(body: requests.Submission) -> responses.SubmissionResult:
+        """Store a person's events; sending the same uuid again stores nothing twice."""
+        return labelling.answers(body.by, body.events)
 
     @app.get("/api/last")
-    def last(by: By) -> dict[str, Any] | None:
-        return room.last(by)
+    def last(by: By) -> responses.LastAnswer | None:
+        """Return a person's last answer that stands, or null."""
+        return labelling.last(by)
 
     @app.post("/api/close")
-    def close(said: requests.Close) -> dict[str, Any]:
-        return room.close(said.by, said.uuid)
+    def close(body: requests.CloseBatch) -> responses.Stored:
+        """End the batch that is being asked: train now."""
+        return labelling.close(body.by, body.uuid)
 
 
-def _agreeing(app: FastAPI, office: Office) -> None:
+def _agreeing(app: FastAPI, vocabulary: VocabularyApi) -> None:
     @app.get("/api/book")
-    def book() -> dict[str, Any]:
-        return office.book()
+    def book() -> responses.LabelBook:
+        """Return the label book."""
+        return vocabulary.book()
 
     @app.post("/api/book")
-    def write(said: requests.Entry) -> dict[str, Any]:
-        return office.write(said)
+    def edit_book(body: requests.BookEdit) -> responses.BookVersion:
+        """Write the entry of one class, if nobody has written in the book since it was read."""
+        return vocabulary.edit_book(body)
 
     @app.get("/api/conflicts")
-    def conflicts() -> dict[str, Any]:
-        return office.conflicts()
+    def conflicts() -> responses.Conflicts:
+        """Return the images that people disagree on."""
+        return vocabulary.conflicts()
 
     @app.post("/api/settle")
-    def settle(said: requests.Settlement) -> dict[str, Any]:
-        return office.settle(said)
+    def settle(body: requests.Settlement) -> responses.Stored:
+        """Give an image its class, above the votes."""
+        return vocabulary.settle(body)
 
     @app.post("/api/classes")
-    def classes(said: requests.Change) -> dict[str, Any]:
-        return office.change(said)
+    def classes(body: requests.ClassChange) -> responses.Classes:
+        """Add, rename or merge a class."""
+        return vocabulary.change(body)
 
     @app.post("/api/setup")
-    def setup(said: requests.Setup) -> dict[str, Any]:
-        return office.setup(said)
+    def setup(body: requests.FirstClasses) -> responses.Classes:
+        """Store the first classes."""
+        return vocabulary.setup(body)
 
 
-def _pictures(app: FastAPI, board: Board) -> None:
-    @app.get("/image/{address}")
-    def image(address: str, size: str = Query("full", pattern="^(thumb|full)$")) -> Response:
-        id = board.pictures.id(address)
+def _pictures(app: FastAPI, state: PageState) -> None:
+    @app.get(
+        "/image/{address}",
+        response_class=Response,
+        responses={200: {"content": {"image/jpeg": {}}}},
+    )
+    def image(address: str, size: responses.Size = "full") -> Response:
+        """Return an image as JPEG, as a thumbnail or at the size of a screen."""
+        id = state.images.id(address)
         if id is None:
             raise Refused("there is no such image", 404)
         try:
-            content = board.pictures.jpeg(id, size)
+            content = state.images.jpeg(id, size)
         except UnreadableImage as reason:
             raise Refused(f"this image cannot be shown: {reason.reason}", 422) from None
         if size == "full":
-            board.hash_of(id)  # its answer will ask for it
+            state.hash_of(id)  # its answer needs the hash soon
         return Response(content, media_type="image/jpeg", headers=_KEEP)
 
-    @app.get("/heatmap/{address}")
+    @app.get(
+        "/heatmap/{address}",
+        response_class=Response,
+        responses={200: {"content": {"image/png": {}}}},
+    )
     def heatmap(address: str) -> Response:
-        id = board.pictures.id(address)
-        with board.lock:
-            board.refresh()
-            found = board.watch.opinions.get(id or "")
-            known = found is not None and found["heatmap"] and id not in board.setting.held_out
-            path = board.watch.heatmap(found["heatmap"]) if found and known else None
+        """Return where the model looks for its prediction, as PNG; 404 while there is none."""
+        id = state.images.id(address)
+        path = None
+        with state.lock:
+            state.refresh()
+            if id is not None and id not in state.context.held_out:
+                path = state.run.heatmap(state.run.opinions.get(id))
         try:
             content = path.read_bytes() if path else None
         except OSError:
@@ -166,10 +182,16 @@ def _shell(app: FastAPI) -> None:
         undefined=StrictUndefined,
     )
     shell = templates.get_template("label.html").render(text=text, version=__version__)
+    api = templates.get_template("api.html")
 
-    @app.get("/")
+    @app.get("/", include_in_schema=False)
     def page() -> Response:
         return Response(shell, media_type="text/html; charset=utf-8")
+
+    @app.get("/api", include_in_schema=False)
+    def description() -> Response:
+        content = api.render(text=text, schema=app.openapi())
+        return Response(content, media_type="text/html; charset=utf-8")
 
     app.mount("/static", StaticFiles(directory=HERE / "static"))
 
@@ -194,4 +216,5 @@ def _errors(app: FastAPI) -> None:
 
     @app.exception_handler(UserError)
     async def trouble(request: Request, error: UserError) -> JSONResponse:
-        return line(503, str(error))  # the page keeps the answers and sends them again
+        # 503 and not 500, because the page then keeps the answers and sends them again.
+        return line(503, str(error))

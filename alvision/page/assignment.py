@@ -1,173 +1,189 @@
-"""Which images a person gets next: the batch, then spare work, and something always."""
+"""Which images a person gets next: the batch, then spare work, then images at random."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from itertools import chain
 
 from alvision.core.records import QueryRow, SampleId
-from alvision.labels.voting import lacking, row_done
-from alvision.page.secret import keyed
-from alvision.page.state import Board
+from alvision.labels.voting import row_done, votes_missing
+from alvision.page.image_urls import keyed
+from alvision.page.responses import BatchProgress
+from alvision.page.state import PageState
 
 AGAIN = ("relabel", "gold")
 """Slots whose images were answered before."""
 
+# As many as a page holds in hand, and two: so many rows may be leased by each person present.
+_HELD_AT_MOST = 16
 
-class Desk:
-    """Choose from memory: the cost of a request depends on how many images it asks for.
+
+class Assignment:
+    """Choose the images that a person gets, from memory.
 
     First come the rows of the batch; while the model trains, the rest of the ranking; and where
     both are used up, or no round has asked yet, images at random. An expert is asked before all
-    that for what others could not tell or disagree on.
+    that for what others could not tell or disagree on. The cost of a request depends on how many
+    images it asks for, not on the size of the data set.
 
     Args:
-        board: The state; every method is called with its lock held.
+        state: The state; every method is called with its lock held.
     """
 
-    def __init__(self, board: Board) -> None:
-        self._board = board
-        # A draw of its own, so that no strategy's stream is touched.
-        self._order = sorted(board.setting.paths)
-        random.Random(board.setting.secret).shuffle(self._order)
-        self._start = 0
-        self._brought = len(board.ledger.settled)
+    def __init__(self, state: PageState) -> None:
+        self._state = state
+        # An order of its own, so that no strategy's random stream is touched, and the same one
+        # after a restart, so that the first images stay the first.
+        self._order = sorted(state.context.paths)
+        random.Random(state.context.secret).shuffle(self._order)
         self._place = {id: place for place, id in enumerate(self._order)}
-        self._mixed: tuple[int, list[QueryRow]] = (-1, [])
+        self._first_free = 0
+        """All images before this place of the order are answered."""
+        self._labels_at_start = len(state.ledger.settled)
 
     def take(self, by: str, n: int, held: list[SampleId]) -> list[QueryRow]:
-        """Give a person up to n more images, and renew those in their hands.
+        """Give a person up to n more images, and renew the leases of those in their hands.
 
         Args:
             by: Who.
             n: How many new ones, at most.
             held: Images that the page has already.
         """
-        board = self._board
-        again = {row.id for row in board.watch.ranking if row.slot in AGAIN}
+        state = self._state
+        self._move_first_free(state.take_changes())
+        again = {row.id for row in state.run.ranking if row.slot in AGAIN}
         mine = [
-            id for id in held if not (self._lately(id, by) if id in again else self._spoken(id, by))
+            id
+            for id in held
+            if not (self._answered_this_round(id, by) if id in again else self._answered_by(id, by))
         ]
         rows: dict[SampleId, QueryRow] = {}
-        spare = n + 16 * (1 + len(board.here()))  # others may hold that many
-        for row in self._wanted(by):
-            if row.id not in rows and row.id not in mine and board.pictures.size(row.id):
+        spare = n + _HELD_AT_MOST * (1 + len(state.present()))
+        for row in self._candidates(by):
+            if row.id not in rows and row.id not in mine and state.images.size(row.id):
                 rows[row.id] = row
                 if len(rows) >= spare:
                     break
-        wanted = [(id, len(board.here()) + 1) for id in mine]
-        wanted += [(id, max(1, self._lacking(row))) for id, row in rows.items()]
-        pin = board.ledger.pin
-        taken = board.leases.take(by, wanted, n=len(mine) + n, pin=pin)
+        wanted = [(id, len(state.present()) + 1) for id in mine]
+        wanted += [(id, max(1, self._votes_missing(row))) for id, row in rows.items()]
+        pin = state.ledger.pin
+        taken = state.leases.take(by, wanted, n=len(mine) + n, pin=pin)
         return [rows[id] for id in taken if id in rows][:n]
 
-    def progress(self) -> dict[str, int] | None:
-        """Return round, rows done and rows of the batch; None before the first round asks."""
-        watch = self._board.watch
-        if watch.round < 0:
+    def batch_progress(self) -> BatchProgress | None:
+        """Return how much of the batch is done; None before the first round asks."""
+        run = self._state.run
+        if run.round < 0:
             return None
-        done = sum(map(self._done, watch.batch))
-        return {"round": watch.round, "done": done, "size": len(watch.batch)}
+        done = sum(map(self._done, run.batch))
+        return BatchProgress(round=run.round, done=done, size=len(run.batch))
 
     def row(self, id: SampleId) -> QueryRow:
-        """Return what is known of why an image is asked for."""
-        watch = self._board.watch
-        for row in chain(watch.batch, watch.ranking):
+        """Return why an image is asked for."""
+        run = self._state.run
+        for row in chain(run.batch, run.ranking):
             if row.id == id:
                 return row
-        return _drawn(id)
+        return _random_row(id)
 
-    def _wanted(self, by: str) -> Iterator[QueryRow]:
-        """Yield what a person may be asked, the most useful first."""
-        board, watch = self._board, self._board.watch
-        if by in board.setting.experts:
-            for id in list(board.tally.disputed):
-                if not self._spoken(id, by):
+    def _candidates(self, by: str) -> Iterator[QueryRow]:
+        """Yield what a person may be asked, the most useful first; repetitions included."""
+        state, run = self._state, self._state.run
+        if by in state.context.experts:
+            for id in list(state.counters.disputed):
+                if not self._answered_by(id, by):
                     yield QueryRow(id, 0, slot="expert", reason="others were unsure or disagree")
-        late = []  # what an expert who is here is to see first
-        for row in self._batch():
-            if self._spoken(row.id, by) or self._done(row):
+        for_experts = []  # while an expert is present, everybody else gets these last
+        for row in _with_audit_spread(run.batch, state.context.secret):
+            if self._answered_by(row.id, by) or self._done(row):
                 continue
-            if row.id in board.tally.disputed and self._expert_here(by):
-                late.append(row)
+            if row.id in state.counters.disputed and self._expert_present(by):
+                for_experts.append(row)
             else:
                 yield row
-        yield from late
-        for row in watch.ranking:
-            if not self._lately(row.id, by) if row.slot in AGAIN else not self._taken(row.id):
+        yield from for_experts
+        for row in run.ranking:
+            if row.slot in AGAIN:
+                if not self._answered_this_round(row.id, by):
+                    yield row
+            elif not self._answered(row.id):
                 yield row
         yield from self._at_random()
 
-    def _expert_here(self, by: str) -> bool:
-        experts = frozenset(self._board.setting.experts)
-        return by not in experts and not experts.isdisjoint(self._board.here())
-
-    def _batch(self) -> list[QueryRow]:
-        """Return the batch with its audit rows strewn in, in one order for ever."""
-        watch = self._board.watch
-        if self._mixed[0] != watch.round:
-            secret, count = self._board.setting.secret, max(1, len(watch.batch))
-
-            def place(row: QueryRow) -> float:
-                if row.slot != "audit":
-                    return float(row.rank)
-                return int(keyed(secret, "place", row.id, 4), 16) / 2**32 * count
-
-            self._mixed = (watch.round, sorted(watch.batch, key=place))
-        return self._mixed[1]
+    def _expert_present(self, by: str) -> bool:
+        experts = frozenset(self._state.context.experts)
+        return by not in experts and not experts.isdisjoint(self._state.present())
 
     def _at_random(self) -> Iterator[QueryRow]:
-        board = self._board
-        for id in board.changed:  # an undo brings an image back
-            if id not in board.ledger.words:
-                self._start = min(self._start, self._place.get(id, self._start))
-        board.changed.clear()
-        while self._start < len(self._order) and self._taken(self._order[self._start]):
-            self._start += 1
-        # Who brings labels along needs no random start: only the audit is worth it then.
-        if board.watch.round < 1 and self._brought >= board.setting.initial:
-            yield from self._drawn(lambda id: id in board.setting.held_out)
-        yield from self._drawn(lambda id: True)
+        state = self._state
+        # Whoever brings enough labels needs no random start; until the model is there, only
+        # answers on held-out images are worth a person's time.
+        if state.run.round < 1 and self._labels_at_start >= state.context.initial:
+            yield from self._unanswered(lambda id: id in state.context.held_out)
+        yield from self._unanswered(lambda id: True)
 
-    def _drawn(self, wanted: Callable[[SampleId], bool]) -> Iterator[QueryRow]:
-        for place in range(self._start, len(self._order)):
+    def _unanswered(self, wanted: Callable[[SampleId], bool]) -> Iterator[QueryRow]:
+        for place in range(self._first_free, len(self._order)):
             id = self._order[place]
-            if wanted(id) and not self._taken(id):
-                yield _drawn(id)
+            if wanted(id) and not self._answered(id):
+                yield _random_row(id)
+
+    def _move_first_free(self, changes: set[SampleId]) -> None:
+        """Skip the answered beginning of the random order, so that no request walks over it."""
+        for id in changes:  # an undo may have brought back an image before the place
+            if id not in self._state.ledger.standing:
+                self._first_free = min(self._first_free, self._place.get(id, self._first_free))
+        while self._first_free < len(self._order) and self._answered(self._order[self._first_free]):
+            self._first_free += 1
 
     def _done(self, row: QueryRow) -> bool:
-        ledger, setting = self._board.ledger, self._board.setting
+        ledger, context = self._state.ledger, self._state.context
         return row_done(
-            ledger.words.get(row.id, ()),
+            ledger.standing.get(row.id, ()),
             ledger.settled.get(row.id),
-            votes=setting.votes,
-            present=self._board.here(),
+            votes=context.votes,
+            present=self._state.present(),
             prediction=row.prediction,
         )
 
-    def _lacking(self, row: QueryRow) -> int:
-        ledger = self._board.ledger
-        return lacking(
-            ledger.words.get(row.id, ()),
+    def _votes_missing(self, row: QueryRow) -> int:
+        ledger = self._state.ledger
+        return votes_missing(
+            ledger.standing.get(row.id, ()),
             ledger.settled.get(row.id),
-            votes=self._board.setting.votes,
+            votes=self._state.context.votes,
             prediction=row.prediction,
         )
 
-    def _taken(self, id: SampleId) -> bool:
-        ledger = self._board.ledger
-        return id in ledger.words or id in ledger.settled
+    def _answered(self, id: SampleId) -> bool:
+        ledger = self._state.ledger
+        return id in ledger.standing or id in ledger.settled
 
-    def _lately(self, id: SampleId, by: str) -> bool:
-        """Tell whether a person has spoken on an image since the round began."""
-        words = self._board.ledger.words.get(id, ())
-        return any(event.by == by and event.round >= self._board.watch.round for event in words)
+    def _answered_this_round(self, id: SampleId, by: str) -> bool:
+        answers = self._state.ledger.standing.get(id, ())
+        return any(event.by == by and event.round >= self._state.run.round for event in answers)
 
-    def _spoken(self, id: SampleId, by: str) -> bool:
-        words = self._board.ledger.words.get(id, ())
-        return any(event.by == by and event.kind != "import" for event in words)
+    def _answered_by(self, id: SampleId, by: str) -> bool:
+        answers = self._state.ledger.standing.get(id, ())
+        return any(event.by == by and event.kind != "import" for event in answers)
 
 
-def _drawn(id: SampleId) -> QueryRow:
+@lru_cache(maxsize=2)  # a batch is asked for in every request until the next one comes
+def _with_audit_spread(batch: tuple[QueryRow, ...], secret: bytes) -> tuple[QueryRow, ...]:
+    """Return a batch with its audit rows spread over it, in an order that a restart repeats.
+
+    In one block at the end they would be told from the others, and left out by "train now".
+    """
+
+    def place(row: QueryRow) -> float:
+        if row.slot != "audit":
+            return float(row.rank)
+        return int(keyed(secret, "place", row.id, 4), 16) / 2**32 * max(1, len(batch))
+
+    return tuple(sorted(batch, key=place))
+
+
+def _random_row(id: SampleId) -> QueryRow:
     return QueryRow(id, 0, slot="random", reason="drawn at random")

@@ -11,17 +11,18 @@ from alvision.labels.ledger import Ledger
 from alvision.labels.voting import disputed
 
 STREAK = 40
-"""So many answers of a class in a row, all of them predicted, are worth a line."""
+"""So many answers of a class in a row, all predicted, show that asking for more is no use."""
 
-_PACE = 200
+# The median of the last answers: a person gets faster, and a break must not count.
+_PACE_ANSWERS = 200
 _ANSWERS = frozenset({"label", "skip", "unsure"})
 
 
-class Tally:
-    """Count who said what, how long it took, and what is disputed.
+class Counters:
+    """Count who answered what, how long it took, and what is disputed.
 
     Args:
-        ledger: The log as it stands; hand every new event on after it took them in.
+        ledger: The log as it stands; it takes in new events before these counters do.
         resolve: Tells which image of today an event is about.
         expected: The class that the model expected of an image when it was chosen.
 
@@ -41,9 +42,9 @@ class Tally:
         self._ledger = ledger
         self._resolve = resolve
         self._expected = expected
-        self._said: dict[SampleId, tuple[str, ...]] = {}
+        self._answerers: dict[SampleId, tuple[str, ...]] = {}
         self._given: dict[str, list[str]] = {}
-        self._pace: deque[float] = deque(maxlen=_PACE)
+        self._pace: deque[float] = deque(maxlen=_PACE_ANSWERS)
         self._streaks: dict[str, deque[bool]] = {}
         self.mine: Counter[str] = Counter()
         self.answers = 0
@@ -79,19 +80,19 @@ class Tally:
         for uuid in reversed(self._given.get(by, ())):
             event = self._ledger.by_uuid[uuid]
             id = self._resolve(event)
-            if id is not None and event in self._ledger.words.get(id, ()):
+            if id is not None and event in self._ledger.standing.get(id, ()):
                 return event
         return None
 
     def conflicts(self) -> list[SampleId]:
-        """Return the images that people gave different classes to, and that nobody settled."""
+        """Return the images that people gave different classes to and nobody settled."""
         settled = self._ledger.settled
         return [
             id for id in self.disputed if id in settled and len(set(settled[id].votes.values())) > 1
         ]
 
     def pace(self) -> float | None:
-        """Return the usual seconds an answer: the median of the last ones."""
+        """Return the median seconds of the last answers; None before the first one."""
         return median(self._pace) if self._pace else None
 
     def predicted(self) -> list[str]:
@@ -109,15 +110,15 @@ class Tally:
             hits.append(expected == event.label)
 
     def _recount(self, id: SampleId) -> None:
-        words = self._ledger.words.get(id, ())
-        before = self._said.pop(id, ())
-        said = tuple(event.by for event in words if event.kind in _ANSWERS)
-        if said:
-            self._said[id] = said
-        self.answers += len(said) - len(before)
+        standing = self._ledger.standing.get(id, ())
+        before = self._answerers.pop(id, ())
+        now = tuple(event.by for event in standing if event.kind in _ANSWERS)
+        if now:
+            self._answerers[id] = now
+        self.answers += len(now) - len(before)
         self.mine.subtract(before)
-        self.mine.update(said)
-        if disputed(words, self._ledger.settled.get(id)):
+        self.mine.update(now)
+        if disputed(standing, self._ledger.settled.get(id)):
             self.disputed[id] = None
         else:
             self.disputed.pop(id, None)

@@ -1,169 +1,201 @@
-"""What people do on the page: get images, answer, take back."""
+"""The requests of people who label: get images, submit answers, take the last one back."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from alvision.core.records import Event, QueryRow, SampleId
-from alvision.page.assignment import Desk
-from alvision.page.requests import Refused, Word
-from alvision.page.state import Board
+from alvision.page.assignment import Assignment
+from alvision.page.requests import Refused, SubmittedEvent
+from alvision.page.responses import (
+    Item,
+    LastAnswer,
+    Neighbour,
+    NextItems,
+    Opinion,
+    RefusedEvent,
+    Stored,
+    SubmissionResult,
+)
+from alvision.page.run_follower import ModelOpinion
+from alvision.page.state import PageState
 
 MOST_AT_ONCE = 24
+"""Images in one reply: the page holds 14, and a phone on a slow network no more than these."""
+
+_UNDOABLE = ("label", "skip", "unsure", "flag", "undo", "settle")
 
 
-class Room:
-    """Answer the requests of those who label; the JSON of each is described in `page.app`.
+class LabellingApi:
+    """Answer the requests of people who label.
+
+    Each method holds the state's lock from its first look at the log to its last, so that the
+    reply is of one moment.
 
     Args:
-        board: The state.
-        desk: Who gets which image.
+        state: The state.
+        assignment: Chooses who gets which image.
     """
 
-    def __init__(self, board: Board, desk: Desk) -> None:
-        self._board = board
-        self._desk = desk
+    def __init__(self, state: PageState, assignment: Assignment) -> None:
+        self._state = state
+        self._assignment = assignment
 
-    def next(self, by: str, n: int, held: Sequence[str]) -> dict[str, Any]:
-        """Give up to n images; say why there is none."""
-        board = self._board
-        with board.lock:
-            board.refresh()
-            board.seen(by)
-            known = [id for id in map(board.pictures.id, held[:MOST_AT_ONCE]) if id]
-            rows = self._desk.take(by, max(0, min(n, MOST_AT_ONCE)), known)
+    def next(self, by: str, n: int, held: Sequence[str]) -> NextItems:
+        """Give a person up to n images; say why there is none."""
+        state = self._state
+        with state.lock:
+            state.refresh()
+            state.mark_present(by)
+            known = [id for id in map(state.images.id, held[:MOST_AT_ONCE]) if id]
+            rows = self._assignment.take(by, max(0, min(n, MOST_AT_ONCE)), known)
             items = [self.item(row) for row in rows]
-        nothing = None if items or known else "every image has been answered"
-        return {"items": items, "message": nothing}
+        message = None if items or known else "every image has been answered"
+        return NextItems(items=items, message=message)
 
-    def item(self, row: QueryRow) -> dict[str, Any]:
-        """Describe an image to the page; blind ones without anything that the model says."""
-        board = self._board
-        size = board.pictures.size(row.id) or (1, 1)
-        always = row.id in board.setting.held_out or row.slot in ("audit", "gold")
-        blind = always or board.setting.blind
-        item = {
-            "id": board.pictures.address(row.id),
-            "round": max(0, board.watch.round),
-            "width": size[0],
-            "height": size[1],
-            "slot": "blind" if always else row.slot,
-            "blind": blind,
-            "votes": len(board.ledger.words.get(row.id, ())),
-            "reason": row.reason if row.slot in ("audit", "random") else None,
-            "probabilities": None,
-            "neighbours": None,
-            "heatmap": False,
-        }
-        return item if blind else item | self.opinion(row)
+    def item(self, row: QueryRow) -> Item:
+        """Describe an image to the page; a blind one without anything that the model says."""
+        state = self._state
+        width, height = state.images.size(row.id) or (1, 1)
+        always_blind = row.id in state.context.held_out or row.slot in ("audit", "gold")
+        blind = always_blind or state.context.blind
+        # On a blind image the reason may not tell why the model wants it.
+        reason = row.reason if row.slot in ("audit", "random") else None
+        item = Item(
+            id=state.images.address(row.id),
+            round=max(0, state.run.round),
+            width=width,
+            height=height,
+            slot="blind" if always_blind else row.slot,
+            blind=blind,
+            votes=len(state.ledger.standing.get(row.id, ())),
+            reason=reason,
+        )
+        if blind:
+            return item
+        opinion = self._opinion(row)
+        return item.model_copy(update={name: getattr(opinion, name) for name in _SHARED})
 
-    def opinion(self, row: QueryRow) -> dict[str, Any]:
-        """Return what the model says of an image, and why it was chosen."""
-        board = self._board
-        found = board.watch.opinions.get(row.id)
-        told: dict[str, Any] = {"reason": row.reason or None}
-        if found:
-            told["probabilities"] = sorted(
-                found["probabilities"].items(), key=lambda pair: -pair[1]
-            )
-            told["neighbours"] = [
-                {"id": board.pictures.address(id), "label": label}
-                for id, label in found["neighbours"]
-                if id in board.setting.paths
-            ]
-            told["heatmap"] = board.watch.heatmap(found["heatmap"]).exists()
-        return told
-
-    def answers(self, by: str, words: Sequence[Word]) -> dict[str, Any]:
-        """Record what a person said; what was recorded before counts as stored."""
-        board = self._board
-        with board.lock:
-            board.look()  # what others wrote to the log comes with the answer's own transaction
-            events: list[Event] = []
+    def answers(self, by: str, events: Sequence[SubmittedEvent]) -> SubmissionResult:
+        """Store a person's events; what was stored before counts as stored."""
+        state = self._state
+        with state.lock:
+            # Only the run's folder is read here: what others wrote to the log comes with the
+            # transaction that stores the answer, and one transaction is what a person waits for.
+            state.poll()
+            valid: list[Event] = []
             refused = []
-            for word in words:
+            for event in events:
                 try:
-                    events.append(self._event(by, word))
+                    valid.append(self._event(by, event))
                 except Refused as reason:
-                    refused.append({"uuid": word.uuid, "error": str(reason)})
-            if events:
-                board.append(events)
-            told = [self._told(event) for event in events] if board.setting.blind else []
-        return {
-            "stored": [event.uuid for event in events],
-            "refused": refused,
-            "opinions": [opinion for opinion in told if opinion],
-        }
-
-    def last(self, by: str) -> dict[str, Any] | None:
-        """Return a person's last answer that stands, for an undo after a restart."""
-        board = self._board
-        with board.lock:
-            board.refresh()
-            event = board.tally.last(by)
-            if event is None or (id := board.tally.image(event)) is None:
-                return None
-            item = self.item(self._desk.row(id))
-        return {"uuid": event.uuid, "kind": event.kind, "label": event.label, "item": item}
-
-    def close(self, by: str, uuid: str) -> dict[str, Any]:
-        """End the batch that is being asked: train now."""
-        board = self._board
-        with board.lock:
-            board.refresh()
-            if uuid in board.ledger.by_uuid:
-                return {"stored": [uuid]}
-            if board.watch.round < 0 or board.watch.phase != "asking":
-                raise Refused("no batch is being asked now, so none can be closed", 409)
-            board.append([Event("", "close", None, by, board.watch.round, uuid)])
-        return {"stored": [uuid]}
-
-    def _event(self, by: str, word: Word) -> Event:
-        board = self._board
-        id = board.pictures.id(word.id or "")
-        target, label = None, None
-        if word.kind == "undo":
-            id, target = self._taken_back(by, word, id), word.target
-        elif id is None:
-            raise Refused("this image is not in the data")
-        if word.kind == "label":
-            if word.label not in board.ledger.classes.keys:
-                raise Refused(f"{word.label!r} is no class")
-            label = word.label
-        if word.kind == "flag" and not word.note:
-            raise Refused("a flag needs a note")
-        newest = max(0, board.watch.round)
-        return Event(
-            id or "",
-            word.kind,
-            label,
-            by,
-            newest if word.round is None else min(word.round, newest),
-            word.uuid,
-            word.seconds,
-            target=target,
-            note=word.note if word.kind == "flag" else None,
-            book=word.book_version if word.kind in ("label", "skip", "unsure") else None,
+                    refused.append(RefusedEvent(uuid=event.uuid, error=str(reason)))
+            if valid:
+                state.append(valid)
+            opinions = [self._hidden_opinion(event) for event in valid]
+        return SubmissionResult(
+            stored=[event.uuid for event in valid],
+            refused=refused,
+            opinions=[opinion for opinion in opinions if opinion],
         )
 
-    def _taken_back(self, by: str, word: Word, id: SampleId | None) -> SampleId | None:
-        if word.target is None:
+    def last(self, by: str) -> LastAnswer | None:
+        """Return a person's last answer that stands, for an undo after a restart."""
+        state = self._state
+        with state.lock:
+            state.refresh()
+            event = state.counters.last(by)
+            if event is None or (id := state.counters.image(event)) is None:
+                return None
+            item = self.item(self._assignment.row(id))
+        return LastAnswer(uuid=event.uuid, kind=event.kind, label=event.label, item=item)
+
+    def close(self, by: str, uuid: str) -> Stored:
+        """End the batch that is being asked: train now."""
+        state = self._state
+        with state.lock:
+            state.refresh()
+            if uuid in state.ledger.by_uuid:
+                return Stored(stored=[uuid])
+            if state.run.round < 0 or state.run.phase != "asking":
+                raise Refused("no batch is being asked now, so none can be closed", 409)
+            state.append([Event("", "close", None, by, state.run.round, uuid)])
+        return Stored(stored=[uuid])
+
+    def _opinion(self, row: QueryRow) -> Opinion:
+        """Return what the model says of an image, and why it was chosen."""
+        state = self._state
+        address, reason = state.images.address(row.id), row.reason or None
+        found = state.run.opinions.get(row.id)
+        if found is None:
+            return Opinion(id=address, reason=reason)
+        return Opinion(
+            id=address,
+            reason=reason,
+            probabilities=found.ranked(),
+            neighbours=self._neighbours(found),
+            heatmap=state.run.heatmap(found) is not None,
+        )
+
+    def _neighbours(self, opinion: ModelOpinion) -> list[Neighbour]:
+        state = self._state
+        return [
+            Neighbour(id=state.images.address(id), label=label)
+            for id, label in opinion.neighbours
+            if id in state.context.paths
+        ]
+
+    def _hidden_opinion(self, event: Event) -> Opinion | None:
+        """Return what `page.blind` hid until this answer; never of held-out and gold images."""
+        state = self._state
+        if not state.context.blind or event.kind not in ("label", "skip", "unsure"):
+            return None
+        row = self._assignment.row(event.id)
+        if event.id in state.context.held_out or row.slot in ("audit", "gold"):
+            return None
+        return self._opinion(row)
+
+    def _event(self, by: str, submitted: SubmittedEvent) -> Event:
+        state = self._state
+        id = state.images.id(submitted.id or "")
+        target, label = None, None
+        if submitted.kind == "undo":
+            id, target = self._undone_image(by, submitted, id), submitted.target
+        elif id is None:
+            raise Refused("this image is not in the data")
+        if submitted.kind == "label":
+            if submitted.label not in state.ledger.classes.keys:
+                raise Refused(f"{submitted.label!r} is not a class")
+            label = submitted.label
+        if submitted.kind == "flag" and not submitted.note:
+            raise Refused("a flag needs a note")
+        newest = max(0, state.run.round)
+        return Event(
+            id or "",
+            submitted.kind,
+            label,
+            by,
+            newest if submitted.round is None else min(submitted.round, newest),
+            submitted.uuid,
+            submitted.seconds,
+            target=target,
+            note=submitted.note if submitted.kind == "flag" else None,
+            book=submitted.book_version if submitted.kind in ("label", "skip", "unsure") else None,
+        )
+
+    def _undone_image(
+        self, by: str, submitted: SubmittedEvent, id: SampleId | None
+    ) -> SampleId | None:
+        if submitted.target is None:
             raise Refused("an undo names what it takes back")
-        target = self._board.ledger.by_uuid.get(word.target)
+        target = self._state.ledger.by_uuid.get(submitted.target)
         if target is None:
-            return id  # it may arrive before what it takes back
+            return id  # an undo may arrive before the answer that it takes back
         if target.by != by:
             raise Refused(f"only {target.by} can take this back")
-        if target.kind not in ("label", "skip", "unsure", "flag", "undo", "settle"):
+        if target.kind not in _UNDOABLE:
             raise Refused("this cannot be taken back")
         return target.id
 
-    def _told(self, event: Event) -> dict[str, Any] | None:
-        board = self._board
-        if event.kind not in ("label", "skip", "unsure") or event.id in board.setting.held_out:
-            return None
-        row = self._desk.row(event.id)
-        if row.slot in ("audit", "gold"):
-            return None
-        return {"id": board.pictures.address(event.id), **self.opinion(row)}
+
+_SHARED = ("reason", "probabilities", "neighbours", "heatmap")

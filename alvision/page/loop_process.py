@@ -1,4 +1,4 @@
-"""The loop's process, as the server's process sees it."""
+"""The loop's process: started, watched and ended by the server's process."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 
+# A step of training ends within seconds; whatever is cut off is done again from the round's files.
 _GRACE_SECONDS = 10.0
+# One thread: training must leave a core to the page, and small problems run best on one anyway.
 _ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 class LoopProcess:
     """Train beside the page: one thread, low priority, and never longer than this process.
 
-    The child holds the reading end of a pipe; when this process ends, however it ends, the pipe
-    does too, and the child with it.
+    The child reads from a pipe that this process holds open. When this process ends, however it
+    ends, the operating system closes the pipe, and the child ends too.
 
     Args:
         command: What to run.
-        ended: Called with the last line of an error, or None, when the process ends by itself.
+        ended: Called when the process ends by itself, with the last line of its error or None.
     """
 
     def __init__(self, command: Sequence[str], ended: Callable[[str | None], None]) -> None:

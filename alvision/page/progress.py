@@ -1,131 +1,149 @@
-"""The running head: what labelling has brought so far, and what is left."""
+"""What the page shows around the image: counts, the learning curve, what is left."""
 
 from __future__ import annotations
 
 import json
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from alvision.core.records import SampleId
 from alvision.evaluation.probabilities import ClassProbabilities
-from alvision.page.assignment import Desk
-from alvision.page.counters import STREAK
-from alvision.page.secret import keyed
-from alvision.page.state import Board
-from alvision.page.vocabulary import Office
+from alvision.page import counters
+from alvision.page.assignment import Assignment
+from alvision.page.image_urls import keyed
+from alvision.page.responses import ChangedPrediction, CurvePoint, PredictedClass, State
+from alvision.page.state import PageState
+from alvision.page.vocabulary import VocabularyApi
 
 METRIC = "macro F1"
+
+# The ends of a 95 % interval move by less than a pixel of the curve with more draws than these.
 _RESAMPLES = 200
 _CHANGES_SHOWN = 12
 
 
-@dataclass
-class Progress:
-    """What is computed beside the requests, when a round or the audit has grown."""
+@dataclass(frozen=True)
+class Figures:
+    """What is computed beside the requests, when a round or the held-out labels have grown.
 
-    curve: list[dict[str, Any]] = field(default_factory=list)
-    changed: list[tuple[SampleId, str, str]] = field(default_factory=list)
+    Attributes:
+        curve: One point a finished round, where enough held-out images are labelled.
+        changed: Labelled held-out images that the last two models predict differently, with both
+            predictions.
+        changed_count: How many changed, unlabelled ones included.
+    """
+
+    curve: tuple[CurvePoint, ...] = ()
+    changed: tuple[tuple[SampleId, str, str], ...] = ()
     changed_count: int = 0
 
 
-class Head:
-    """Tell how far a run is; `look` does the slow part and belongs into a thread of its own.
+class Progress:
+    """Describe how far a run is. `update` does the slow part and belongs in a thread of its own.
 
     Args:
-        board: The state.
-        desk: Knows the batch.
-        office: Knows the classes.
+        state: The state.
+        assignment: Knows the batch.
+        vocabulary: Knows the classes.
+
+    Attributes:
+        ended: Set when the loop's process has ended.
+        trouble: The last line of its errors, if it ended by one.
     """
 
-    def __init__(self, board: Board, desk: Desk, office: Office) -> None:
-        self._board = board
-        self._desk = desk
-        self._office = office
-        self._progress = Progress()
-        self._store = keyed(board.setting.secret, "store", "")
-        self._looked_at: tuple[int, int] | None = None
+    def __init__(self, state: PageState, assignment: Assignment, vocabulary: VocabularyApi) -> None:
+        self._state = state
+        self._assignment = assignment
+        self._vocabulary = vocabulary
+        self._figures = Figures()
+        self._computed_from: tuple[int, int] | None = None
+        self._store = keyed(state.context.secret, "store", "")
         self.ended = threading.Event()
         self.trouble: str | None = None
-        """What the loop's process said when it ended by an error."""
 
-    def state(self, by: str) -> dict[str, Any]:
+    def state(self, by: str) -> State:
         """Return everything that the page shows around the image."""
-        board = self._board
-        with board.lock:
-            board.refresh()
+        state = self._state
+        with state.lock:
+            state.refresh()
             if by:
-                board.seen(by)
-            ledger, tally, progress = board.ledger, board.tally, self._progress
-            classes = self._office.classes()
-            open_ = {one["name"] for one in classes}
-            left = len(board.setting.paths) - len(ledger.words)
-            pace = tally.pace()
-            return {
-                "store": self._store,
-                "setup": len(classes) < 2,
-                "classes": classes,
-                "labels": len(ledger.settled),
-                "mine": tally.mine[by],
-                "seconds": round(tally.seconds, 1),
-                "book_version": ledger.book.version,
-                "conflicts": len(tally.conflicts()),
-                "people": sorted(board.here()),
-                "experts": list(board.setting.experts),
-                "blind": board.setting.blind,
-                "batch": self._desk.progress(),
-                "phase": "done" if self.ended.is_set() else board.watch.phase,
-                "trouble": self.trouble,
-                "metric": METRIC,
-                "curve": progress.curve,
-                "changed": [
-                    {"item": board.pictures.address(id), "before": before, "after": after}
-                    for id, before, after in progress.changed
+                state.mark_present(by)
+            ledger, counts, figures = state.ledger, state.counters, self._figures
+            classes = self._vocabulary.classes()
+            open_ = {found.name for found in classes}
+            return State(
+                store=self._store,
+                setup=len(classes) < 2,
+                classes=classes,
+                labels=len(ledger.settled),
+                mine=counts.mine[by],
+                seconds=round(counts.seconds, 1),
+                book_version=ledger.book.version,
+                conflicts=len(counts.conflicts()),
+                people=sorted(state.present()),
+                experts=list(state.context.experts),
+                blind=state.context.blind,
+                batch=self._assignment.batch_progress(),
+                phase="done" if self.ended.is_set() else state.run.phase,
+                trouble=self.trouble,
+                metric=METRIC,
+                curve=list(figures.curve),
+                changed=[
+                    ChangedPrediction(item=state.images.address(id), before=before, after=after)
+                    for id, before, after in figures.changed
                 ],
-                "changed_count": progress.changed_count,
-                "hours_left": None if pace is None else round(left * pace / 3600, 2),
-                "predicted": [
-                    {"name": name, "answers": STREAK} for name in tally.predicted() if name in open_
+                changed_count=figures.changed_count,
+                hours_left=self._hours_left(),
+                predicted=[
+                    PredictedClass(name=name, answers=counters.STREAK)
+                    for name in counts.predicted()
+                    if name in open_
                 ],
-            }
+            )
 
-    def look(self) -> None:
-        """Compute the curve and the changes anew, if there is anything new to compute them from."""
-        board = self._board
-        with board.lock:
-            board.refresh()
-            held_out = board.setting.held_out
-            labels = {id: s.label for id, s in board.ledger.settled.items() if id in held_out}
-            rounds = board.watch.round + 1
-        finished = [
-            folder
-            for folder in (board.watch.folder(number) for number in range(rounds))
-            if (folder / "metrics.json").exists()
-        ]
-        if self._looked_at == (len(finished), hash(frozenset(labels.items()))):
+    def update(self) -> None:
+        """Compute curve and changes anew, if there is anything new to compute them from."""
+        state = self._state
+        with state.lock:
+            state.refresh()
+            held_out = state.context.held_out
+            labels = {id: s.label for id, s in state.ledger.settled.items() if id in held_out}
+            rounds = state.run.round + 1
+        # Without the lock from here on: bootstraps take long, and nobody may wait for them.
+        folders = [state.run.folder(number) for number in range(rounds)]
+        finished = [folder for folder in folders if (folder / "metrics.json").exists()]
+        basis = (len(finished), hash(frozenset(labels.items())))
+        if self._computed_from == basis:
             return
-        self._looked_at = (len(finished), hash(frozenset(labels.items())))
+        self._computed_from = basis
         points = [point(folder, labels) for folder in finished]
-        progress = Progress([one for one in points if one])
+        curve = tuple(found for found in points if found)
+        changes: list[tuple[SampleId, str, str]] = []
         if len(finished) > 1:
             changes = changed(*(_predictions(folder) for folder in finished[-2:]))
-            progress.changed_count = len(changes)
-            # Only what has an answer: the others are yet to be asked, and blind.
-            known = [change for change in changes if change[0] in labels]
-            progress.changed = known[:_CHANGES_SHOWN]
-        self._progress = progress
+        # Only images with an answer are shown: the others are yet to be asked, and blind.
+        known = [change for change in changes if change[0] in labels][:_CHANGES_SHOWN]
+        self._figures = Figures(curve, tuple(known), len(changes))
+
+    def _hours_left(self) -> float | None:
+        state = self._state
+        pace = state.counters.pace()
+        if pace is None:
+            return None
+        left = len(state.context.paths) - len(state.ledger.standing)
+        return round(left * pace / 3600, 2)
 
 
-def point(folder: Path, labels: Mapping[SampleId, str]) -> dict[str, Any] | None:
-    """Return a round's place on the learning curve, by the audit's labels of now.
+def point(folder: Path, labels: Mapping[SampleId, str]) -> CurvePoint | None:
+    """Return a round's point on the learning curve, measured with the held-out labels of now.
 
     Macro-F1 over the classes that the labels hold, with the 95 % percentile interval of a bootstrap
-    over the audit's images; None while fewer than two of them are labelled.
+    over the held-out images; None while fewer than two of them are labelled.
     """
     found = _predictions(folder)
     rows = [(row, labels[id]) for row, id in enumerate(found.ids) if id in labels]
@@ -140,13 +158,13 @@ def point(folder: Path, labels: Mapping[SampleId, str]) -> dict[str, Any] | None
     low, high = np.percentile(_macro_f1(pairs[draws], len(names)), [2.5, 97.5])
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     value = float(_macro_f1(pairs[None], len(names))[0])
-    return {"labels": metrics["labels"], "value": value, "low": float(low), "high": float(high)}
+    return CurvePoint(labels=metrics["labels"], value=value, low=float(low), high=float(high))
 
 
 def changed(
     before: ClassProbabilities, after: ClassProbabilities
 ) -> list[tuple[SampleId, str, str]]:
-    """Return the images that two models call differently, and both calls."""
+    """Return the images that two models predict differently, with both predictions."""
     earlier = dict(zip(before.ids, before.values.argmax(1).tolist(), strict=True))
     changes = []
     for id, column in zip(after.ids, after.values.argmax(1).tolist(), strict=True):

@@ -1,4 +1,4 @@
-"""What a browser sends, checked before anything is done with it."""
+"""What a browser sends: the body of each POST, checked before anything is done with it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 
 class Refused(Exception):
-    """A request that cannot be done: one line for the person, and the status.
+    """Refuse a request with one line for the person.
 
     Attributes:
         status: The status of the HTTP answer.
@@ -24,7 +24,7 @@ class Refused(Exception):
 def _name(text: str) -> str:
     text = unicodedata.normalize("NFC", text.strip())
     if not text or any(unicodedata.category(mark)[0] == "C" for mark in text):
-        raise ValueError("a name is empty or holds a mark that cannot be seen")
+        raise ValueError("a name is empty or holds a character that cannot be seen")
     return text
 
 
@@ -34,10 +34,11 @@ def _uuid(text: str) -> str:
 
 def _note(text: str) -> str:
     if any(unicodedata.category(mark) in ("Cc", "Cs") and mark not in "\n\t" for mark in text):
-        raise ValueError("a note holds a mark that cannot be seen")
+        raise ValueError("a note holds a character that cannot be seen")
     return text
 
 
+# The limits keep a body within `guard.LARGEST_BODY` and a name within one line of the page.
 Name = Annotated[str, Field(max_length=80), AfterValidator(_name)]
 Uuid = Annotated[str, Field(max_length=40), AfterValidator(_uuid)]
 Note = Annotated[str, Field(max_length=2000), AfterValidator(_note)]
@@ -52,8 +53,8 @@ class _Body(BaseModel):
     by: Name
 
 
-class Word(BaseModel):
-    """One answer, undo or flag of one person."""
+class SubmittedEvent(BaseModel):
+    """Submit one answer, undo or flag; the uuid makes sending it again harmless."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
@@ -68,17 +69,17 @@ class Word(BaseModel):
     book_version: Annotated[int, Field(ge=0, le=1_000_000_000)] | None = None
 
 
-class Words(_Body):
-    """`POST /api/answers`."""
+class Submission(_Body):
+    """Submit the events of one person."""
 
-    events: Annotated[list[Word], Field(max_length=200)]
+    events: Annotated[list[SubmittedEvent], Field(max_length=200)]
 
 
-class Entry(_Body):
-    """`POST /api/book`: the entry of one class, and the version of the book it was made from."""
+class BookEdit(_Body):
+    """Write the entry of one class in the label book."""
 
     uuid: Uuid
-    base: Annotated[int, Field(ge=0)]
+    base: Annotated[int, Field(ge=0, description="The version of the book that it was made from.")]
     name: Name
     rule: Rule = ""
     example: Addresses = []
@@ -87,15 +88,15 @@ class Entry(_Body):
 
 
 class Settlement(_Body):
-    """`POST /api/settle`."""
+    """Give an image in conflict its class."""
 
     uuid: Uuid
     id: Address
     label: Name
 
 
-class Change(_Body):
-    """`POST /api/classes`."""
+class ClassChange(_Body):
+    """Add a class, show it under another name, or merge it into another."""
 
     uuid: Uuid
     action: Literal["add", "rename", "merge"]
@@ -104,14 +105,14 @@ class Change(_Body):
     defect: bool = False
 
 
-class Close(_Body):
-    """`POST /api/close`."""
+class CloseBatch(_Body):
+    """End the batch that is being asked."""
 
     uuid: Uuid
 
 
-class Setup(_Body):
-    """`POST /api/setup`."""
+class FirstClasses(_Body):
+    """Name the first classes and which of them are defects."""
 
     classes: Annotated[list[Name], Field(min_length=2, max_length=200)]
     defects: Annotated[list[Name], Field(max_length=200)] = []

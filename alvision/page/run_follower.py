@@ -1,31 +1,48 @@
-"""What the loop's process has written: the batch, the ranking, opinions, and how far it is."""
+"""What the loop's process has written: the batch, the ranking, the model's opinions, the phase."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from alvision.core.records import QueryRow, SampleId
 from alvision.run_folder.round_files import QueryFile
 
 Phase = Literal["features", "asking", "training", "done"]
-OPINIONS = "opinions.json"
-HEATMAPS = "heatmaps"
+
+
+@dataclass(frozen=True)
+class ModelOpinion:
+    """What a model says of one image before anybody answered; a row of `opinions.json`.
+
+    Attributes:
+        probabilities: The probability of each class.
+        neighbours: The nearest labelled images and their classes, the nearest first.
+        heatmap: Name of the file of its heatmap, which may not be drawn yet.
+    """
+
+    probabilities: dict[str, float]
+    neighbours: tuple[tuple[SampleId, str], ...]
+    heatmap: str | None
+
+    def ranked(self) -> list[tuple[str, float]]:
+        """Return classes and probabilities, the most probable first."""
+        return sorted(self.probabilities.items(), key=lambda pair: -pair[1])
 
 
 @dataclass
-class Watch:
-    """Follow a run's folder; every call of `refresh` costs a few looks at the file system.
+class RunFollower:
+    """Follow a run's folder; each call of `refresh` costs a few questions to the file system.
 
     Args:
         root: The run's folder.
 
     Attributes:
         round: The newest round that asks; -1 before the first.
-        phase: `features` before the first round asks, then `asking` or `training`; `done` is for
-            whoever sees the loop's process end.
+        phase: `features` before the first round asks, then `asking` or `training`. It is never
+            `done`: only the end of the loop's process says so, see `server.beside`.
         batch: What this round asks for.
         ranking: Spare work, see `loop.propose`.
         opinions: What the model says of some of these images, by id.
@@ -37,67 +54,76 @@ class Watch:
     phase: Phase = "features"
     batch: tuple[QueryRow, ...] = ()
     ranking: tuple[QueryRow, ...] = ()
-    opinions: dict[SampleId, dict[str, Any]] = field(default_factory=dict)
+    opinions: dict[SampleId, ModelOpinion] = field(default_factory=dict)
     expected: dict[SampleId, str] = field(default_factory=dict)
-    _read: int = -1
+    _stamp: int = -1
     """Time stamp of the opinions that were read, in nanoseconds."""
-    _past: dict[int, dict[SampleId, dict[str, Any]]] = field(default_factory=dict)
+    _past: dict[int, dict[SampleId, ModelOpinion]] = field(default_factory=dict)
     """Opinions of earlier rounds, read when somebody asks for them."""
 
     def folder(self, round: int) -> Path:
         """Return a round's folder."""
         return self.root / "rounds" / f"{round:03d}"
 
-    def refresh(self) -> bool:
-        """Look again; tell whether a new round asks."""
-        before = self.round
+    def refresh(self) -> None:
+        """Read what is new in the folder."""
+        # query.csv is written last of what a round asks, so with it the ranking is there too.
         while (self.folder(self.round + 1) / "query.csv").exists():
             self.round += 1
-            self._take()
+            self._read_round()
         if self.round < 0:
-            return False
+            return
         folder = self.folder(self.round)
         answered = (folder / "answers.csv").exists()
         self.phase = "training" if answered else "asking"
-        self._take_opinions(folder / OPINIONS)
-        return self.round != before
+        self._read_opinions(folder / "opinions.json")
 
-    def heatmap(self, name: str) -> Path:
-        """Return the file of a heatmap of this round, which may not be there yet."""
-        return self.folder(self.round) / HEATMAPS / name
+    def heatmap(self, opinion: ModelOpinion | None) -> Path | None:
+        """Return the file of an image's heatmap of this round; None while it is not drawn."""
+        if opinion is None or opinion.heatmap is None:
+            return None
+        path = self.folder(self.round) / "heatmaps" / opinion.heatmap
+        return path if path.exists() else None
 
-    def opinion(self, id: SampleId) -> dict[str, Any] | None:
+    def opinion(self, id: SampleId) -> ModelOpinion | None:
         """Return what a model said of an image before it was answered, in whichever round."""
         if id in self.opinions:
             return self.opinions[id]
         for number in range(self.round - 1, -1, -1):
             if number not in self._past:
-                path = self.folder(number) / OPINIONS
-                self._past[number] = _images(path) if path.exists() else {}
+                path = self.folder(number) / "opinions.json"
+                self._past[number] = _opinions(path) if path.exists() else {}
             if id in self._past[number]:
                 return self._past[number][id]
         return None
 
-    def _take(self) -> None:
+    def _read_round(self) -> None:
         folder = self.folder(self.round)
         self.batch = QueryFile().read(folder / "query.csv").rows
         ranking = folder / "ranking.csv"
         self.ranking = QueryFile().read(ranking).rows if ranking.exists() else ()
-        self.opinions, self._read = {}, -1
+        self.opinions, self._stamp = {}, -1
         for row in (*self.batch, *self.ranking):
             if row.prediction is not None:
                 self.expected[row.id] = row.prediction
 
-    def _take_opinions(self, path: Path) -> None:
+    def _read_opinions(self, path: Path) -> None:
         try:
             stamp = path.stat().st_mtime_ns
         except OSError:
             return
-        if stamp != self._read:
-            self.opinions = _images(path)
-            self._read = stamp
+        if stamp != self._stamp:
+            self.opinions = _opinions(path)
+            self._stamp = stamp
 
 
-def _images(path: Path) -> dict[SampleId, dict[str, Any]]:
-    images: dict[SampleId, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["images"]
-    return images
+def _opinions(path: Path) -> dict[SampleId, ModelOpinion]:
+    content = json.loads(path.read_text(encoding="utf-8"))["images"]
+    return {
+        id: ModelOpinion(
+            image["probabilities"],
+            tuple((near, label) for near, label in image["neighbours"]),
+            image["heatmap"],
+        )
+        for id, image in content.items()
+    }

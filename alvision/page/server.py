@@ -16,18 +16,20 @@ import uvicorn
 from alvision.core.errors import UserError
 from alvision.core.records import SampleId
 from alvision.page.app import Page
-from alvision.page.context import Setting
 from alvision.page.guard import Guard
+from alvision.page.image_urls import keyed
 from alvision.page.loop_process import LoopProcess
-from alvision.page.secret import keyed
+from alvision.page.state import PageContext
 
 _log = logging.getLogger(__name__)
-_LOOK_SECONDS = 2.0
+# A browser asks for the state every 4 s, so it sees new figures at its next or second request.
+_UPDATE_SECONDS = 2.0
+# Enough for the answers on their way; a browser that holds a connection open must not delay Ctrl-C.
 _SHUTDOWN_SECONDS = 3
 
 
 def serve(
-    setting: Setting,
+    context: PageContext,
     *,
     host: str,
     port: int,
@@ -39,11 +41,11 @@ def serve(
     """Serve until Ctrl-C or SIGTERM; both processes end then.
 
     Args:
-        setting: The data set, the run and the store.
-        host: Address to listen on; beyond this machine only who has the link gets in.
+        context: The data set, the run and the store.
+        host: Address to listen on; from other machines only whoever has the link gets in.
         port: Port.
         loop: Command line of the loop's process.
-        hashes: Gives the images' sha256; called once the loop's process has computed them.
+        hashes: Returns the images' sha256; called once the loop's process has computed them.
         open_browser: Open the page in the browser.
         say: Prints a line.
 
@@ -52,8 +54,8 @@ def serve(
     """
     listening = listen(host, port)
     try:
-        page = Page(setting)
-        token = None if is_loopback(host) else keyed(setting.secret, "token", "", 16)
+        page = Page(context)
+        token = None if is_loopback(host) else keyed(context.secret, "token", "", 16)
         link = address(host, port, token)
         server = uvicorn.Server(
             uvicorn.Config(
@@ -66,7 +68,7 @@ def serve(
             )
         )
         say(f"label at {link}\nCtrl-C ends it; nothing is lost, the same command goes on")
-        with setting.store.database.held(), beside(page, loop, hashes):
+        with context.store.database.held(), beside(page, loop, hashes):
             if open_browser:
                 threading.Thread(target=_open, args=(server, link), daemon=True).start()
             server.run(sockets=[listening])
@@ -78,35 +80,37 @@ def serve(
 def beside(
     page: Page, loop: Sequence[str], hashes: Callable[[], Mapping[SampleId, str]]
 ) -> Iterator[None]:
-    """Keep the loop's process and the slow part of the page's head going."""
+    """Run the loop's process, and `Progress.update` in a thread, until the block ends."""
     stopping = threading.Event()
 
     def ended(trouble: str | None) -> None:
-        page.head.trouble = trouble
-        page.head.ended.set()
+        page.progress.trouble = trouble
+        page.progress.ended.set()
 
-    def look() -> None:
-        known = False
-        while not stopping.wait(_LOOK_SECONDS):
+    def update() -> None:
+        hashed = False
+        while not stopping.wait(_UPDATE_SECONDS):
             try:
-                page.head.look()
-                if not known and page.board.watch.round >= 0:
+                page.progress.update()
+                # The first round asks only when the loop's process has hashed every image; before,
+                # hashing them here would do its work twice.
+                if not hashed and page.state.run.round >= 0:
                     found = hashes()
-                    with page.board.lock:
-                        page.board.know(found)
-                    known = True
+                    with page.state.lock:
+                        page.state.rematch(found)
+                    hashed = True
             except Exception:  # a file that cannot be read must not end the page
-                _log.exception("the head of the page cannot be computed")
+                _log.exception("the progress of the run cannot be computed")
 
     process = LoopProcess(loop, ended)
-    looking = threading.Thread(target=look, daemon=True)
-    looking.start()
+    updating = threading.Thread(target=update, daemon=True)
+    updating.start()
     try:
         yield
     finally:
         stopping.set()
         process.stop()
-        looking.join(_LOOK_SECONDS)
+        updating.join(_UPDATE_SECONDS)
 
 
 def listen(host: str, port: int) -> socket.socket:

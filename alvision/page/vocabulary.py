@@ -1,174 +1,210 @@
-"""What people agree on: classes, the label book, and what becomes of a dispute."""
+"""The requests about what people agree on: classes, the label book, and disputes."""
 
 from __future__ import annotations
 
 import uuid as uuids
-from typing import Any
 
 from alvision.core.errors import UserError
 from alvision.core.records import Event, SampleId
 from alvision.labels import guidelines
 from alvision.labels.answers import check_classes
 from alvision.labels.classes import DEFECT
-from alvision.page.requests import Change, Entry, Refused, Settlement, Setup
-from alvision.page.state import Board
+from alvision.page.requests import BookEdit, ClassChange, FirstClasses, Refused, Settlement
+from alvision.page.responses import (
+    BookEntry,
+    BookVersion,
+    Classes,
+    Conflict,
+    Conflicts,
+    LabelBook,
+    ShownClass,
+    Stored,
+    Vote,
+)
+from alvision.page.state import PageState
 
+# More than a meeting gets through; the next ones come once these are settled.
 _CONFLICTS_SHOWN = 100
 
 
-class Office:
-    """Answer the requests that change what is being asked; their JSON is in `page.app`.
+class VocabularyApi:
+    """Answer the requests that change the classes, the label book or the class of an image.
+
+    Each method holds the state's lock from its check to its append: two people may not add one
+    class twice, or write over each other's entry in the book.
 
     Args:
-        board: The state.
+        state: The state.
     """
 
-    def __init__(self, board: Board) -> None:
-        self._board = board
+    def __init__(self, state: PageState) -> None:
+        self._state = state
 
-    def classes(self) -> list[dict[str, Any]]:
+    def classes(self) -> list[ShownClass]:
         """Return the classes that can be answered, in their fixed order; called with the lock."""
-        board = self._board
-        found, defects = board.ledger.classes, board.defects()
+        state = self._state
+        found, defects = state.ledger.classes, state.defects()
         return [
-            {"name": key, "shown": found.shown[key], "defect": key in defects} for key in found.open
+            ShownClass(name=key, shown=found.shown[key], defect=key in defects)
+            for key in found.open
         ]
 
-    def setup(self, said: Setup) -> dict[str, Any]:
-        """Take the first classes."""
-        board = self._board
-        with board.lock:
-            board.refresh()
-            if board.ledger.classes.keys:
+    def setup(self, request: FirstClasses) -> Classes:
+        """Store the first classes."""
+        state = self._state
+        with state.lock:
+            state.refresh()
+            if state.ledger.classes.keys:
                 raise Refused("the classes are set already", 409)
-            unknown = [name for name in said.defects if name not in said.classes]
+            unknown = [name for name in request.defects if name not in request.classes]
             if unknown:
-                raise Refused(f"{unknown[0]!r} is marked as a defect and is no class")
-            _check(said.classes)
-            board.append([_added(name, said.by, name in said.defects) for name in said.classes])
-            return {"classes": self.classes()}
+                raise Refused(f"{unknown[0]!r} is marked as a defect but is not a class")
+            _check(request.classes)
+            state.append(
+                [
+                    _added(name, request.by, name in request.defects, str(uuids.uuid4()))
+                    for name in request.classes
+                ]
+            )
+            return Classes(classes=self.classes())
 
-    def change(self, said: Change) -> dict[str, Any]:
+    def change(self, request: ClassChange) -> Classes:
         """Add, rename or merge a class."""
-        board = self._board
-        with board.lock:
-            board.refresh()
-            if said.uuid in board.ledger.by_uuid:
-                return {"classes": self.classes()}
-            now = board.ledger.classes
-            taken = {*now.keys, *(now.shown[key] for key in now.open)}
-            if said.action == "add":
-                if said.name in taken:
-                    raise Refused(f"there is a class {said.name!r} already", 409)
-                _check([said.name])
-                event = _added(said.name, said.by, said.defect, said.uuid)
-            else:
-                if said.name not in now.open:
-                    raise Refused(f"{said.name!r} is no class")
-                if said.to is None:
-                    raise Refused(f"{said.action} needs another name")
-                if said.action == "rename":
-                    if said.to in taken - {said.name, now.shown[said.name]}:
-                        raise Refused(f"there is a class {said.to!r} already", 409)
-                    _check([said.to])
-                else:
-                    if said.to not in now.open or said.to == said.name:
-                        raise Refused(f"{said.name!r} cannot go into {said.to!r}")
-                    if len(now.open) <= 2:
-                        raise Refused("two classes must be left")
-                event = Event("", said.action, said.name, said.by, 0, said.uuid, target=said.to)
-            board.append([event])
-            return {"classes": self.classes()}
+        state = self._state
+        with state.lock:
+            state.refresh()
+            if request.uuid not in state.ledger.by_uuid:
+                make = {"add": self._add, "rename": self._rename, "merge": self._merge}
+                state.append([make[request.action](request)])
+            return Classes(classes=self.classes())
 
-    def book(self) -> dict[str, Any]:
+    def book(self) -> LabelBook:
         """Return the label book."""
-        board = self._board
-        with board.lock:
-            board.refresh()
-            found = board.ledger.book
+        state = self._state
+        with state.lock:
+            state.refresh()
+            found = state.ledger.book
             entries = [
-                {
-                    "name": key,
-                    "rule": entry.rule,
-                    "example": self._addresses(entry.examples),
-                    "counter": self._addresses(entry.counter_examples),
-                    "borderline": self._addresses(entry.borderline),
-                }
-                for key in board.ledger.classes.open
+                BookEntry(
+                    name=key,
+                    rule=entry.rule,
+                    example=self._addresses(entry.examples),
+                    counter=self._addresses(entry.counter_examples),
+                    borderline=self._addresses(entry.borderline),
+                )
+                for key in state.ledger.classes.open
                 for entry in [found.entries.get(key, guidelines.Entry())]
             ]
-            return {"version": found.version, "classes": entries}
+            return LabelBook(version=found.version, classes=entries)
 
-    def write(self, said: Entry) -> dict[str, Any]:
-        """Write the entry of one class."""
-        board = self._board
-        with board.lock:
-            board.refresh()
-            if said.uuid not in board.ledger.by_uuid:
-                if said.name not in board.ledger.classes.open:
-                    raise Refused(f"{said.name!r} is no class")
-                if said.base != board.ledger.book.version:
-                    raise Refused("somebody else has written in the book: look at it again", 409)
-                lists = (said.example, said.counter, said.borderline)
-                entry = guidelines.Entry(said.rule, *(tuple(map(self._id, ids)) for ids in lists))
+    def edit_book(self, request: BookEdit) -> BookVersion:
+        """Write the entry of one class, if nobody has written in the book since it was read."""
+        state = self._state
+        with state.lock:
+            state.refresh()
+            if request.uuid not in state.ledger.by_uuid:
+                if request.name not in state.ledger.classes.open:
+                    raise Refused(f"{request.name!r} is not a class")
+                if request.base != state.ledger.book.version:
+                    raise Refused("somebody else has changed the book: open it again", 409)
+                entry = guidelines.Entry(
+                    request.rule,
+                    examples=tuple(map(self._id, request.example)),
+                    counter_examples=tuple(map(self._id, request.counter)),
+                    borderline=tuple(map(self._id, request.borderline)),
+                )
                 note = guidelines.write(entry)
-                board.append([Event("", "book", said.name, said.by, 0, said.uuid, note=note)])
-            return {"version": board.ledger.book.version}
+                state.append(
+                    [Event("", "book", request.name, request.by, 0, request.uuid, note=note)]
+                )
+            return BookVersion(version=state.ledger.book.version)
 
-    def conflicts(self) -> dict[str, Any]:
-        """Return the images that people disagree on, with what everybody and the model said."""
-        board = self._board
-        with board.lock:
-            board.refresh()
-            tied = [id for id in board.tally.conflicts() if board.pictures.size(id)]
-            return {"conflicts": [self._conflict(id) for id in tied[:_CONFLICTS_SHOWN]]}
+    def conflicts(self) -> Conflicts:
+        """Return the images that people disagree on, with everybody's answer and the model's."""
+        state = self._state
+        with state.lock:
+            state.refresh()
+            tied = [id for id in state.counters.conflicts() if state.images.size(id)]
+            return Conflicts(conflicts=[self._conflict(id) for id in tied[:_CONFLICTS_SHOWN]])
 
-    def settle(self, said: Settlement) -> dict[str, Any]:
+    def settle(self, request: Settlement) -> Stored:
         """Give an image its class, above the votes."""
-        board = self._board
-        with board.lock:
-            board.refresh()
-            if said.label not in board.ledger.classes.open:
-                raise Refused(f"{said.label!r} is no class")
-            event = Event(
-                self._id(said.id), "settle", said.label, said.by,
-                max(0, board.watch.round), said.uuid,
-            )  # fmt: skip
-            board.append([event])
-            return {"stored": [said.uuid]}
+        state = self._state
+        with state.lock:
+            state.refresh()
+            if request.label not in state.ledger.classes.open:
+                raise Refused(f"{request.label!r} is not a class")
+            id, round = self._id(request.id), max(0, state.run.round)
+            event = Event(id, "settle", request.label, request.by, round, request.uuid)
+            state.append([event])
+            return Stored(stored=[request.uuid])
 
-    def _conflict(self, id: SampleId) -> dict[str, Any]:
-        board = self._board
-        width, height = board.pictures.size(id) or (1, 1)
-        found = None if id in board.setting.held_out else board.watch.opinion(id)
-        return {
-            "id": board.pictures.address(id),
-            "width": width,
-            "height": height,
-            "votes": [
-                {"by": event.by, "kind": event.kind, "label": event.label}
-                for event in board.ledger.words.get(id, ())
+    def _add(self, request: ClassChange) -> Event:
+        self._refuse_taken(request.name, self._names())
+        _check([request.name])
+        return _added(request.name, request.by, request.defect, request.uuid)
+
+    def _rename(self, request: ClassChange) -> Event:
+        to = self._other_name(request)
+        own = {request.name, self._state.ledger.classes.shown[request.name]}
+        self._refuse_taken(to, self._names() - own)
+        _check([to])
+        return Event("", "rename", request.name, request.by, 0, request.uuid, target=to)
+
+    def _merge(self, request: ClassChange) -> Event:
+        to, classes = self._other_name(request), self._state.ledger.classes
+        if to not in classes.open or to == request.name:
+            raise Refused(f"{request.name!r} cannot be merged into {to!r}")
+        if len(classes.open) <= 2:
+            raise Refused("two classes must be left")
+        return Event("", "merge", request.name, request.by, 0, request.uuid, target=to)
+
+    def _other_name(self, request: ClassChange) -> str:
+        if request.name not in self._state.ledger.classes.open:
+            raise Refused(f"{request.name!r} is not a class")
+        if request.to is None:
+            raise Refused(f"{request.action} needs another name")
+        return request.to
+
+    def _names(self) -> set[str]:
+        """Return every key and every shown name: a new class may have neither."""
+        classes = self._state.ledger.classes
+        return {*classes.keys, *(classes.shown[key] for key in classes.open)}
+
+    def _refuse_taken(self, name: str, taken: set[str]) -> None:
+        if name in taken:
+            raise Refused(f"there is a class {name!r} already", 409)
+
+    def _conflict(self, id: SampleId) -> Conflict:
+        state = self._state
+        width, height = state.images.size(id) or (1, 1)
+        found = None if id in state.context.held_out else state.run.opinion(id)
+        current = state.run.opinions.get(id)
+        return Conflict(
+            id=state.images.address(id),
+            width=width,
+            height=height,
+            votes=[
+                Vote(by=event.by, kind=event.kind, label=event.label)
+                for event in state.ledger.standing.get(id, ())
             ],
-            "probabilities": sorted(found["probabilities"].items(), key=lambda pair: -pair[1])
-            if found
-            else None,
-            "heatmap": bool(board.watch.opinions.get(id, {}).get("heatmap")),
-        }
+            probabilities=found.ranked() if found else None,
+            heatmap=current is not None and bool(current.heatmap),
+        )
 
     def _id(self, address: str) -> SampleId:
-        id = self._board.pictures.id(address)
+        id = self._state.images.id(address)
         if id is None:
             raise Refused("this image is not in the data")
         return id
 
     def _addresses(self, ids: tuple[SampleId, ...]) -> list[str]:
-        pictures, paths = self._board.pictures, self._board.setting.paths
-        return [pictures.address(id) for id in ids if id in paths]
+        images, paths = self._state.images, self._state.context.paths
+        return [images.address(id) for id in ids if id in paths]
 
 
-def _added(name: str, by: str, defect: bool, uuid: str | None = None) -> Event:
-    note = DEFECT if defect else None
-    return Event("", "add", name, by, 0, uuid or str(uuids.uuid4()), note=note)
+def _added(name: str, by: str, defect: bool, uuid: str) -> Event:
+    return Event("", "add", name, by, 0, uuid, note=DEFECT if defect else None)
 
 
 def _check(names: list[str]) -> None:

@@ -10,9 +10,9 @@ import uvicorn
 
 from alvision.labels.store import LabelStore
 from alvision.page.app import Page
-from alvision.page.context import Setting
 from alvision.page.guard import Guard
 from alvision.page.server import listen
+from alvision.page.state import PageContext
 
 IMAGES = 30_000
 CLASSES = ("ok", "worn", "bent")
@@ -25,7 +25,7 @@ def main(folder: Path, url: str, port: int) -> None:
         listen("127.0.0.1", port) as at,
     ):
         paths = {f"{i:05d}.png": folder / "image.png" for i in range(IMAGES)}
-        setting = Setting(
+        setting = PageContext(
             root=folder / "run", store=store, paths=paths, held_out=frozenset(),
             secret=bytes(32), cache=folder / "cache", classes=CLASSES,
         )  # fmt: skip

@@ -8,14 +8,14 @@ from typing import Any, cast
 
 from alvision.core.errors import UserError
 from alvision.core.records import NOT_CLASSES, Event, EventKind, SampleId
-from alvision.labels.answers import allowed, read_word
-from alvision.labels.classes import class_list, merges
-from alvision.labels.consensus import Resolve, consensus, standing, voices
+from alvision.labels.answers import allowed_answers, parse_answer
+from alvision.labels.classes import class_list
+from alvision.labels.consensus import Resolve, consensus, counted, merges, standing
 from alvision.labels.csv_dialect import Row, Table, read_table, write_table
 from alvision.labels.exchange.import_answers import (
     ImportCounts,
     id_of,
-    import_words,
+    import_answers,
     refuse_unknown,
 )
 from alvision.labels.schema import contradiction
@@ -70,7 +70,7 @@ def import_labels(
     table, images = read_table(path), frozenset(ids)
     if not {"uuid", "kind"} <= set(table.columns):
         words, blank = _words(table, images, classes, by)
-        return import_words(store, words, ids=ids, hashes=hashes, blank=blank)
+        return import_answers(store, words, ids=ids, hashes=hashes, blank=blank)
     events = _exported(table, store.events(), classes)
     contents = set(hashes.values())
     about_images = [event for event in events if event.id]
@@ -123,7 +123,7 @@ def export_votes(store: LabelStore, path: Path, resolve: Resolve | None = None) 
             settled[id].label if id in settled else None,
         )
         for id, words in sorted(standing(events, resolve).items())
-        for event in voices(words)
+        for event in counted(words)
     ]
     write_table(path, ("id", "label", "by", "consensus"), rows)
     return len(rows)
@@ -214,10 +214,10 @@ def _words(
         if not cell.strip():
             blank += 1
             continue
-        word = read_word(cell, classes)
+        word = parse_answer(cell, classes)
         if word is None:
             raise UserError(
-                f"{where}: {cell!r} is not one of {allowed(classes)}:"
+                f"{where}: {cell!r} is not one of {allowed_answers(classes)}:"
                 " correct it or add it to classes; nothing was imported"
             )
         said, who = word[1] or word[0], row.cells.get("by") or by

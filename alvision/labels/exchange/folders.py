@@ -10,9 +10,9 @@ from urllib.parse import quote, unquote
 
 from alvision.core.errors import UserError
 from alvision.core.records import SampleId
-from alvision.labels.answers import allowed, read_word
+from alvision.labels.answers import allowed_answers, parse_answer
 from alvision.labels.consensus import Settled
-from alvision.labels.exchange.import_answers import ImportCounts, import_words, refuse_unknown
+from alvision.labels.exchange.import_answers import ImportCounts, import_answers, refuse_unknown
 from alvision.labels.store import LabelStore
 
 # Characters that a file system or shell may refuse; all others may stand in a folder's name.
@@ -78,10 +78,10 @@ def import_folders(
     for place in sorted(folder.iterdir()) if folder.is_dir() else ():
         if not place.is_dir() or place.name.startswith("."):
             continue
-        word = read_word(unquote(place.name), classes)
+        word = parse_answer(unquote(place.name), classes)
         if word is None:
             raise UserError(
-                f"{place} is not one of {allowed(classes)}: rename it or add it to classes;"
+                f"{place} is not one of {allowed_answers(classes)}: rename it or add it to classes;"
                 " nothing was imported"
             )
         said = word[1] or word[0]
@@ -97,7 +97,7 @@ def import_folders(
     refuse_unknown(folder, unknown)
     if not words:
         raise UserError(f"{folder} has no class folders with images: check from=")
-    return import_words(store, words, ids=ids, hashes=hashes)
+    return import_answers(store, words, ids=ids, hashes=hashes)
 
 
 def folder_name(label: str) -> str:

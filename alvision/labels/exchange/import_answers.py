@@ -31,7 +31,7 @@ class ImportCounts:
         return f"{self.added} added, {self.known} known already, {self.blank} without a label"
 
 
-def import_words(
+def import_answers(
     store: LabelStore,
     words: Words,
     *,

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as Xml
 
 from alvision.core.errors import UserError
 from alvision.core.records import Event, QueryRow, SampleId
-from alvision.labels.answers import read_word
+from alvision.labels.answers import parse_answer
 
 _NAMESPACE = uuid.UUID("0b0f5b7a-52f5-5d1c-8f0e-6d2a4f7d9c11")
 UNSURE = "unsure"
@@ -156,7 +156,7 @@ def events(
             choice = _choice(annotation)
             if choice is None or annotation.get("was_cancelled"):
                 continue
-            word = read_word(choice, classes)
+            word = parse_answer(choice, classes)
             if word is None:
                 raise UserError(
                     f"Label Studio's task {task.get('id')} was answered {choice!r}, which is not"

@@ -15,8 +15,7 @@ from pathlib import Path
 
 from alvision.labels.location import labels_location
 from alvision.labels.store import LabelStore
-from alvision.page.images import Pictures
-from alvision.page.secret import read_secret
+from alvision.page.image_urls import ServedImages, read_secret
 
 PATIENCE = 180.0  # seconds; the machine may be busy with other tests
 SMALL = [
@@ -116,7 +115,7 @@ class Server:
         """Return the image at an address of the page."""
         paths = {path.name: path for path in self.root.glob("*.png")}
         secret = read_secret(labels_location(self.root).with_name("page.key"))
-        found = Pictures(paths, secret, self.out / "unused").id(address)
+        found = ServedImages(paths, secret, self.out / "unused").id(address)
         assert found is not None, f"no image has the address {address}"
         return found
 

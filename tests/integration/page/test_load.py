@@ -11,9 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from alvision.labels.consensus import standing
+from alvision.labels.consensus import standing, taken_back
 from alvision.labels.store import LabelStore
-from alvision.labels.undo import taken_back
 from tests.conftest import paint
 from tests.support import PROJECT, postgres
 from tests.support.crowd import Person

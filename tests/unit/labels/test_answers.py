@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alvision.core.errors import UserError
-from alvision.labels.answers import allowed, check_classes, read_word
+from alvision.labels.answers import allowed_answers, check_classes, parse_answer
 
 
 @pytest.mark.parametrize(
@@ -21,13 +21,16 @@ from alvision.labels.answers import allowed, check_classes, read_word
     ],
 )
 def test_what_a_cell_says(text, word):
-    assert read_word(text, ["ok", "worn", "müde"]) == word
+    assert parse_answer(text, ["ok", "worn", "müde"]) == word
 
 
 def test_case_is_kept_apart_where_classes_are():
     classes = ["A1", "a1"]
-    assert [read_word(text, classes) for text in ("A1", "a1")] == [("label", "A1"), ("label", "a1")]
-    assert read_word("Ab", ["AB", "ab"]) is None
+    assert [parse_answer(text, classes) for text in ("A1", "a1")] == [
+        ("label", "A1"),
+        ("label", "a1"),
+    ]
+    assert parse_answer("Ab", ["AB", "ab"]) is None
 
 
 @given(st.lists(st.text(min_size=1).map(str.strip).filter(bool), unique_by=str.casefold))
@@ -38,7 +41,7 @@ def test_every_usable_class_reads_back_as_itself(classes):
     except UserError:
         return
     if len(nfc) == len(classes):
-        assert [read_word(name, classes) for name in classes] == [("label", n) for n in classes]
+        assert [parse_answer(name, classes) for name in classes] == [("label", n) for n in classes]
 
 
 @pytest.mark.parametrize(
@@ -56,4 +59,4 @@ def test_unusable_names_are_refused(classes, told):
 
 
 def test_what_may_be_said():
-    assert allowed(["ok", "worn"]) == "ok, worn, skip, unsure"
+    assert allowed_answers(["ok", "worn"]) == "ok, worn, skip, unsure"

@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alvision.labels.classes import class_list, merges
-from alvision.labels.consensus import consensus
+from alvision.labels.classes import class_list
+from alvision.labels.consensus import consensus, merges
 from tests.unit.labels.conftest import event, undo
 
 

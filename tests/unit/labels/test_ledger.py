@@ -4,10 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alvision.labels.classes import class_list
-from alvision.labels.consensus import consensus, standing
+from alvision.labels.consensus import consensus, standing, taken_back
 from alvision.labels.guidelines import Entry, book, write
 from alvision.labels.ledger import Ledger
-from alvision.labels.undo import taken_back
 from tests.unit.labels.conftest import event, undo
 
 CLASSES = ["ok", "worn"]
@@ -55,7 +54,7 @@ def test_bit_by_bit_it_says_what_the_whole_log_says(log, random):
         followed.take(log[at : at + step])
         at = min(at + step, len(log))
         so_far = log[:at]
-        assert followed.words == standing(so_far, resolve)
+        assert followed.standing == standing(so_far, resolve)
         assert followed.settled == consensus(so_far, resolve)
         assert followed.classes == class_list(CLASSES, so_far)
         assert followed.book == book(so_far)
@@ -72,5 +71,5 @@ def test_it_reads_what_is_new(store):
     assert [e.uuid for e in followed.refresh()] == ["1"]
     store.append([undo("2", "1"), event("3", "y")], hash_of=lambda id: None)
     assert [e.uuid for e in followed.refresh()] == ["2", "3"]
-    assert (followed.words.keys(), followed.pin) == ({"y"}, 3)
+    assert (followed.standing.keys(), followed.pin) == ({"y"}, 3)
     assert followed.by_uuid["3"].id == "y"

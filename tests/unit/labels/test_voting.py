@@ -1,7 +1,7 @@
 import pytest
 
 from alvision.labels.consensus import consensus, standing
-from alvision.labels.voting import disputed, for_person, lacking, row_done
+from alvision.labels.voting import disputed, row_done, votes_missing
 from tests.unit.labels.conftest import event
 
 PEOPLE = ("anna", "bert", "cleo", "dora", "emil")
@@ -37,19 +37,19 @@ def said(*words):
     ],
 )
 def test_more_answers_where_people_and_model_disagree(words, votes, prediction, left):
-    assert lacking(*said(*words), votes=votes, prediction=prediction) == left
+    assert votes_missing(*said(*words), votes=votes, prediction=prediction) == left
 
 
 def test_it_never_asks_for_more_than_two_above_the_votes():
     kinds = ["ok", "worn", "bent", "dent", "burr"]
     for count in range(6):
-        assert count + lacking(*said(*kinds[:count]), votes=3, prediction="x") <= 5
+        assert count + votes_missing(*said(*kinds[:count]), votes=3, prediction="x") <= 5
 
 
 def test_a_settled_dispute_needs_nobody():
     log = [event("1", label="ok"), event("2", kind="settle", label="worn", by="dora")]
     words, settled = standing(log)["a.png"], consensus(log)["a.png"]
-    assert lacking(words, settled, votes=3) == 0
+    assert votes_missing(words, settled, votes=3) == 0
     assert row_done(words, settled, votes=3, present=["anna", "bert"])
     assert not disputed(words, settled)
 
@@ -76,24 +76,3 @@ def test_an_import_is_nobody_speaking():
     log = [event("1", kind="import", by="anna")]
     words = standing(log)["a.png"]
     assert not row_done(words, consensus(log)["a.png"], votes=1, present=["anna"])
-
-
-def test_experts_see_the_hard_ones_first():
-    log = [
-        event("1", "unsure.png", "unsure"),
-        event("2", "dispute.png", label="ok"),
-        event("3", "dispute.png", label="worn", by="bert"),
-        event("4", "agreed.png"),
-        event("5", "imported.png", "import", by="dora"),
-    ]
-    words, settled = standing(log), consensus(log)
-    wanted = ["new.png", "agreed.png", "unsure.png", "imported.png", "dispute.png"]
-
-    def order(by, experts=(), here=()):
-        return for_person(by, wanted, words, settled, experts=experts, here=here)
-
-    hard, easy = ["unsure.png", "dispute.png"], ["new.png", "agreed.png", "imported.png"]
-    assert order("dora", ["dora"], ["dora"]) == hard + easy
-    assert order("cleo", ["dora"], ["dora", "cleo"]) == easy + hard
-    assert order("cleo", ["dora"], ["cleo"]) == order("cleo") == wanted
-    assert order("anna") == ["new.png", "imported.png"]

@@ -9,8 +9,8 @@ from starlette.testclient import TestClient
 from alvision.core.records import Query, QueryRow
 from alvision.labels.store import LabelStore
 from alvision.page.app import Page
-from alvision.page.context import Setting
 from alvision.page.guard import Guard
+from alvision.page.state import PageContext
 from alvision.run_folder.round_files import QueryFile
 from tests.conftest import paint
 
@@ -23,13 +23,13 @@ class Client(TestClient):
     page: Page
 
     def read(self, path, **params):
-        self.page.board._looked = -1e9  # at the round's files, at once and not after a pause
+        self.page.state._polled = -1e9  # at the round's files, at once and not after a pause
         answer = self.get(path, params=params)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     def tell(self, path, *, status=200, **body):
-        self.page.board._looked = -1e9
+        self.page.state._polled = -1e9
         answer = self.post(path, json=body)
         assert answer.status_code == status, answer.text
         return answer.json()
@@ -49,10 +49,10 @@ class Client(TestClient):
         return self.read("/api/state", by=by)
 
     def id(self, address):
-        return self.page.board.pictures.id(address)
+        return self.page.state.images.id(address)
 
     def address(self, id):
-        return self.page.board.pictures.address(id)
+        return self.page.state.images.address(id)
 
 
 def photographs(folder):
@@ -71,7 +71,7 @@ def open_page(folder, store, token=None, **settings):
     held_out = frozenset(["worn/10.png", "worn/11.png"])
     known = {"classes": ("ok", "worn"), "defects": ("worn",)}
     page = Page(
-        Setting(
+        PageContext(
             root=folder / "run",
             store=store,
             held_out=held_out,

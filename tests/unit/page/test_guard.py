@@ -62,7 +62,7 @@ def test_a_forged_image_is_refused_everywhere(old_page):
     ],
 )
 def test_only_the_page_itself_may_write(old_page, headers, status):
-    page, store = old_page, old_page.page.board.setting.store
+    page, store = old_page, old_page.page.state.context.store
     before = len(store.events())
     word = {"uuid": str(uuid.uuid4()), "id": page.address(IDS[0]), "kind": "skip"}
     body = json.dumps({"by": "ann", "events": [word]})
@@ -192,7 +192,7 @@ def test_a_picture_is_encoded_anew(old_page):
     buffer = io.BytesIO()
     paint(1, "ok").save(buffer, "PNG")
     page = old_page
-    page.page.board.setting.paths[IDS[3]].write_bytes(buffer.getvalue() + EVIL["html"])
+    page.page.state.context.paths[IDS[3]].write_bytes(buffer.getvalue() + EVIL["html"])
     for size in ("thumb", "full"):
         answer = page.get(f"/image/{page.address(IDS[3])}", params={"size": size})
         assert answer.headers["content-type"] == "image/jpeg"

@@ -74,7 +74,7 @@ def test_one_bad_answer_does_not_take_the_others_along(page, store):
     told = page.tell("/api/answers", by="ann", events=words)
     assert told["stored"] == [words[1]["uuid"]]
     assert [one["error"] for one in told["refused"]] == [
-        "'no class' is no class",
+        "'no class' is not a class",
         "this image is not in the data",
     ]
     assert len(store.events()) == 1
@@ -188,6 +188,16 @@ def test_experts_get_first_what_others_were_unsure_of(make_page, ask):
     page.say(page.address(IDS[7]), by="ann", kind="unsure")
     assert page.id(page.items("eve", n=1)[0]["id"]) == IDS[7]
     assert page.id(page.items("bo", n=1)[0]["id"]) == IDS[0]
+
+
+def test_while_an_expert_is_here_everybody_else_gets_disputed_images_last(make_page, ask):
+    page = make_page(experts=("eve",), votes=2)
+    ask(IDS[0], IDS[1])
+    page.say(page.address(IDS[0]), by="ann", kind="unsure")
+    assert page.id(page.items("bo", n=1)[0]["id"]) == IDS[0]
+    page.state("eve")
+    again = make_page(experts=("eve",), votes=2)
+    assert again.id(again.items("cleo", n=1)[0]["id"]) == IDS[1]
 
 
 @pytest.mark.slow

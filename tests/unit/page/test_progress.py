@@ -1,4 +1,4 @@
-"""What the running head tells."""
+"""The counts, the curve and the changes around the image."""
 
 import json
 
@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import f1_score
 
 from alvision.evaluation.probabilities import ClassProbabilities
-from alvision.page import progress
+from alvision.page import counters
 from alvision.page.progress import changed, point
 
 IDS = [f"worn/{i:02d}.png" for i in range(12)]
@@ -28,9 +28,9 @@ def test_the_curve_is_macro_f1_with_its_band(tmp_path):
     labels = {f"{i}.png": NAMES[k] for i, k in enumerate(truth)}
     found = point(tmp_path, labels)
     expected = f1_score(truth, called, labels=[0, 1], average="macro")
-    assert found["value"] == pytest.approx(expected)
-    assert found["labels"] == 40
-    assert 0 < found["low"] < found["value"] < found["high"] < 1
+    assert found.value == pytest.approx(expected)
+    assert found.labels == 40
+    assert 0 < found.low < found.value < found.high < 1
     assert point(tmp_path, {"0.png": "ok"}) is None
 
 
@@ -45,14 +45,14 @@ def test_the_state_shows_changes_of_answered_audit_images_only(page, ask):
         predictions(called, IDS[10:]).write(folder / "predictions.parquet")
         (folder / "metrics.json").write_text(json.dumps({"labels": 4 + number}))
     page.say(page.address(IDS[10]), "worn", seconds=3.0)
-    page.page.head.look()
+    page.page.progress.update()
     state = page.state()
     assert state["changed_count"] == 2
     assert state["changed"] == [{"item": page.address(IDS[10]), "before": "ok", "after": "worn"}]
     assert state["curve"] == []
     assert state["hours_left"] == round(11 * 3.0 / 3600, 2)
     page.say(page.address(IDS[11]), "ok")
-    page.page.head.look()
+    page.page.progress.update()
     assert [one["labels"] for one in page.state()["curve"]] == [4, 5]
 
 
@@ -63,4 +63,4 @@ def test_a_line_when_the_last_answers_of_a_class_were_all_predicted(page, ask, m
     for id, label in zip(IDS[:4], ("ok", "ok", "worn", "ok"), strict=True):
         assert page.state()["predicted"] == []
         page.say(page.address(id), label)
-    assert page.state()["predicted"] == [{"name": "ok", "answers": progress.STREAK}]
+    assert page.state()["predicted"] == [{"name": "ok", "answers": counters.STREAK}]

@@ -46,7 +46,7 @@ def test_a_class_is_added_renamed_and_merged_in_the_middle(page):
     page.say(page.address(IDS[0]), "dent")
     page.tell("/api/classes", by="ann", uuid=new(), action="merge", name="dent", to="worn")
     assert [one["name"] for one in page.state()["classes"]] == ["ok", "worn"]
-    assert page.page.board.ledger.settled[IDS[0]].label == "worn"
+    assert page.page.state.ledger.settled[IDS[0]].label == "worn"
     for body in (
         {"action": "add", "name": "abraded"},
         {"action": "rename", "name": "ok", "to": "abraded"},
@@ -96,5 +96,5 @@ def test_a_conflict_shows_both_answers_and_is_settled_above_them(make_page):
     ]
     page.tell("/api/settle", by="eve", uuid=new(), id=conflict["id"], label="ok")
     assert page.read("/api/conflicts") == {"conflicts": []}
-    settled = page.page.board.ledger.settled[IDS[0]]
+    settled = page.page.state.ledger.settled[IDS[0]]
     assert (settled.label, settled.votes) == ("ok", {"ann": "ok", "bo": "worn"})

@@ -1,31 +1,36 @@
-"""Images as the page shows them: under addresses that say nothing, decoded and encoded anew."""
+"""The addresses and the pixels of images on the page, and the secret that both depend on."""
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
+import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from alvision.core.errors import UserError
 from alvision.core.records import SampleId
 from alvision.data.images import UnreadableImage
 from alvision.data.pictures import picture, upright_size
-from alvision.page.secret import keyed
 
 LONGEST = {"thumb": 160, "full": 1600}
-"""Pixels of the longer side, at most."""
+"""Pixels of the longer side, at most: a full image fills a screen, a thumbnail is 116 wide."""
 
+_SECRET_BYTES = 32
+
+# The images in the hands of some twenty people: 14 each of some 200 kB.
 _KEPT_BYTES = 64 * 1024 * 1024
 _SIZES_KEPT = 100_000
 
 
-class Pictures:
+class ServedImages:
     """Serve the images of a data set, and nothing else of its folder.
 
-    An address is a keyed hash of the id, so it can neither be guessed nor read, and it leads to one
-    of the listed images or nowhere: no part of it is ever used as a path.
+    An address is a keyed hash of the id, so nobody can guess or read it. It leads to one of the
+    listed images or nowhere: no part of an address is ever used as a path.
 
     Args:
         paths: The file of each image.
@@ -49,8 +54,11 @@ class Pictures:
         self._sizes: dict[SampleId, tuple[int, int] | None] = {}
         self._kept: OrderedDict[tuple[SampleId, str], bytes] = OrderedDict()
         self._kept_bytes = 0
+        # Pictures are served without the state's lock, because decoding one takes long; this lock
+        # covers the kept ones and is never held while one is decoded.
         self._lock = threading.Lock()
-        self._decoding = threading.BoundedSemaphore(2)  # a decoded photograph takes much memory
+        # A decoded photograph of 50 megapixels takes 150 MB, so no more than two at a time.
+        self._decoding = threading.BoundedSemaphore(2)
 
     def address(self, id: SampleId) -> str:
         """Return the address of an image; KeyError if it is unknown."""
@@ -72,7 +80,7 @@ class Pictures:
         return self._sizes[id]
 
     def jpeg(self, id: SampleId, size: str) -> bytes:
-        """Return a picture as JPEG.
+        """Return a picture as JPEG, decoded and encoded anew.
 
         Args:
             id: The image.
@@ -120,12 +128,53 @@ class Pictures:
             content = make()
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
+            # Written beside and renamed, so that another thread never reads half a picture.
             beside = file.with_name(f".{name}.{os.getpid()}.{threading.get_ident()}")
             beside.write_bytes(content)
             beside.replace(file)
         except OSError:
-            pass  # a cache that cannot be written is no cache
+            pass  # the page works without its cache
         return content
+
+
+def read_secret(path: Path) -> bytes:
+    """Return the secret of a data set's page; make it at the first call, for its owner to read.
+
+    It stays the same over restarts: an answer that waits in a browser names an image by its
+    address, and a tablet keeps its link.
+
+    Raises:
+        UserError: The file cannot be written, or holds something else.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f"{path.name}.{os.getpid()}")
+        if not path.exists():
+            handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(handle, "w", encoding="ascii") as file:
+                file.write(secrets.token_hex(_SECRET_BYTES))
+            if path.exists():  # two servers started at once: keep the first one's secret
+                beside.unlink()
+            else:
+                beside.replace(path)
+        secret = bytes.fromhex(path.read_text(encoding="ascii").strip())
+    except OSError as error:
+        raise UserError(f"{path} cannot be made ({error.strerror}): set labels.url") from error
+    except ValueError:
+        secret = b""
+    if len(secret) != _SECRET_BYTES:
+        raise UserError(f"{path} is damaged: delete it; open pages must then be loaded again")
+    return secret
+
+
+def keyed(secret: bytes, purpose: str, text: str, size: int = 12) -> str:
+    """Hash a text under the secret, in hexadecimal; each purpose has hashes of its own.
+
+    >>> keyed(b"key", "image", "a.png") == keyed(b"key", "token", "a.png")
+    False
+    """
+    person = purpose.encode()
+    return hashlib.blake2b(text.encode(), digest_size=size, key=secret, person=person).hexdigest()
 
 
 def _fitted(size: tuple[int, int]) -> tuple[int, int]:

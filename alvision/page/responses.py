@@ -1,0 +1,247 @@
+"""What the server answers: the JSON of each request, which `/api/openapi.json` describes.
+
+The JavaScript in `static/` reads these fields by name; a test compares the two. A field may be
+added; to rename or remove one breaks pages that are open while the server is updated.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from alvision.core.records import EventKind
+from alvision.page.run_follower import Phase
+
+
+class _Response(BaseModel):
+    # The descriptions in the schema are the docstrings below the fields.
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+
+class Problem(_Response):
+    """Every answer with a status of 400 and above."""
+
+    error: str
+    """One line for the person."""
+
+
+class ShownClass(_Response):
+    """A class that can be answered."""
+
+    name: str
+    """Its key, the name that it was configured or added by; it never changes."""
+    shown: str
+    """The name that people read."""
+    defect: bool
+
+
+class BatchProgress(_Response):
+    """How much of the batch is answered."""
+
+    round: int
+    done: int
+    size: int
+
+
+class CurvePoint(_Response):
+    """One round on the learning curve, measured on the held-out images that are labelled now."""
+
+    labels: int
+    """Images that the round's model was trained on."""
+    value: float
+    low: float
+    """Lower end of the 95 % interval."""
+    high: float
+
+
+class ChangedPrediction(_Response):
+    """A held-out image, already labelled, that the last two models predict differently."""
+
+    item: str
+    """Address of the image."""
+    before: str
+    after: str
+
+
+class PredictedClass(_Response):
+    """A class whose last answers were all predicted by the model."""
+
+    name: str
+    answers: int
+
+
+class State(_Response):
+    """Everything that the page shows around the image."""
+
+    store: str
+    """Names the data set; a browser keeps unsent answers apart by it."""
+    setup: bool
+    """There are fewer than two classes: ask for them."""
+    classes: list[ShownClass]
+    labels: int
+    """Images with a class."""
+    mine: int
+    """Answers of this person that stand."""
+    seconds: float
+    """Seconds that all people spent on answers."""
+    book_version: int
+    conflicts: int
+    people: list[str]
+    """Who is labelling now."""
+    experts: list[str]
+    blind: bool
+    """Hide the model's opinion from everybody until they have answered."""
+    batch: BatchProgress | None
+    """Null before the first round asks."""
+    phase: Phase
+    trouble: str | None
+    """The last line of the loop's process, if it ended by an error."""
+    metric: str
+    """Title of the metric of the curve."""
+    curve: list[CurvePoint]
+    changed: list[ChangedPrediction]
+    changed_count: int
+    """All held-out images that changed, those that are not labelled yet included."""
+    hours_left: float | None
+    """Hours for all images without an answer at the usual pace; null while none is known."""
+    predicted: list[PredictedClass]
+
+
+class Neighbour(_Response):
+    """A labelled image close to the one asked about."""
+
+    id: str
+    """Address of the image."""
+    label: str
+
+
+class Item(_Response):
+    """An image to answer; a blind one comes without anything that the model says."""
+
+    id: str
+    """Address of the image."""
+    round: int
+    width: int
+    height: int
+    slot: str
+    """Why it is asked for: acquisition, random, relabel, expert or blind."""
+    blind: bool
+    votes: int
+    """Answers that stand on it already."""
+    reason: str | None
+    probabilities: list[tuple[str, float]] | None = None
+    """Class and probability, the most probable first."""
+    neighbours: list[Neighbour] | None = None
+    heatmap: bool = False
+    """There is a heatmap to show."""
+
+
+class NextItems(_Response):
+    """Images for one person."""
+
+    items: list[Item]
+    message: str | None
+    """Why there is none."""
+
+
+class RefusedEvent(_Response):
+    """An event that was not stored."""
+
+    uuid: str
+    error: str
+
+
+class Opinion(_Response):
+    """What the model says of an image; a field is missing where there is nothing to say."""
+
+    id: str
+    """Address of the image."""
+    reason: str | None
+    probabilities: list[tuple[str, float]] | None = None
+    neighbours: list[Neighbour] | None = None
+    heatmap: bool = False
+
+
+class SubmissionResult(_Response):
+    """What became of the submitted events."""
+
+    stored: list[str]
+    """Uuids of the events that are in the store, those that were there before included."""
+    refused: list[RefusedEvent]
+    opinions: list[Opinion]
+    """What `page.blind` had hidden of the images that were just answered."""
+
+
+class LastAnswer(_Response):
+    """A person's last answer that stands."""
+
+    uuid: str
+    kind: EventKind
+    label: str | None
+    item: Item
+
+
+class Stored(_Response):
+    """The event is in the store."""
+
+    stored: list[str]
+
+
+class BookEntry(_Response):
+    """What the label book says of one class; images by their addresses."""
+
+    name: str
+    rule: str
+    example: list[str]
+    counter: list[str]
+    borderline: list[str]
+
+
+class LabelBook(_Response):
+    """The label book as it stands."""
+
+    version: int
+    classes: list[BookEntry]
+
+
+class BookVersion(_Response):
+    """The version of the label book after an entry was written."""
+
+    version: int
+
+
+class Vote(_Response):
+    """One person's answer on an image in conflict."""
+
+    by: str
+    kind: EventKind
+    label: str | None
+
+
+class Conflict(_Response):
+    """An image that people gave different classes to."""
+
+    id: str
+    """Address of the image."""
+    width: int
+    height: int
+    votes: list[Vote]
+    probabilities: list[tuple[str, float]] | None
+    """What the model said before the answers; null on held-out images."""
+    heatmap: bool
+
+
+class Conflicts(_Response):
+    """The images that people disagree on and that nobody settled."""
+
+    conflicts: list[Conflict]
+
+
+class Classes(_Response):
+    """The classes as they are now."""
+
+    classes: list[ShownClass]
+
+
+Size = Literal["thumb", "full"]

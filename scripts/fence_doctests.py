@@ -12,16 +12,7 @@ import griffe
 
 
 def fenced(text: str) -> str:
-    r"""Return a docstring with a fence around each paragraph that begins with `>>>`.
-
-    >>> print(fenced("Add one.\n\n>>> 1 + 1\n2"))
-    Add one.
-    <BLANKLINE>
-    ```pycon
-    >>> 1 + 1
-    2
-    ```
-    """
+    """Return a docstring with a fence around each paragraph that begins with `>>>`."""
     lines: list[str] = []
     inside = False
     for line in [*text.split("\n"), ""]:

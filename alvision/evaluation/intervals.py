@@ -1,10 +1,10 @@
-"""Bootstrap intervals over few repetitions."""
+"""Bootstrap intervals over few repetitions, and the correction of p-values for their number."""
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -120,3 +120,21 @@ def ratio_interval(above: np.ndarray, below: np.ndarray, *, confidence: float = 
 def _wider(found: Estimate, low: float, high: float) -> Estimate:
     ends = [end for end in (found.low, found.high, low, high) if end is not None]
     return Estimate(found.value, min(ends), max(ends))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Correct p-values for the number of comparisons by Holm's step-down method.
+
+    The i-th smallest of m becomes max over j <= i of min(1, (m - j + 1) · p_(j)); rejecting at
+    the level then errs in any comparison with at most that probability (Holm 1979,
+    doi:10.2307/4615733).
+
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    corrected = [0.0] * len(p_values)
+    largest = 0.0
+    for step, place in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        largest = max(largest, min(1.0, (len(p_values) - step) * p_values[place]))
+        corrected[place] = largest
+    return corrected

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from scipy import optimize, special, stats
 
-from alvision.evaluation.intervals import ratio_interval
+from alvision.evaluation.intervals import holm, ratio_interval
 
 LEVEL = 0.05
 POWER = 0.8
@@ -64,24 +64,6 @@ def sign_flip_test(differences: Sequence[float] | np.ndarray) -> float:
         signs = rng.choice([-1.0, 1.0], size=(1000, len(values)))
         hits += int(np.sum(np.abs(signs @ values) >= observed - tolerance))
     return hits / (FLIPS + 1)
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Correct p-values for the number of comparisons by Holm's step-down method.
-
-    The i-th smallest of m becomes max over j <= i of min(1, (m - j + 1) · p_(j)); rejecting at
-    the level then errs in any comparison with at most that probability (Holm 1979,
-    doi:10.2307/4615733).
-
-    >>> holm([0.01, 0.04, 0.03])
-    [0.03, 0.06, 0.06]
-    """
-    corrected = [0.0] * len(p_values)
-    largest = 0.0
-    for step, place in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
-        largest = max(largest, min(1.0, (len(p_values) - step) * p_values[place]))
-        corrected[place] = largest
-    return corrected
 
 
 def seeds_needed(comparisons: int, *, level: float = LEVEL) -> int:

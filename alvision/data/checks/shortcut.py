@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from alvision.study.statistics import holm
+from alvision.evaluation.intervals import holm
 
 ALPHA = 0.01
 """Chance of a false alarm in the whole family of tests of one data set."""

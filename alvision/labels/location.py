@@ -62,11 +62,26 @@ def audit_location(store: Path | None, data_root: Path) -> Path:
     return _place(root, root.name or "data").with_name("audit.csv")
 
 
-def _place(root: Path, name: str) -> Path:
-    """Return a store's file beside the root, or in the folder for user data."""
+def stored_labels(data_root: Path) -> Path | None:
+    """Return the file of the store that holds the labels of `data_root`; None if there is none.
+
+    Unlike `labels_location` this makes no folder, so a report may ask.
+    """
+    root = data_root.resolve()
+    return next((place for place in _places(root, root.name or "data") if place.exists()), None)
+
+
+def _places(root: Path, name: str) -> tuple[Path, Path]:
+    """Return where a store may be: beside the root, and in the folder for user data."""
     beside = root.parent / f"{name}.alvision" / "labels.db"
     digest = hashlib.blake2b(str(root).encode(), digest_size=6).hexdigest()
     at_home = platformdirs.user_data_path("alvision") / "labels" / f"{name}-{digest}" / beside.name
+    return beside, at_home
+
+
+def _place(root: Path, name: str) -> Path:
+    """Return a store's file beside the root, or in the folder for user data."""
+    beside, at_home = _places(root, name)
     if beside.exists():
         if not _writable(beside.parent):
             raise UserError(

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from alvision.data.checks import CheckResult, Example, Finding, duration
-from alvision.reporting import html as page
+from alvision.reporting import html
 
 if TYPE_CHECKING:
     from alvision.data.images import ImageSpec
@@ -32,14 +32,14 @@ def write(result: CheckResult, manifest: Manifest, spec: ImageSpec, path: Path) 
     """
     thumbnails = None
     if manifest.features is None:
-        thumbnails = page.Thumbnails(manifest, spec, budget=PICTURES)
+        thumbnails = html.Thumbnails(manifest, spec, budget=PICTURES)
     tiles = [
         ("images", f"{result.images:,}", _left_out(result)),
         ("errors", f"{len(result.of('error')):,}", "to repair first"),
         ("warnings", f"{len(result.of('warning')):,}", "to look at"),
         ("work", duration(result.hours), f"at {result.seconds_per_label:g} s an answer"),
     ]
-    html = page.render(
+    text = html.render(
         "check.html",
         root=str(manifest.root),
         verdict=result.verdict,
@@ -49,7 +49,7 @@ def write(result: CheckResult, manifest: Manifest, spec: ImageSpec, path: Path) 
         skipped=result.skipped,
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    page.save(path, html)
+    html.save(path, text)
 
 
 def table(result: CheckResult) -> Table:
@@ -77,7 +77,7 @@ def _left_out(result: CheckResult) -> str:
     return f"{missing:,} cannot be read" if missing else "all can be read"
 
 
-def _shown(finding: Finding, thumbnails: page.Thumbnails | None) -> dict[str, Any]:
+def _shown(finding: Finding, thumbnails: html.Thumbnails | None) -> dict[str, Any]:
     return {
         "severity": finding.severity,
         "title": finding.title,
@@ -90,7 +90,7 @@ def _shown(finding: Finding, thumbnails: page.Thumbnails | None) -> dict[str, An
     }
 
 
-def _pictures(example: Example, thumbnails: page.Thumbnails) -> dict[str, Any]:
+def _pictures(example: Example, thumbnails: html.Thumbnails) -> dict[str, Any]:
     return {
         "caption": example.caption,
         "pictures": [{"id": id, "address": thumbnails.address(id)} for id in example.ids],

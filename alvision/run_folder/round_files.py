@@ -14,7 +14,8 @@ from alvision.core.rounds import write_atomically
 from alvision.evaluation.probabilities import ClassProbabilities
 
 QUERY_COLUMNS = ("id", "rank", "score", "slot", "propensity", "prediction", "reason")
-ANSWER_COLUMNS = ("event", "id", "kind", "label", "by", "round")
+ANSWER_COLUMNS = ("event", "id", "kind", "label", "by", "round", "uuid", "target")
+"""The columns of answers.csv; `uuid` and `target` are last because older files lack them."""
 
 
 class QueryFile:
@@ -48,13 +49,22 @@ class AnswersFile:
     def write(self, value: Answers, path: Path) -> None:
         """Write the events in the order of the log."""
         rows = [
-            [str(event.number), event.id, event.kind, event.label or "", event.by, str(event.round)]
+            [
+                str(event.number),
+                event.id,
+                event.kind,
+                event.label or "",
+                event.by,
+                str(event.round),
+                event.uuid,
+                event.target or "",
+            ]
             for event in value.events
         ]
         _write_csv(path, ANSWER_COLUMNS, rows)
 
     def read(self, path: Path) -> Answers:
-        """Read the columns that the file has; the rest of an event stays in the store."""
+        """Read the columns that the file has; an older file has no `uuid` and no `target`."""
         events = tuple(
             Event(
                 id=row["id"],
@@ -62,8 +72,9 @@ class AnswersFile:
                 label=row["label"] or None,
                 by=row["by"],
                 round=int(row["round"]),
-                uuid="",
+                uuid=row.get("uuid") or "",
                 number=int(row["event"]),
+                target=row.get("target") or None,
             )
             for row in read_csv(path)
         )

@@ -15,8 +15,8 @@ from torch.utils.tensorboard.summary import hparams
 from alvision.core.errors import UserError
 from alvision.reporting.html import THUMBNAIL_SIDE, Thumbnails, number
 from alvision.reporting.loggers.metric_names import scalars
-from alvision.reporting.run.folder import RoundFiles, RunFolder, Word, read
-from alvision.reporting.run.summary import verdict, words
+from alvision.reporting.run.folder import ImageAnswer, RoundFiles, RunFolder, answers_by_image, read
+from alvision.reporting.run.summary import verdict
 
 if TYPE_CHECKING:
     from alvision.data.images import ImageSpec
@@ -71,7 +71,7 @@ def _write(writer: SummaryWriter, run: RunFolder, rnd: RoundFiles, thumbnails: T
     step = rnd.number
     for name, value in scalars(rnd.metrics or {}).items():
         writer.add_scalar(name, value, step)
-    known = words(run)
+    known = answers_by_image(run)
     if rnd.query:
         writer.add_text("query/reasons", _table(rnd, known), step)
         if (grid := _grid(rnd, known, thumbnails)) is not None:
@@ -89,11 +89,11 @@ def _hyper_parameters(run: RunFolder) -> dict[str, Any]:
     return {**run.choices, **{key: value for key, value in settings.items() if value is not None}}
 
 
-def _table(rnd: RoundFiles, known: Mapping[str, Word]) -> str:
+def _table(rnd: RoundFiles, known: Mapping[str, ImageAnswer]) -> str:
     lines = ["| rank | image | slot | score | prediction | answer | reason |", "|" + "---|" * 7]
     for row in rnd.query[:PICTURES]:
-        word = known.get(row.id)
-        answer = (word.label or word.kind) if word else ""
+        said = known.get(row.id)
+        answer = (said.label or said.kind) if said else ""
         cells = (
             row.rank, row.id, row.slot, number(row.score), row.prediction or "", answer, row.reason
         )  # fmt: skip
@@ -103,7 +103,9 @@ def _table(rnd: RoundFiles, known: Mapping[str, Word]) -> str:
     return "\n".join(lines)
 
 
-def _grid(rnd: RoundFiles, known: Mapping[str, Word], thumbnails: Thumbnails) -> np.ndarray | None:
+def _grid(
+    rnd: RoundFiles, known: Mapping[str, ImageAnswer], thumbnails: Thumbnails
+) -> np.ndarray | None:
     """Return the pictures as one uint8 [H, W, 3]: framed by right, wrong or not known."""
     rows = rnd.query[:PICTURES]
     pictures = [thumbnails.pixels(row.id) for row in rows]

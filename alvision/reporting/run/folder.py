@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,15 @@ from alvision.core.errors import UserError
 from alvision.core.records import Event, QueryRow, SampleId
 from alvision.core.rounds import read_document
 from alvision.labels.consensus import consensus, standing
+from alvision.labels.location import stored_labels
+from alvision.labels.store import LabelStore
 from alvision.run_folder.round_files import AnswersFile, MetricsFile, QueryFile, read_csv
+
+WITHOUT_STORE = (
+    "An older version wrote the answers of this run without saying what each undo takes back and "
+    "what each merged class became, and its label store is gone: this page counts an undo against "
+    "that person's last answer to the image, and shows merged classes apart."
+)
 
 
 @dataclass(frozen=True)
@@ -40,12 +48,14 @@ class RunFolder:
         experiment: The content of `experiment.yaml`.
         rounds: The rounds that have begun.
         set_aside: Images that could not be read, and the reason.
+        note: What the answers of this folder do not say; None where they say all.
     """
 
     root: Path
     experiment: Mapping[str, Any]
     rounds: tuple[RoundFiles, ...]
     set_aside: Mapping[SampleId, str] = field(default_factory=dict)
+    note: str | None = None
 
     @property
     def finished(self) -> tuple[RoundFiles, ...]:
@@ -77,8 +87,8 @@ class RunFolder:
 
 
 @dataclass(frozen=True)
-class Word:
-    """What is known about one image.
+class ImageAnswer:
+    """What people say about one image.
 
     Attributes:
         kind: `label`, `skip` or `unsure`.
@@ -108,41 +118,85 @@ def read(root: Path | str) -> RunFolder:
         set_aside = {row["id"]: row["reason"] for row in read_csv(aside)} if aside.exists() else {}
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"a file of {root} is damaged ({error!r}); restore it") from error
-    return RunFolder(root, experiment, rounds, set_aside)
+    run = RunFolder(root, experiment, rounds, set_aside)
+    return run if _names_its_events(run) else _with_names(run)
 
 
-def settle(events: Iterable[Event]) -> dict[SampleId, Word]:
-    """Say what is known about each image, by the consensus of the label store.
+def answers_by_image(run: RunFolder, upto: int | None = None) -> dict[SampleId, ImageAnswer]:
+    """Return what people say about each image, by the label store's own rules.
 
-    The files do not name what an undo takes back: here it is that person's last word on the image.
-
-    >>> first = Event("a.png", "label", "ok", "me", 0, "")
-    >>> settle([first, Event("a.png", "skip", None, "you", 1, "")])["a.png"].label
-    'ok'
-    >>> settle([first, Event("a.png", "undo", None, "me", 1, "")])
-    {}
+    Args:
+        run: The run.
+        upto: The last round whose answers count; None: all of them.
     """
-    said = _without_undone(events)
-    settled = consensus(said)
-    words = {}
-    for sample, standing_words in standing(said).items():
-        if vote := settled.get(sample):
-            words[sample] = Word("label", vote.label, tuple(vote.votes.items()), vote.conflict)
-        else:
-            words[sample] = Word(standing_words[-1].kind, None)
-    return words
+    events = [
+        event for rnd in run.rounds if upto is None or rnd.number <= upto for event in rnd.events
+    ]
+    last = {id: ImageAnswer(words[-1].kind, None) for id, words in standing(events).items()}
+    settled = {
+        id: ImageAnswer("label", vote.label, tuple(vote.votes.items()), vote.conflict)
+        for id, vote in consensus(events).items()
+    }
+    return {**last, **settled}
 
 
-def _without_undone(events: Iterable[Event]) -> list[Event]:
-    kept: list[Event] = []
+def _names_its_events(run: RunFolder) -> bool:
+    """Tell whether every undo and merge says what it is about, or there is none."""
+    events = [event for rnd in run.rounds for event in rnd.events]
+    return all(event.uuid for event in events) or not any(
+        event.kind in ("undo", "merge") for event in events
+    )
+
+
+def _with_names(run: RunFolder) -> RunFolder:
+    """Complete the events of a folder whose answers.csv has no `uuid` and no `target`.
+
+    They are in the label store, if it is still there. Without it, an undo takes back that person's
+    last answer to the image, and a merge cannot be followed.
+    """
+    stored = _stored_events(run)
+    events = [event for rnd in run.rounds for event in rnd.events]
+    known = [stored.get(_key(event)) for event in events]
+    if all(known):
+        named = {event.number: event for event in known if event}
+        note = None
+    else:
+        named = {event.number: event for event in _guessed(events)}
+        note = WITHOUT_STORE
+    rounds = tuple(
+        replace(rnd, events=tuple(named[event.number] for event in rnd.events))
+        for rnd in run.rounds
+    )
+    return replace(run, rounds=rounds, note=note)
+
+
+def _stored_events(run: RunFolder) -> dict[tuple[Any, ...], Event]:
+    """Return the events of the run's label store by what answers.csv knows of them."""
+    url, root = run.setting("labels", "url"), run.setting("data", "root")
+    beside = stored_labels(Path(root)) if root else None
+    for place in filter(None, (url, run.root / "labels.db", beside)):
+        try:
+            with LabelStore(place) as store:
+                if events := store.events():
+                    return {_key(event): event for event in events}
+        except UserError:
+            continue  # a server that is gone, or a file that is something else
+    return {}
+
+
+def _key(event: Event) -> tuple[Any, ...]:
+    return event.number, event.id, event.kind, event.label, event.by
+
+
+def _guessed(events: Iterable[Event]) -> Iterator[Event]:
+    mine: dict[tuple[SampleId, str], list[str]] = {}
     for event in events:
-        if event.kind != "undo":
-            kept.append(event)
-            continue
-        mine = [k for k, said in enumerate(kept) if (said.id, said.by) == (event.id, event.by)]
-        if mine:
-            del kept[mine[-1]]
-    return kept
+        name, before = f"event {event.number}", mine.setdefault((event.id, event.by), [])
+        if event.kind == "undo":
+            yield replace(event, uuid=name, target=before.pop() if before else None)
+        else:
+            before.append(name)
+            yield replace(event, uuid=name)
 
 
 def _round(path: Path) -> RoundFiles:

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alvision.core.records import QueryRow, SampleId
-from alvision.reporting import figures
-from alvision.reporting import html as page
+from alvision.reporting import figures, html
 from alvision.reporting.run import summary
-from alvision.reporting.run.folder import RoundFiles, RunFolder, Word, read
+from alvision.reporting.run.folder import ImageAnswer, RoundFiles, RunFolder, answers_by_image, read
 
 if TYPE_CHECKING:
     from alvision.data.images import ImageSpec
@@ -37,13 +36,13 @@ def write(
         UserError: The folder is not a run's, or one of its files is damaged.
     """
     run = read(folder)
-    thumbnails = page.Thumbnails(manifest, spec, budget=PICTURES)
-    html = page.render("run.html", **_content(run, thumbnails))
-    return page.save(run.root / "report.html", html)
+    thumbnails = html.Thumbnails(manifest, spec, budget=PICTURES)
+    text = html.render("run.html", **_content(run, thumbnails))
+    return html.save(run.root / "report.html", text)
 
 
 def gallery(
-    rnd: RoundFiles, known: Mapping[SampleId, Word], thumbnails: page.Thumbnails, limit: int
+    rnd: RoundFiles, known: Mapping[SampleId, ImageAnswer], thumbnails: html.Thumbnails, limit: int
 ) -> dict[str, Any]:
     """Return what a page shows of a round's pictures: `cards`, and how many more there are."""
     cards = [card(row, known.get(row.id), thumbnails) for row in rnd.query[:limit]]
@@ -56,21 +55,21 @@ def gallery(
     }
 
 
-def card(row: QueryRow, word: Word | None, thumbnails: page.Thumbnails) -> dict[str, Any]:
+def card(row: QueryRow, answer: ImageAnswer | None, thumbnails: html.Thumbnails) -> dict[str, Any]:
     """Return what a page shows of one chosen picture."""
     return {
         "id": row.id,
         "address": thumbnails.address(row.id),
-        "answer": (word.label or word.kind) if word else None,
+        "answer": (answer.label or answer.kind) if answer else None,
         "prediction": row.prediction,
-        "right": summary.verdict(row.prediction, word),
+        "right": summary.verdict(row.prediction, answer),
         "reason": row.reason,
         "slot": "" if row.slot == "acquisition" else row.slot.replace("_", " "),
     }
 
 
-def _content(run: RunFolder, thumbnails: page.Thumbnails) -> dict[str, Any]:
-    known = summary.words(run)
+def _content(run: RunFolder, thumbnails: html.Thumbnails) -> dict[str, Any]:
+    known = answers_by_image(run)
     last = run.finished[-1] if run.finished else None
     metrics = (last.metrics if last else None) or {}
     classes = summary.class_rows(run)
@@ -81,6 +80,7 @@ def _content(run: RunFolder, thumbnails: page.Thumbnails) -> dict[str, Any]:
         "acquisition": run.choices.get("acquisition", ""),
         "seed": run.setting("seed", default=0),
         "sentences": summary.sentences(run),
+        "note": run.note,
         "target": _target(run),
         "tiles": _tiles(run, metrics, classes),
         "chart": _chart(run),
@@ -94,7 +94,7 @@ def _content(run: RunFolder, thumbnails: page.Thumbnails) -> dict[str, Any]:
         "galleries": [gallery(rnd, known, thumbnails, limit) for rnd in newest_first if rnd.query],
         "set_aside": list(run.set_aside.items())[:ROWS],
         "set_aside_more": max(0, len(run.set_aside) - ROWS),
-        "conflicts": [(sample, word) for sample, word in known.items() if word.conflict][:ROWS],
+        "conflicts": [(id, answer) for id, answer in known.items() if answer.conflict][:ROWS],
         "command": run.experiment.get("command"),
         "versions": run.experiment.get("versions") or {},
         "choices": run.choices,
@@ -108,19 +108,19 @@ def _tiles(
     if not metrics:
         return []
     tiles = [
-        ("answers given", page.number(metrics["answers"]), f"{metrics['labels']:,} trained on"),
-        ("macro-F1", page.number(metrics.get("macro_f1")), "mean over the classes"),
+        ("answers given", html.number(metrics["answers"]), f"{metrics['labels']:,} trained on"),
+        ("macro-F1", html.number(metrics.get("macro_f1")), "mean over the classes"),
     ]
     target = run.setting("target", "metric", default="macro_f1")
     if target != "macro_f1":
-        tiles.append((summary.title_of(target), page.number(metrics.get(target)), "target"))
+        tiles.append((summary.title_of(target), html.number(metrics.get(target)), "target"))
     rarest = next((row for row in classes if row.rarest), None)
     if rarest and rarest.scores.get("recall") is not None:
-        support = page.count(rarest.scores["support"], "held-out image")
-        tiles.append((f"recall of {rarest.name}", page.number(rarest.scores["recall"]), support))
+        support = html.count(rarest.scores["support"], "held-out image")
+        tiles.append((f"recall of {rarest.name}", html.number(rarest.scores["recall"]), support))
     if metrics.get("escape_rate") is not None:
-        tiles.append(("escape rate", page.number(metrics["escape_rate"]), "defects called good"))
-        tiles.append(("overkill rate", page.number(metrics["overkill_rate"]), "good called defect"))
+        tiles.append(("escape rate", html.number(metrics["escape_rate"]), "defects called good"))
+        tiles.append(("overkill rate", html.number(metrics["overkill_rate"]), "good called defect"))
     return tiles
 
 
@@ -134,10 +134,10 @@ def _target(run: RunFolder) -> str | None:
         for rnd in run.finished
         if rnd.metrics and (rnd.metrics.get(name) or 0) >= value
     ]
-    said = f"The target, {summary.title_of(name)} {page.number(float(value))},"
+    said = f"The target, {summary.title_of(name)} {html.number(float(value))},"
     if not reached:
         return f"{said} is not reached yet."
-    return f"{said} was first reached after {page.count(reached[0], 'answer')}."
+    return f"{said} was first reached after {html.count(reached[0], 'answer')}."
 
 
 def _chart(run: RunFolder) -> str | None:
@@ -161,11 +161,11 @@ def _chart(run: RunFolder) -> str | None:
     return figures.inline(figure, title="Learning curve: score over answers given")
 
 
-def _other_answers(known: Mapping[SampleId, Word]) -> str | None:
+def _other_answers(known: Mapping[SampleId, ImageAnswer]) -> str | None:
     amounts = [
-        page.count(amount, "image") + f" answered “{kind}”"
+        html.count(amount, "image") + f" answered “{kind}”"
         for kind in ("skip", "unsure")
-        if (amount := sum(word.kind == kind for word in known.values()))
+        if (amount := sum(answer.kind == kind for answer in known.values()))
     ]
     return " and ".join(amounts) or None
 

@@ -11,7 +11,7 @@ from alvision.core.records import SampleId
 from alvision.evaluation.metrics import METRICS, metric
 from alvision.loop.cold_start import SLOT
 from alvision.reporting.html import count, number, signed
-from alvision.reporting.run.folder import RoundFiles, RunFolder, Word, settle
+from alvision.reporting.run.folder import ImageAnswer, RoundFiles, RunFolder, answers_by_image
 
 _ORACLES = {"simulated": "the known truth", "files": "people, in files"}
 
@@ -37,15 +37,10 @@ class ClassRow:
     rarest: bool
 
 
-def words(run: RunFolder) -> dict[SampleId, Word]:
-    """Say what is known about each image after all rounds."""
-    return settle(event for rnd in run.rounds for event in rnd.events)
-
-
-def training_words(run: RunFolder) -> dict[SampleId, Word]:
-    """Return what is known about the images that may be trained on: all but the audit's."""
+def training_answers(run: RunFolder) -> dict[SampleId, ImageAnswer]:
+    """Return what people say about the images that may be trained on: all but the held-out ones."""
     audit = {row.id for rnd in run.rounds for row in rnd.query if row.slot == "audit"}
-    return {sample: word for sample, word in words(run).items() if sample not in audit}
+    return {id: answer for id, answer in answers_by_image(run).items() if id not in audit}
 
 
 def metrics_shown(run: RunFolder) -> list[str]:
@@ -112,13 +107,13 @@ def _last_round(run: RunFolder) -> list[str]:
 
 
 def _labelled(run: RunFolder, upto: int) -> set[str]:
-    known = settle(event for rnd in run.rounds if rnd.number <= upto for event in rnd.events)
-    return {word.label for word in known.values() if word.label}
+    known = answers_by_image(run, upto)
+    return {answer.label for answer in known.values() if answer.label}
 
 
 def round_rows(run: RunFolder) -> list[dict[str, Any]]:
     """Return one row a finished round: its metrics, what it asked and how often it was right."""
-    known = words(run)
+    known = answers_by_image(run)
     rows = []
     previous = 0
     for rnd in run.finished:
@@ -136,16 +131,16 @@ def round_rows(run: RunFolder) -> list[dict[str, Any]]:
     return rows
 
 
-def verdict(prediction: str | None, word: Word | None) -> bool | None:
+def verdict(prediction: str | None, answer: ImageAnswer | None) -> bool | None:
     """Tell whether a prediction was right; None where either side is missing."""
-    if prediction is None or word is None or word.label is None:
+    if prediction is None or answer is None or answer.label is None:
         return None
-    return prediction == word.label
+    return prediction == answer.label
 
 
 def class_rows(run: RunFolder) -> list[ClassRow]:
     """Return the classes in the configuration's order, the rarest one marked."""
-    counts = Counter(word.label for word in training_words(run).values() if word.label)
+    counts = Counter(answer.label for answer in training_answers(run).values() if answer.label)
     scores: Mapping[str, Any] = (run.finished[-1].metrics or {}).get("per_class", {}) \
         if run.finished else {}  # fmt: skip
     support = {name: (scores.get(name) or {}).get("support") or 0 for name in run.classes}

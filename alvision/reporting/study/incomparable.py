@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from alvision.core.rounds import DOCUMENT
-from alvision.reporting import html as page
+from alvision.reporting import html
 from alvision.reporting.run import summary
 from alvision.reporting.run.folder import RunFolder, read
 
@@ -24,8 +24,8 @@ def write(folder: Path | str, reason: str) -> Path | None:
     ]
     if not runs:
         return None
-    html = page.render("refusal.html", name=folder.name, reason=reason, runs=runs)
-    return page.save(folder / "report.html", html)
+    text = html.render("refusal.html", name=folder.name, reason=reason, runs=runs)
+    return html.save(folder / "report.html", text)
 
 
 def _told(run: RunFolder, path: str) -> dict[str, Any]:

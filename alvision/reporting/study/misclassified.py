@@ -9,8 +9,7 @@ from alvision.core.errors import UserError
 from alvision.core.records import SampleId
 from alvision.evaluation.probabilities import ClassProbabilities
 from alvision.reporting import html
-from alvision.reporting.run import summary
-from alvision.reporting.run.folder import RunFolder
+from alvision.reporting.run.folder import RunFolder, answers_by_image
 
 
 def missed(
@@ -75,5 +74,5 @@ def found_of(run: RunFolder, full: RunFolder | None, name: str | None) -> tuple[
     """
     if full is None or name is None:
         return None
-    in_pool = {id for id, word in summary.words(full).items() if word.label == name}
-    return sum(id in in_pool for id in summary.words(run)), len(in_pool)
+    in_pool = {id for id, answer in answers_by_image(full).items() if answer.label == name}
+    return sum(id in in_pool for id in answers_by_image(run)), len(in_pool)

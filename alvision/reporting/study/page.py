@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from alvision.core.records import SECONDS_PER_LABEL
 from alvision.evaluation.curves import Band, band
-from alvision.reporting import figures
-from alvision.reporting import html as page
+from alvision.reporting import figures, html
 from alvision.reporting.run import summary
-from alvision.reporting.run.folder import RunFolder, read
+from alvision.reporting.run.folder import RunFolder, answers_by_image, read
 from alvision.reporting.run.page import gallery
 from alvision.reporting.study import tables
 from alvision.reporting.study.misclassified import found_of, missed
@@ -56,9 +55,9 @@ def write(
     """
     folder = Path(folder)
     comparison = comparison or summarise(collect(folder))
-    thumbnails = page.Thumbnails(manifest, spec, budget=PICTURES)
-    html = page.render("study.html", **_content(folder, comparison, thumbnails, labels or {}))
-    return page.save(folder / "report.html", html)
+    thumbnails = html.Thumbnails(manifest, spec, budget=PICTURES)
+    text = html.render("study.html", **_content(folder, comparison, thumbnails, labels or {}))
+    return html.save(folder / "report.html", text)
 
 
 def figure(comparison: Comparison, path: Path | str) -> Path:
@@ -69,7 +68,7 @@ def figure(comparison: Comparison, path: Path | str) -> Path:
 def _content(
     folder: Path,
     comparison: Comparison,
-    thumbnails: page.Thumbnails,
+    thumbnails: html.Thumbnails,
     labels: Mapping[SampleId, str],
 ) -> dict[str, Any]:
     study = comparison.study
@@ -106,7 +105,7 @@ def _content(
 
 
 def _galleries(
-    runs: Mapping[str, RunFolder], colours: Mapping[str, str], thumbnails: page.Thumbnails
+    runs: Mapping[str, RunFolder], colours: Mapping[str, str], thumbnails: html.Thumbnails
 ) -> list[dict[str, Any]]:
     """Return what each strategy chose in each round after the cold start."""
     rounds = max(len(run.rounds) - 1 for run in runs.values())
@@ -116,11 +115,11 @@ def _galleries(
             "name": name,
             "colour": colours[name],
             "rounds": [
-                gallery(rnd, words, thumbnails, limit) for rnd in run.rounds[1:] if rnd.query
+                gallery(rnd, answers, thumbnails, limit) for rnd in run.rounds[1:] if rnd.query
             ],
         }
         for name, run in runs.items()
-        for words in [summary.words(run)]
+        for answers in [answers_by_image(run)]
     ]
 
 
@@ -129,7 +128,7 @@ def _missed(
     runs: Mapping[str, RunFolder],
     comparison: Comparison,
     colours: Mapping[str, str],
-    thumbnails: page.Thumbnails,
+    thumbnails: html.Thumbnails,
     labels: Mapping[SampleId, str],
 ) -> list[dict[str, Any]]:
     """Return what each strategy missed in the first seed."""
@@ -191,7 +190,7 @@ def _curves(comparison: Comparison) -> Figure:
     return figures.curves(
         lines,
         x_label="answers given",
-        y_label=f"{study.metric_title}, mean of {page.count(len(study.seeds), 'seed')}",
+        y_label=f"{study.metric_title}, mean of {html.count(len(study.seeds), 'seed')}",
         levels=levels,
     )
 
@@ -220,7 +219,7 @@ def _full(comparison: Comparison) -> str | None:
         return None
     said = (
         f"Trained on the whole pool, {study.metric_title} is {study.full.mean():.3f} "
-        f"(mean of {page.count(len(study.seeds), 'seed')}, {study.full.min():.3f} to "
+        f"(mean of {html.count(len(study.seeds), 'seed')}, {study.full.min():.3f} to "
         f"{study.full.max():.3f})."
     )
     if study.target is not None:

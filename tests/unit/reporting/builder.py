@@ -90,7 +90,9 @@ def run_folder(
             guess = label if rng.random() < 0.6 else classes[0]
             sample = f"line {rnd}/{label.strip('<>/')}/part_{rnd * batch + rank:04d}.png"
             number += 1
-            events.append(Event(sample, "label", label, "truth", rnd, "", number=number))
+            events.append(
+                Event(sample, "label", label, "truth", rnd, f"event {number}", number=number)
+            )
             rows.append(_row(sample, rank, rnd, guess, classes, rng))
         QueryFile().write(Query(rnd, tuple(rows)), folder / "query.csv")
         AnswersFile().write(Answers(tuple(events), number), folder / "answers.csv")

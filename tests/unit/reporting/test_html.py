@@ -59,8 +59,9 @@ def test_values_are_escaped():
     }  # fmt: skip
     gallery = {"name": "<u>", "number": 1, "cards": [card], "asked": 1, "more": 0, "wrong": 1}
     html = render(
-        "run.html", name="<n>", acquisition="a", seed=0, sentences=["<s>"], target=None, tiles=[],
-        chart=None, metrics=[], rounds=[], classes=[], rarest=None, held_out=0, confusion=[],
+        "run.html", name="<n>", acquisition="a", seed=0, sentences=["<s>"], note=None,
+        target=None, tiles=[], chart=None, metrics=[], rounds=[], classes=[], rarest=None,
+        held_out=0, confusion=[],
         other_answers=None, galleries=[gallery], set_aside=[("<x>", "<y>")], set_aside_more=0,
         conflicts=[], command="a <em>", versions={}, choices={}, files=[],
     )  # fmt: skip

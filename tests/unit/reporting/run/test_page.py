@@ -10,7 +10,7 @@ from alvision.core.errors import UserError
 from alvision.core.records import Answers, Event, Query, QueryRow
 from alvision.reporting.run import page as run
 from alvision.reporting.run import summary
-from alvision.reporting.run.folder import read
+from alvision.reporting.run.folder import answers_by_image, read
 from alvision.run_folder.round_files import AnswersFile, QueryFile
 from tests.unit.reporting.builder import draw, run_folder
 
@@ -71,7 +71,7 @@ def test_the_same_files_give_the_same_bytes(finished, html):
 
 def test_every_row_says_whether_the_prediction_was_right(finished, html):
     page = Reader(html)
-    known = summary.words(read(finished))
+    known = answers_by_image(read(finished))
     rows = [row for rnd in read(finished).rounds for row in rnd.query]
     right = [summary.verdict(row.prediction, known.get(row.id)) for row in rows]
     assert page.text.count("✓ as predicted") == right.count(True) > 0

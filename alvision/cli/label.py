@@ -14,6 +14,7 @@ from alvision.data.cache import cache_folder
 from alvision.data.hashes import content_hashes
 from alvision.data.manifest import Manifest, build
 from alvision.data.splits import audit_split, group_keys
+from alvision.evaluation.metrics import metric
 from alvision.labels.location import audit_location, labels_location, read_audit
 from alvision.labels.store import LabelStore
 from alvision.page.image_urls import read_secret
@@ -65,6 +66,7 @@ def setting(config: RunConfig, manifest: Manifest, store: LabelStore) -> PageCon
         held_out=frozenset(split.held_out),
         secret=read_secret(audit.with_name("page.key")),
         cache=cache_folder() / "page",
+        metric=metric(config.target.metric),
         classes=tuple(config.classes or ()),
         defects=tuple(config.defects or ()),
         value_range=tuple(depth) if depth else None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from alvision.core.records import SampleId
+from alvision.evaluation.metrics import Metric, bootstrap, outcomes_of
 from alvision.evaluation.probabilities import ClassProbabilities
 from alvision.page import counters
 from alvision.page.assignment import Assignment
@@ -19,8 +20,6 @@ from alvision.page.image_urls import keyed
 from alvision.page.responses import ChangedPrediction, CurvePoint, PredictedClass, State
 from alvision.page.state import PageState
 from alvision.page.vocabulary import VocabularyApi
-
-METRIC = "macro F1"
 
 # The ends of a 95 % interval move by less than a pixel of the curve with more draws than these.
 _RESAMPLES = 200
@@ -91,7 +90,7 @@ class Progress:
                 batch=self._assignment.batch_progress(),
                 phase="done" if self.ended.is_set() else state.run.phase,
                 trouble=self.trouble,
-                metric=METRIC,
+                metric=state.context.metric.title,
                 curve=list(figures.curve),
                 changed=[
                     ChangedPrediction(item=state.images.address(id), before=before, after=after)
@@ -114,14 +113,16 @@ class Progress:
             held_out = state.context.held_out
             labels = {id: s.label for id, s in state.ledger.settled.items() if id in held_out}
             rounds = state.run.round + 1
+            defects = state.defects()
         # Without the lock from here on: bootstraps take long, and nobody may wait for them.
         folders = [state.run.folder(number) for number in range(rounds)]
         finished = [folder for folder in folders if (folder / "metrics.json").exists()]
-        basis = (len(finished), hash(frozenset(labels.items())))
+        basis = (len(finished), hash((frozenset(labels.items()), defects)))
         if self._computed_from == basis:
             return
         self._computed_from = basis
-        points = [point(folder, labels) for folder in finished]
+        metric = state.context.metric
+        points = [point(folder, labels, metric=metric, defects=defects) for folder in finished]
         curve = tuple(found for found in points if found)
         changes: list[tuple[SampleId, str, str]] = []
         if len(finished) > 1:
@@ -139,26 +140,39 @@ class Progress:
         return round(left * pace / 3600, 2)
 
 
-def point(folder: Path, labels: Mapping[SampleId, str]) -> CurvePoint | None:
+def point(
+    folder: Path, labels: Mapping[SampleId, str], *, metric: Metric, defects: Collection[str]
+) -> CurvePoint | None:
     """Return a round's point on the learning curve, measured with the held-out labels of now.
 
-    Macro-F1 over the classes that the labels hold, with the 95 % percentile interval of a bootstrap
-    over the held-out images; None while fewer than two of them are labelled.
+    The interval is the 95 % percentile interval of a bootstrap over the held-out images.
+
+    Args:
+        folder: The folder of a finished round.
+        labels: The classes of held-out images.
+        metric: What is measured.
+        defects: The classes that are defects.
+
+    Returns:
+        None while fewer than two of the images are labelled, or where the metric cannot be known.
     """
+    from alvision.evaluation.intervals import resample  # its scipy would delay the first page
+
     found = _predictions(folder)
-    rows = [(row, labels[id]) for row, id in enumerate(found.ids) if id in labels]
-    if len(rows) < 2:
+    if sum(id in labels for id in found.ids) < 2:
         return None
-    names = sorted({*found.classes, *(label for _, label in rows)})
-    code = {name: place for place, name in enumerate(names)}
-    called = found.values[[row for row, _ in rows]].argmax(1)
-    predicted = np.array([code[found.classes[column]] for column in called])
-    pairs = np.array([code[label] for _, label in rows]) * len(names) + predicted
-    draws = np.random.default_rng(0).integers(0, len(pairs), (_RESAMPLES, len(pairs)))
-    low, high = np.percentile(_macro_f1(pairs[draws], len(names)), [2.5, 97.5])
-    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    value = float(_macro_f1(pairs[None], len(names))[0])
-    return CurvePoint(labels=metrics["labels"], value=value, low=float(low), high=float(high))
+    # People may have added a class since that the model does not know; it predicts it never.
+    classes = tuple(dict.fromkeys((*found.classes, *sorted(set(labels.values())))))
+    outcomes = outcomes_of(
+        found, labels, classes=classes, defects=[name for name in classes if name in defects]
+    )
+    value = metric.of(outcomes)
+    if value is None:
+        return None
+    draws = bootstrap(metric, outcomes, resample(len(outcomes), resamples=_RESAMPLES))
+    low, high = np.nanpercentile(draws, [2.5, 97.5])
+    trained_on = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["labels"]
+    return CurvePoint(labels=trained_on, value=value, low=float(low), high=float(high))
 
 
 def changed(
@@ -173,17 +187,6 @@ def changed(
             if was != now:
                 changes.append((id, was, now))
     return changes
-
-
-def _macro_f1(pairs: np.ndarray, count: int) -> np.ndarray:
-    """Return macro-F1 of each sample, [s]; `pairs` [s,n] are label · classes + called."""
-    cells = count * count
-    shifted = pairs + cells * np.arange(len(pairs))[:, None]
-    table = np.bincount(shifted.ravel(), minlength=cells * len(pairs)).reshape(-1, count, count)
-    hits, support, called = np.diagonal(table, axis1=1, axis2=2), table.sum(2), table.sum(1)
-    seen = support > 0
-    scores = 2 * hits / np.maximum(support + called, 1)
-    return np.where(seen, scores, 0).sum(1) / seen.sum(1)
 
 
 @lru_cache(maxsize=64)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alvision.core.records import Answer, Event, SampleId
+from alvision.evaluation.metrics import Metric
 from alvision.labels.classes import added_defects
 from alvision.labels.content import resolver
 from alvision.labels.ledger import Ledger
@@ -43,6 +44,7 @@ class PageContext:
         held_out: The held-out images: asked blind, whatever they are asked for.
         secret: Key of the images' addresses.
         cache: Folder for thumbnails.
+        metric: The metric of the learning curve.
         classes: The configured classes; more may be in the log, and none at all at first.
         defects: Those of them that are defects.
         value_range: Raw values (black, white) of images deeper than 8 bits.
@@ -58,6 +60,7 @@ class PageContext:
     held_out: frozenset[SampleId]
     secret: bytes
     cache: Path
+    metric: Metric
     classes: tuple[str, ...] = ()
     defects: tuple[str, ...] = ()
     value_range: tuple[float, ...] | None = None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import uvicorn
 
+from alvision.evaluation.metrics import metric
 from alvision.labels.store import LabelStore
 from alvision.page.app import Page
 from alvision.page.guard import Guard
@@ -27,7 +28,7 @@ def main(folder: Path, url: str, port: int) -> None:
         paths = {f"{i:05d}.png": folder / "image.png" for i in range(IMAGES)}
         setting = PageContext(
             root=folder / "run", store=store, paths=paths, held_out=frozenset(),
-            secret=bytes(32), cache=folder / "cache", classes=CLASSES,
+            secret=bytes(32), cache=folder / "cache", metric=metric("macro_f1"), classes=CLASSES,
         )  # fmt: skip
         app = Guard(Page(setting).app, token=None)
         config = uvicorn.Config(app, log_level="warning", lifespan="off", access_log=False)

@@ -7,6 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from alvision.core.records import Query, QueryRow
+from alvision.evaluation.metrics import metric
 from alvision.labels.store import LabelStore
 from alvision.page.app import Page
 from alvision.page.guard import Guard
@@ -69,7 +70,7 @@ def photographs(folder):
 def open_page(folder, store, token=None, **settings):
     """Start a server anew, as after a kill: nothing is kept in memory."""
     held_out = frozenset(["worn/10.png", "worn/11.png"])
-    known = {"classes": ("ok", "worn"), "defects": ("worn",)}
+    known = {"classes": ("ok", "worn"), "defects": ("worn",), "metric": metric("macro_f1")}
     page = Page(
         PageContext(
             root=folder / "run",

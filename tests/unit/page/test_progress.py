@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
+from alvision.evaluation.metrics import evaluate, metric, metric_names
 from alvision.evaluation.probabilities import ClassProbabilities
 from alvision.page import counters
 from alvision.page.progress import changed, point
@@ -20,18 +21,63 @@ def predictions(called, ids=None):
     return ClassProbabilities(tuple(ids or (f"{i}.png" for i in range(len(called)))), NAMES, values)
 
 
-def test_the_curve_is_macro_f1_with_its_band(tmp_path):
+@pytest.fixture
+def round_folder(tmp_path):
+    """Write a round whose 60 predictions are wrong at random; return its folder and the labels."""
     rng = np.random.default_rng(3)
     truth, called = rng.integers(0, 2, 60), rng.integers(0, 3, 60)
     predictions(called).write(tmp_path / "predictions.parquet")
     (tmp_path / "metrics.json").write_text(json.dumps({"labels": 40}))
-    labels = {f"{i}.png": NAMES[k] for i, k in enumerate(truth)}
-    found = point(tmp_path, labels)
+    return tmp_path, {f"{i}.png": NAMES[k] for i, k in enumerate(truth)}, truth, called
+
+
+def test_the_curve_is_macro_f1_with_its_interval(round_folder):
+    folder, labels, truth, called = round_folder
+    found = point(folder, labels, metric=metric("macro_f1"), defects=())
     expected = f1_score(truth, called, labels=[0, 1], average="macro")
     assert found.value == pytest.approx(expected)
     assert found.labels == 40
     assert 0 < found.low < found.value < found.high < 1
-    assert point(tmp_path, {"0.png": "ok"}) is None
+    assert point(folder, {"0.png": "ok"}, metric=metric("macro_f1"), defects=()) is None
+
+
+@pytest.mark.parametrize("name", metric_names())
+def test_every_metric_has_a_point_with_an_interval(round_folder, name):
+    folder, labels, *_ = round_folder
+    found = point(folder, labels, metric=metric(name), defects={"worn", "bent"})
+    assert found.low <= found.value <= found.high
+    values = evaluate(
+        ClassProbabilities.read(folder / "predictions.parquet"),
+        labels,
+        classes=NAMES,
+        defects=["worn", "bent"],
+    )
+    assert found.value == pytest.approx(values[name])
+
+
+def test_without_defects_the_escape_rate_has_no_point(round_folder):
+    folder, labels, *_ = round_folder
+    assert point(folder, labels, metric=metric("escape_rate"), defects=()) is None
+
+
+def test_a_class_that_the_model_does_not_know_yet_counts_as_missed(round_folder):
+    folder, labels, *_ = round_folder
+    before = point(folder, labels, metric=metric("accuracy"), defects=())
+    after = point(folder, labels | {"0.png": "new"}, metric=metric("accuracy"), defects=())
+    assert after.value <= before.value
+
+
+def test_the_page_shows_the_configured_metric(make_page, ask):
+    page = make_page(metric=metric("accuracy"))
+    folder = ask(IDS[0])
+    predictions([0, 1], IDS[10:]).write(folder / "predictions.parquet")
+    (folder / "metrics.json").write_text(json.dumps({"labels": 4}))
+    page.say(page.address(IDS[10]), "ok")
+    page.say(page.address(IDS[11]), "ok")
+    page.page.progress.update()
+    state = page.state()
+    assert state["metric"] == "accuracy"
+    assert [found["value"] for found in state["curve"]] == [0.5]
 
 
 def test_changes_are_named_with_both_calls():

@@ -17,8 +17,8 @@ from alvision.acquisition import bald
 from alvision.config.compose import configuration
 from alvision.core.seeding import generator
 from alvision.data.images import load
-from alvision.data.splits import group_keys, simulated_split
-from alvision.dataset.dataset import Sources, sources
+from alvision.data.splits import simulated_split
+from alvision.dataset.dataset import DataSet
 from alvision.models.backbones import build
 from alvision.training import Learner
 from alvision.training.classifier import class_weights
@@ -31,13 +31,12 @@ WORDS = ["experiment=elpv", f"budget.initial={BATCH}", f"budget.batch={BATCH}",
 
 def common(
     seed: int = 0,
-) -> tuple[Any, Sources, dict[str, str], list[str], list[str], tuple[str, ...]]:
+) -> tuple[Any, DataSet, dict[str, str], list[str], list[str], tuple[str, ...]]:
     """Return the configuration, its data, the truth, 256 images of the pool and all held out."""
     config = configuration([*WORDS, "acquisition=bald"])
-    data = sources(config)
-    groups = group_keys(data.manifest, data.hashes)
+    data = DataSet.open(config)
     split = simulated_split(
-        data.manifest, groups, seed=seed, share=config.audit.share, fold=config.data.fold
+        data.manifest, data.groups, seed=seed, share=config.audit.share, fold=config.data.fold
     )
     truth = {i: str(t) for i, t in zip(data.manifest.ids, data.manifest.truth, strict=True)}
     order = torch.randperm(len(split.pool), generator=generator(seed, "common")).tolist()
@@ -47,10 +46,10 @@ def common(
 
 def learner_of(seed: int, *words: str) -> Learner:
     config = configuration([*WORDS, "acquisition=bald", *words])
-    data = sources(config)
+    data = DataSet.open(config)
     return Learner(
         data.manifest, data.hashes, data.classes, config.data, config.model, config.trainer, seed,
-        group_keys(data.manifest, data.hashes),
+        data.groups,
     )  # fmt: skip
 
 
@@ -131,7 +130,7 @@ def quiet() -> None:
 class Photographs(Dataset[tuple[Tensor, int]]):
     """Images as normalised tensors with their classes, decoded in the worker."""
 
-    def __init__(self, data: Sources, ids: Sequence[str], truth: Mapping[str, str]) -> None:
+    def __init__(self, data: DataSet, ids: Sequence[str], truth: Mapping[str, str]) -> None:
         self.data, self.ids, self.truth = data, list(ids), truth
 
     def __len__(self) -> int:

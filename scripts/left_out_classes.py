@@ -15,8 +15,8 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from alvision.config.compose import configuration
-from alvision.data.splits import group_keys, simulated_split
-from alvision.dataset.dataset import sources
+from alvision.data.splits import simulated_split
+from alvision.dataset.dataset import DataSet
 from alvision.deploy.bundle.export import KNOWN
 from alvision.deploy.bundle.novelty import novelty
 from alvision.loop.build import build_learner
@@ -24,17 +24,16 @@ from alvision.loop.build import build_learner
 
 def measure(words: list[str], seeds: int) -> None:
     config = configuration([*words, "acquisition=margin"])
-    data = sources(config)
+    data = DataSet.open(config)
     manifest = data.manifest
     truth = {id: t for id, t in zip(manifest.ids, manifest.truth, strict=True) if t}
-    groups = group_keys(manifest, data.hashes)
-    learner = build_learner(config, data, groups, progress=True)
+    learner = build_learner(config, data, progress=True)
     seen = learner.infer(None, sorted(truth), needs={"features"}, round=0)
     assert seen.features is not None
     features = dict(zip(seen.ids, seen.features.numpy(), strict=True))
     areas: dict[str, list[float]] = {name: [] for name in data.classes}
     for seed in range(seeds):
-        split = simulated_split(manifest, groups, seed=seed, share=0.3, fold=None)
+        split = simulated_split(manifest, data.groups, seed=seed, share=0.3, fold=None)
         pool = [id for id in split.pool if id in features]
         held_out = [id for id in split.held_out if id in features]
         order = np.random.default_rng(seed).permutation(len(pool))

@@ -20,8 +20,8 @@ from sklearn.metrics import f1_score
 from alvision.acquisition import margin
 from alvision.config.compose import configuration
 from alvision.core.seeding import generator
-from alvision.data.splits import group_keys, simulated_split
-from alvision.dataset.dataset import sources
+from alvision.data.splits import simulated_split
+from alvision.dataset.dataset import DataSet
 from alvision.training import Learner
 
 KINDS = [(f, v) for v in ("none", "flips") for f in ("final", "multilevel")]
@@ -55,10 +55,10 @@ def curve(
 
 def measure(words: list[str], seeds: int, batch: int, rounds: int) -> None:
     config = configuration([*words, "acquisition=margin"])
-    data = sources(config)
+    data = DataSet.open(config)
     manifest = data.manifest
     truth = {id: t for id, t in zip(manifest.ids, manifest.truth, strict=True) if t}
-    groups = group_keys(manifest, data.hashes)
+    groups = data.groups
     print(f"| features | views | D | strategy | {batch} labels | {batch * rounds // 2} labels "
           f"| {batch * rounds} labels | mean of all | spread |")  # fmt: skip
     print("| --- | --- | ---: | --- " + "| ---: " * 5 + "|")

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from alvision.cli.console import console
-from alvision.cli.run import execute
+from alvision.cli.run import run_in_study
 from alvision.config.compose import compose
 from alvision.config.overrides import parse, take, take_count, take_names, tidy
 from alvision.config.schema import RunConfig
 from alvision.core.errors import UserError
-from alvision.dataset.dataset import judged_by, people, sources
+from alvision.dataset.dataset import DataSet
 from alvision.loop.build import build_learner
-from alvision.run_folder.load import saved
+from alvision.run_folder.load import load_run
 from alvision.run_folder.round_files import read_csv
 from alvision.study.timing import timed
 
@@ -36,7 +36,7 @@ def compare(words: list[str]) -> int:
     if not names:
         raise UserError('acquisition= names nothing: "acquisition=[random_sampling,margin]"')
     first = compose([*words, f"acquisition={names[0]}"])
-    if people(first.config):
+    if first.config.answered_by_people:
         raise UserError("compare needs the truth of every image; leave oracle= out")
     for name in names[1:]:
         compose([*words, f"acquisition={name}"])
@@ -72,7 +72,7 @@ def launch(acquisition: str, seed: int, *, words: list[str], out: str, threads: 
     more += ["budget.initial=all", "budget.rounds=0", "cold_start=random"] if full else []
     folder = Path(out) / acquisition / f"seed-{seed}"
     with timed(folder):
-        execute(compose([*words, *more, f"seed={seed}", f"out={folder}"]), quiet=True)
+        run_in_study(compose([*words, *more, f"seed={seed}", f"out={folder}"]))
 
 
 def finished(folder: Path, *, rounds: int) -> bool:
@@ -113,8 +113,8 @@ def _warm(config: RunConfig) -> None:
     """Compute the features once, with every core, before the jobs share them."""
     if config.model.training != "frozen":
         return
-    data = sources(config)
-    learner = build_learner(config, data, data.manifest.ids, progress=True)
+    data = DataSet.open(config)
+    learner = build_learner(config, data, progress=True)
     learner.infer(None, data.manifest.ids, needs={"features"}, round=0)
 
 
@@ -144,8 +144,8 @@ def tell(root: Path, comparison: Any) -> int:
     console.print(table(comparison))
     console.print(verdict(comparison), markup=False)
     runs = sorted(root.glob("*/seed-*"))
-    config, manifest, spec = saved(runs[0])
-    labels = judged_by(config, manifest) if manifest else {}
+    config, manifest, spec = load_run(runs[0])
+    labels = DataSet(config, manifest, spec).held_out_truth if manifest else {}
     page = study_report.write(root, comparison, manifest=manifest, spec=spec, labels=labels)
     console.print(f"picture: {study_report.figure(comparison, root / 'curves.png')}")
     console.print(f"report: {page}")

@@ -8,7 +8,7 @@ from alvision.cli.console import bar, console
 from alvision.config.overrides import take
 from alvision.core.errors import UserError
 from alvision.core.rounds import lock
-from alvision.run_folder.load import of_run
+from alvision.run_folder.load import load_run_config_in_place
 
 
 def export(words: list[str]) -> int:
@@ -24,7 +24,7 @@ def export(words: list[str]) -> int:
         )
     root = Path(taken["out"])
     folder = Path(taken.get("bundle") or root / "bundle")
-    config = of_run(root)
+    config = load_run_config_in_place(root)
     with lock(root):
         final = load(config, root)
         with bar("exporting") as progress:

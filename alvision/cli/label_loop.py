@@ -22,29 +22,25 @@ def loop(words: list[str]) -> int:
     import torch
 
     from alvision.cli.label import ORACLE
-    from alvision.cli.run import execute
+    from alvision.cli.run import run_and_report
     from alvision.config.compose import compose
-    from alvision.dataset.dataset import label_store
-    from alvision.loop.page_oracle import settled_classes
+    from alvision.dataset.dataset import open_label_store, with_added_classes
     from alvision.oracles.page import ClassesChanged
 
     torch.set_num_threads(1)
     composed = compose([ORACLE, *words])
     command = composed.command.replace(f"run {ORACLE}", "label", 1)
     composed = replace(composed, command=command)
-    config = composed.config
-    given = {"classes": config.classes, "defects": config.defects}
-    _wait_for(Path(str(config.out)))
-    with label_store(config) as store:
+    given = composed.config
+    _wait_for(Path(str(given.out)))
+    with open_label_store(given) as store:
         while True:
-            config.classes, config.defects = given["classes"], given["defects"]
-            known = settled_classes(config, store)
-            if len(known["classes"]) < 2:  # the page asks for them
+            config = with_added_classes(given, store)
+            if len(config.classes or ()) < 2:  # the page asks for them
                 time.sleep(POLL_SECONDS)
                 continue
-            config.classes, config.defects = known["classes"], known["defects"]
             try:
-                execute(composed, wait=True)
+                run_and_report(replace(composed, config=config), wait=True)
             except ClassesChanged:
                 continue
             return 0

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -14,15 +14,13 @@ from alvision.config.compose import compose
 from alvision.config.overrides import take, take_count, tidy
 from alvision.config.schema import RunConfig
 from alvision.core.errors import UserError
-from alvision.data.hashes import content_hashes
-from alvision.data.manifest import Manifest, build
-from alvision.dataset.dataset import audit_file, label_store, people
+from alvision.data.manifest import Manifest
+from alvision.dataset.dataset import DataSet, open_label_store
 from alvision.labels.classes import ClassList, class_list
 from alvision.labels.consensus import consensus
-from alvision.labels.content import resolver
 from alvision.labels.exchange.label_studio_server import Server, pull, push
 from alvision.labels.store import LabelStore
-from alvision.run_folder.load import saved
+from alvision.run_folder.load import load_run
 
 _WORDS = ("to", "from", "by", "form", "id", "server", "project", "slot")
 
@@ -36,7 +34,7 @@ def labels(words: list[str]) -> int:
     taken, words = take(words, *_WORDS)
     count, words = take_count(words, "n", 0) if action == "history" else (0, words)
     config = _config(words)
-    with label_store(config) as store:
+    with open_label_store(config) as store:
         return _ACTIONS[action](Desk(store, config, taken, count))
 
 
@@ -50,14 +48,19 @@ class Desk:
     count: int
 
     @cached_property
-    def manifest(self) -> Manifest:
-        """Return the images of today."""
-        return build(self.config.data)
+    def data(self) -> DataSet:
+        """Return the data set of today; some actions do without its images."""
+        return DataSet.open(self.config)
 
-    @cached_property
-    def hashes(self) -> dict[str, str]:
+    @property
+    def manifest(self) -> Manifest:
+        """Return its images."""
+        return self.data.manifest
+
+    @property
+    def hashes(self) -> Mapping[str, str]:
         """Return their sha256."""
-        return dict(content_hashes(self.manifest))
+        return self.data.hashes
 
     @cached_property
     def classes(self) -> ClassList:
@@ -91,12 +94,11 @@ def _export(desk: Desk) -> int:
     if form == "log":
         desk.say(f"{export_labels(desk.store, to)} events written to {to}")
     elif form == "votes":
-        resolve = resolver(desk.manifest.ids, desk.hashes)
-        desk.say(f"{export_votes(desk.store, to, resolve)} votes written to {to}")
+        desk.say(f"{export_votes(desk.store, to, desk.data.resolve)} votes written to {to}")
     elif form == "folders":
         if "to" not in desk.words:
             raise UserError("form=folders needs to=FOLDER, where the class folders go")
-        settled = consensus(desk.store.events(), resolver(desk.manifest.ids, desk.hashes))
+        settled = consensus(desk.store.events(), desk.data.resolve)
         count = export_folders(settled, to, desk.manifest.path)
         desk.say(f"{count} images copied into class folders in {to}")
     else:
@@ -127,7 +129,7 @@ def _import(desk: Desk) -> int:
         if source.is_dir():
             raise UserError("slot=seal needs from=FILE, a table that names the drawer's images")
         named = images_named(source, desk.manifest.ids)
-        import_sealed(desk.config, desk.manifest, desk.hashes, named)
+        import_sealed(desk.data, named)
     counts = bring(
         desk.store,
         source,
@@ -167,8 +169,7 @@ def _history(desk: Desk) -> int:
 def _people(desk: Desk) -> int:
     from alvision.labels.agreement import agreement
 
-    resolve = resolver(desk.manifest.ids, desk.hashes)
-    found = agreement(consensus(desk.store.events(), resolve))
+    found = agreement(consensus(desk.store.events(), desk.data.resolve))
     if not found:
         desk.say("no image was answered by two people yet: labels.votes=2 asks for that")
     for by, person in found.items():
@@ -184,8 +185,7 @@ def _backup(desk: Desk) -> int:
     from alvision.labels.backup import back_up
 
     to = Path(desk.words.get("to") or f"labels-{datetime.now():%Y-%m-%d-%H%M%S}")
-    config = desk.config
-    beside = [audit_file(config, desk.manifest)] if people(config) else []
+    beside = [desk.data.audit_file] if desk.config.answered_by_people else []
     desk.say(f"{back_up(desk.store, to, beside=beside)} events kept in {to}")
     return 0
 
@@ -250,9 +250,8 @@ def _config(words: list[str]) -> RunConfig:
     out = take([tidy(word) for word in words], "out")[0].get("out", "").strip("'")
     if not out:
         return compose(["oracle=files", *words]).config
-    config, _, _ = saved(Path(out))
-    config.out = out
-    return config
+    config, _, _ = load_run(Path(out))
+    return replace(config, out=out)
 
 
 _ACTIONS: dict[str, Callable[[Desk], int]] = {

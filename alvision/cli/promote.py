@@ -11,7 +11,7 @@ from alvision.config.overrides import take
 from alvision.core.errors import UserError
 from alvision.deploy.bundle.bundle import Bundle, open_bundle
 from alvision.deploy.bundle.swap_folder import install, locked, previous_of, recover, roll_back
-from alvision.run_folder.load import of_run
+from alvision.run_folder.load import load_run_config_in_place
 
 REFUSED = 1
 """Exit status if the old model stays; 2 where the two cannot be compared at all."""
@@ -58,7 +58,7 @@ def _replace(new: Bundle, old: Bundle, words: dict[str, str]) -> int:
         independent=words.get("independent", "false").lower() == "true",
     )
     check(old, new)
-    config = of_run(Path(words.get("out") or new.about["run"]))
+    config = load_run_config_in_place(Path(words.get("out") or new.about["run"]))
     labelled = load_labelled(config)
     with bar("comparing") as progress:
         found = compare(old, new, labelled, terms, progress=progress)

@@ -10,7 +10,7 @@ from alvision.cli.options import number, strange
 from alvision.config.overrides import take
 from alvision.core.errors import UserError
 from alvision.core.rounds import DOCUMENT
-from alvision.run_folder.load import of_run, saved
+from alvision.run_folder.load import load_run, load_run_config_in_place
 
 
 def report(words: list[str]) -> int:
@@ -29,7 +29,7 @@ def report(words: list[str]) -> int:
         )
     root = Path(taken["out"])
     if (root / DOCUMENT).exists():
-        _, manifest, spec = saved(root)
+        _, manifest, spec = load_run(root)
         for folder in sorted((root / "rounds").glob("[0-9][0-9][0-9]")):
             if (folder / "metrics.json").exists():
                 tensorboard.log(root, int(folder.name), manifest=manifest, spec=spec)
@@ -55,7 +55,7 @@ def shop_report(words: list[str]) -> int:
             f"the shop report needs a bundle: alvision report bundle=brakes.bundle{strange(rest)}"
         )
     bundle = open_bundle(Path(taken["bundle"]))
-    config = of_run(Path(taken.get("out") or bundle.about["run"]))
+    config = load_run_config_in_place(Path(taken.get("out") or bundle.about["run"]))
     request = ThresholdRequest(
         escape=number(taken.get("escape", "0.02"), "escape", 0, 1),
         confidence=number(taken.get("confidence", "0.95"), "confidence", 0, 1),

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from alvision.cli.console import console
-from alvision.config.compose import Composed, compose
+from alvision.config.compose import ComposedRun, compose
 from alvision.config.schema import RunConfig
 from alvision.core.rounds import Round
 from alvision.data.images import ImageSpec, UnreadableImage, shrink_factor
 from alvision.data.manifest import Manifest
-from alvision.data.splits import Split
-from alvision.dataset.dataset import people
-from alvision.loop.build import experiment
+from alvision.loop.build import build_experiment, open_data
 from alvision.loop.experiment import Experiment
-from alvision.loop.run import history
+from alvision.loop.run import differs_from_budget, history
 from alvision.loop.run import run as run_loop
-from alvision.run_folder.load import saved
+from alvision.run_folder.load import load_run
 
 if TYPE_CHECKING:
     from alvision.reporting.loggers.lightning import RunLogger
@@ -27,66 +25,77 @@ if TYPE_CHECKING:
 
 def run(words: list[str]) -> int:
     """Run or resume one experiment and write its report."""
-    execute(compose(words))
+    run_and_report(compose(words))
     return 0
 
 
-def execute(composed: Composed, *, quiet: bool = False, wait: bool = False) -> None:
-    """Run what was composed.
+def run_in_study(composed: ComposedRun) -> None:
+    """Run an experiment that `compare` reports on: no progress, no TensorBoard, no page."""
+    with ExitStack() as stack:
+        data = open_data(composed.config)
+        exp = build_experiment(composed, data, stack=stack, progress=False)
+        publish = _with_logger(composed, exp, stack)
+        run_loop(replace(exp, publish=publish))
+
+
+def run_and_report(composed: ComposedRun, *, wait: bool = False) -> None:
+    """Run an experiment, print its rounds and write its page.
 
     Args:
         composed: The configuration and its strategies.
-        quiet: Leave reports and TensorBoard to a later `report`.
         wait: With a page: wait for its people instead of ending.
     """
+    from alvision.reporting.loggers import tensorboard
+
     config = composed.config
+    data = open_data(config)
+    # The first line comes before the network, whose libraries take seconds to import.
+    console.print(
+        f"{config.out}: {len(data.split.pool)} images to choose from, "
+        f"{len(data.evaluation_ids)} held out, classes {', '.join(data.classes)}",
+        markup=False,
+    )
     with ExitStack() as stack:
-        exp = experiment(
-            config,
-            acquire=composed.acquire,
-            cold_start=composed.cold_start,
-            choices=composed.choices,
-            command=composed.command,
-            stack=stack,
-            quiet=quiet,
-            wait=wait,
-            found=None if quiet else partial(_say_found, config),
-        )
-        logger = _logger(composed, exp, stack)
-        if quiet:
-            run_loop(replace(exp, publish=lambda rnd: _published(exp, rnd, logger)))
-            return
+        exp = build_experiment(composed, data, stack=stack, wait=wait)
+        log_and_write = _with_logger(composed, exp, stack)
         # With several devices each rank is a process of its own.
         if config.trainer.devices == 1 and (expected := _expected_peak(exp, config)):
             console.print(f"memory: at most {expected / 1e9:.2f} GB")
-        _, manifest, spec = saved(exp.root)
+        _, manifest, spec = load_run(exp.root)
         if manifest and (warning := shrinks(manifest, spec)):
             console.print(warning)
         for row in history(exp)[:-1]:  # the last one is published again
             console.print(line(row, config.target.metric))
 
         def publish(rnd: Round) -> None:
-            _published(exp, rnd, logger)
+            log_and_write(rnd)
+            tensorboard.log(exp.root, rnd.number, manifest=manifest, spec=spec)
             console.print(line(rnd.read("metrics.json"), config.target.metric))
 
         run_loop(replace(exp, publish=publish))
+        if note := differs_from_budget(exp):
+            console.print(note, markup=False)
         from alvision.reporting.run import page as run_report
 
         page = run_report.write(exp.root, manifest=manifest, spec=spec)
         console.print(f"report: {page}", markup=False)
 
 
-def _say_found(config: RunConfig, split: Split) -> None:
-    """Print the first line of a run: what there is to work with."""
-    held_out = split.monitor if people(config) else split.held_out
-    console.print(
-        f"{config.out}: {len(split.pool)} images to choose from, {len(held_out)} held out, "
-        f"classes {', '.join(config.classes or ())}",
-        markup=False,
-    )
+def _with_logger(
+    composed: ComposedRun, exp: Experiment, stack: ExitStack
+) -> Callable[[Round], None]:
+    """Return what publishes a round: to the chosen logger, then as the run's own tables."""
+    logger = _logger(composed, exp, stack)
+
+    def publish(rnd: Round) -> None:
+        if logger and (trouble := logger.log(history(exp))):
+            console.print(f"{exp.root}: {trouble}; the run goes on", markup=False)
+        exp.publish(rnd)  # last: a study takes a whole metrics.csv for a finished run
+
+    return publish
 
 
-def _logger(composed: Composed, exp: Experiment, stack: ExitStack) -> RunLogger | None:
+def _logger(composed: ComposedRun, exp: Experiment, stack: ExitStack) -> RunLogger | None:
     if composed.logger is None:
         return None
     from alvision.reporting.loggers.lightning import RunLogger
@@ -97,13 +106,6 @@ def _logger(composed: Composed, exp: Experiment, stack: ExitStack) -> RunLogger 
     return stack.enter_context(
         RunLogger(composed.logger, name, exp.root, study=str(config.name), settings=settings)
     )
-
-
-def _published(exp: Experiment, rnd: Round, logger: RunLogger | None) -> None:
-    # What is published last tells a study that the run is finished.
-    if logger and (trouble := logger.log(history(exp))):
-        console.print(f"{exp.root}: {trouble}; the run goes on", markup=False)
-    exp.publish(rnd)
 
 
 def _expected_peak(exp: Experiment, config: RunConfig) -> int | None:
@@ -136,9 +138,9 @@ def line(row: dict[str, Any], metric: str) -> str:
     'round  3:    80 labels, macro_f1 0.751'
     """
     value = row.get(metric)
-    told = "not known yet (no held-out image is labelled)" if value is None else f"{value:.3f}"
+    score = "not known yet (no held-out image is labelled)" if value is None else f"{value:.3f}"
     note = f"; {row['cold_start']}" if "cold_start" in row else ""
-    return f"round {row['round']:>2}: {row['labels']:>5} labels, {metric} {told}{note}"
+    return f"round {row['round']:>2}: {row['labels']:>5} labels, {metric} {score}{note}"
 
 
 def shrinks(manifest: Manifest, spec: ImageSpec) -> str | None:

@@ -11,7 +11,7 @@ from hydra._internal.utils import create_config_search_path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from alvision.config.compose import compose, from_node, one_line, reachable, search_path
+from alvision.config.compose import as_user_error, compose, from_node, search_path, user_modules
 from alvision.config.overrides import parse, tidy
 from alvision.core.errors import UserError
 from alvision.core.records import AwaitingLabels
@@ -41,10 +41,12 @@ def sweep(words: list[str]) -> int:
         "hydra.sweep.subdir=.",
         f"hydra.job.config.override_dirname.exclude_keys=[{','.join(sorted(unnamed))}]",
     ]
-    with reachable():
+    with user_modules():
         folder = create_config_search_path(str(CONFIG_DIR.resolve()))
         main = Hydra.create_main_hydra2("alvision", folder)
-        batches = one_line(lambda: main.multirun("run", job, [*search_path(), *settings, *words]))
+        batches = as_user_error(
+            lambda: main.multirun("run", job, [*search_path(), *settings, *words])
+        )
     runs = [run for batch in batches for run in batch]
     failed = [
         f"{_swept(run.overrides, swept)}: {run.return_value}" for run in runs if run.return_value
@@ -59,13 +61,13 @@ def sweep(words: list[str]) -> int:
 
 def job(node: DictConfig) -> str | None:
     """Do one run of a sweep, in whatever process; return why it failed, so that the rest go on."""
-    from alvision.cli.run import execute
+    from alvision.cli.run import run_and_report
 
     settings: Any = HydraConfig.get()
     choices = settings.runtime.choices
     try:
         base = _base(node, choices, settings.job.override_dirname)
-        execute(from_node(node, choices, list(settings.overrides.task), base))
+        run_and_report(from_node(node, choices, list(settings.overrides.task), base))
     except AwaitingLabels as waiting:
         print(waiting)
     except UserError as error:

@@ -9,7 +9,7 @@ from alvision.cli.options import number, strange
 from alvision.config.overrides import take
 from alvision.core.errors import UserError
 from alvision.core.rounds import lock
-from alvision.run_folder.load import of_run
+from alvision.run_folder.load import load_run_config_in_place
 
 
 def threshold(words: list[str]) -> int:
@@ -27,7 +27,7 @@ def threshold(words: list[str]) -> int:
             f"bundle=brakes.bundle escape=0.02 confidence=0.95{strange(rest)}"
         )
     bundle = open_bundle(Path(taken["bundle"]))
-    config = of_run(Path(taken.get("out") or bundle.about["run"]))
+    config = load_run_config_in_place(Path(taken.get("out") or bundle.about["run"]))
     costs = ("look" in taken) + ("scrap" in taken)
     if costs == 1 or (costs and "human" in taken):
         raise UserError("give look= and scrap= (costs), or human= (a share of the parts), or none")

@@ -8,9 +8,9 @@ from alvision.cli.console import console
 from alvision.config.compose import compose
 from alvision.config.overrides import take, tidy
 from alvision.core.rounds import DOCUMENT, claim, lock
-from alvision.dataset.dataset import people, sources
-from alvision.run_folder.experiment_file import document
-from alvision.run_folder.load import of_run
+from alvision.dataset.dataset import DataSet
+from alvision.run_folder.experiment_file import describe_run
+from alvision.run_folder.load import load_run_config_in_place
 
 
 def train(words: list[str]) -> int:
@@ -21,16 +21,23 @@ def train(words: list[str]) -> int:
     taken, rest = take([tidy(word) for word in words], "out", "debug")
     root = Path(taken.get("out", "").strip("'"))
     if taken.get("out") and not rest and (root / DOCUMENT).exists():
-        config, fresh = of_run(root), None
+        config, fresh = load_run_config_in_place(root), None
     else:
         fresh = compose(words)
         config = fresh.config
         root = Path(str(config.out))
     with lock(root):
         if fresh:
-            config.classes = list(sources(config).classes)
-            claim(root, document(config, fresh.choices, fresh.command, anonymous=people(config)))
-        if not people(config) and not (root / "rounds").exists():
+            classes = DataSet.open(config).classes
+            described = describe_run(
+                config,
+                fresh.choices,
+                fresh.command,
+                classes=classes,
+                anonymous=config.answered_by_people,
+            )
+            claim(root, described)
+        if not config.answered_by_people and not (root / "rounds").exists():
             import_truth(config)
         about = train(config, root).about
     judged, labels = about["monitor"], about["labels"]

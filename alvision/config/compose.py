@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ GROUPS = ("experiment", "data", "model", "trainer", "acquisition", "cold_start",
 
 
 @dataclass(frozen=True)
-class Composed:
+class ComposedRun:
     """A run's configuration, checked; strategies as callables.
 
     Attributes:
@@ -45,7 +46,7 @@ class Composed:
     logger: Callable[..., Any] | None = None
 
 
-def compose(words: list[str]) -> Composed:
+def compose(words: list[str]) -> ComposedRun:
     """Compose `run.yaml` with overrides.
 
     Raises:
@@ -61,7 +62,7 @@ def configuration(words: list[str]) -> RunConfig:
         UserError: See `compose`.
     """
     node, chosen, _ = _node(words)
-    return settled(node, {group: chosen.get(group) for group in GROUPS})
+    return resolve_config(node, {group: chosen.get(group) for group in GROUPS})
 
 
 def _node(words: list[str]) -> tuple[DictConfig, DictConfig, list[str]]:
@@ -72,8 +73,8 @@ def _node(words: list[str]) -> tuple[DictConfig, DictConfig, list[str]]:
                 f"{override.input_line}: a run takes one value; for several, `alvision compare` "
                 "(acquisition=[...]) or `alvision run -m`"
             )
-    with reachable(), hydra.initialize_config_dir(str(CONFIG_DIR.resolve()), version_base="1.3"):
-        node = one_line(
+    with user_modules(), hydra.initialize_config_dir(str(CONFIG_DIR.resolve()), version_base="1.3"):
+        node = as_user_error(
             lambda: hydra.compose("run", [*search_path(), *words], return_hydra_config=True)
         )
     choices = node.hydra.runtime.choices
@@ -84,11 +85,11 @@ def _node(words: list[str]) -> tuple[DictConfig, DictConfig, list[str]]:
 
 def from_node(
     node: DictConfig, chosen: DictConfig, words: list[str], base: Path | None = None
-) -> Composed:
+) -> ComposedRun:
     """Check a composed node; `base` is the folder that a sweep's runs go into."""
     choices = {group: chosen.get(group) for group in GROUPS}
-    return Composed(
-        config=settled(node, choices, base),
+    return ComposedRun(
+        config=resolve_config(node, choices, base),
         choices=choices,
         acquire=_strategy(node.acquisition, f"acquisition={choices['acquisition']}"),
         cold_start=_strategy(_function(node.cold_start), f"cold_start={choices['cold_start']}"),
@@ -97,18 +98,15 @@ def from_node(
     )
 
 
-def settled(
+def resolve_config(
     node: DictConfig, choices: dict[str, str | None], base: Path | None = None
 ) -> RunConfig:
     """Turn a node into the typed configuration, `name` and `out` filled in."""
-    config: RunConfig = one_line(lambda: OmegaConf.to_object(node))
-    config.name = config.name or choices["experiment"] or _root_name(config)
+    config: RunConfig = as_user_error(lambda: OmegaConf.to_object(node))
+    name = config.name or choices["experiment"] or _root_name(config)
     tail = Path(str(choices["acquisition"])) / f"seed-{config.seed}"
-    if base is not None:
-        config.out = str(base / tail)
-    elif config.out is None:
-        config.out = str(Path("runs") / config.name / tail)
-    return config
+    default = config.out or str(Path("runs") / name / tail)
+    return replace(config, name=name, out=default if base is None else str(base / tail))
 
 
 def _root_name(config: RunConfig) -> str:
@@ -123,21 +121,25 @@ def search_path() -> list[str]:
     return [f"hydra.searchpath=[{quote(f'file://{own.resolve().as_posix()}')}]"]
 
 
-class reachable:
-    """Register the schema and put the current folder on `sys.path`, for strategies of one's own."""
+@contextmanager
+def user_modules() -> Iterator[None]:
+    """Let Hydra find the schema, and strategies that a user keeps in the current folder.
 
-    def __enter__(self) -> None:
-        register()
+    The folder stays on `sys.path` afterwards: what was found there is imported again when a
+    strategy is unpickled in a worker process.
+    """
+    register()
+    # Hydra's state is global: a notebook may have initialised it for purposes of its own.
+    GlobalHydra.instance().clear()
+    if str(Path.cwd()) not in sys.path and "" not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        yield
+    finally:
         GlobalHydra.instance().clear()
-        self.added = str(Path.cwd()) not in sys.path and "" not in sys.path
-        if self.added:
-            sys.path.insert(0, str(Path.cwd()))
-
-    def __exit__(self, *_: object) -> None:
-        GlobalHydra.instance().clear()
 
 
-def one_line(make: Callable[[], Any]) -> Any:
+def as_user_error(make: Callable[[], Any]) -> Any:
     """Turn Hydra's and OmegaConf's errors into one line that names the key and what to do."""
     try:
         return make()

@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alvision.config.schema_data import MISSING, DataConfig
 from alvision.config.schema_data import ImageConfig as ImageConfig
 
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
-@dataclass
+
+@dataclass(frozen=True)
 class ModelConfig:
     """The network.
 
@@ -48,7 +51,7 @@ class ModelConfig:
     passes: int = 20
 
 
-@dataclass
+@dataclass(frozen=True)
 class TrainerConfig:
     """How the network is trained and run.
 
@@ -90,7 +93,7 @@ class TrainerConfig:
     augment: str = "light"
 
 
-@dataclass
+@dataclass(frozen=True)
 class BudgetConfig:
     """How many answers are asked for.
 
@@ -107,7 +110,7 @@ class BudgetConfig:
     audit: int = 4
 
 
-@dataclass
+@dataclass(frozen=True)
 class AuditConfig:
     """What is held out.
 
@@ -118,7 +121,7 @@ class AuditConfig:
     share: float = 0.2
 
 
-@dataclass
+@dataclass(frozen=True)
 class OracleConfig:
     """Who answers.
 
@@ -137,7 +140,7 @@ class OracleConfig:
     seconds: Any = None
 
 
-@dataclass
+@dataclass(frozen=True)
 class TargetConfig:
     """What a study counts labels to.
 
@@ -150,7 +153,7 @@ class TargetConfig:
     value: float | None = None
 
 
-@dataclass
+@dataclass(frozen=True)
 class LabelsConfig:
     """Where people's labels live, and how many settle an image.
 
@@ -165,7 +168,7 @@ class LabelsConfig:
     experts: list[str] = field(default_factory=list)
 
 
-@dataclass
+@dataclass(frozen=True)
 class PageConfig:
     """The page that people label on (`alvision label`).
 
@@ -182,7 +185,7 @@ class PageConfig:
     blind: bool = False
 
 
-@dataclass
+@dataclass(frozen=True)
 class RunConfig:
     """Everything a run can be told.
 
@@ -221,10 +224,34 @@ class RunConfig:
     page: PageConfig = field(default_factory=PageConfig)
     logger: Any = None
 
+    @property
+    def answered_by_people(self) -> bool:
+        """Tell whether people answer; else the data's own classes do (a simulated run)."""
+        return self.oracle.kind != "simulated"
+
 
 def register() -> None:
     """Make the schema known to Hydra, so that `configs/run.yaml` is checked against it."""
     from hydra.core.config_store import ConfigStore
 
-    store = ConfigStore.instance()
-    store.store(name="schema", node=RunConfig)
+    ConfigStore.instance().store(name="schema", node=schema())
+
+
+def schema() -> DictConfig:
+    """Return the schema as a node that values can be merged into.
+
+    OmegaConf makes a frozen dataclass a read-only node, but a configuration is still written while
+    it is composed; it is frozen once it is a `RunConfig`.
+    """
+    from omegaconf import DictConfig, OmegaConf
+
+    def make_writable(node: DictConfig) -> None:
+        OmegaConf.set_readonly(node, None)
+        for key in node:
+            child = node._get_node(key)
+            if isinstance(child, DictConfig):
+                make_writable(child)
+
+    node: DictConfig = OmegaConf.structured(RunConfig)
+    make_writable(node)
+    return node

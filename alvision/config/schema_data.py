@@ -9,7 +9,7 @@ MISSING: Any = "???"
 """OmegaConf's mark of a value that must be set; written out so that the schema needs no import."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class ImageConfig:
     """How a file becomes the array that a network sees; stored with every model.
 
@@ -28,7 +28,7 @@ class ImageConfig:
     reduced: bool = False
 
 
-@dataclass
+@dataclass(frozen=True)
 class DataConfig:
     """Where the images are, and what is known about them.
 

@@ -134,6 +134,12 @@ def rounds_of(root: Path, codecs: Mapping[str, Codec], count: int) -> list[Round
     return rounds
 
 
+def finished_rounds(root: Path, codecs: Mapping[str, Codec]) -> list[Round]:
+    """Return the rounds of a folder up to the last one that is whole, whatever the budget says."""
+    count = len(list((root / "rounds").glob(f"[0-9]*/{STEPS[-1]}")))
+    return [rnd for rnd in rounds_of(root, codecs, count) if rnd.done]
+
+
 def lock(root: Path) -> FileLock:
     """Take the run folder for this process; the lock ends with the process, however it ends.
 

@@ -1,151 +1,237 @@
-"""The data of a configuration: its images and classes, where its labels lie, its parts."""
+"""`DataSet`: what a configuration says about its data, opened once and asked by everyone."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alvision.core.errors import UserError
 from alvision.core.seeding import derive
-from alvision.data.hashes import content_hashes
+from alvision.data.hashes import content_hashes, hashes_of_possible_duplicates
 from alvision.data.image_spec import ImageSpec
 from alvision.data.manifest import Manifest, build
-from alvision.data.splits import FOLDS, Split, audit_split, image_key, simulated_split
+from alvision.data.splits import (
+    FOLDS,
+    Split,
+    audit_split,
+    group_keys,
+    image_key,
+    simulated_split,
+)
 from alvision.data.thin_defects import thinned
-from alvision.labels.location import audit_location, labels_location, read_audit
+from alvision.labels.classes import added_defects, class_list
+from alvision.labels.consensus import Resolve
+from alvision.labels.content import resolver
+from alvision.labels.location import audit_location, labels_location, read_audit, write_audit
 from alvision.labels.store import LabelStore
 
 if TYPE_CHECKING:
     from alvision.config.schema import RunConfig
+    from alvision.core.records import SampleId
 
 
 @dataclass(frozen=True)
-class Sources:
-    """The data of a configuration, looked at once."""
+class DataSet:
+    """A data set: its images, hashes, groups, split and classes, where its labels are, who answers.
 
+    Opening it lists the images. Everything else is computed when it is first asked for, because
+    the labelling page has to show an image long before 100,000 files are hashed. The label store
+    is opened by whoever needs it (`label_store`), so no connection outlives its use.
+
+    Attributes:
+        config: The configuration as it was given.
+        manifest: The images.
+        spec: How a file becomes the array that a network sees.
+    """
+
+    config: RunConfig
     manifest: Manifest
-    hashes: Mapping[str, str]
     spec: ImageSpec
-    classes: tuple[str, ...]
+
+    @classmethod
+    def open(cls, config: RunConfig) -> DataSet:
+        """List the images that a configuration names.
+
+        Raises:
+            UserError: The configuration contradicts itself, or there are no such images.
+        """
+        from alvision.config.checks import validate
+
+        validate(config)
+        return cls(config, build(config.data), ImageSpec.from_config(config.data.image))
+
+    @property
+    def answered_by_people(self) -> bool:
+        """Tell whether people answer; else the data's own classes do (a simulated run)."""
+        return self.config.answered_by_people
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """Return the classes: the configured ones, or in a simulated run those of the data.
+
+        Raises:
+            UserError: There are none, or the data has a class that the configuration does not name.
+        """
+        return _classes(self.config, self.manifest)
+
+    @cached_property
+    def truth(self) -> Mapping[SampleId, str]:
+        """Return the class of each image whose class the data knows."""
+        rows = zip(self.manifest.ids, self.manifest.truth, strict=True)
+        return {id: label for id, label in rows if label is not None}
+
+    @property
+    def held_out_truth(self) -> Mapping[SampleId, str]:
+        """Return the classes that held-out images are measured by; none where people answer."""
+        return {} if self.answered_by_people else self.truth
+
+    @cached_property
+    def hashes(self) -> Mapping[SampleId, str]:
+        """Return the sha256 of each readable image; takes minutes the first time on a large folder.
+
+        `alvision.data.hashes` remembers them by path, size and time stamp.
+        """
+        return content_hashes(self.manifest)
+
+    @cached_property
+    def resolve(self) -> Resolve:
+        """Return the map from an event to the image that holds its bytes now."""
+        return resolver(self.manifest.ids, self.hashes)
+
+    @property
+    def content_hash(self) -> str:
+        """Name a labelled data set by its content, wherever it is: ids, bytes and classes."""
+        manifest = self.manifest
+        rows = zip(manifest.ids, map(self.hashes.get, manifest.ids), manifest.truth, strict=True)
+        return hashlib.sha256(repr(list(rows)).encode()).hexdigest()[:32]
+
+    @cached_property
+    def groups(self) -> tuple[str, ...]:
+        """Return the group of each image of the manifest; exact duplicates share theirs.
+
+        Only files that may have a duplicate are hashed, so this takes seconds and not minutes. It
+        gives the same names as a hash of every file would.
+        """
+        return group_keys(self.manifest, hashes_of_possible_duplicates(self.manifest))
+
+    @cached_property
+    def split(self) -> Split:
+        """Return the parts of the data set: the pool and the held-out images; writes nothing.
+
+        With people, a part in `audit_file` is final; new groups get theirs by a hash of their name.
+
+        Raises:
+            UserError: The groups allow no such split.
+        """
+        if not self.answered_by_people:
+            return self._simulated_split()
+        return audit_split(
+            self.manifest.ids,
+            self.groups,
+            share=self.config.audit.share,
+            known=self._recorded_parts,
+        )
+
+    @property
+    def evaluation_ids(self) -> tuple[SampleId, ...]:
+        """Return the held-out images that each round is evaluated on.
+
+        With people these are the monitor images only: the sealed ones are for the threshold.
+        """
+        return self.split.monitor if self.answered_by_people else self.split.held_out
+
+    @property
+    def audit_order(self) -> tuple[SampleId, ...]:
+        """Return the order in which people are asked for held-out images; empty without people."""
+        return audit_order(self.split) if self.answered_by_people else ()
+
+    @cached_property
+    def audit_file(self) -> Path:
+        """Return the file beside people's labels that keeps the part of every group for ever."""
+        with self.label_store() as store:
+            return audit_location(store.path, self.manifest.root)
+
+    def keep_split(self) -> None:
+        """Record the parts of groups and images that are new, where people answer.
+
+        One model's held-out images are then never another's training data.
+        """
+        if not self.answered_by_people:
+            return
+        parts = dict(self._recorded_parts)
+        for id, group in zip(self.manifest.ids, self.groups, strict=True):
+            # A joined group's name changes when an exact duplicate arrives; an id never does.
+            parts.setdefault(group, self.split.part(id))
+            parts.setdefault(image_key(id), self.split.part(id))
+        if parts != self._recorded_parts:
+            write_audit(self.audit_file, parts)
+
+    def label_store(self) -> LabelStore:
+        """Open the store of this data set's labels; the caller closes it."""
+        return open_label_store(self.config)
+
+    @cached_property
+    def _recorded_parts(self) -> Mapping[str, str]:
+        return read_audit(self.audit_file)
+
+    def _simulated_split(self) -> Split:
+        from alvision.config.checks import BY_SEED, known_defects
+
+        config, manifest = self.config, self.manifest
+        fold = config.seed % FOLDS if config.data.fold == BY_SEED else config.data.fold
+        share = config.audit.share
+        split = simulated_split(manifest, self.groups, seed=config.seed, share=share, fold=fold)
+        if config.data.defect_share is None:
+            return split
+        return thinned(
+            split,
+            manifest,
+            config.defects or (),
+            share=config.data.defect_share,
+            known=known_defects(config),
+            seed=config.seed,
+        )
 
 
-def sources(config: RunConfig) -> Sources:
-    """Read the data set that a configuration names.
+def open_label_store(config: RunConfig) -> LabelStore:
+    """Open the label store of a configuration, without listing its images.
+
+    People's labels are beside the data root, one store for all models. A simulated run keeps its
+    own in the run's folder, because runs that shared one would learn from each other's labels.
 
     Raises:
-        UserError: There is none, or its classes are not those of the configuration.
+        UserError: Nothing says where the labels are, or what is there is no label store.
     """
-    from alvision.config.checks import validate
-
-    validate(config)
-    spec = ImageSpec.from_config(config.data.image)
-    manifest = build(config.data)
-    return Sources(manifest, content_hashes(manifest), spec, _classes(config, manifest))
-
-
-def digest(data: Sources) -> str:
-    """Name a labelled data set by its content: ids, bytes and classes, wherever it lies."""
-    manifest = data.manifest
-    rows = zip(manifest.ids, map(data.hashes.get, manifest.ids), manifest.truth, strict=True)
-    return hashlib.sha256(repr(list(rows)).encode()).hexdigest()[:32]
-
-
-def judged_by(config: RunConfig, manifest: Manifest) -> dict[str, str]:
-    """Return the class of every image of a simulated run, for a report on its held-out images."""
-    if people(config):
-        return {}
-    return {id: label for id, label in zip(manifest.ids, manifest.truth, strict=True) if label}
-
-
-def people(config: RunConfig) -> bool:
-    """Tell whether people answer, not the truth."""
-    return config.oracle.kind != "simulated"
-
-
-def label_store(config: RunConfig) -> LabelStore:
-    """Open the store that a configuration's labels live in.
-
-    With people one store for the data, beside its root; in a simulated run one in the run's folder.
-    """
+    shared = config.answered_by_people
     if config.labels.url:
-        return LabelStore(config.labels.url, shared=people(config))
-    return LabelStore(_labels_path(config), shared=people(config))
+        return LabelStore(config.labels.url, shared=shared)
+    if not shared:
+        return LabelStore(Path(str(config.out)) / "labels.db")
+    if config.data.root is None:
+        raise UserError("data.root= is missing: the folder whose labels are meant")
+    return LabelStore(labels_location(Path(config.data.root)), shared=True)
 
 
-def _classes(config: RunConfig, manifest: Manifest) -> tuple[str, ...]:
-    from alvision.config.checks import validate_classes
-
-    found = sorted({name for name in manifest.truth if name is not None})
-    if config.classes is None:
-        if people(config):
-            raise UserError('classes= is missing: say what can be answered, "classes=[ok,worn]"')
-        if not found:
-            raise UserError(
-                f"{manifest.root} says no image's class, so nothing can be simulated; give class "
-                "folders or a label column, or let people answer (oracle=files)"
-            )
-        validate_classes(found, config.defects)
-        return tuple(found)
-    strange = [name for name in found if name not in config.classes]
-    if strange and not people(config):
-        raise UserError(
-            f"the data has the class {', '.join(map(repr, strange[:3]))}, which "
-            f"classes={config.classes} does not name; add it, or mend the data"
-        )
-    return tuple(config.classes)
-
-
-def split_of(config: RunConfig, manifest: Manifest, groups: tuple[str, ...]) -> Split:
-    """Return the parts of a data set as the configured run has them; nothing is written."""
-    audit = audit_file(config, manifest) if people(config) else None
-    return split_and_parts(config, manifest, groups, audit)[0]
-
-
-def audit_file(config: RunConfig, manifest: Manifest) -> Path:
-    """Return the file that says, with people, which part each group belongs to."""
-    with label_store(config) as store:
-        return audit_location(store.path, manifest.root)
-
-
-def split_and_parts(
-    config: RunConfig, manifest: Manifest, groups: tuple[str, ...], audit: Path | None
-) -> tuple[Split, dict[str, str]]:
-    """Split the images; with people (`audit`), also return the parts to keep if any is new."""
-    if audit is None:
-        return _simulated(config, manifest, groups), {}
-    known = read_audit(audit)
-    split = audit_split(manifest.ids, groups, share=config.audit.share, known=known)
-    parts = dict(known)
-    for id, group in zip(manifest.ids, groups, strict=True):
-        # A joined group's name changes when an exact duplicate arrives; an id never does.
-        parts.setdefault(group, split.part(id))
-        parts.setdefault(image_key(id), split.part(id))
-    return split, parts if parts != known else {}
-
-
-def _simulated(config: RunConfig, manifest: Manifest, groups: tuple[str, ...]) -> Split:
-    from alvision.config.checks import BY_SEED, known_defects
-
-    fold = config.seed % FOLDS if config.data.fold == BY_SEED else config.data.fold
-    share = config.audit.share
-    split = simulated_split(manifest, groups, seed=config.seed, share=share, fold=fold)
-    if config.data.defect_share is None:
-        return split
-    return thinned(
-        split,
-        manifest,
-        config.defects or (),
-        share=config.data.defect_share,
-        known=known_defects(config),
-        seed=config.seed,
+def with_added_classes(config: RunConfig, store: LabelStore) -> RunConfig:
+    """Return the configuration with the classes and defects that people added on the page."""
+    events = store.events()
+    keys = class_list(config.classes or (), events).keys
+    given = config.defects or []
+    defects = [*given, *sorted(added_defects(events) - set(given))]
+    return replace(
+        config, classes=list(keys), defects=[key for key in defects if key in keys] or None
     )
 
 
 def audit_order(split: Split) -> tuple[str, ...]:
-    """Shuffle the held-out parts once for ever and alternate them, so that both grow together."""
+    """Shuffle the held-out images in one way for ever; monitor and seal alternate.
+
+    They alternate so that both parts grow together, however early labelling ends.
+    """
     monitor, seal = (
         sorted(ids, key=lambda id: derive(0, "audit", id)) for ids in (split.monitor, split.seal)
     )
@@ -155,9 +241,24 @@ def audit_order(split: Split) -> tuple[str, ...]:
     return tuple(order)
 
 
-def _labels_path(config: RunConfig) -> Path:
-    if people(config):
-        if config.data.root is None:
-            raise UserError("data.root= is missing: the folder whose labels are meant")
-        return labels_location(Path(config.data.root))
-    return Path(str(config.out)) / "labels.db"
+def _classes(config: RunConfig, manifest: Manifest) -> tuple[str, ...]:
+    from alvision.config.checks import validate_classes
+
+    found = sorted({name for name in manifest.truth if name is not None})
+    if config.classes is None:
+        if config.answered_by_people:
+            raise UserError('classes= is missing: say what can be answered, "classes=[ok,worn]"')
+        if not found:
+            raise UserError(
+                f"{manifest.root} says no image's class, so nothing can be simulated; give class "
+                "folders or a label column, or let people answer (oracle=files)"
+            )
+        validate_classes(found, config.defects)
+        return tuple(found)
+    strange = [name for name in found if name not in config.classes]
+    if strange and not config.answered_by_people:
+        raise UserError(
+            f"the data has the class {', '.join(map(repr, strange[:3]))}, which "
+            f"classes={config.classes} does not name; add it, or mend the data"
+        )
+    return tuple(config.classes)

@@ -1,162 +1,112 @@
-"""Build an experiment from its configuration: where all rooms meet."""
+"""Build an experiment from a composed configuration: where all rooms meet."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alvision.acquisition import needs_of, parts_of, properties_of, score_of
-from alvision.config.checks import PER_CLASS, known_defects
+from alvision.config.checks import PER_CLASS, known_defects, validate_classes
 from alvision.core.errors import UserError
-from alvision.core.rounds import Round, claim, lock
+from alvision.core.rounds import Codec, claim, finished_rounds, lock, rounds_of
 from alvision.core.seeding import generator
-from alvision.data.splits import Split, group_keys
-from alvision.dataset.dataset import (
-    Sources,
-    audit_order,
-    digest,
-    label_store,
-    people,
-    sources,
-    split_and_parts,
-)
-from alvision.dataset.simulation import simulation
+from alvision.dataset.dataset import DataSet
+from alvision.dataset.simulation import Simulation, simulation
 from alvision.evaluation.metrics import evaluate, metric_names
 from alvision.explain.reasons import reasons
-from alvision.labels.consensus import Resolve, standing
-from alvision.labels.content import resolver
-from alvision.labels.location import audit_location, write_audit
+from alvision.labels.consensus import Resolve, consensus, standing
 from alvision.labels.store import LabelStore
 from alvision.loop.experiment import Budget, Experiment, Strategy
-from alvision.loop.page_oracle import SPARE_BATCHES, page_oracle
 from alvision.oracles.files import FilesOracle
-from alvision.run_folder.experiment_file import document
+from alvision.oracles.page import PageOracle
+from alvision.run_folder.experiment_file import describe_run
 from alvision.run_folder.round_files import codecs, write_metrics_table
 
 if TYPE_CHECKING:
+    from alvision.config.compose import ComposedRun
     from alvision.config.schema import RunConfig
+    from alvision.core.records import Oracle, SampleId
     from alvision.training import Learner
 
+SPARE_BATCHES = 3
+"""Images ranked behind each batch of the page, in batches: work for as long as a model trains."""
 
-def experiment(
-    config: RunConfig,
+
+def open_data(config: RunConfig) -> DataSet:
+    """Open the data set of a run, its classes and parts known and large enough for the budget.
+
+    Raises:
+        UserError: The data does not fit the configuration, or the budget does not fit the pool.
+    """
+    data = DataSet.open(config)
+    validate_classes(list(data.classes), config.defects)
+    _check_budget(config, len(data.split.pool))
+    return data
+
+
+def build_experiment(
+    composed: ComposedRun,
+    data: DataSet,
     *,
-    acquire: Callable[..., Any],
-    cold_start: Callable[..., Any],
-    choices: Mapping[str, str | None],
-    command: str,
     stack: ExitStack,
-    quiet: bool = False,
+    progress: bool = True,
     wait: bool = False,
-    found: Callable[[Split], None] | None = None,
 ) -> Experiment:
     """Build an experiment and take its folder.
 
     Args:
-        config: The configuration; `name` and `out` are set.
-        acquire: The acquisition function.
-        cold_start: The function that chooses without a model.
-        choices: What was chosen in each configuration group.
-        command: The command line that makes this run.
-        stack: Holds the folder's lock and the store until it is closed.
-        quiet: Show no progress and write no TensorBoard; a study does that at its end.
+        composed: The configuration and its strategies.
+        data: The data set of that configuration, see `open_data`.
+        stack: Holds the folder's lock and the label store until it is closed.
+        progress: Show progress bars.
         wait: With a page: wait for its people instead of ending.
-        found: Called with the parts of the data set as soon as they are known.
 
     Raises:
         UserError: Something in the configuration, the data or the folder does not fit.
     """
-    data = sources(config)
-    config.classes = list(data.classes)
-    groups = group_keys(data.manifest, data.hashes)
-    store = stack.enter_context(label_store(config))
-    audit = audit_location(store.path, data.manifest.root) if people(config) else None
-    split, parts = split_and_parts(config, data.manifest, groups, audit)
-    _check_budget(config, len(split.pool))
-    if found:  # before the network: its libraries take seconds to import
-        found(split)
-    learner = build_learner(config, data, groups, progress=not quiet)
-    config.trainer.precision = learner.engine.precision
+    config = composed.config
+    learner = build_learner(config, data, progress=progress)
     root = Path(str(config.out))
     stack.enter_context(lock(root))
-    acquisition = _strategy(choices["acquisition"], acquire)
-    starting = _strategy(choices["cold_start"], cold_start)
-    for strategy in (acquisition, starting):
-        learner.check(strategy.needs)
-    if "labels" in starting.needs and not known_defects(config):
-        raise UserError(
-            f"cold_start={starting.name} learns from labels, and at the start there is none; take "
-            "one that reads features alone, or random, or cold_start.known_defects=5"
-        )
-    simulated = None if people(config) else simulation(config, data, split)
-    # Only what fits takes the folder: a mistake put right must not find it held by the mistake.
-    answered = people(config)
-    described = document(
-        config, choices, command,
-        anonymous=answered, manifest=None if answered else digest(data),
-    )  # fmt: skip
-    claimed = claim(root, described)
-    if audit and parts:
-        write_audit(audit, parts)
-    budget = Budget(
-        initial=None if config.budget.initial == "all" else int(config.budget.initial),
-        batch=config.budget.batch,
-        rounds=config.budget.rounds,
-        audit=config.budget.audit if people(config) else 0,
-        per_class=config.cold_start[PER_CLASS],
-    )
-    steps = codecs(learner, data.classes)
-    resolve = resolver(data.manifest.ids, data.hashes)
-    run = claimed["run"]
+    acquisition, cold_start = _strategies(composed, learner)
+    store = stack.enter_context(data.label_store())
+    simulated = None if data.answered_by_people else simulation(data)
+    # Only what fits takes the folder: a corrected mistake must not find it taken by the mistake.
+    run = claim(root, _description(composed, data, learner))["run"]
+    data.keep_split()
     if simulated:
         simulated.begin(store, data.hashes, run)
-        oracle: Any = simulated.oracle(run)
-    elif config.oracle.kind == "files":
-        oracle = FilesOracle(
-            root / "rounds",
-            classes=data.classes,
-            run=run,
-            votes=config.labels.votes,
-            path_of=data.manifest.path,
-            spoken=partial(_spoken, store, resolve),
-        )
-    else:
-        oracle = page_oracle(
-            config, root, store=store, resolve=resolve,
-            learner=learner, manifest=data.manifest, pool=split.pool, codecs=steps, wait=wait,
-        )  # fmt: skip
+    steps = codecs(learner, data.classes)
     return Experiment(
         root=root,
         classes=data.classes,
-        candidates=split.pool,
-        evaluation_ids=split.held_out if simulated else split.monitor,
-        audit_order=audit_order(split) if people(config) else (),
+        candidates=data.split.pool,
+        evaluation_ids=data.evaluation_ids,
+        audit_order=data.audit_order,
         hashes=data.hashes,
         labels=store,
-        oracle=oracle,
+        oracle=_oracle(data, simulated, store, learner, steps, run=run, wait=wait),
         learner=learner,
         acquisition=acquisition,
-        cold_start=starting,
-        budget=budget,
+        cold_start=cold_start,
+        budget=_budget(config),
         generator=lambda round, purpose: generator(config.seed, round, purpose),
         explain=reasons,
-        judge=lambda predictions, labels: evaluate(
+        evaluate=lambda predictions, labels: evaluate(
             predictions, labels, classes=data.classes, defects=config.defects
         ),
-        publish=lambda rnd: _publish(root, rnd, learner, data, quiet),
+        publish=lambda rnd: write_tables(root, steps, learner.set_aside),
         codecs=steps,
         truth=simulated.truth if simulated else None,
         spare=SPARE_BATCHES * config.budget.batch if config.oracle.kind == "page" else 0,
     )
 
 
-def build_learner(
-    config: RunConfig, data: Sources, groups: Sequence[str], *, progress: bool
-) -> Learner:
+def build_learner(config: RunConfig, data: DataSet, *, progress: bool) -> Learner:
     """Build what trains and infers, as the configuration asks."""
     from alvision.training import Learner  # Lightning and timm: seconds, after the first line
 
@@ -168,9 +118,46 @@ def build_learner(
         model=config.model,
         trainer=config.trainer,
         seed=config.seed,
-        groups=groups,
+        groups=data.groups,
         progress=progress,
         defects=config.defects or (),
+    )
+
+
+def write_tables(
+    root: Path, codecs: Mapping[str, Codec], set_aside: Mapping[SampleId, str]
+) -> None:
+    """Write the tables that follow from the finished rounds; they can be made again at any time.
+
+    `metrics.csv` holds every finished round, also those beyond a budget that was lowered since.
+    """
+    history = [rnd.read("metrics.json") for rnd in finished_rounds(root, codecs)]
+    write_metrics_table(root / "metrics.csv", history, metric_names())
+    if set_aside:
+        with (root / "set_aside.csv").open("w", encoding="utf-8", newline="") as file:
+            rows = [("id", "reason"), *sorted(set_aside.items())]
+            csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+def _description(composed: ComposedRun, data: DataSet, learner: Learner) -> dict[str, Any]:
+    return describe_run(
+        composed.config,
+        composed.choices,
+        composed.command,
+        classes=data.classes,
+        precision=learner.engine.precision,
+        anonymous=data.answered_by_people,
+        manifest=None if data.answered_by_people else data.content_hash,
+    )
+
+
+def _budget(config: RunConfig) -> Budget:
+    return Budget(
+        initial=None if config.budget.initial == "all" else int(config.budget.initial),
+        batch=config.budget.batch,
+        rounds=config.budget.rounds,
+        audit=config.budget.audit if config.answered_by_people else 0,
+        per_class=config.cold_start[PER_CLASS],
     )
 
 
@@ -188,6 +175,20 @@ def _check_budget(config: RunConfig, pool: int) -> None:
             )
 
 
+def _strategies(composed: ComposedRun, learner: Learner) -> tuple[Strategy, Strategy]:
+    """Return the acquisition and the cold start, checked against what the learner can compute."""
+    acquisition = _strategy(composed.choices["acquisition"], composed.acquire)
+    cold_start = _strategy(composed.choices["cold_start"], composed.cold_start)
+    for strategy in (acquisition, cold_start):
+        learner.check(strategy.needs)
+    if "labels" in cold_start.needs and not known_defects(composed.config):
+        raise UserError(
+            f"cold_start={cold_start.name} learns from labels, and at the start there are none; "
+            "take one that reads features alone, or random, or cold_start.known_defects=5"
+        )
+    return acquisition, cold_start
+
+
 def _strategy(name: str | None, acquire: Callable[..., Any]) -> Strategy:
     try:
         return Strategy(
@@ -202,27 +203,59 @@ def _strategy(name: str | None, acquire: Callable[..., Any]) -> Strategy:
         raise UserError(f"{name}: {error}") from None
 
 
-def _spoken(store: LabelStore, resolve: Resolve) -> dict[str, set[str]]:
-    """Return who answered each image, wherever they did."""
+def _oracle(
+    data: DataSet,
+    simulated: Simulation | None,
+    store: LabelStore,
+    learner: Learner,
+    steps: Mapping[str, Codec],
+    *,
+    run: str,
+    wait: bool,
+) -> Oracle:
+    """Return who answers: the data itself, people with a table, or people at the page."""
+    config = data.config
+    rounds = Path(str(config.out)) / "rounds"
+    if simulated:
+        return simulated.oracle(run)
+    if config.oracle.kind == "files":
+        return FilesOracle(
+            rounds,
+            classes=data.classes,
+            run=run,
+            votes=config.labels.votes,
+            path_of=data.manifest.path,
+            spoken=partial(_people_by_image, store, data.resolve),
+        )
+    from alvision.explain.opinions import Opinions
+
+    opinions = Opinions(
+        lambda number: rounds_of(rounds.parent, steps, number)[number],
+        learner,
+        partial(_pool_labels, store, data.resolve, frozenset(data.split.pool)),
+        data.manifest.path,
+    )
+    return PageOracle(
+        store,
+        data.resolve,
+        classes=data.classes,
+        votes=config.labels.votes,
+        meanwhile=opinions,
+        wait=wait,
+    )
+
+
+def _people_by_image(store: LabelStore, resolve: Resolve) -> dict[str, set[str]]:
+    """Return who answered each image, by whatever way they did."""
     return {
-        id: {event.by for event in words if event.kind != "import"}
-        for id, words in standing(store.events(), resolve).items()
+        id: {event.by for event in events if event.kind != "import"}
+        for id, events in standing(store.events(), resolve).items()
     }
 
 
-def _publish(root: Path, rnd: Round, learner: Learner, data: Sources, quiet: bool) -> None:
-    """Write what is derived from the rounds so far; all of it can be made again."""
-    history: list[dict[str, Any]] = []
-    last: Round | None = rnd
-    while last is not None:
-        history.insert(0, last.read("metrics.json"))
-        last = last.previous
-    write_metrics_table(root / "metrics.csv", history, metric_names())
-    if learner.set_aside:
-        with (root / "set_aside.csv").open("w", encoding="utf-8", newline="") as file:
-            rows = [("id", "reason"), *sorted(learner.set_aside.items())]
-            csv.writer(file, lineterminator="\n").writerows(rows)
-    if not quiet:
-        from alvision.reporting.loggers import tensorboard
-
-        tensorboard.log(root, rnd.number, manifest=data.manifest, spec=data.spec)
+def _pool_labels(
+    store: LabelStore, resolve: Resolve, pool: frozenset[SampleId]
+) -> dict[SampleId, str]:
+    """Return the consensus of now on the images that may be trained on."""
+    found = consensus(store.events(), resolve)
+    return {id: vote.label for id, vote in found.items() if id in pool}

@@ -16,20 +16,20 @@ SLOT = "cold_start"
 
 
 @dataclass(frozen=True)
-class Start:
-    """Who chooses in a round.
+class ColdStart:
+    """Whether the cold start chooses in a round, or the acquisition does.
 
     Attributes:
-        cold: The cold start, not the acquisition.
-        note: What there is to say about it; None where nothing is out of the ordinary.
+        active: The cold start chooses.
+        reason: Why it goes on, or why it ended early; None where nothing is unusual.
     """
 
-    cold: bool
-    note: str | None = None
+    active: bool
+    reason: str | None = None
 
 
-def start(exp: Experiment, rnd: Round, model: Any) -> Start:
-    """Tell whether the cold start chooses in a round, and why it goes on or ended early.
+def decide(exp: Experiment, rnd: Round, model: Any) -> ColdStart:
+    """Decide whether the cold start chooses in a round.
 
     It chooses while there is no fitted model. Then it goes on, in ordinary rounds, until each class
     with a label has `per_class` of them, but asks beyond round 0 for no more than `budget.initial`
@@ -43,26 +43,26 @@ def start(exp: Experiment, rnd: Round, model: Any) -> Start:
         model: The model of the round before; None in round 0.
     """
     if rnd.previous is None or model is None or not model.fitted:
-        return Start(True)
+        return ColdStart(True)
     rows = [row for row in _rows_after_the_first(rnd) if row.slot != "audit"]
-    few = lacking(exp.training(rnd.previous_pin), exp.budget.per_class)
+    few = classes_short_of(exp.training(rnd.previous_pin), exp.budget.per_class)
     if not few or any(row.slot != SLOT for row in rows):
-        return Start(False)
-    told = ", ".join(f"{name} has {n} of {exp.budget.per_class} labels" for name, n in few.items())
+        return ColdStart(False)
+    short = ", ".join(f"{name} has {n} of {exp.budget.per_class} labels" for name, n in few.items())
     allowed = max(exp.budget.initial or 0, exp.budget.batch)
     if len(rows) < allowed:
-        return Start(True, f"the cold start goes on: {told}")
-    return Start(
+        return ColdStart(True, f"the cold start goes on: {short}")
+    return ColdStart(
         False,
-        f"the cold start ended early: {told}, and it has asked for {len(rows)} images beyond the "
+        f"the cold start ended early: {short}, and it has asked for {len(rows)} images beyond the "
         f"first round, of {allowed} allowed",
     )
 
 
-def lacking(labels: Mapping[SampleId, str], per_class: int) -> dict[str, int]:
+def classes_short_of(labels: Mapping[SampleId, str], per_class: int) -> dict[str, int]:
     """Return the classes that have a label but fewer than `per_class`, and how many, by name.
 
-    >>> lacking({"a.png": "ok", "b.png": "ok", "c.png": "worn"}, 2)
+    >>> classes_short_of({"a.png": "ok", "b.png": "ok", "c.png": "worn"}, 2)
     {'worn': 1}
     """
     counts = sorted(Counter(labels.values()).items())

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from alvision.core.records import Event, Oracle, SampleId
-from alvision.core.rounds import Codec, Round, rounds_of
+from alvision.core.rounds import Codec, Round, finished_rounds, rounds_of
 from alvision.labels.consensus import answered, consensus
 from alvision.labels.content import resolver
 from alvision.labels.store import LabelStore
@@ -36,7 +36,7 @@ class Strategy:
 class Budget:
     """Answers to ask for; `initial` None means the whole pool.
 
-    The cold start goes on until each class seen has `per_class` labels (see `cold_start.start`).
+    The cold start goes on until each class seen has `per_class` labels (see `cold_start.decide`).
     """
 
     initial: int | None
@@ -65,7 +65,7 @@ class Experiment:
         budget: Answers to ask for.
         generator: One random stream for each (round, purpose).
         explain: Reasons in words for picked rows.
-        judge: Metrics from a round's predictions and the labels known at its pin.
+        evaluate: Metrics from a round's predictions and the labels known at its pin.
         publish: Write what is derived from a finished round (tables, TensorBoard).
         codecs: How each step is written.
         spare: With people at a page: images to rank behind each query, as work while they wait.
@@ -85,7 +85,7 @@ class Experiment:
     budget: Budget
     generator: Callable[[int, str], Any]
     explain: Callable[..., Sequence[str]]
-    judge: Callable[[Any, Mapping[SampleId, str]], Metrics]
+    evaluate: Callable[[Any, Mapping[SampleId, str]], Metrics]
     publish: Callable[[Round], None]
     codecs: Mapping[str, Codec]
     truth: Mapping[SampleId, str] | None = None
@@ -96,6 +96,11 @@ class Experiment:
     def rounds(self) -> list[Round]:
         """Return every round of the budget, begun or not."""
         return rounds_of(self.root, self.codecs, self.budget.rounds)
+
+    @property
+    def finished(self) -> list[Round]:
+        """Return every finished round, also those beyond a budget that was lowered since."""
+        return finished_rounds(self.root, self.codecs)
 
     @cached_property
     def resolve(self) -> Callable[[Event], SampleId | None]:

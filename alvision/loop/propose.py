@@ -1,33 +1,53 @@
-"""Which images a round asks for: those of the strategy, those of the audit, and what comes next."""
+"""Which images a round asks for: the strategy's, held-out ones, and work while a model trains."""
 
 from __future__ import annotations
 
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from alvision.core.errors import UserError
-from alvision.core.records import QueryRow, SampleId
+from alvision.core.records import Query, QueryRow, SampleId
 from alvision.labels.consensus import consensus
 from alvision.labels.relabel import relabels
-from alvision.loop.cold_start import SLOT, start
+from alvision.loop.cold_start import SLOT, decide
 
 if TYPE_CHECKING:
     from alvision.core.rounds import Round
     from alvision.loop.experiment import Experiment, Strategy
 
 AUDIT_SHARE, GOLD_SHARE, RELABEL_SHARE = 4, 20, 10
-"""Spare work: one row in so many is one of these."""
+"""One spare row in so many is of this kind: enough to measure by, few enough not to annoy."""
 
 DOUBTED_FROM = 40
-"""Labels from which on a model may doubt one."""
+"""Labels from which on a model may doubt one: with fewer, its folds see too few of each class."""
 
 
-def choose(
+def propose(exp: Experiment, rnd: Round) -> Query:
+    """Choose what a round asks for; may be empty, then the round only trains."""
+    pool = exp.pool()
+    known = exp.training(None)
+    if rnd.number == 0:
+        initial = exp.budget.initial
+        n = len(pool) if initial is None else max(0, initial - len(known))
+    else:
+        n = exp.budget.batch
+    model = rnd.previous.read("model.ckpt") if rnd.previous else None
+    rows, rest = select_batch(exp, rnd, model, pool, known, n)
+    audits = next_held_out(exp, len(rows), exp.budget.audit + exp.spare // AUDIT_SHARE)
+    if exp.spare:
+        more = audits[exp.budget.audit :]
+        repeats = repeat_labelled(exp, rnd, known)
+        spare = interleave((rest, 1), (more, AUDIT_SHARE), (repeats, RELABEL_SHARE // 2))
+        rnd.once("ranking.csv", partial(Query, rnd.number, spare))
+    return Query(rnd.number, (*rows, *audits[: exp.budget.audit]))
+
+
+def select_batch(
     exp: Experiment,
     rnd: Round,
     model: Any,
@@ -35,69 +55,118 @@ def choose(
     known: Mapping[SampleId, str],
     n: int,
 ) -> tuple[list[QueryRow], list[QueryRow]]:
-    """Let the strategy choose n images of the pool, then those that it would ask for next.
+    """Let the strategy select n images of the pool, and rank those that it would ask for next.
 
-    An image that cannot be read is replaced.
+    Raises:
+        UserError: It is round 0 and no image can be asked for.
     """
-    fitted = model is not None and model.fitted
-    cold = start(exp, rnd, model).cold
+    chooser = _chooser(exp, rnd, model, known)
+    found = _readable_pick(chooser, pool, n)
+    if found is None:
+        if rnd.number == 0 and n and not known:
+            _refuse_empty(exp)
+        return [], []
+    return _rows(chooser, found.seen, found.pick, found.picked), _spare(chooser, found, n)
+
+
+@dataclass(frozen=True)
+class _Chooser:
+    """Who chooses in a round, and what it chooses by."""
+
+    exp: Experiment
+    strategy: Strategy
+    slot: str
+    round: int
+    model: Any
+    known: Mapping[SampleId, str]
+
+    @property
+    def fitted(self) -> bool:
+        return self.model is not None and self.model.fitted
+
+    def infer(self, ids: Sequence[SampleId], needs: Set[str], **options: Any) -> Any:
+        return self.exp.learner.infer(self.model, ids, needs=needs, round=self.round, **options)
+
+    def labelled(self) -> Any:
+        needs = (self.strategy.needs | {"labels"}) - {"scores"}
+        return self.infer(list(self.known), needs, labels=self.known)
+
+    def look_at(self, ids: Sequence[SampleId]) -> Any:
+        """Return what the reasons of picked images are made from; unreadable ones are missing."""
+        features = self.strategy.needs & {"features"}
+        return self.infer(ids, features | {"log_probs" if self.fitted else "features"})
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A pick whose images can all be read: the pool and the labelled set that it was made from."""
+
+    seen: Any
+    labelled: Any
+    pick: Any
+    picked: Any
+
+
+def _chooser(exp: Experiment, rnd: Round, model: Any, known: Mapping[SampleId, str]) -> _Chooser:
+    cold = decide(exp, rnd, model).active
     strategy, slot = (exp.cold_start, SLOT) if cold else (exp.acquisition, "acquisition")
+    return _Chooser(exp, strategy, slot, rnd.number, model, known)
+
+
+def _readable_pick(chooser: _Chooser, pool: list[SampleId], n: int) -> _Found | None:
+    """Pick anew, without the unreadable images of the last pick, until all can be read.
+
+    A strategy that needs neither features nor probabilities picks images that nobody has opened.
+    """
+    strategy = chooser.strategy
     while pool and n:
-        infer = exp.learner.infer
-        seen = infer(model, pool, needs=strategy.needs, score=strategy.score, round=rnd.number)
-        labelled = infer(
-            model,
-            list(known),
-            needs=(strategy.needs | {"labels"}) - {"scores"},
-            round=rnd.number,
-            labels=known,
-        )
+        seen = chooser.infer(pool, strategy.needs, score=strategy.score)
+        labelled = chooser.labelled()
         if not len(seen):
-            break
-        rng = exp.generator(rnd.number, slot)
+            return None
+        # The same stream for each attempt: whether a file is readable must not shift the others.
+        rng = chooser.exp.generator(chooser.round, chooser.slot)
         pick = strategy.acquire(seen, labelled, n=min(n, len(seen)), rng=rng)
         ids = [seen.ids[row] for row in pick.rows.tolist()]
-        looked_at = (strategy.needs & {"features"}) | {"log_probs" if fitted else "features"}
-        look = partial(infer, model, needs=looked_at, round=rnd.number)
-        picked = look(ids)
-        if unreadable := set(ids) - set(picked.ids):
-            pool = [id for id in pool if id not in unreadable]
-            continue
-        rows = _rows(exp, strategy, slot, ids, pick, picked if fitted else None, picked)
-        if not exp.spare or len(seen) == len(ids):
-            return rows, []
-        left = seen.without(pick.rows)
-        rng = exp.generator(rnd.number, "ranking")
-        # A selection costs more with every image; only a score ranks many as easily as one.
-        spare = exp.spare if strategy.score else min(exp.spare, max(n, exp.budget.batch))
-        more = strategy.acquire(left, labelled, n=min(spare, len(left)), rng=rng)
-        ids = [left.ids[row] for row in more.rows.tolist()]
-        picked = look(ids)
-        if len(picked) < len(ids):
-            return rows, []
-        return rows, _rows(exp, strategy, slot, ids, more, picked if fitted else None, picked)
-    if rnd.number == 0 and n and not known:
-        raise UserError(
-            "no image can be asked for: "
-            + (
-                f"all {len(exp.learner.set_aside)} images that were tried are unreadable; "
-                "`alvision check` names each with its reason"
-                if exp.learner.set_aside or not exp.hashes
-                else "every image has an answer already, and none is a class"
-            )
+        picked = chooser.look_at(ids)
+        unreadable = set(ids) - set(picked.ids)
+        if not unreadable:
+            return _Found(seen, labelled, pick, picked)
+        pool = [id for id in pool if id not in unreadable]
+    return None
+
+
+def _spare(chooser: _Chooser, found: _Found, n: int) -> list[QueryRow]:
+    """Rank what comes after the batch, as work for people while the model trains."""
+    exp, strategy = chooser.exp, chooser.strategy
+    if not exp.spare or len(found.seen) == len(found.pick.rows):
+        return []
+    left = found.seen.without(found.pick.rows)
+    rng = exp.generator(chooser.round, "ranking")
+    # A selection costs more with every image; only a score ranks many as easily as one.
+    count = exp.spare if strategy.score else min(exp.spare, max(n, exp.budget.batch))
+    pick = strategy.acquire(left, found.labelled, n=min(count, len(left)), rng=rng)
+    ids = [left.ids[row] for row in pick.rows.tolist()]
+    picked = chooser.look_at(ids)
+    # Spare work is not worth a second attempt; the next round ranks without the unreadable ones.
+    return _rows(chooser, left, pick, picked) if len(picked) == len(ids) else []
+
+
+def _refuse_empty(exp: Experiment) -> None:
+    unreadable = exp.learner.set_aside
+    if unreadable or not exp.hashes:
+        reason = (
+            f"all {len(unreadable)} images that were tried are unreadable; "
+            "`alvision check` names each with its reason"
         )
-    return [], []
+    else:
+        reason = "every image has an answer already, and none of them is a class"
+    raise UserError(f"no image can be asked for: {reason}")
 
 
-def _rows(
-    exp: Experiment,
-    strategy: Strategy,
-    slot: str,
-    ids: list[SampleId],
-    pick: Any,
-    predicted: Any,
-    picked: Any,
-) -> list[QueryRow]:
+def _rows(chooser: _Chooser, seen: Any, pick: Any, picked: Any) -> list[QueryRow]:
+    exp, slot = chooser.exp, chooser.slot
+    ids = [seen.ids[row] for row in pick.rows.tolist()]
     scores = pick.scores.tolist()
     slots = pick.slots or (slot,) * len(ids)
     propensity: list[float | None] = [None] * len(ids)
@@ -105,8 +174,8 @@ def _rows(
         propensity = [None if math.isnan(p) else p for p in pick.propensity.tolist()]
     reasons = [""] * len(ids)
     for name in dict.fromkeys(slots):
-        part = strategy.parts.get(name, strategy)
-        told = exp.explain(
+        part = chooser.strategy.parts.get(name, chooser.strategy)
+        said = exp.explain(
             picked,
             scores,
             needs=part.needs,
@@ -114,12 +183,12 @@ def _rows(
             slot=slot,
             classes=exp.classes,
         )
-        reasons = [told[i] if slots[i] == name else reasons[i] for i in range(len(ids))]
-    if slot == SLOT:  # what tells its rounds, whatever parts its strategy has
+        reasons = [said[i] if slots[i] == name else reasons[i] for i in range(len(ids))]
+    if slot == SLOT:  # `decide` knows the cold start's rounds by it, whatever parts it mixes
         slots = (slot,) * len(ids)
     names: list[str | None] = [None] * len(ids)
-    if predicted is not None:
-        means = predicted.log_probs.exp().mean(1)
+    if chooser.fitted:
+        means = picked.log_probs.exp().mean(1)
         names = [exp.classes[column] for column in means.argmax(1).tolist()]
     return [
         QueryRow(*row)
@@ -127,8 +196,8 @@ def _rows(
     ]
 
 
-def audit(exp: Experiment, rank: int, n: int) -> list[QueryRow]:
-    """Return the next n unanswered held-out images; asked blind, so they carry no prediction."""
+def next_held_out(exp: Experiment, rank: int, n: int) -> list[QueryRow]:
+    """Return the next n unanswered held-out images; they are asked blind, without a prediction."""
     set_aside = exp.learner.set_aside if exp.audit_order and n else {}
     waiting = exp.unanswered(id for id in exp.audit_order if id not in set_aside)
     return [
@@ -137,34 +206,34 @@ def audit(exp: Experiment, rank: int, n: int) -> list[QueryRow]:
     ]
 
 
-def again(exp: Experiment, rnd: Round, known: Mapping[SampleId, str]) -> list[QueryRow]:
+def repeat_labelled(exp: Experiment, rnd: Round, known: Mapping[SampleId, str]) -> list[QueryRow]:
     """Return labelled images that are worth another answer.
 
-    `gold` are images whose dispute somebody settled, asked blind; `relabel` are those that
-    ActiveLab doubts most, once there are enough labels for a model to have a say; what a person
-    has said twice is not asked a third time.
+    `gold` are images whose dispute somebody settled; they are asked blind. `relabel` are the labels
+    that ActiveLab doubts most, once there are enough labels for a model to doubt any. An image that
+    one person has answered twice is not asked a third time.
     """
     events = exp.labels.events()
     settled = consensus(events, exp.resolve)
     mine = {id: settled[id] for id in known if id in settled}
-    order = sorted((id for id, one in mine.items() if one.by), key=partial(_draw, rnd.number))
+    order = sorted((id for id, vote in mine.items() if vote.by), key=partial(_draw, rnd.number))
     rows = [QueryRow(id, 0, slot="gold") for id in order[: exp.spare // GOLD_SHARE]]
     if len(known) < DOUBTED_FROM or len(set(known.values())) < 2:
         return rows
     doubts = relabels(mine, exp.learner.cross_predict(known, round=rnd.number))
-    said = Counter((exp.resolve(event), event.by) for event in events if event.kind == "label")
-    confirmed = {id for (id, _), times in said.items() if times > 1}
+    times = Counter((exp.resolve(event), event.by) for event in events if event.kind == "label")
+    confirmed = {id for (id, _), count in times.items() if count > 1}
     doubted = [(id, doubt) for id, doubt in doubts.items() if id not in confirmed]
     doubted = doubted[: exp.spare // RELABEL_SHARE]
     reason = "its label is in doubt: asked again"
     return rows + [QueryRow(id, 0, doubt, "relabel", reason=reason) for id, doubt in doubted]
 
 
-def mixed(*sources: tuple[list[QueryRow], int]) -> tuple[QueryRow, ...]:
-    """Mix rows and rank them anew: of each source one row in every so many turns.
+def interleave(*sources: tuple[list[QueryRow], int]) -> tuple[QueryRow, ...]:
+    """Merge lists of rows and rank them anew; a source with number k gives a row every k turns.
 
     >>> rest, audits = [QueryRow(c, 0) for c in "abcd"], [QueryRow("x", 0, slot="audit")]
-    >>> [row.id for row in mixed((rest, 1), (audits, 2))]
+    >>> [row.id for row in interleave((rest, 1), (audits, 2))]
     ['a', 'b', 'x', 'c', 'd']
     """
     rows: list[QueryRow] = []

@@ -8,9 +8,9 @@ from typing import Any
 
 from alvision.core.records import Answers, Query
 from alvision.core.rounds import Round
-from alvision.loop.cold_start import start
+from alvision.loop.cold_start import decide
 from alvision.loop.experiment import Experiment, Metrics
-from alvision.loop.propose import AUDIT_SHARE, RELABEL_SHARE, again, audit, choose, mixed
+from alvision.loop.propose import propose
 
 
 def run(exp: Experiment) -> list[Metrics]:
@@ -19,7 +19,7 @@ def run(exp: Experiment) -> list[Metrics]:
     Raises:
         AwaitingLabels: People have not answered yet; running again goes on from there.
     """
-    if done := [rnd for rnd in exp.rounds if rnd.done]:
+    if done := exp.finished:
         exp.publish(done[-1])  # a kill may have come between its metrics and this
     for rnd in exp.rounds:
         if rnd.done:
@@ -35,28 +35,8 @@ def run(exp: Experiment) -> list[Metrics]:
     return history(exp)
 
 
-def propose(exp: Experiment, rnd: Round) -> Query:
-    """Choose what a round asks for; may be empty, then the round only trains."""
-    pool = exp.pool()
-    known = exp.training(None)
-    if rnd.number == 0:
-        initial = exp.budget.initial
-        n = len(pool) if initial is None else max(0, initial - len(known))
-    else:
-        n = exp.budget.batch
-    model = rnd.previous.read("model.ckpt") if rnd.previous else None
-    rows, rest = choose(exp, rnd, model, pool, known, n)
-    audits = audit(exp, len(rows), exp.budget.audit + exp.spare // AUDIT_SHARE)
-    if exp.spare:
-        more = audits[exp.budget.audit :]
-        repeats = again(exp, rnd, known)
-        spare = mixed((rest, 1), (more, AUDIT_SHARE), (repeats, RELABEL_SHARE // 2))
-        rnd.once("ranking.csv", partial(Query, rnd.number, spare))
-    return Query(rnd.number, (*rows, *audits[: exp.budget.audit]))
-
-
 def answer(exp: Experiment, query: Query, rnd: Round) -> Answers:
-    """Ask the oracle and record what it says, with all that came in beside it."""
+    """Ask the oracle and record its answers, with every event that came in meanwhile."""
     answers = exp.oracle(query)
     return exp.labels.append(answers, since=rnd.previous_pin, hash_of=exp.hashes.get)
 
@@ -67,26 +47,26 @@ def fit(exp: Experiment, rnd: Round) -> Any:
 
 
 def evaluate(exp: Experiment, rnd: Round) -> Metrics:
-    """Judge a round by the labels known at its pin."""
+    """Return a round's metrics, by the labels known at its pin."""
     predictions = rnd.read("predictions.parquet")
     events = exp.labels.events(upto=rnd.pin)
     held_out = exp.truth if exp.truth is not None else exp.known(rnd.pin)
     model = rnd.previous.read("model.ckpt") if rnd.previous else None
-    note = start(exp, rnd, model).note
+    reason = decide(exp, rnd, model).reason
     answers = [event for event in events if event.kind in ("label", "skip", "unsure")]
     seconds = [event.seconds for event in answers if event.seconds is not None]
     return {
         "round": rnd.number,
-        **({"cold_start": note} if note else {}),
+        **({"cold_start": reason} if reason else {}),
         "labels": len(exp.training(rnd.pin)),
         "answers": len(answers),
         **({"seconds": math.fsum(seconds)} if seconds else {}),
-        **exp.judge(predictions, {i: held_out[i] for i in predictions.ids if i in held_out}),
+        **exp.evaluate(predictions, {i: held_out[i] for i in predictions.ids if i in held_out}),
     }
 
 
 def stop(exp: Experiment, rnd: Round) -> bool:
-    """Tell whether a round that has not begun is not worth beginning; round 0 always is."""
+    """Tell whether a round that has not begun has nothing to do; round 0 always has."""
     if rnd.number == 0:
         return False
     return not exp.pool() and not exp.labels.events(since=rnd.previous_pin)
@@ -94,4 +74,20 @@ def stop(exp: Experiment, rnd: Round) -> bool:
 
 def history(exp: Experiment) -> list[Metrics]:
     """Return the metrics of the finished rounds."""
-    return [rnd.read("metrics.json") for rnd in exp.rounds if rnd.done]
+    return [rnd.read("metrics.json") for rnd in exp.finished]
+
+
+def differs_from_budget(exp: Experiment) -> str | None:
+    """Say in a line why a run has other rounds than its budget asks for; None if it has not."""
+    asked, last = exp.budget.rounds, len(exp.finished) - 1
+    if last == asked:
+        return None
+    if last > asked:
+        return (
+            f"budget.rounds={asked} is fewer than the {last} rounds that this run has already; "
+            "all of them are kept"
+        )
+    return (
+        f"the pool is empty after round {last} of {asked}: every image that can be read has an "
+        "answer, so the remaining rounds had nothing to ask for"
+    )

@@ -1,4 +1,4 @@
-"""What `experiment.yaml` says of a run, and which of it may not change."""
+"""What `experiment.yaml` says about a run, and which of it may not change."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import hashlib
 import json
 import platform
 import uuid
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -37,24 +37,30 @@ OUTSIDE_FINGERPRINT = (
 """What a run may change, by key or group; `classes` and `defects` may only grow (`claim`)."""
 
 
-def document(
+def describe_run(
     config: RunConfig,
     choices: Mapping[str, str | None],
     command: str,
     *,
+    classes: Sequence[str],
+    precision: str | None = None,
     anonymous: bool,
     manifest: str | None = None,
 ) -> dict[str, Any]:
-    """Describe a run as plain data.
+    """Return the content of `experiment.yaml` as plain data.
 
     Args:
-        config: The configuration in force, `classes` and `trainer.precision` settled.
+        config: The configuration as it was given.
         choices: What was chosen in each configuration group.
         command: The command line that makes this run.
-        manifest: Digest of the images and classes of a simulated run; a study's runs must share it.
+        classes: The classes, those of the data if the configuration names none.
+        precision: The precision that was settled on; None: as configured.
         anonymous: Give the run a random identity (people answer) rather than its fingerprint's.
+        manifest: Content hash of the data of a simulated run; a study's runs must share it.
     """
-    plain = asdict(config)
+    trainer = replace(config.trainer, precision=precision or config.trainer.precision)
+    settled = replace(config, classes=list(classes), trainer=trainer)
+    plain = asdict(settled)
     flat = {
         key: value
         for key, value in _flatten(plain).items()
@@ -71,7 +77,7 @@ def document(
         },
         "choices": dict(choices),
         "manifest": manifest,
-        "classes": list(config.classes or ()),
+        "classes": list(classes),
         "defects": config.defects,
         "config": plain,
         "fingerprint": flat,

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from alvision.config.schema import RunConfig
+from alvision.config.schema import RunConfig, schema
 from alvision.core.errors import UserError
 from alvision.core.rounds import read_document
 from alvision.data.image_spec import ImageSpec
 from alvision.data.manifest import Manifest, build
 
 
-def saved(root: Path) -> tuple[RunConfig, Manifest | None, ImageSpec]:
-    """Read back a run's configuration, and its images where they still are."""
+def load_run(root: Path) -> tuple[RunConfig, Manifest | None, ImageSpec]:
+    """Return a run's configuration, its images (None if they are gone) and how they are decoded.
+
+    The classes are those that the run has now: people may have added some since it began.
+
+    Raises:
+        UserError: The folder is not a run's.
+    """
     from omegaconf import OmegaConf
 
     stored = read_document(root)
-    merged = OmegaConf.merge(OmegaConf.structured(RunConfig), stored["config"])
+    merged = OmegaConf.merge(schema(), stored["config"])
     config: RunConfig = OmegaConf.to_object(merged)  # type: ignore[assignment]
-    config.classes, config.defects = stored["classes"], stored["defects"]
+    config = replace(config, classes=stored["classes"], defects=stored["defects"])
     try:
         manifest = build(config.data)
     except UserError:
@@ -26,10 +33,13 @@ def saved(root: Path) -> tuple[RunConfig, Manifest | None, ImageSpec]:
     return config, manifest, ImageSpec.from_config(config.data.image)
 
 
-def of_run(root: Path) -> RunConfig:
-    """Read back a run's configuration, to work in its folder."""
-    config, manifest, _ = saved(root)
-    config.out = str(root)
+def load_run_config_in_place(root: Path) -> RunConfig:
+    """Return a run's configuration with `out` as the folder is called now, for work in it.
+
+    Raises:
+        UserError: The folder is not a run's, or its images are gone.
+    """
+    config, manifest, _ = load_run(root)
     if manifest is None:
         raise UserError(f"the images of {root} are not where they were ({config.data.root})")
-    return config
+    return replace(config, out=str(root))

@@ -102,7 +102,7 @@ def experiment(root, store, **changes):
         "budget": Budget(initial=4, batch=3, rounds=3),
         "generator": partial(generator, 0),
         "explain": lambda picked, scores, **_: ["drawn at random"] * len(scores),
-        "judge": lambda predictions, labels: {"known": len(labels)},
+        "evaluate": lambda predictions, labels: {"known": len(labels)},
         "publish": lambda rnd: None,
         "codecs": CODECS,
         "truth": TRUTH,

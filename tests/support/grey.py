@@ -1,5 +1,7 @@
 """Real bundles whose model is one line: a part is worn if it is brighter than a cut."""
 
+from dataclasses import replace
+
 import numpy as np
 from PIL import Image
 
@@ -17,7 +19,7 @@ from alvision.deploy.bundle.bundle import (
     write_thresholds,
 )
 from alvision.deploy.train.labelled_data import import_truth, load_labelled
-from alvision.run_folder.experiment_file import document
+from alvision.run_folder.experiment_file import describe_run
 
 SIDE = 8
 STEEPNESS = 40.0
@@ -39,10 +41,14 @@ def shop(folder, count):
     root = shades(folder / "parts", count, count)
     out = f"out={folder / 'run'}"
     composed = compose([f"data.root={root}", 'defects=["worn"]', "audit.share=0.5", out])
-    composed.config.classes = ["ok", "worn"]
-    claim(folder / "run", document(composed.config, composed.choices, "", anonymous=False))
+    classes = ["ok", "worn"]
+    described = describe_run(
+        composed.config, composed.choices, "", classes=classes, anonymous=False
+    )
+    claim(folder / "run", described)
     import_truth(composed.config)
-    return folder / "run", load_labelled(composed.config), composed.config
+    config = replace(composed.config, classes=classes)
+    return folder / "run", load_labelled(config), config
 
 
 def network(path, cuts):

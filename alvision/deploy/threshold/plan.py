@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from alvision.core.errors import UserError
 from alvision.core.records import SampleId
-from alvision.dataset.dataset import audit_file, people
 from alvision.deploy.bundle.bundle import Bundle
 from alvision.deploy.threshold import look_log
 from alvision.deploy.threshold.binomial import defects_needed
@@ -161,7 +160,6 @@ def groups_of(
 
 def log_file(labelled: LabelledData, config: RunConfig) -> Path:
     """Return the file of all looks at the seal: beside the labels, or in a simulated run's."""
-    if people(config):
-        beside = audit_file(config, labelled.data.manifest)
-        return beside.with_name("seal_readings.jsonl")
+    if labelled.data.answered_by_people:
+        return labelled.data.audit_file.with_name("seal_readings.jsonl")
     return Path(str(config.out)) / "seal_readings.jsonl"

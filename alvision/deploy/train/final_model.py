@@ -104,8 +104,7 @@ def load(config: RunConfig, root: Path, *, progress: bool = True) -> Final:
 
 
 def _learner(config: RunConfig, labelled: LabelledData, progress: bool) -> Learner:
-    groups = [labelled.groups[id] for id in labelled.data.manifest.ids]
-    return build_learner(config, labelled.data, groups, progress=progress)
+    return build_learner(config, labelled.data, progress=progress)
 
 
 def _judged(

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 
 from alvision.core.errors import UserError
 from alvision.core.records import Event, SampleId, answer_uuid
-from alvision.data.splits import Split, group_keys
-from alvision.dataset.dataset import Sources, label_store, people, sources, split_of
+from alvision.dataset.dataset import DataSet
 from alvision.labels.consensus import consensus, standing
-from alvision.labels.content import resolver
 
 if TYPE_CHECKING:
     from alvision.config.schema import RunConfig
+    from alvision.data.splits import Split
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class LabelledData:
         doubtful: Held-out images that somebody spoke on without naming a class.
     """
 
-    data: Sources
+    data: DataSet
     split: Split
     groups: Mapping[SampleId, str]
     training: Mapping[SampleId, str]
@@ -60,21 +59,17 @@ def load_labelled(config: RunConfig) -> LabelledData:
     Raises:
         UserError: Nothing that may be trained on has a label.
     """
-    data = sources(config)
-    groups = group_keys(data.manifest, data.hashes)
-    split = split_of(config, data.manifest, groups)
-    resolve = resolver(data.manifest.ids, data.hashes)
-    with label_store(config) as store:
+    data = DataSet.open(config)
+    with data.label_store() as store:
         events = store.events()
-    settled = consensus(events, resolve)
+    settled = consensus(events, data.resolve)
     known = {id: vote.label for id, vote in settled.items() if vote.label in data.classes}
-    held_out = set(split.held_out)
-    if people(config):
+    held_out = set(data.split.held_out)
+    if data.answered_by_people:
         judged = {id: label for id, label in known.items() if id in held_out}
-        spoken = {id for id in standing(events, resolve) if id in held_out}
+        spoken = {id for id in standing(events, data.resolve) if id in held_out}
     else:
-        truth = zip(data.manifest.ids, data.manifest.truth, strict=True)
-        judged = {id: label for id, label in truth if label is not None and id in held_out}
+        judged = {id: label for id, label in data.truth.items() if id in held_out}
         spoken = set(judged)
     training = {id: label for id, label in known.items() if id not in held_out}
     if not training:
@@ -84,8 +79,8 @@ def load_labelled(config: RunConfig) -> LabelledData:
         )
     return LabelledData(
         data,
-        split,
-        dict(zip(data.manifest.ids, groups, strict=True)),
+        data.split,
+        dict(zip(data.manifest.ids, data.groups, strict=True)),
         training,
         judged,
         frozenset(spoken - judged.keys()),
@@ -97,14 +92,13 @@ def import_truth(config: RunConfig) -> None:
 
     For data that is labelled already and needs no rounds: class folders, a label column.
     """
-    data = sources(config)
-    groups = group_keys(data.manifest, data.hashes)
-    held_out = set(split_of(config, data.manifest, groups).held_out)
+    data = DataSet.open(config)
+    held_out = set(data.split.held_out)
     Path(str(config.out)).mkdir(parents=True, exist_ok=True)
     events = [
         Event(id, "import", label, "data", 0, answer_uuid("data", 0, id, "data", "import", label))
-        for id, label in zip(data.manifest.ids, data.manifest.truth, strict=True)
-        if label is not None and id not in held_out
+        for id, label in data.truth.items()
+        if id not in held_out
     ]
-    with label_store(config) as store:
+    with data.label_store() as store:
         store.append(events, hash_of=data.hashes.get)

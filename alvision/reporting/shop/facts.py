@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from alvision.core.errors import UserError
 from alvision.core.records import SampleId
-from alvision.dataset.dataset import label_store, people
 from alvision.deploy.bundle.bundle import Bundle
 from alvision.deploy.promote.known_images import (
     escapes,
@@ -22,7 +21,6 @@ from alvision.deploy.threshold.binomial import best_escape
 from alvision.deploy.train.labelled_data import LabelledData
 from alvision.labels.agreement import Agreement, agreement
 from alvision.labels.consensus import consensus
-from alvision.labels.content import resolver
 
 if TYPE_CHECKING:
     from alvision.config.schema import RunConfig
@@ -155,7 +153,7 @@ def collect(
     )
     rows = tuple(_row(name, bundle, labelled, monitor) for name in bundle.classes)
     outlook = _outlook(bundle, labelled, config, request)
-    agreed, shared, unanimous = _people(config, labelled)
+    agreed, shared, unanimous = _people(labelled)
     advice = tuple(_advice(outlook, rows, limits, len(monitor)))
     return Shop(
         outlook,
@@ -225,12 +223,11 @@ def _row(
     )
 
 
-def _people(config: RunConfig, labelled: LabelledData) -> tuple[dict[str, Agreement], int, int]:
-    if not people(config):
+def _people(labelled: LabelledData) -> tuple[dict[str, Agreement], int, int]:
+    if not labelled.data.answered_by_people:
         return {}, 0, 0
-    resolve = resolver(labelled.data.manifest.ids, labelled.data.hashes)
-    with label_store(config) as store:
-        settled = consensus(store.events(), resolve)
+    with labelled.data.label_store() as store:
+        settled = consensus(store.events(), labelled.data.resolve)
     several = [set(one.votes.values()) for one in settled.values() if len(one.votes) > 1]
     return agreement(settled), len(several), sum(len(said) == 1 for said in several)
 

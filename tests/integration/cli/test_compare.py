@@ -2,11 +2,12 @@
 
 import csv
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from alvision.cli.compare import _devices, _jobs, finished
-from alvision.config.schema import RunConfig
+from alvision.config.schema import ModelConfig, RunConfig, TrainerConfig
 from alvision.run_folder.round_files import write_metrics_table
 from tests.integration.cli.test_run import table
 from tests.integration.conftest import TINY
@@ -58,12 +59,10 @@ def test_a_run_whose_table_lacks_its_last_row_is_not_finished(tmp_path):
 
 
 def test_a_whole_net_is_trained_once_a_gpu_or_once():
-    config = RunConfig()
-    config.model.training = "finetune"
+    config = RunConfig(model=ModelConfig(training="finetune"))
     assert [_jobs(config, 20, devices=count) for count in (0, 1, 4)] == [1, 1, 4]
     assert _jobs(config, 3, devices=4) == 3
-    config.trainer.devices = 2
-    assert _devices(config) == []
+    assert _devices(replace(config, trainer=TrainerConfig(devices=2))) == []
 
 
 @pytest.mark.slow

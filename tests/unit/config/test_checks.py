@@ -1,20 +1,8 @@
 import pytest
 
 from alvision.config.checks import validate, validate_classes
-from alvision.config.schema import RunConfig
 from alvision.core.errors import UserError
-
-
-def config(**values):
-    made = RunConfig()
-    made.data.kind = "folder"
-    for key, value in values.items():
-        *parts, last = key.split("__")
-        node = made
-        for part in parts:
-            node = getattr(node, part)
-        setattr(node, last, value)
-    return made
+from tests.support.configs import config
 
 
 def test_the_defaults_are_valid():

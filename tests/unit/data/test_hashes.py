@@ -1,14 +1,18 @@
 import hashlib
 import os
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
 
 from alvision.data import hashes
-from alvision.data.hashes import content_hashes
+from alvision.data.hashes import PROBE_BYTES, content_hashes, hashes_of_possible_duplicates
 from alvision.data.manifest import Manifest
+from alvision.data.splits import group_keys
 
 OLD = 1_000_000_000
 
@@ -133,3 +137,51 @@ def test_embeddings_are_hashed_by_row(tmp_path):
     found = content_hashes(manifest)
     assert found["a"] == found["c"] == hashlib.sha256(features[0].tobytes()).hexdigest()
     assert found["b"] != found["a"]
+
+
+CONTENT = some.binary(max_size=3) | some.integers(0, 3).map(lambda i: b"x" * (3 * PROBE_BYTES + i))
+EDGES = some.sampled_from([b"start", b"middle", b"end"])
+
+
+def content_of(body, edge, where):
+    """Return bytes that may differ from another file's in one place only."""
+    place = {b"start": 0, b"middle": len(body) // 2, b"end": len(body)}[where]
+    return body[:place] + edge + body[place:]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    some.lists(
+        some.tuples(
+            some.builds(content_of, CONTENT, some.binary(max_size=1), EDGES),
+            some.sampled_from([None, "lot-1", "lot-2", "a0"]),
+        ),
+        min_size=1,
+        max_size=12,
+    ),
+    some.booleans(),
+)
+def test_groups_by_possible_duplicates_are_those_of_all_hashes(tmp_path_factory, files, known):
+    root = tmp_path_factory.mktemp("files")
+    manifest = listed(root, **{f"a{i}": content for i, (content, _) in enumerate(files)})
+    groups = dict(zip((f"a{i}" for i in range(len(files))), (g for _, g in files), strict=True))
+    manifest = replace(manifest, groups=tuple(groups[id] for id in manifest.ids))
+    if known:
+        content_hashes(manifest)  # then all of them come from the memo
+    found = hashes_of_possible_duplicates(manifest)
+    everything = content_hashes(manifest)
+    assert found.items() <= everything.items()
+    assert group_keys(manifest, found) == group_keys(manifest, everything)
+
+
+def test_files_of_their_own_size_or_middle_are_not_read(tmp_path, read_files):
+    long = b"x" * (2 * PROBE_BYTES)
+    manifest = listed(tmp_path, a=b"1", b=b"22", c=b"33", d=b"33", e=long + b"12", f=b"12" + long)
+    assert set(hashes_of_possible_duplicates(manifest)) == {"c", "d", "e", "f"}
+    assert sorted(read_files) == ["c", "d", "e", "f"]
+
+
+def test_a_file_that_is_gone_has_no_duplicate(tmp_path):
+    manifest = listed(tmp_path, a=b"1", b=b"1", c=b"1")
+    (tmp_path / "b").unlink()
+    assert set(hashes_of_possible_duplicates(manifest)) == {"a", "c"}

@@ -8,7 +8,7 @@ import torch
 from alvision.core.records import Answer, AwaitingLabels
 from alvision.inference.predictions import Pick
 from alvision.labels.store import LabelStore
-from alvision.loop.cold_start import lacking
+from alvision.loop.cold_start import classes_short_of
 from alvision.loop.experiment import Budget, Strategy
 from alvision.loop.run import history, run
 from alvision.oracles.simulated import SimulatedOracle
@@ -154,5 +154,5 @@ def test_a_late_answer_counts_from_the_round_that_has_seen_it(tmp_path, store):
 
 def test_what_lacks_labels_is_counted_by_class():
     labels = {"a": "ok", "b": "ok", "c": "worn", "d": "bent"}
-    assert lacking(labels, 2) == {"bent": 1, "worn": 1}
-    assert lacking({}, 2) == {} == lacking(labels, 1)
+    assert classes_short_of(labels, 2) == {"bent": 1, "worn": 1}
+    assert classes_short_of({}, 2) == {} == classes_short_of(labels, 1)

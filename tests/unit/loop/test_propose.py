@@ -9,9 +9,9 @@ import pytest
 from alvision.core.records import Event
 from alvision.evaluation.probabilities import ClassProbabilities
 from alvision.labels.store import LabelStore
-from alvision.loop import run
+from alvision.loop import propose
 from alvision.loop.experiment import Budget
-from alvision.loop.propose import again
+from alvision.loop.propose import repeat_labelled
 from tests.support import fakes
 
 
@@ -32,8 +32,8 @@ def make(tmp_path, store):
 def test_the_rest_of_the_ranking_changes_nothing_of_the_batch(make):
     exp = make()
     rnd = exp.rounds[0]
-    query = run.propose(exp, rnd)
-    alone = run.propose(make(spare=0), exp.rounds[0])
+    query = propose.propose(exp, rnd)
+    alone = propose.propose(make(spare=0), exp.rounds[0])
     assert query.rows == alone.rows
     ranking = rnd.read("ranking.csv")
     assert [row.rank for row in ranking.rows] == list(range(len(ranking.rows)))
@@ -46,7 +46,7 @@ def test_the_rest_of_the_ranking_changes_nothing_of_the_batch(make):
 
 def test_what_the_batch_asks_of_the_audit_the_ranking_does_not(make):
     exp = make(budget=Budget(initial=4, batch=3, rounds=3, audit=2))
-    query = run.propose(exp, exp.rounds[0])
+    query = propose.propose(exp, exp.rounds[0])
     audits = [row.id for row in exp.rounds[0].read("ranking.csv").rows if row.slot == "audit"]
     assert query.ids[-2:] == fakes.HELD_OUT[:2]
     assert tuple(audits) == fakes.HELD_OUT[2:]
@@ -61,7 +61,7 @@ def test_who_brings_enough_labels_is_asked_for_the_audit_alone(make, store):
     exp = make(budget=Budget(initial=4, batch=3, rounds=3, audit=2))
     for id in fakes.IDS[:5]:
         say(store, id, fakes.TRUTH[id], kind="import")
-    query = run.propose(exp, exp.rounds[0])
+    query = propose.propose(exp, exp.rounds[0])
     assert query.ids == fakes.HELD_OUT[:2]
     assert {row.slot for row in query.rows} == {"audit"}
 
@@ -71,7 +71,7 @@ def test_settled_disputes_are_gold(make, store):
     for id in fakes.IDS[:3]:
         say(store, id, "ok")
     say(store, fakes.IDS[1], "worn", kind="settle", by="eve")
-    rows = again(exp, exp.rounds[1], exp.training(None))
+    rows = repeat_labelled(exp, exp.rounds[1], exp.training(None))
     assert [(row.id, row.slot, row.prediction) for row in rows] == [(fakes.IDS[1], "gold", None)]
 
 
@@ -88,8 +88,8 @@ def test_labels_that_the_model_doubts_are_asked_again(make, store, monkeypatch):
             return ClassProbabilities(fakes.IDS, ("ok", "worn"), values)
 
     exp = make(spare=10, learner=Learner())
-    rows = again(exp, exp.rounds[1], exp.training(None))
+    rows = repeat_labelled(exp, exp.rounds[1], exp.training(None))
     assert [(row.id, row.slot) for row in rows] == [(fakes.IDS[3], "relabel")]
     say(store, fakes.IDS[3], "worn")
-    rows = again(exp, exp.rounds[2], exp.training(None))
+    rows = repeat_labelled(exp, exp.rounds[2], exp.training(None))
     assert fakes.IDS[3] not in [row.id for row in rows]

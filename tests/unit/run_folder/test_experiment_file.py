@@ -1,11 +1,14 @@
 import pytest
 
-from alvision.run_folder.experiment_file import OUTSIDE_FINGERPRINT, document
-from tests.unit.config.test_checks import config
+from alvision.run_folder.experiment_file import OUTSIDE_FINGERPRINT, describe_run
+from tests.support.configs import config
 
 
 def made(anonymous=False, **values):
-    return document(config(**values), {"acquisition": "bald"}, "alvision run", anonymous=anonymous)
+    choices = {"acquisition": "bald"}
+    return describe_run(
+        config(**values), choices, "alvision run", classes=["ok", "worn"], anonymous=anonymous
+    )
 
 
 @pytest.mark.parametrize("key", ["seed", "model__backbone", "budget__batch", "data__image__size"])

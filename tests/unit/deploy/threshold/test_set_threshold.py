@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -36,8 +38,7 @@ def worn(parts, tmp_path):
     labelled, config = labelled_data(
         [f"data.root={parts}", f"out={tmp_path / 'run'}", "audit.share=0.5", 'defects=["worn"]']
     )
-    config.classes = ["ok", "worn"]
-    return labelled, config
+    return labelled, replace(config, classes=["ok", "worn"])
 
 
 @pytest.mark.parametrize(

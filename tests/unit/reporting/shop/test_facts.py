@@ -10,7 +10,7 @@ from alvision.deploy.bundle.bundle import open_bundle
 from alvision.deploy.threshold.look_log import read
 from alvision.deploy.threshold.plan import ThresholdRequest
 from alvision.reporting.shop.facts import Outlook, collect, headline
-from alvision.run_folder.experiment_file import document
+from alvision.run_folder.experiment_file import describe_run
 from tests.support import grey
 from tests.support.parts import imported
 
@@ -119,7 +119,10 @@ def test_people_are_compared(tmp_path, monkeypatch, capsys):
     words = ["data.root=flat", "classes=[ok,worn]"]
     assert main(["labels", "import", *words, "from=votes.csv"]) == 0
     composed = compose([*words, "defects=[worn]", "oracle=files", "audit.share=0.5", "out=run"])
-    claim(tmp_path / "run", document(composed.config, composed.choices, "", anonymous=True))
+    described = describe_run(
+        composed.config, composed.choices, "", classes=["ok", "worn"], anonymous=True
+    )
+    claim(tmp_path / "run", described)
     own = grey.write(tmp_path / "b", 0.5, "run")
     text = page(own, capsys)
     assert "40 pictures were labelled by several people: all said the same of 38 (95 %)" in text

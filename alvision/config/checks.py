@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from alvision.core.doors import is_node
 from alvision.core.errors import UserError
 from alvision.evaluation.metrics import metric_names
 from alvision.labels.answers import check_classes
@@ -34,6 +35,8 @@ _CHOICES = {
     "target.metric": metric_names(),
     "data.group_by": ("none", "column", "parent", "pattern", "capture_time"),
 }
+_OWN = ("model.head", "trainer.augment")
+"""Keys that take one of these names, or a mapping with `_target_`: a part of the user's own."""
 _FROM_ONE = (
     "budget.batch",
     "model.passes",
@@ -58,8 +61,9 @@ def validate(config: RunConfig) -> None:
         UserError: A value is out of its range, or two settings contradict each other.
     """
     for key, allowed in _CHOICES.items():
-        if _get(config, key) not in allowed:
-            raise UserError(f"{key}={_get(config, key)} is unknown; one of: {', '.join(allowed)}")
+        value = _get(config, key)
+        if value not in allowed and not (key in _OWN and is_node(value)):
+            raise UserError(f"{key}={value} is unknown; one of: {', '.join(allowed)}")
     for key in _FROM_ONE:
         if _get(config, key) < 1:
             raise UserError(f"{key}={_get(config, key)} must be at least 1")

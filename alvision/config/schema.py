@@ -20,7 +20,8 @@ class ModelConfig:
     """The network.
 
     Attributes:
-        backbone: A torchvision or timm CNN by name; `timm:NAME` or `torchvision:NAME` to insist.
+        backbone: A torchvision or timm CNN by name; `timm:NAME` or `torchvision:NAME` to insist; or
+            a network of your own, `{_target_: my_net.make}` (docs/extending.md).
         weights: auto (packaged or downloaded ImageNet weights) | null (random) | a file.
         features: final (the pooled output) | multilevel (mean and maximum of the last stages too).
         views: none | flips | flips_and_turns: features are averaged over these views of an image;
@@ -31,21 +32,21 @@ class ModelConfig:
         drop_path: Finetune only: probability that the trunk's last residual branch is dropped
             (stochastic depth); such a trunk is sampled K times too; null: as the library has it.
         head: dropout (Monte-Carlo dropout) | linear (deterministic) | ensemble (K heads on frozen
-            features, trained at once).
+            features, trained at once); or one of your own, `{_target_: my_head.make, ...}`.
         hidden: Width of the head's hidden layer; 0: none.
         dropout: Probability that the dropout head drops a unit.
         passes: K, for every strategy alike: stochastic passes of the dropout head, members of the
             ensemble; 1 for a deterministic head.
     """
 
-    backbone: str = "tf_efficientnet_lite0"
+    backbone: Any = "tf_efficientnet_lite0"
     weights: str | None = "auto"
     features: str = "final"
     views: str = "none"
     engine: str = "eager"
     training: str = "frozen"
     drop_path: float | None = None
-    head: str = "dropout"
+    head: Any = "dropout"
     hidden: int = 0
     dropout: float = 0.2
     passes: int = 20
@@ -72,7 +73,12 @@ class TrainerConfig:
         weight_decay: AdamW's weight decay, both ways of training.
         validation_share: Share of the labelled groups held back for early stopping (finetune).
         patience: Epochs without improvement before a finetune round stops.
-        augment: none | light | full: albumentations on training images (finetune).
+        augment: none | light | full: albumentations on training images (finetune); or a pipeline of
+            your own, `{_target_: albumentations.Compose, transforms: [...]}`.
+        loss: A loss of your own, `{_target_: my_loss.f, _partial_: true}`; null: cross entropy.
+        optimizer: An optimiser of your own, `{_target_: torch.optim.SGD, _partial_: true}`; null:
+            AdamW.
+        callbacks: Lightning callbacks of your own, a list of `{_target_: ...}`; null: none.
     """
 
     accelerator: str = "auto"
@@ -90,7 +96,10 @@ class TrainerConfig:
     weight_decay: float = 0.01
     validation_share: float = 0.2
     patience: int = 6
-    augment: str = "light"
+    augment: Any = "light"
+    loss: Any = None
+    optimizer: Any = None
+    callbacks: Any = None
 
 
 @dataclass(frozen=True)

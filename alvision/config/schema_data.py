@@ -34,7 +34,9 @@ class DataConfig:
 
     Attributes:
         kind: folder | class_folders | csv | parquet | embeddings | elpv | xsdd | digits |
-            torchvision.
+            torchvision; with `source`, any name.
+        source: A reader of your own, `{_target_: my_source.parts, _partial_: true}`
+            (docs/extending.md); null: the one that `kind` names.
         root: Folder that the ids are relative to.
         file: The CSV or Parquet file, relative to the root or absolute.
         path_column: Column with the image's path relative to the root (for embeddings: its id).
@@ -56,6 +58,7 @@ class DataConfig:
     """
 
     kind: str = MISSING
+    source: Any = None
     root: str | None = None
     file: str | None = None
     path_column: str = "path"

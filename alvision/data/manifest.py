@@ -9,13 +9,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alvision.core.doors import TARGET, function
 from alvision.core.errors import UserError
 from alvision.data.groups import grouped
 from alvision.data.sources.digits import digits
 from alvision.data.sources.elpv import elpv
 from alvision.data.sources.embeddings import embeddings
 from alvision.data.sources.folder import class_folders, folder
-from alvision.data.sources.rows import Listing, Row
+from alvision.data.sources.rows import Listing, Row, absolute, normal
 from alvision.data.sources.table import csv_table, parquet_table
 from alvision.data.sources.torchvision_sets import torchvision_set
 from alvision.data.sources.xsdd import xsdd
@@ -89,9 +90,7 @@ def build(cfg: DataConfig) -> Manifest:
     Raises:
         UserError: If the data set cannot be read as configured, or two images share an id.
     """
-    if cfg.kind not in SOURCES:
-        raise UserError(f"data.kind={cfg.kind} is unknown: choose one of {', '.join(SOURCES)}")
-    listing = SOURCES[cfg.kind](cfg)
+    listing = _own(cfg) if cfg.source is not None else _shipped(cfg)
     rows = sorted(listing.rows, key=lambda row: row.id)
     repeated = [id for id, count in Counter(row.id for row in rows).items() if count > 1]
     if repeated:
@@ -120,3 +119,31 @@ def _stacked(rows: Sequence[Row]) -> np.ndarray | None:
     import numpy as np
 
     return np.stack(vectors)
+
+
+def _shipped(cfg: DataConfig) -> Listing:
+    if cfg.kind not in SOURCES:
+        raise UserError(
+            f"data.kind={cfg.kind} is unknown: choose one of {', '.join(SOURCES)}, or name "
+            "a reader of your own with data.source"
+        )
+    return SOURCES[cfg.kind](cfg)
+
+
+def _own(cfg: DataConfig) -> Listing:
+    """Read the images by a function of the user's own, and check what it gives."""
+    listing = function(cfg.source, "data.source")(cfg)
+    if not isinstance(listing, Listing) or not all(isinstance(row, Row) for row in listing.rows):
+        raise UserError(
+            f"data.source: {cfg.source[TARGET]} must return a Listing(root, [Row(id, path), ...]) "
+            "of alvision.data.sources.rows"
+        )
+    if not listing.rows:
+        raise UserError(f"data.source: {cfg.source[TARGET]} found no image")
+    with_features = sum(row.features is not None for row in listing.rows)
+    if with_features not in (0, len(listing.rows)):
+        raise UserError(
+            f"data.source: {with_features} of {len(listing.rows)} rows have features; all or none"
+        )
+    rows = [row._replace(id=normal(str(row.id)), path=absolute(row.path)) for row in listing.rows]
+    return Listing(absolute(listing.root), rows)

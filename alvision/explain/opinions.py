@@ -111,7 +111,11 @@ class Opinions:
         batch = torch.from_numpy(pixels[id])[None].to(device)
         image = normalise(batch, backbone.mean, backbone.std)
         asked = torch.tensor([model.classes.index(name)], device=device)
-        values = class_activation(trunk, module.head.to(device), image, asked)[0].cpu().numpy()
+        try:
+            maps = class_activation(trunk, module.head.to(device), image, asked)
+        except ValueError:  # a network of the user's own may have no feature map
+            return
+        values = maps[0].cpu().numpy()
         try:
             width, height = upright_size(self._path_of(id))
         except UnreadableImage:

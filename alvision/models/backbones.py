@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.util import find_spec
@@ -17,7 +18,7 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from alvision.core import seeding
+from alvision.core import doors, seeding
 from alvision.core.errors import UserError
 from alvision.models import levels
 from alvision.models.sampling import stochastic
@@ -56,8 +57,12 @@ class Backbone:
     fingerprint: str
 
 
+PROBE = 224
+"""Side of the blank image that tells how many features a network of the user's own gives."""
+
+
 def build(
-    name: str,
+    name: str | Mapping[str, Any],
     weights: str | None = "auto",
     features: str = "final",
     views: str = "none",
@@ -66,7 +71,8 @@ def build(
     """Build a trunk by name; a bare name is looked up in torchvision first, then in timm.
 
     Args:
-        name: E.g. `resnet18`, `tf_efficientnet_lite0`, `timm:resnet18`, `torchvision:resnet18`.
+        name: E.g. `resnet18`, `tf_efficientnet_lite0`, `timm:resnet18`, `torchvision:resnet18`; or
+            a node that names a network of the user's own, see `alvision.core.doors`.
         weights: `auto` for ImageNet weights (packaged, else downloaded), None for random ones from
             torch's global generator, or the path of a state dict (.pt, .pth, .safetensors).
         features: `final`, the pooled output; `multilevel`, see `levels.MultiLevel`.
@@ -81,6 +87,8 @@ def build(
     >>> build("timm:resnet10t", weights=None).width
     512
     """
+    if not isinstance(name, str):
+        return _own(name, weights, features, views, drop_path)
     library, bare = resolve(name)
     if weights in (None, "auto"):
         packaged = weights == "auto" and (library, bare) == ("timm", PACKAGED) and _packaged_file()
@@ -93,7 +101,20 @@ def build(
         _load_by_name(trunk, Path(str(weights)), name)
     if bare == PACKAGED:
         mean = std = (0.5, 0.5, 0.5)
-    kind = [f"{library}:{bare}"]
+    return _finished(trunk, f"{library}:{bare}", width, (mean, std), name, features, views)
+
+
+def _finished(
+    trunk: nn.Module,
+    identity: str,
+    width: int,
+    normalisation: tuple[tuple[float, ...], tuple[float, ...]],
+    name: str,
+    features: str,
+    views: str,
+) -> Backbone:
+    """Wrap a trunk as `model.features` and `model.views` ask, and name all of it by a hash."""
+    kind, library = [identity], identity.partition(":")[0]
     if features == "multilevel":
         trunk = levels.MultiLevel(trunk, levels.stages(trunk, library, name))
         width = trunk.width
@@ -101,12 +122,55 @@ def build(
     if views != "none":
         trunk = levels.Views(trunk, views)
         kind.append(views)
-    return Backbone(trunk.eval(), width, mean, std, fingerprint("|".join(kind), trunk))
+    return Backbone(trunk.eval(), width, *normalisation, fingerprint("|".join(kind), trunk))
 
 
-@lru_cache(maxsize=1)
+def _own(
+    node: Mapping[str, Any],
+    weights: str | None,
+    features: str,
+    views: str,
+    drop_path: float | None,
+) -> Backbone:
+    """Build a network of the user's own; its attributes `width`, `mean` and `std` count, if any."""
+    target = str(node[doors.TARGET])
+    what = f"model.backbone: {target}"
+    if drop_path is not None:
+        raise UserError(f"{what}: model.drop_path is for networks by name; set it in yours")
+    trunk = doors.build(node, "model.backbone")
+    if not isinstance(trunk, nn.Module):
+        raise UserError(f"{what} gave a {type(trunk).__name__}, not a torch.nn.Module")
+    if weights not in (None, "auto"):
+        _load_by_name(trunk, Path(str(weights)), target)
+    mean, std = (
+        tuple(map(float, getattr(trunk, key, usual)))
+        for key, usual in zip(("mean", "std"), IMAGENET, strict=True)
+    )
+    width = getattr(trunk, "width", None)
+    if not isinstance(width, int):
+        width = _probed_width(trunk, what)
+    # Its structure belongs to its name: a changed activation changes no weight.
+    identity = f"own:{json.dumps(node, sort_keys=True)}|{trunk}"
+    return _finished(trunk, identity, width, (mean, std), target, features, views)
+
+
+def _probed_width(trunk: nn.Module, what: str) -> int:
+    try:
+        with torch.inference_mode():
+            found = trunk.eval()(torch.zeros(1, 3, PROBE, PROBE))
+        if isinstance(found, Tensor) and found.ndim == 2 and len(found) == 1:
+            return found.shape[1]
+        reason = f"it gives {list(found.shape) if isinstance(found, Tensor) else type(found)}"
+    except Exception as error:  # code of the user's own fails in ways of its own
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    raise UserError(
+        f"{what} must map images [B, 3, {PROBE}, {PROBE}] to features [B, D] ({reason}); for "
+        "another size of image give it an attribute `width`: D"
+    )
+
+
 def build_once(
-    name: str,
+    name: str | Mapping[str, Any],
     weights: str | None,
     seed: int | None,
     features: str = "final",
@@ -123,9 +187,17 @@ def build_once(
         views: As for `build`.
         drop_path: As for `build`.
     """
+    key = name if isinstance(name, str) else json.dumps(name, sort_keys=True)
+    return _build_once(key, isinstance(name, str), weights, seed, features, views, drop_path)
+
+
+@lru_cache(maxsize=1)  # one: a study's runs differ in nothing else, and a trunk takes memory
+def _build_once(
+    key: str, by_name: bool, weights: str | None, seed: int | None, *options: Any
+) -> Backbone:
     with torch.random.fork_rng([]):
         torch.manual_seed(seeding.derive(seed or 0, "trunk"))
-        return build(name, weights, features, views, drop_path)
+        return build(key if by_name else json.loads(key), weights, *options)
 
 
 def resolve(name: str) -> tuple[str, str]:

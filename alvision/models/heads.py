@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
+
+from alvision.core import doors
+from alvision.core.errors import UserError
+from alvision.models.sampling import Sampled, stochastic
 
 Masks = tuple[Tensor, ...]
 
@@ -174,6 +179,60 @@ class Ensemble(nn.Module):
         return out.log_softmax(dim=-1)
 
 
+class OwnHead(nn.Module):
+    """A head of the user's own: any module that maps features [B,D] to logits [B,C].
+
+    Its dropout modules are sampled K times, as a trunk's are; without any it is deterministic, K=1.
+
+    Args:
+        module: The module.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    @property
+    def stochastic(self) -> bool:
+        """Tell whether passes differ from each other."""
+        return bool(stochastic(self.module))
+
+    def prepare(self, features: Float[Tensor, "b d"], targets: Int[Tensor, " b"]) -> None:
+        """Do nothing: the module takes features as they are."""
+
+    def loss(
+        self,
+        features: Float[Tensor, "b d"],
+        targets: Int[Tensor, " b"],
+        weights: Float[Tensor, " c"] | None,
+    ) -> Float[Tensor, ""]:
+        """Return the class-weighted cross entropy of a batch."""
+        return functional.cross_entropy(self(features), targets, weight=weights)
+
+    def forward(self, features: Float[Tensor, "b d"]) -> Float[Tensor, "b c"]:
+        """Return logits."""
+        return self.module(features.float())
+
+    def masks(self, passes: int, generator: torch.Generator) -> Masks:
+        """Draw what the dropout of K passes follows: a seed, and K itself."""
+        seed = torch.randint(2**62, (1,), generator=generator)
+        return seed, torch.tensor([passes if self.stochastic else 0])
+
+    def passes(self, features: Float[Tensor, "b *k d"], masks: Masks) -> Float[Tensor, "b k c"]:
+        """Return the log-probabilities of K passes; of K sampled features, one pass each."""
+        if features.ndim == 3:
+            flat = self(features.flatten(0, 1))
+            return flat.unflatten(0, features.shape[:2]).log_softmax(dim=-1)
+        seed, passes = (int(value) for value in masks)
+        if not passes:
+            return self(features)[:, None].log_softmax(dim=-1)
+        logits: Tensor = Sampled(self.module, passes, seed)(features.float())
+        return logits[:, 1:].log_softmax(dim=-1)
+
+
+AnyHead = Head | Ensemble | OwnHead
+
+
 class _Members(nn.Module):
     """K linear layers side by side, each started as `nn.Linear` starts."""
 
@@ -185,21 +244,51 @@ class _Members(nn.Module):
 
 
 def build(
-    kind: str, width: int, classes: int, *, hidden: int, dropout: float, members: int = 1
-) -> Head | Ensemble:
-    """Make a head by its kind.
+    kind: str | Mapping[str, Any],
+    width: int,
+    classes: int,
+    *,
+    hidden: int,
+    dropout: float,
+    members: int = 1,
+) -> AnyHead:
+    """Build a head by its kind.
 
     Args:
-        kind: `dropout`, `linear` or `ensemble`.
+        kind: `dropout`, `linear` or `ensemble`; or a node that names a function (width, classes)
+            of the user's own, see `alvision.core.doors`.
         width: Number of features, D.
         classes: Number of classes, C.
         hidden: Width of the hidden layer; 0: none.
         dropout: Probability that a dropout head drops a unit.
         members: Number of heads of an ensemble, K.
+
+    Raises:
+        UserError: The user's own head cannot be built, or does not map [B,D] to [B,C].
     """
+    if not isinstance(kind, str):
+        return _own(kind, width, classes)
     if kind == "ensemble":
         return Ensemble(width, classes, members, hidden)
     return Head(width, classes, kind, hidden, dropout)
+
+
+def _own(node: Mapping[str, Any], width: int, classes: int) -> OwnHead:
+    make, what = doors.function(node, "model.head"), f"model.head: {node[doors.TARGET]}"
+    try:
+        module = make(width, classes)
+        with torch.inference_mode():
+            # Two rows: with one, a mistaken squeeze would go unnoticed.
+            shape = tuple(module.eval()(torch.zeros(2, width)).shape)
+    except Exception as error:  # code of the user's own fails in ways of its own
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        raise UserError(f"{what} cannot be used ({reason})") from error
+    if shape != (2, classes):
+        raise UserError(
+            f"{what} maps features [2, {width}] to {list(shape)}; it must give logits "
+            f"[2, {classes}]"
+        )
+    return OwnHead(module.train())
 
 
 def _scale(features: Float[Tensor, "b d"]) -> Float[Tensor, ""]:

@@ -36,6 +36,10 @@ OUTSIDE_FINGERPRINT = (
 )
 """What a run may change, by key or group; `classes` and `defects` may only grow (`claim`)."""
 
+ADDED = ("data.source", "trainer.callbacks", "trainer.loss", "trainer.optimizer")
+"""Keys that the first run folders lack. Null means what was done before there was the key, so it is
+left out: a run keeps its identity, and with it the uuids of its answers, over versions."""
+
 
 def describe_run(
     config: RunConfig,
@@ -65,6 +69,7 @@ def describe_run(
         key: value
         for key, value in _flatten(plain).items()
         if not any(key == out or key.startswith(f"{out}.") for out in OUTSIDE_FINGERPRINT)
+        and not (value is None and key in ADDED)
     }
     digest = hashlib.sha256(json.dumps(flat, sort_keys=True).encode()).hexdigest()
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytorch_lightning as lightning
@@ -9,8 +10,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from alvision.models.heads import Ensemble, Head
+from alvision.core.errors import UserError
+from alvision.models.heads import AnyHead
 from alvision.training.datamodule import rank_and_world
+
+Loss = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+"""A loss of the user's own: logits [B,C], targets [B] and the classes' weights [C] to a number."""
+MakeOptimizer = Callable[..., torch.optim.Optimizer]
+"""An optimiser of the user's own: makes it for parameters and `lr`, the peak learning rate."""
 
 
 def class_weights(targets: Int[Tensor, " n"], classes: int) -> Float[Tensor, " c"]:
@@ -27,6 +34,8 @@ def class_weights(targets: Int[Tensor, " n"], classes: int) -> Float[Tensor, " c
 class Classifier(lightning.LightningModule):
     """A trunk and a head, trained with AdamW (arXiv 1711.05101) on class-weighted cross entropy.
 
+    The user may bring another optimiser and another loss.
+
     Args:
         trunk: Maps images to features; `nn.Identity()` where features are what comes in.
         head: Maps features to logits.
@@ -34,16 +43,20 @@ class Classifier(lightning.LightningModule):
         learning_rate: AdamW's peak learning rate.
         weight_decay: AdamW's weight decay.
         steps: Length of the cosine decay to zero, in optimiser steps.
+        loss: The user's own loss; None: the head's, class-weighted cross entropy.
+        optimizer: Makes the user's own optimiser; None: AdamW.
     """
 
     def __init__(
         self,
         trunk: nn.Module,
-        head: Head | Ensemble,
+        head: AnyHead,
         weights: Float[Tensor, " c"] | None = None,
         learning_rate: float = 0.001,
         weight_decay: float = 0.01,
         steps: int = 100,
+        loss: Loss | None = None,
+        optimizer: MakeOptimizer | None = None,
     ) -> None:
         super().__init__()
         self.trunk = trunk
@@ -53,6 +66,9 @@ class Classifier(lightning.LightningModule):
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.steps = steps
+        # In a list: a loss that is a module must not become part of the model's state.
+        self._own_loss = [loss] if loss else []
+        self._make_optimizer = optimizer
 
     def forward(self, inputs: Tensor) -> Float[Tensor, "b c"]:
         """Return logits; the head computes in 32 bits whatever the trunk does."""
@@ -78,19 +94,49 @@ class Classifier(lightning.LightningModule):
         self.log("validation_loss", self._loss(batch), batch_size=len(batch[1]), sync_dist=True)
 
     def configure_optimizers(self) -> Any:
-        """Return AdamW and a cosine decay of its rate (arXiv 1608.03983)."""
-        fused = self.device.type in ("cpu", "cuda")
-        optimizer = torch.optim.AdamW(
-            self.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay, fused=fused
-        )
+        """Return the optimiser and a cosine decay of its rate (arXiv 1608.03983)."""
+        optimizer = self._optimizer()
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.steps)
         return [optimizer], [{"scheduler": schedule, "interval": "step"}]
+
+    def _optimizer(self) -> torch.optim.Optimizer:
+        if self._make_optimizer is not None:
+            return _own_optimizer(self._make_optimizer, self)
+        # Fused: one kernel for all parameters; on a CPU a head's step is mostly overhead.
+        fused = self.device.type in ("cpu", "cuda")
+        return torch.optim.AdamW(
+            self.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay, fused=fused
+        )
 
     def _loss(self, batch: tuple[Tensor, Tensor]) -> Tensor:
         inputs, targets = batch
         features = self.trunk(inputs)
+        # A loss in half precision loses the small probabilities that it is about.
         with torch.autocast(features.device.type, enabled=False):
+            for loss in self._own_loss:
+                return _checked(loss(self.head(features.float()), targets, self.weights))
             return self.head.loss(features, targets, self.weights)
+
+
+def _own_optimizer(make: MakeOptimizer, module: Classifier) -> torch.optim.Optimizer:
+    given = getattr(make, "keywords", {})
+    rate = {} if "lr" in given else {"lr": module.learning_rate}
+    try:
+        optimizer = make(module.parameters(), **rate)
+    except Exception as error:  # code of the user's own fails in ways of its own
+        raise UserError(f"trainer.optimizer cannot be made ({error})") from error
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise UserError(
+            f"trainer.optimizer gave a {type(optimizer).__name__}, not a torch.optim.Optimizer"
+        )
+    return optimizer
+
+
+def _checked(loss: Tensor) -> Tensor:
+    if not isinstance(loss, Tensor) or loss.ndim:
+        found = list(loss.shape) if isinstance(loss, Tensor) else type(loss).__name__
+        raise UserError(f"trainer.loss gave {found}; it must give one number, a scalar tensor")
+    return loss
 
 
 class BestWeights(lightning.Callback):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -36,6 +37,8 @@ def cross_predict(
     """
     from sklearn.model_selection import KFold
 
+    # Without callbacks: these fits are no rounds.
+    fitter = replace(fitter, trainer=replace(fitter.trainer, callbacks=None))
     ids, inputs = fitter.features.initial(sorted(labels))
     shape = (len(ids), len(fitter.classes))
     values = np.full(shape, 1 / shape[1])

@@ -10,16 +10,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from pytorch_lightning import Callback
 from torch import nn
 
-from alvision.core import seeding
+from alvision.core import doors, seeding
+from alvision.core.errors import UserError
 from alvision.inference.engine import threads
 from alvision.inference.features import Features
 from alvision.inference.predictions import SampleId
 from alvision.models import heads
+from alvision.models.heads import AnyHead
 from alvision.training.augment import Augment
 from alvision.training.checkpoint import Model
-from alvision.training.classifier import BestWeights, Classifier, class_weights
+from alvision.training.classifier import (
+    BestWeights,
+    Classifier,
+    Loss,
+    MakeOptimizer,
+    class_weights,
+)
 from alvision.training.datamodule import Batches, Examples, LabelledImages, Repeated, hold_out
 from alvision.training.trainer import run, seeded
 
@@ -47,6 +56,22 @@ class Fitter:
     features: Features
     groups: Mapping[SampleId, str]
 
+    def __post_init__(self) -> None:
+        """Build the user's own parts once, so that a mistake in one shows before any work.
+
+        Raises:
+            UserError: One cannot be built, or two settings contradict each other.
+        """
+        own_loss(self.trainer), own_optimizer(self.trainer), own_callbacks(self.trainer)
+        Augment(self.trainer.augment)
+        if self.trainer.loss is not None and self.model.head == "ensemble":
+            raise UserError(
+                "trainer.loss is for one head, and model.head=ensemble has a loss for all its "
+                "members; use another head, or trainer.loss=null"
+            )
+        if not isinstance(self.model.head, str):
+            self.new_head()
+
     @property
     def frozen(self) -> bool:
         """Tell whether only the head is trained, on features that never change."""
@@ -65,6 +90,11 @@ class Fitter:
             "dropout": self.model.dropout,
             "members": self.model.passes,
         }
+
+    def new_head(self) -> AnyHead:
+        """Build a head with random weights; torch's global generator stays as it was."""
+        with torch.random.fork_rng([]):
+            return heads.build(classes=len(self.classes), **self.head_arguments)
 
     def new_trunk(self) -> nn.Module:
         """Return a copy of the initial trunk to train, on the CPU."""
@@ -96,7 +126,13 @@ class Fitter:
             module = self._module(nn.Identity(), goal, self.trainer.head_learning_rate, steps)
             batch = (inputs, torch.tensor(goal))
             module.head.prepare(*batch)
-            run(module, Repeated(batch, steps), accelerator="cpu", max_epochs=1)
+            run(
+                module,
+                Repeated(batch, steps),
+                accelerator="cpu",
+                max_epochs=1,
+                callbacks=own_callbacks(self.trainer),
+            )
         return Model(self.classes, True, module.eval())
 
     def fit_net(self, targets: Mapping[SampleId, int], round: int) -> Model:
@@ -142,7 +178,10 @@ class Fitter:
                 accelerator="gpu" if engine.device.type == "cuda" else "cpu",
                 precision=engine.precision,
                 max_epochs=trainer.epochs,
-                callbacks=[BestWeights(trainer.patience)] if validation else [],
+                callbacks=[
+                    *([BestWeights(trainer.patience)] if validation else []),
+                    *own_callbacks(trainer),
+                ],
                 progress=engine.progress,
                 devices=engine.devices,
             )
@@ -155,7 +194,46 @@ class Fitter:
         head = heads.build(classes=count, **self.head_arguments)
         weigh = self.trainer.class_weights
         weights = class_weights(torch.tensor(targets), count) if weigh else None
-        return Classifier(trunk, head, weights, rate, self.trainer.weight_decay, steps)
+        return Classifier(
+            trunk,
+            head,
+            weights,
+            rate,
+            self.trainer.weight_decay,
+            steps,
+            loss=own_loss(self.trainer),
+            optimizer=own_optimizer(self.trainer),
+        )
+
+
+def own_loss(trainer: TrainerConfig) -> Loss | None:
+    """Build the user's own loss; None where there is none."""
+    return None if trainer.loss is None else doors.function(trainer.loss, "trainer.loss")
+
+
+def own_optimizer(trainer: TrainerConfig) -> MakeOptimizer | None:
+    """Build what makes the user's own optimiser; None where there is none."""
+    node = trainer.optimizer
+    return None if node is None else doors.function(node, "trainer.optimizer")
+
+
+def own_callbacks(trainer: TrainerConfig) -> list[Callback]:
+    """Build the user's own callbacks: a list of nodes, or nodes by name, or a single one.
+
+    Raises:
+        UserError: One cannot be built or is no callback.
+    """
+    nodes = trainer.callbacks or []
+    if isinstance(nodes, Mapping):
+        nodes = [nodes] if doors.is_node(nodes) else list(nodes.values())
+    made = [doors.build(node, "trainer.callbacks") for node in nodes]
+    for callback in made:
+        if not isinstance(callback, Callback):
+            raise UserError(
+                f"trainer.callbacks: {type(callback).__name__} is not a Lightning callback "
+                "(pytorch_lightning.Callback)"
+            )
+    return made
 
 
 def warm_up(fitter: Fitter) -> None:
@@ -168,7 +246,9 @@ def warm_up(fitter: Fitter) -> None:
         features.warm_up()
         return
     count, size = features.engine.batch_size, features.spec.size
-    once = replace(fitter, trainer=replace(fitter.trainer, epochs=1, validation_share=0.0))
+    # Without callbacks: what they count or write is the rounds' own.
+    blank = replace(fitter.trainer, epochs=1, validation_share=0.0, callbacks=None)
+    once = replace(fitter, trainer=blank)
     module = once._fit_pixels(
         [np.zeros((size, size, 3), np.uint8)] * count,
         [row % len(fitter.classes) for row in range(count)],

@@ -66,7 +66,8 @@ class Learner:
         progress: bool = False,
         defects: Sequence[str] = (),
     ) -> None:
-        settings.check(model, trainer, embeddings=manifest.features is not None)
+        named = model if isinstance(model.head, str) else replace(model, head="linear")
+        settings.check(named, trainer, embeddings=manifest.features is not None)
         self.classes = tuple(classes)
         self.defects = tuple(defects)
         self.model = model
@@ -243,10 +244,13 @@ class Learner:
 
     @cached_property
     def _stochastic(self) -> bool:
+        trained = None if self.fitter.frozen or self.backbone is None else self.backbone.trunk
+        sampled_trunk = trained is not None and bool(stochastic(trained))
+        if not isinstance(self.model.head, str):
+            return sampled_trunk or self.fitter.new_head().stochastic
         if self.model.head != "dropout":
             return self.model.head == "ensemble"
-        trained = None if self.fitter.frozen or self.backbone is None else self.backbone.trunk
-        return self.model.dropout > 0 or (trained is not None and bool(stochastic(trained)))
+        return self.model.dropout > 0 or sampled_trunk
 
 
 def trunk_of(model: Model | None, passes: int, seed: int) -> nn.Module | None:

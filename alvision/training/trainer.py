@@ -11,9 +11,11 @@ from typing import Any
 
 import pytorch_lightning as lightning
 import torch
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from alvision.core.errors import UserError
 from alvision.training.classifier import Classifier
 
 _LOGGERS = ("pytorch_lightning", "lightning_fabric")
@@ -40,18 +42,22 @@ def run(
     """
     handler = signal.getsignal(signal.SIGINT)
     with _quiet():
-        trainer = lightning.Trainer(
-            devices=devices,
-            strategy="ddp_spawn" if devices > 1 else "auto",
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            log_every_n_steps=1,
-            callbacks=[*callbacks, Silence(), *([EpochBar()] if progress else [])],
-            **options,
-        )
+        try:
+            trainer = lightning.Trainer(
+                devices=devices,
+                strategy="ddp_spawn" if devices > 1 else "auto",
+                logger=False,
+                enable_checkpointing=False,
+                enable_progress_bar=False,
+                enable_model_summary=False,
+                num_sanity_val_steps=0,
+                log_every_n_steps=1,
+                callbacks=[*callbacks, Silence(), *([EpochBar()] if progress else [])],
+                **options,
+            )
+        except MisconfigurationException as error:  # e.g. a ModelCheckpoint: rounds are files here
+            reason = " ".join(str(error).split())
+            raise UserError(f"trainer.callbacks: Lightning refuses them ({reason})") from error
         try:
             if isinstance(data, lightning.LightningDataModule):
                 trainer.fit(module, datamodule=data)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from alvision.models.heads import Ensemble, Head
+from alvision.models.heads import AnyHead, Head
 from alvision.models.normalised import normalise
 
 
@@ -23,7 +23,7 @@ class Deployed(nn.Module):
 
     Args:
         trunk: Maps images [B,3,H,W] to features [B,D].
-        head: Maps features to logits [B,C], a `Head` or `Ensemble`.
+        head: Maps features to logits [B,C], see `alvision.models.heads`.
         mean: What to subtract from each channel of an image scaled to 0..1.
         std: What to divide it by.
         size: Side of the images.
@@ -32,7 +32,7 @@ class Deployed(nn.Module):
     def __init__(
         self,
         trunk: nn.Module,
-        head: Head | Ensemble,
+        head: AnyHead,
         mean: Sequence[float],
         std: Sequence[float],
         size: int,
@@ -52,7 +52,8 @@ class Deployed(nn.Module):
         """Return logits [B,C], features [B,D] and activation maps [B,C,h,w] or [B,1,h,w]."""
         features, last = self._through(normalise(pixels, self.mean, self.std))
         if self.of_classes:
-            weight = self.head.first.weight[:, : last.shape[1]] / self.head.scale
+            head = cast("Head", self.head)
+            weight = head.first.weight[:, : last.shape[1]] / head.scale
             maps = torch.einsum("bdyx,cd->bcyx", last * self._gain(features, last), weight)
         else:
             maps = last.square().mean(dim=1, keepdim=True).sqrt()

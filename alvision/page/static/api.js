@@ -13,7 +13,7 @@ export class Refused extends Error {
   }
 }
 
-const PATIENCE = 8000; // milliseconds; a store on a slow disk may take a second
+const PATIENCE = 8000; // milliseconds; a store on a slow disk may take a second to answer
 
 async function call(path, body, patience = PATIENCE) {
   const options = { cache: "no-store", signal: AbortSignal.timeout(patience) };
@@ -38,17 +38,29 @@ async function call(path, body, patience = PATIENCE) {
 
 const query = (values) => new URLSearchParams(values).toString();
 
+// The types are those of /api/openapi.json; a test compares both, and which fields are read.
 export const api = {
+  /** @returns {Promise<State>} */
   state: (by) => call(`/api/state?${query({ by })}`),
+  /** @returns {Promise<NextItems>} */
   next: (by, n, held) => call(`/api/next?${query({ by, n, held: held.join(",") })}`),
+  /** @returns {Promise<SubmissionResult>} */
   answers: (by, events, patience) => call("/api/answers", { by, events }, patience),
+  /** @returns {Promise<LastAnswer | null>} */
   last: (by) => call(`/api/last?${query({ by })}`),
+  /** @returns {Promise<LabelBook>} */
   book: () => call("/api/book"),
+  /** @returns {Promise<BookVersion>} */
   saveBook: (entry) => call("/api/book", entry),
+  /** @returns {Promise<Conflicts>} */
   conflicts: () => call("/api/conflicts"),
+  /** @returns {Promise<Stored>} */
   settle: (event) => call("/api/settle", event),
+  /** @returns {Promise<Classes>} */
   classes: (event) => call("/api/classes", event),
+  /** @returns {Promise<Stored>} */
   close: (event) => call("/api/close", event),
+  /** @returns {Promise<Classes>} */
   setup: (event) => call("/api/setup", event),
   image: (id, size) => `/image/${id}?size=${size}`,
   heatmap: (item) => `/heatmap/${item.id}?v=${item.round}`,

@@ -3,9 +3,9 @@
 import { labelBook } from "./book.js";
 import { classesPage, trainNow } from "./classes.js";
 import { conflictsPage } from "./conflicts.js";
-import { $, memory, say } from "./dom.js";
+import { $, memory, setText } from "./dom.js";
 import { Feed } from "./feed.js";
-import { answered, drawHead, drawSaved, sayLast } from "./head.js";
+import { answered, drawHeader, drawSaved, showLast } from "./header.js";
 import { listen } from "./keys.js";
 import { Outbox } from "./outbox.js";
 import { Panel } from "./panel.js";
@@ -15,7 +15,7 @@ import { Session } from "./session.js";
 import { Sitting } from "./sitting.js";
 import { t } from "./text.js";
 import { Viewer } from "./viewer.js";
-import { begin, close, guard, open } from "./windows.js";
+import { begin, close, guard, open } from "./dialogs.js";
 
 const PAN = 60; // pixels an arrow key moves a zoomed image
 
@@ -29,7 +29,7 @@ const panel = new Panel(session);
 for (const kind of ["error", "unhandledrejection"]) {
   window.addEventListener(kind, (event) => {
     const error = (event.error ?? event.reason)?.message ?? event.message;
-    sayLast(t("error.page", { error }), { trouble: true });
+    showLast(t("error.page", { error }), { trouble: true });
   });
 }
 
@@ -51,8 +51,8 @@ function idle(item) {
 }
 
 function idleWords(title, words) {
-  say($("#idle-title"), title);
-  say($("#idle-words"), words);
+  setText($("#idle-title"), title);
+  setText($("#idle-words"), words);
 }
 
 function heatmap() {
@@ -61,7 +61,7 @@ function heatmap() {
   viewer.setHeatmap(on);
   $("#heatmap").setAttribute("aria-pressed", String(on));
   const missing = on && !sitting.current?.heatmap;
-  sayLast(t(missing ? "stage.heatmap.none" : on ? "stage.heatmap.on" : "stage.heatmap.off"));
+  showLast(t(missing ? "stage.heatmap.none" : on ? "stage.heatmap.on" : "stage.heatmap.off"));
 }
 
 function wire() {
@@ -74,15 +74,15 @@ function wire() {
     ({ detail }) => ($("#broken").hidden = detail !== sitting.current),
   );
   sitting.addEventListener("giving", ({ detail }) => panel.flash(detail.label));
-  sitting.addEventListener("given", ({ detail }) => sayLast(answered(session, detail)));
-  sitting.addEventListener("flagged", () => sayLast(t("last.flag")));
-  sitting.addEventListener("undone", ({ detail }) => {
+  sitting.addEventListener("given", ({ detail }) => showLast(answered(session, detail)));
+  sitting.addEventListener("flagged", () => showLast(t("last.flag")));
+  sitting.addEventListener("undone", ({ detail: last }) => {
     const name =
-      detail && (detail.kind === "label" ? session.shown(detail.label) : t(`last.${detail.kind}`));
-    sayLast(detail ? t("last.undo", { name }) : t("last.undo.none"));
+      last && (last.kind === "label" ? session.shown(last.label) : t(`last.${last.kind}`));
+    showLast(last ? t("last.undo", { name }) : t("last.undo.none"));
   });
   sitting.addEventListener("failed", ({ detail }) => {
-    sayLast(t("last.refused", { error: detail.message }), { trouble: true });
+    showLast(t("last.refused", { error: detail.message }), { trouble: true });
   });
   outbox.addEventListener("change", () => {
     drawSaved(outbox);
@@ -90,11 +90,11 @@ function wire() {
   });
   session.addEventListener("change", () => {
     if (!session.state) return;
-    drawHead(session);
+    drawHeader(session);
     panel.update();
   });
   panel.addEventListener("answer", ({ detail }) => sitting.answer("label", detail));
-  panel.addEventListener("say", ({ detail }) => sayLast(detail));
+  panel.addEventListener("message", ({ detail }) => showLast(detail));
   feed.addEventListener("change", () => idle(sitting.current));
 }
 
@@ -163,15 +163,15 @@ async function start() {
   labelBook(session, () => sitting.current);
   conflictsPage(session);
   classesPage(session);
-  trainNow(session, () => sayLast(t("train.done")));
+  trainNow(session, () => showLast(t("train.done")));
   progress(session);
   settings(session, () => panel.show(sitting.current));
   if (memory.get("heatmap") === "on") heatmap();
   const touch = matchMedia("(pointer: coarse)").matches;
   if (touch) $("#find").placeholder = t("answer.find");
-  sayLast(t(touch ? "last.none.touch" : "last.none"));
+  showLast(t(touch ? "last.none.touch" : "last.none"));
   for (await session.poll(); !session.state; await session.poll()) {
-    if (session.error) sayLast(session.error, { trouble: true });
+    if (session.error) showLast(session.error, { trouble: true });
     await new Promise((wake) => setTimeout(wake, 1000));
   }
   if (session.state.setup) {

@@ -1,9 +1,9 @@
 // The label book: a rule and pictures for each class; every save is a new version.
 
 import { api } from "./api.js";
-import { $, $$, icon, make, say, uuid } from "./dom.js";
+import { $, $$, icon, make, setText, uuid } from "./dom.js";
 import { t } from "./text.js";
-import { guard, prepare } from "./windows.js";
+import { guard, prepare } from "./dialogs.js";
 
 const LISTS = ["example", "counter", "borderline"];
 
@@ -17,14 +17,14 @@ export function labelBook(session, current) {
   const touch = (yes) => {
     changed = yes;
     $("button[type=submit]", form).disabled = !yes;
-    say($("#book-status"), yes ? t("book.unsaved") : "");
+    setText($("#book-status"), yes ? t("book.unsaved") : "");
   };
   const mayLeave = () => !changed || window.confirm(t("book.discard"));
 
   function turn(name) {
-    const found = book.classes.find((one) => one.name === name);
+    const found = book.classes.find((bookEntry) => bookEntry.name === name);
     entry = structuredClone(found ?? { name, rule: "", example: [], counter: [], borderline: [] });
-    say($("#book-rule-name"), t("book.rule", { name: session.shown(name) }));
+    setText($("#book-rule-name"), t("book.rule", { name: session.shown(name) }));
     $("#book-rule").value = entry.rule;
     LISTS.forEach(drawList);
     touch(false);
@@ -43,7 +43,7 @@ export function labelBook(session, current) {
     const held = $("#book-classes").contains(document.activeElement);
     $("#book-classes").replaceChildren(...chapters);
     if (held) $("[aria-pressed=true]", dialog)?.focus();
-    say($("#book-version"), t("book.version", { n: book.version }));
+    setText($("#book-version"), t("book.version", { n: book.version }));
   }
 
   function drawList(list) {
@@ -100,7 +100,7 @@ export function labelBook(session, current) {
       book = await api.book();
       session.state.book_version = version;
       turn(entry.name);
-      say($("#book-status"), t("book.saved", { n: version }));
+      setText($("#book-status"), t("book.saved", { n: version }));
     });
   });
   dialog.addEventListener("leave", (event) => {
@@ -112,7 +112,7 @@ export function labelBook(session, current) {
     form.inert = true;
     book = await api.book();
     form.inert = false;
-    const name = session.classes.some((one) => one.name === entry?.name)
+    const name = session.classes.some((shownClass) => shownClass.name === entry?.name)
       ? entry.name
       : session.classes[0].name;
     turn(name);

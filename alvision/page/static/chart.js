@@ -6,7 +6,7 @@ import { fixed, t } from "./text.js";
 /** Draw the curve into an svg element; a large one gets axes.
  *
  * @param {SVGSVGElement} svg where to draw
- * @param {{labels: number, value: number, low: number, high: number}[]} curve one point a round
+ * @param {CurvePoint[]} curve one point a round
  * @param {{axes: boolean, metric: string}} options
  */
 export function drawCurve(svg, curve, { axes, metric }) {
@@ -32,7 +32,9 @@ export function drawCurve(svg, curve, { axes, metric }) {
     ((value - bottom) / (top - bottom || 1)) * (height - pad.top - pad.bottom);
   if (axes) drawAxes(svg, { width, height, pad, x, y, bottom, top, first, last, metric });
   const edge = (key) =>
-    points.map((p) => `${x(p.labels).toFixed(1)},${y(p[key] ?? p.value).toFixed(1)}`);
+    points.map(
+      (point) => `${x(point.labels).toFixed(1)},${y(point[key] ?? point.value).toFixed(1)}`,
+    );
   svg.append(
     svgElement("polygon", {
       class: "band",

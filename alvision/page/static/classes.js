@@ -1,9 +1,9 @@
 // Add, rename and merge classes in the middle of the work, and end a batch early.
 
 import { api } from "./api.js";
-import { $, make, say, uuid } from "./dom.js";
+import { $, make, setText, uuid } from "./dom.js";
 import { t } from "./text.js";
-import { close, guard, prepare } from "./windows.js";
+import { close, guard, prepare } from "./dialogs.js";
 
 export function classesPage(session) {
   const dialog = $("#classes-dialog");
@@ -14,12 +14,13 @@ export function classesPage(session) {
       session.state.classes = classes;
       session.dispatchEvent(new Event("change"));
       draw();
-      say($("#classes-status"), t("classes.stored"));
+      setText($("#classes-status"), t("classes.stored"));
       return true;
     });
   }
 
-  function row({ name, shown, defect }) {
+  function row(shownClass) {
+    const { name, shown, defect } = shownClass;
     const title = make(
       "span",
       { class: "called" },
@@ -83,7 +84,7 @@ export function classesPage(session) {
     }
   });
   prepare("classes", () => {
-    say($("#classes-status"), "");
+    setText($("#classes-status"), "");
     draw();
   });
 }

@@ -1,9 +1,9 @@
 // Images on which people disagree: the answers and the model side by side, and the last word.
 
 import { api } from "./api.js";
-import { $, make, say, uuid } from "./dom.js";
+import { $, make, setText, uuid } from "./dom.js";
 import { percent, t } from "./text.js";
-import { guard, prepare } from "./windows.js";
+import { guard, prepare } from "./dialogs.js";
 
 export function conflictsPage(session) {
   const dialog = $("#conflicts-dialog");
@@ -17,7 +17,7 @@ export function conflictsPage(session) {
       await api.settle({ uuid: uuid(), by: session.person, id: conflict.id, label });
       conflicts = conflicts.filter((other) => other !== conflict);
       place = Math.min(place, Math.max(0, conflicts.length - 1));
-      say($("#conflicts-status"), t("conflicts.settled", { name: session.shown(label) }));
+      setText($("#conflicts-status"), t("conflicts.settled", { name: session.shown(label) }));
       draw();
       session.poll();
     });
@@ -31,31 +31,30 @@ export function conflictsPage(session) {
   function draw() {
     const conflict = conflicts[place];
     $("#conflict").hidden = !conflict;
-    say($("#conflicts-lead"), t(conflict ? "conflicts.lead" : "conflicts.none"));
+    setText($("#conflicts-lead"), t(conflict ? "conflicts.lead" : "conflicts.none"));
     if (!conflict) return;
     const { id, width, height, votes, probabilities } = conflict;
     const alt = t("conflicts.alt");
     $("#conflict-frame").replaceChildren(
       make("img", { class: "picture", src: api.image(id, "full"), alt, width, height }),
     );
-    say($("#conflict-place"), t("conflicts.place", { n: place + 1, total: conflicts.length }));
-    const word = ({ kind, label }) =>
-      kind === "label" || label ? session.shown(label) : t(`last.${kind}`);
+    setText($("#conflict-place"), t("conflicts.place", { n: place + 1, total: conflicts.length }));
+    const answer = (vote) => (vote.label ? session.shown(vote.label) : t(`last.${vote.kind}`));
     $("#conflict-votes").replaceChildren(
-      ...votes.map((vote) => make("li", {}, make("b", {}, word(vote)), make("span", {}, vote.by))),
+      ...votes.map((vote) => make("li", {}, make("b", {}, answer(vote)), make("span", {}, vote.by))),
     );
     $("#conflict-model").replaceChildren(...bars(probabilities));
     $("#conflict-settle").replaceChildren(
-      ...session.classes.map((one, k) =>
+      ...session.classes.map((shownClass, k) =>
         make(
           "button",
           {
             type: "button",
-            onclick: () => settle(one.name),
+            onclick: () => settle(shownClass.name),
             "aria-keyshortcuts": k < 9 ? k + 1 : null,
           },
           k < 9 ? make("kbd", { "aria-hidden": "true" }, String(k + 1)) : null,
-          one.shown,
+          shownClass.shown,
         ),
       ),
     );
@@ -79,13 +78,13 @@ export function conflictsPage(session) {
   $("#conflict-previous").addEventListener("click", () => turn(-1));
   dialog.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
-    const one = session.classes[Number(event.key) - 1];
-    if (one && /^[1-9]$/.test(event.key)) settle(one.name);
+    const shownClass = session.classes[Number(event.key) - 1];
+    if (shownClass && /^[1-9]$/.test(event.key)) settle(shownClass.name);
     else if (event.key === "ArrowRight" && conflicts.length) turn(1);
     else if (event.key === "ArrowLeft" && conflicts.length) turn(-1);
   });
   prepare("conflicts", async () => {
-    say($("#conflicts-status"), "");
+    setText($("#conflicts-status"), "");
     conflicts = (await api.conflicts()).conflicts;
     place = 0;
     draw();

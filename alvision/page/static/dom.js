@@ -30,7 +30,7 @@ export function svgElement(tag, attributes = {}) {
 }
 
 /** Set text only where it differs, so that a screen reader does not repeat what stands already. */
-export function say(element, text) {
+export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 

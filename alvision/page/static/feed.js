@@ -65,11 +65,11 @@ export class Feed extends EventTarget {
       this.items.push(...reply.items.filter((item) => !known.has(item.id)));
       this.message = reply.message;
       this.asked = true;
-      this.#session.outbox.heard(true);
+      this.#session.outbox.noteConnection(true);
       this.prepare();
     } catch (error) {
       if (!(error instanceof Offline)) throw error;
-      this.#session.outbox.heard(false);
+      this.#session.outbox.noteConnection(false);
     }
     this.dispatchEvent(new Event("change"));
   }

@@ -37,7 +37,7 @@ export class Outbox extends EventTarget {
    * Returns what the server said, or null if the answer waits here. Raises Refused if the server
    * said no, and Offline if neither the server nor this browser could keep it.
    */
-  async give(by, event) {
+  async submit(by, event) {
     const kept = this.#keep(by, event);
     kept.catch(() => {}); // it only matters without a connection
     if (!this.waiting && this.connected) {
@@ -68,7 +68,7 @@ export class Outbox extends EventTarget {
   }
 
   /** Tell that some other call failed or worked, so that waiting answers go at once. */
-  heard(connected) {
+  noteConnection(connected) {
     if (connected && !this.connected) this.#plan(0);
     else if (!connected && this.connected) this.#lost();
   }

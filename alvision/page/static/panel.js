@@ -1,13 +1,13 @@
 // Beside the image: why it was chosen, the answers with the model's opinion, the nearest images.
 
-import { $, make, say } from "./dom.js";
+import { $, make, setText } from "./dom.js";
 import { percent, t } from "./text.js";
 
 export class Panel extends EventTarget {
   #session;
   #list = $("#answers");
   #find = $("#find");
-  #choices = []; // {one, button}
+  #choices = []; // {shownClass, button}
   #drawn = "";
   #item = null;
   #matches = []; // places of the classes that fit the letters, best first
@@ -26,9 +26,9 @@ export class Panel extends EventTarget {
     const drawn = JSON.stringify(this.#session.classes);
     if (drawn === this.#drawn) return;
     this.#drawn = drawn;
-    this.#choices = this.#session.classes.map((one, place) => ({
-      one,
-      button: this.#choice(one, place),
+    this.#choices = this.#session.classes.map((shownClass, place) => ({
+      shownClass,
+      button: this.#choice(shownClass, place),
     }));
     this.#list.replaceChildren(...this.#choices.map(({ button }) => button));
     this.show(this.#item);
@@ -39,14 +39,14 @@ export class Panel extends EventTarget {
     this.closeSearch();
     const hidden = item && (item.blind || this.#session.blind);
     const reason = item?.blind || !hidden ? item?.reason : null;
-    say($("#why"), item ? reason || t(hidden ? "why.blind" : "why.none") : "");
+    setText($("#why"), item ? reason || t(hidden ? "why.blind" : "why.none") : "");
     this.#opinion(hidden ? null : item?.probabilities);
     this.#near(item, hidden);
   }
 
   /** Show for a moment which answer was given. */
   flash(label) {
-    const found = this.#choices.find(({ one }) => one.name === label)?.button;
+    const found = this.#choices.find(({ shownClass }) => shownClass.name === label)?.button;
     if (!found) return;
     found.classList.remove("given");
     void found.offsetWidth; // restarts the animation
@@ -55,7 +55,7 @@ export class Panel extends EventTarget {
 
   /** Return the class of a digit key, from 1; null if there is none. */
   at(place) {
-    return this.#choices[place - 1]?.one.name ?? null;
+    return this.#choices[place - 1]?.shownClass.name ?? null;
   }
 
   openSearch() {
@@ -70,10 +70,10 @@ export class Panel extends EventTarget {
     if (document.activeElement === this.#find) this.#find.blur();
   }
 
-  #choice(one, place) {
+  #choice(shownClass, place) {
     const answer = (event) => {
       if (event.detail) event.currentTarget.blur(); // a click leaves no focus for the space key
-      this.#answer(one.name);
+      this.#answer(shownClass.name);
     };
     return make(
       "button",
@@ -84,11 +84,11 @@ export class Panel extends EventTarget {
         onclick: answer,
       },
       place < 9 ? make("kbd", { "aria-hidden": "true" }, String(place + 1)) : make("span"),
-      make("span", { class: "called", title: one.shown }, one.shown),
+      make("span", { class: "called", title: shownClass.shown }, shownClass.shown),
       make(
         "span",
-        { class: one.defect ? "defect" : "sound" },
-        one.defect ? t("answer.defect") : "",
+        { class: shownClass.defect ? "defect" : "sound" },
+        shownClass.defect ? t("answer.defect") : "",
       ),
       make("span", { class: "share" }),
     );
@@ -100,8 +100,8 @@ export class Panel extends EventTarget {
 
   #opinion(probabilities) {
     const shares = new Map(probabilities ?? []);
-    for (const { one, button } of this.#choices) {
-      const p = probabilities ? (shares.get(one.name) ?? 0) : null;
+    for (const { shownClass, button } of this.#choices) {
+      const p = probabilities ? (shares.get(shownClass.name) ?? 0) : null;
       button.style.setProperty("--share", p ?? 0);
       const share = $(".share", button);
       if (p === null) share.replaceChildren();
@@ -121,7 +121,7 @@ export class Panel extends EventTarget {
       return make("li", {}, picture, make("span", { "aria-hidden": "true", title: name }, name));
     });
     $("#near").replaceChildren(...rows);
-    say($("#near-none"), near.length || !item ? "" : t(hidden ? "near.blind" : "near.none"));
+    setText($("#near-none"), near.length || !item ? "" : t(hidden ? "near.blind" : "near.none"));
   }
 
   #search() {
@@ -129,7 +129,7 @@ export class Panel extends EventTarget {
     const order = (name) =>
       folded(name).startsWith(word) ? 0 : folded(name).includes(word) ? 1 : 2;
     const places = this.#choices
-      .map(({ one }, place) => ({ place, order: order(one.shown) }))
+      .map(({ shownClass }, place) => ({ place, order: order(shownClass.shown) }))
       .filter((found) => word && found.order < 2)
       .sort((a, b) => a.order - b.order);
     this.#matches = places.map(({ place }) => place);
@@ -144,10 +144,10 @@ export class Panel extends EventTarget {
       button.classList.toggle("other", Boolean(word) && !this.#matches.includes(place));
     });
     this.#choices[chosen]?.button.scrollIntoView({ block: "nearest" });
-    const name = this.#choices[chosen]?.one.shown;
+    const name = this.#choices[chosen]?.shownClass.shown;
     if (word) {
       this.dispatchEvent(
-        new CustomEvent("say", {
+        new CustomEvent("message", {
           detail: name ? t("answer.find.match", { name }) : t("answer.find.none"),
         }),
       );
@@ -158,7 +158,7 @@ export class Panel extends EventTarget {
     const steps = { ArrowDown: 1, ArrowUp: -1 };
     if (event.key === "Enter") {
       event.preventDefault();
-      const chosen = this.#choices[this.#matches[this.#mark]]?.one.name;
+      const chosen = this.#choices[this.#matches[this.#mark]]?.shownClass.name;
       if (chosen) {
         this.closeSearch();
         this.#answer(chosen);

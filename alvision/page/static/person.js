@@ -1,9 +1,9 @@
 // Who labels, how the page looks, and the first page that asks for classes.
 
 import { Offline, Refused, api } from "./api.js";
-import { $, $$, icon, make, memory, say } from "./dom.js";
+import { $, $$, icon, make, memory, setText } from "./dom.js";
 import { t } from "./text.js";
-import { close, open, prepare } from "./windows.js";
+import { close, open, prepare } from "./dialogs.js";
 
 /** Ask for a name if this browser knows none; resolves when there is one. */
 export function askName(session) {
@@ -55,21 +55,21 @@ export function askClasses(session) {
         const [name, defect] = $$("input", row);
         return { name: name.value.trim(), defect: defect.checked };
       });
-      const named = found.filter((one) => one.name);
-      const names = named.map((one) => one.name);
+      const named = found.filter((row) => row.name);
+      const names = named.map((row) => row.name);
       const twice = names.find((name, place) => names.indexOf(name) !== place);
       const person = $("#setup-name").value.trim();
-      if (twice) say($("#setup-error"), t("setup.twice", { name: twice }));
-      else if (names.length < 2) say($("#setup-error"), t("setup.two"));
+      if (twice) setText($("#setup-error"), t("setup.twice", { name: twice }));
+      else if (names.length < 2) setText($("#setup-error"), t("setup.two"));
       else if (!person) $("#setup-name").focus();
       else {
-        const defects = named.filter((one) => one.defect).map((one) => one.name);
+        const defects = named.filter((row) => row.defect).map((row) => row.name);
         try {
           await api.setup({ by: person, classes: names, defects });
         } catch (error) {
           if (!(error instanceof Offline) && !(error instanceof Refused)) throw error;
           const faster = error.status === 409; // somebody else has named the classes
-          if (!faster) return say($("#setup-error"), error.message);
+          if (!faster) return setText($("#setup-error"), error.message);
         }
         session.rename(person);
         $("#setup").hidden = true;

@@ -2,10 +2,10 @@
 
 import { api } from "./api.js";
 import { drawCurve } from "./chart.js";
-import { $, make, say } from "./dom.js";
-import { left } from "./head.js";
+import { $, make, setText } from "./dom.js";
+import { left } from "./header.js";
 import { t } from "./text.js";
-import { prepare } from "./windows.js";
+import { prepare } from "./dialogs.js";
 
 export function progress(session) {
   prepare("progress", async () => {
@@ -20,7 +20,7 @@ function draw(session) {
   drawCurve($("#chart"), state.curve, { axes: true, metric: state.metric });
   const known = state.curve.some((point) => point.value !== null);
   $("#chart").classList.toggle("none", !known);
-  say($("#chart-words"), t(known ? "progress.curve.hint" : "progress.curve.none"));
+  setText($("#chart-words"), t(known ? "progress.curve.hint" : "progress.curve.none"));
   drawChanged(session);
   const facts = {
     labels: t("last.label", { name: state.labels }),
@@ -28,7 +28,7 @@ function draw(session) {
     minutes: t("last.label", { name: Math.floor(state.seconds / 60) }),
     left: state.hours_left === null ? t("progress.unknown") : left(state.hours_left),
   };
-  for (const [name, words] of Object.entries(facts)) say($(`#fact-${name}`), words);
+  for (const [name, words] of Object.entries(facts)) setText($(`#fact-${name}`), words);
   const lines = state.predicted.map(({ name, answers }) =>
     make("li", {}, t("predicted.line", { n: answers, name: session.shown(name) })),
   );
@@ -49,7 +49,7 @@ function drawChanged(session) {
     return make("li", {}, picture, make("span", {}, was), make("b", {}, now));
   });
   $("#changed-pictures").replaceChildren(...rows);
-  say($("#changed-words"), others(count, changed.length));
+  setText($("#changed-words"), others(count, changed.length));
 }
 
 /** Words for the changes without a picture: only images that are answered are shown. */

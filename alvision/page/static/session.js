@@ -33,7 +33,7 @@ export class Session extends EventTarget {
 
   /** Return the name that a class is shown under; its key is its name for ever. */
   shown(name) {
-    return this.classes.find((one) => one.name === name)?.shown ?? name;
+    return this.classes.find((shownClass) => shownClass.name === name)?.shown ?? name;
   }
 
   rename(person) {
@@ -69,10 +69,10 @@ export class Session extends EventTarget {
     try {
       const state = await api.state(this.person);
       this.error = null;
-      this.outbox.heard(true);
+      this.outbox.noteConnection(true);
       if (before === this.#answers || !this.state) this.state = state;
     } catch (error) {
-      if (error instanceof Offline) this.outbox.heard(false);
+      if (error instanceof Offline) this.outbox.noteConnection(false);
       else if (error instanceof Refused) this.error = error.message;
       else throw error;
     }

@@ -12,7 +12,7 @@ export class Sitting extends EventTarget {
   #feed;
   #outbox;
   #given = []; // answers of this page, oldest first; earlier ones are asked of the server
-  #watch = new Watch();
+  #stopwatch = new Stopwatch();
   #timer = null;
   current = null;
   number = 0;
@@ -73,13 +73,13 @@ export class Sitting extends EventTarget {
       kind,
       label,
       round: item.round,
-      seconds: this.#watch.seconds(),
+      seconds: this.#stopwatch.seconds(),
       book_version: this.#session.state.book_version,
     };
     this.#tell("giving", { kind, label });
     try {
-      const reply = await this.#outbox.give(this.#session.person, event);
-      const opinion = reply?.opinions?.find((one) => one.id === item.id);
+      const reply = await this.#outbox.submit(this.#session.person, event);
+      const opinion = reply?.opinions.find((opinion) => opinion.id === item.id);
       this.#given.push({ uuid: event.uuid, item, kind, label });
       this.#given.slice(0, -KEPT).forEach((answer) => release(answer.item));
       this.#session.count(1, kind, event.seconds);
@@ -110,7 +110,7 @@ export class Sitting extends EventTarget {
         target: last.uuid,
         round: last.item.round,
       };
-      await this.#outbox.give(this.#session.person, event);
+      await this.#outbox.submit(this.#session.person, event);
       if (last === this.#given.at(-1)) this.#given.pop();
       if (this.current) this.#feed.putBack(this.current);
       this.#feed.forget(last.item.id);
@@ -128,7 +128,7 @@ export class Sitting extends EventTarget {
   /** Keep a note with the image on the screen; it stays to be answered. */
   async flag(note) {
     const { id, round } = this.current;
-    await this.#outbox.give(this.#session.person, { uuid: uuid(), id, kind: "flag", note, round });
+    await this.#outbox.submit(this.#session.person, { uuid: uuid(), id, kind: "flag", note, round });
     this.#tell("flagged", null);
   }
 
@@ -140,7 +140,7 @@ export class Sitting extends EventTarget {
     }
     this.#tell("show", item);
     if (item) await item.picture.decode().catch(() => this.#tell("broken", item));
-    this.#watch.start();
+    this.#stopwatch.start();
     if (item && since !== null) measure(since);
   }
 
@@ -164,7 +164,7 @@ function measure(since) {
 }
 
 /** Time that an image was on a visible page. */
-class Watch {
+class Stopwatch {
   #sum = 0;
   #since = performance.now();
 

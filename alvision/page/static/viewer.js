@@ -1,6 +1,6 @@
 // The image with zoom, pan and heatmap: wheel, drag, two fingers, keys and buttons.
 
-import { $, say } from "./dom.js";
+import { $, setText } from "./dom.js";
 import { load, loadHeatmap } from "./feed.js";
 
 const MOST = 16;
@@ -92,7 +92,7 @@ export class Viewer {
       ? `translate(${this.#x}px, ${this.#y}px) scale(${this.#scale})`
       : "";
     this.#frame.classList.toggle("zoomed", moved);
-    say($("#zoom"), moved ? `${Math.round(100 * this.#scale)} %` : "");
+    setText($("#zoom"), moved ? `${Math.round(100 * this.#scale)} %` : "");
   }
 
   #wheel(event) {

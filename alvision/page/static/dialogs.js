@@ -1,7 +1,7 @@
 // Dialogs: opened by any element with data-open, closed by their cross, Escape or a click beside.
 
 import { Offline, Refused } from "./api.js";
-import { $, $$, say } from "./dom.js";
+import { $, $$, setText } from "./dom.js";
 
 const openers = new Map();
 
@@ -13,7 +13,7 @@ export function prepare(name, open) {
 export function open(name) {
   $("#menu-dialog").close();
   const dialog = $(`#${name}-dialog`);
-  complain(dialog, "");
+  showError(dialog, "");
   guard(dialog, () => openers.get(name)?.());
   if (!dialog.open) dialog.showModal();
 }
@@ -24,19 +24,19 @@ export function close(name) {
 
 /** Run something that talks to the server; what it refuses stands in the dialog. */
 export async function guard(dialog, action) {
-  complain(dialog, "");
+  showError(dialog, "");
   try {
     return await action();
   } catch (error) {
     if (!(error instanceof Offline) && !(error instanceof Refused)) throw error;
-    complain(dialog, error.message);
+    showError(dialog, error.message);
     return null;
   }
 }
 
-export function complain(dialog, text) {
+export function showError(dialog, text) {
   const place = $(".error", dialog);
-  if (place) say(place, text);
+  if (place) setText(place, text);
 }
 
 export function begin() {

@@ -1,22 +1,22 @@
 // The running head, and the line at the foot that says what happened and whether it is stored.
 
 import { drawCurve } from "./chart.js";
-import { $, $$, make, say } from "./dom.js";
+import { $, $$, make, setText } from "./dom.js";
 import { fixed, percent, t } from "./text.js";
 
-export function drawHead(session) {
+export function drawHeader(session) {
   const state = session.state;
-  say($("#labels"), t("last.label", { name: state.labels }));
-  say($("#minutes"), t("last.label", { name: Math.floor(state.seconds / 60) }));
-  say($("#left"), left(state.hours_left));
+  setText($("#labels"), t("last.label", { name: state.labels }));
+  setText($("#minutes"), t("last.label", { name: Math.floor(state.seconds / 60) }));
+  setText($("#left"), left(state.hours_left));
   const batch = state.batch;
-  say($("#batch"), batch ? t("head.batch.of", batch) : "–");
+  setText($("#batch"), batch ? t("head.batch.of", batch) : "–");
   $("#batch-bar").max = Math.max(1, batch?.size ?? 1);
   $("#batch-bar").value = batch?.done ?? 0;
   drawScore(state);
   for (const count of $$("[data-count=conflicts]")) {
     count.hidden = !state.conflicts;
-    say(count, String(state.conflicts));
+    setText(count, String(state.conflicts));
   }
   drawNotice(session);
 }
@@ -32,14 +32,14 @@ function drawScore(state) {
   const metric = state.metric;
   drawCurve($("#spark"), state.curve, { axes: false, metric });
   const last = state.curve.filter((point) => point.value !== null).at(-1);
-  say(
+  setText(
     $("#score"),
     last ? t("head.curve.value", { metric, value: fixed(last.value) }) : t("head.curve"),
   );
   const changed = state.changed_count
     ? t("head.changed", { n: state.changed_count })
     : t("head.changed.none");
-  say($("#changed"), changed);
+  setText($("#changed"), changed);
 }
 
 /** One line for what the person should know; trouble comes first. */
@@ -52,7 +52,7 @@ function drawNotice(session) {
     lines.push(t("predicted.line", { n: answers, name: session.shown(name) }));
   }
   if (phase !== "asking") lines.push(t(`phase.${phase}`));
-  say($("#notice"), lines[0] ?? "");
+  setText($("#notice"), lines[0] ?? "");
   $("#notice").title = lines.join("\n");
 }
 
@@ -69,15 +69,15 @@ export function drawSaved(outbox) {
       t("saved.dismiss"),
     );
     line.replaceChildren(words, " ", forget);
-  } else if (!connected) say(line, waiting ? t("saved.kept", { n: waiting }) : t("saved.offline"));
-  else say(line, waiting ? t("saved.sending", { n: waiting }) : t("saved.all"));
+  } else if (!connected) setText(line, waiting ? t("saved.kept", { n: waiting }) : t("saved.offline"));
+  else setText(line, waiting ? t("saved.sending", { n: waiting }) : t("saved.all"));
 }
 
 /** Say what was just done, for the eye and for a screen reader. */
-export function sayLast(text, { trouble = false } = {}) {
+export function showLast(text, { trouble = false } = {}) {
   const line = $("#last");
   line.classList.toggle("trouble", trouble);
-  say(line, text);
+  setText(line, text);
 }
 
 /** Words for an answer that was just given, with what the model had thought, if it may be told. */

@@ -2,6 +2,8 @@
 
 import re
 import tomllib
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -83,6 +85,46 @@ def code(path: Path) -> str:
     blocks = re.findall(r"```[a-z]*\n(.*?)```", text, re.S)
     spans = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.S))
     return "\n".join([*blocks, *spans, ""])
+
+
+# The changelog and the decisions speak of the past.
+OF_TODAY = [p for p in DOCUMENTS if p.name != "CHANGELOG.md" and p.parent.name != "decisions"]
+
+
+@pytest.mark.filterwarnings("ignore")  # of libraries that are imported here first
+@pytest.mark.parametrize("path", OF_TODAY, ids=id_of)
+def test_every_dotted_name_that_a_document_mentions_exists(path):
+    text = re.sub(r"https?://\S+", "", path.read_text(encoding="utf-8"))
+    named = set(re.findall(r"\balvision(?:\.[A-Za-z_]\w*)+", text))
+    missing = [name for name in sorted(named) if not exists(name)]
+    assert missing == []
+
+
+def exists(name: str) -> bool:
+    """Tell whether a dotted name is a module or something in one; an old name does not count."""
+    from alvision.core.moved import MOVED
+
+    module, _, attribute = name.rpartition(".")
+    if any(name == old or name.startswith(f"{old}.") for old in MOVED):
+        return False
+    try:
+        return find_spec(name) is not None or hasattr(import_module(module), attribute)
+    except ModuleNotFoundError:
+        return hasattr(import_module(module), attribute)
+
+
+@pytest.mark.parametrize("path", OF_TODAY, ids=id_of)
+def test_every_file_of_the_project_that_a_document_mentions_exists(path):
+    named = re.findall(
+        r"`((?:alvision|configs|scripts|tests|docs|notebooks)/[\w./-]+)`", code_spans(path)
+    )
+    own = {"configs/acquisition/mine.yaml", "configs/logger/mine.yaml"}  # the reader's own
+    assert [name for name in named if name not in own and not (PROJECT / name).exists()] == []
+
+
+def code_spans(path: Path) -> str:
+    """Return a document without its code blocks."""
+    return re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.S)
 
 
 def test_every_group_choice_that_the_readme_names_exists():

@@ -1,9 +1,14 @@
-"""What a study shows, in sentences: a pure function of its numbers."""
+"""What a study shows, in sentences: a pure function of its numbers.
+
+Each sentence says what was found before what was not, and claims nothing that its own interval
+denies.
+"""
 
 from __future__ import annotations
 
 from typing import Literal
 
+from alvision.evaluation.intervals import Estimate
 from alvision.study.statistics import Ratio
 from alvision.study.summary import Comparison, Row, significant
 
@@ -30,126 +35,162 @@ def outcome(row: Row) -> Outcome:
 
 
 def sentence(row: Row, comparison: Comparison) -> str:
-    """Say in one sentence what is shown about an acquisition function, or why nothing is."""
-    study = comparison.study
+    """Say what is shown about an acquisition function, then what is not, and why."""
     what = outcome(row)
     if what == "baseline" and row is not comparison.baseline:
-        return f"{row.acquisition}: not shown: the study has no random_sampling to compare with"
+        return f"{row.acquisition} has no baseline: the study has no random_sampling."
     if what == "baseline" or row.difference is None:
-        return f"{row.acquisition} is what the others are compared with"
-    if what == "fewer" and row.ratio:
-        return (
-            f"{row.acquisition} needs {_times(row.ratio)} x fewer labels than random to reach "
-            f"{_target(comparison)} ({_interval(row.ratio)}, {row.seeds} seeds, "
-            f"p = {row.p_value:.2g}{_open_seeds(comparison)})"
-        )
-    gap = (
-        f"its {study.metric_title} is {abs(row.difference.value):.3f} "
-        f"{'lower' if row.difference.value < 0 else 'higher'} on average over the curve "
-        f"(95 % interval of the difference {row.difference.low:+.3f} to "
-        f"{row.difference.high:+.3f}, {row.seeds} seeds"
-    )
-    if what == "worse":
-        return f"{row.acquisition} is worse than random: {gap}, p = {row.p_value:.2g})"
-    if what == "better":
-        return (
-            f"{row.acquisition}: not shown that it needs fewer labels than random, because "
-            f"{_why_no_ratio(row, comparison)}; but {gap}, p = {row.p_value:.2g})"
-        )
-    return f"{row.acquisition}: not shown: {_why_no_difference(row, comparison)}; {gap})"
+        return f"The others are compared with {row.acquisition}."
+    gap = _gap(row, row.difference, comparison)
+    if what == "not shown":
+        return f"{row.acquisition}: {gap}. {_why(row, comparison)}."
+    verb = "did worse than" if what == "worse" else "beat"
+    claim = f"{row.acquisition} {verb} random sampling here: {gap}"
+    if _covers_zero(row.difference):
+        # Sign flips and the interval weigh an outlying seed differently, so they can disagree.
+        claim += f". That rests on the paired test alone: the {_CI} includes 0"
+    return f"{claim}." if what == "worse" else f"{claim}. {_labels(row, comparison)}."
 
 
 def verdict(comparison: Comparison) -> str:
-    """Say in one line what the whole study shows, or that nothing is shown and why."""
-    found = {row.acquisition: outcome(row) for row in comparison.rows}
+    """Say what the whole study shows, or that it shows nothing and why."""
     if comparison.baseline is None:
-        return "Not shown: the study has no random_sampling to compare with."
+        return "Nothing can be compared: the study has no random_sampling."
     if not comparison.others:
-        return "Not shown: the study has no acquisition but random_sampling."
-    worse = [name for name, what in found.items() if what == "worse"]
-    note = f" Worse than random: {', '.join(worse)}." if worse else ""
-    winners = [row for row in comparison.others if found[row.acquisition] == "fewer"]
-    if winners:
-        best = max(winners, key=lambda row: (row.ratio and row.ratio.low) or 0)
-        also = [f"{row.acquisition} ({_short(row.ratio)})" for row in winners if row is not best]
-        more = f" Fewer as well: {', '.join(also)}." if also else ""
-        return f"{sentence(best, comparison)}.{more}{note}"
-    better = [row for row in comparison.others if found[row.acquisition] == "better"]
-    if better:
-        best = max(better, key=lambda row: row.difference.value if row.difference else 0)
-        return f"Not shown how many labels are saved. {sentence(best, comparison)}.{note}"
-    if len(comparison.study.seeds) < comparison.seeds_needed:
-        return f"Not shown: {_too_few(comparison)}."
-    if worse and len(worse) == len(comparison.others):
-        return f"Not shown: nothing beats random.{note}"
+        return "Nothing can be compared: the study has no acquisition but random_sampling."
+    of = {
+        what: [row for row in comparison.others if outcome(row) == what]
+        for what in ("fewer", "better", "worse", "not shown")
+    }
+    if of["fewer"]:
+        best = max(of["fewer"], key=lambda row: (row.ratio and row.ratio.low) or 0)
+    elif of["better"]:
+        best = max(of["better"], key=lambda row: row.difference.value if row.difference else 0)
+    else:
+        return _nothing_better(comparison, of["worse"])
+    said = [sentence(best, comparison)]
+    if also := [f"{x.acquisition} ({_times(x.ratio)})" for x in of["fewer"] if x is not best]:
+        said.append(f"Fewer labels as well: {', '.join(also)}.")
+    if also := [f"{x.acquisition} ({_gain(x)})" for x in of["better"] if x is not best]:
+        said.append(f"Higher curves as well: {', '.join(also)}.")
+    if of["worse"]:
+        said.append(f"Worse than random sampling: {_names(of['worse'])}.")
+    return " ".join(said)
+
+
+def _nothing_better(comparison: Comparison, worse: list[Row]) -> str:
+    many = len(comparison.study.seeds)
+    if many < comparison.seeds_needed:
+        return f"Too few seeds to tell: {_too_few(comparison)}."
+    found = ""
+    if worse:
+        told = ", ".join(f"{row.acquisition} ({_gain(row)})" for row in worse)
+        found = f"Worse than random sampling: {told}. "
+        if len(worse) == len(comparison.others):
+            return f"{found}Nothing beat it."
     detectable = max(row.detectable or 0 for row in comparison.others)
     return (
-        f"Not shown: no strategy beats random in {len(comparison.study.seeds)} seeds, which would "
-        f"find a true gain of {detectable:.3f} {comparison.study.metric_title} on average over the "
-        f"curve 4 times out of 5.{note}"
+        f"{found}No strategy was shown to beat random sampling in {many} seeds, which would find a "
+        f"true gain of {detectable:.3f} {comparison.study.metric_title}, averaged over the curve, "
+        "4 times out of 5."
     )
 
 
-def _why_no_difference(row: Row, comparison: Comparison) -> str:
+_CI = "95 % CI"
+
+
+def _gap(row: Row, difference: Estimate, comparison: Comparison) -> str:
+    """Return the difference of the areas with its interval, the seeds and the p-value."""
+    facts = [f"{row.seeds} seed{'s' * (row.seeds != 1)}"]
+    if row.seeds > 1:  # one seed tells no spread
+        facts.insert(0, f"{_CI} {difference.low:+.3f} to {difference.high:+.3f}")
+    if row.p_value is not None:
+        facts.append(f"p = {row.p_value:.2g}")
+    return (
+        f"{comparison.study.metric_title} {difference.value:+.3f} averaged over the curve "
+        f"({', '.join(facts)})"
+    )
+
+
+def _why(row: Row, comparison: Comparison) -> str:
+    """Say why a difference is not shown, and which one would have been."""
     if row.p_value is None:
-        return _too_few(comparison)
-    reason = f"p = {row.p_value:.2g} after Holm's correction"
+        return f"That shows nothing yet: {_too_few(comparison)}"
+    reason = "That does not tell it from random sampling"
     if row.detectable is not None:
         reason += (
-            f" (these {row.seeds} seeds would find a true difference of {row.detectable:.3f} "
-            "4 times out of 5)"
+            f"; these {row.seeds} seeds would find a true difference of {row.detectable:.3f} "
+            "4 times out of 5"
         )
     return reason
+
+
+def _labels(row: Row, comparison: Comparison) -> str:
+    """Say what is known about the labels that a better strategy needs."""
+    ratio, target = row.ratio, _target(comparison)
+    if target is None:
+        return (
+            "Whether it needs fewer labels is unknown: there is no target, neither a full-data run "
+            "nor a target.value"
+        )
+    if ratio is None:
+        reason = f"{_missed(row)} {target}" if row.missed else f"some seeds start above {target}"
+        return f"Whether it needs fewer labels is unknown: {reason}"
+    told = f"{_times(ratio)}, {_CI} {_ends(ratio)}"
+    if ratio.low is not None and ratio.low > 1:
+        said = f"To reach {target} it needs {_times(ratio)} fewer labels ({_CI} {_ends(ratio)})"
+        random = comparison.baseline
+        if random is not None and random.missed:
+            said += f"; random sampling never reaches it in {random.missed} of {random.seeds} seeds"
+        return said
+    if ratio.high is not None and ratio.high < 1:
+        return f"But to reach {target} it needs more labels, not fewer ({told})"
+    if ratio.low == ratio.high == 1:
+        return f"To reach {target} it needs as many labels ({told})"
+    missed = f"; {_missed(row)} {target}" if row.missed else ""
+    return f"Whether it needs fewer labels is inconclusive ({told}){missed}"
+
+
+def _missed(row: Row) -> str:
+    return f"in {row.missed} of {row.seeds} seeds it never reaches"
 
 
 def _too_few(comparison: Comparison) -> str:
     many = comparison.comparisons
     return (
-        f"{many} comparison{'s' * (many != 1)} with random need{'s' * (many == 1)} at least "
-        f"{comparison.seeds_needed} seeds for a p-value of 0.05; the study has "
+        f"{many} comparison{'s' * (many != 1)} with random sampling need{'s' * (many == 1)} at "
+        f"least {comparison.seeds_needed} seeds for a p-value of 0.05, and the study has "
         f"{len(comparison.study.seeds)}"
     )
 
 
-def _why_no_ratio(row: Row, comparison: Comparison) -> str:
-    if comparison.study.target is None:
-        return "there is no target: no full-data run and no target.value"
-    if row.missed:
-        return f"it never reaches {_target(comparison)} in {row.missed} of {row.seeds} seeds"
-    if row.ratio is None:
-        return f"{_target(comparison)} is not reached"
-    return (
-        f"the ratio of labels to reach {_target(comparison)} is {_times(row.ratio)} and its "
-        f"{_interval(row.ratio)} does not lie above 1"
-    )
-
-
-def _target(comparison: Comparison) -> str:
-    """Name the target; the default one differs by seed, so its mean is told."""
+def _target(comparison: Comparison) -> str | None:
+    """Name the target by its mean, because the default one differs by seed; None without one."""
     study = comparison.study
-    if study.target is None:
-        return f"a {study.metric_title} that nobody named"
-    return f"{study.metric_title} {study.target.mean():.2f}"
+    return None if study.target is None else f"{study.metric_title} {study.target.mean():.2f}"
 
 
-def _times(ratio: Ratio) -> str:
-    return f"{ratio.value:.2f}" if ratio.bound == "exact" else f"{ratio.bound} {ratio.value:.2f}"
+def _covers_zero(difference: Estimate) -> bool:
+    low, high = difference.low, difference.high
+    return low is not None and high is not None and low <= 0 <= high
 
 
-def _short(ratio: Ratio | None) -> str:
-    return f"{_times(ratio)} x" if ratio else ""
+def _gain(row: Row) -> str:
+    return f"{row.difference.value:+.3f}" if row.difference else ""
 
 
-def _interval(ratio: Ratio) -> str:
-    if ratio.high is None:
-        return f"95 % interval from {ratio.low:.2f} up"
-    if ratio.low is None:
-        return f"95 % interval up to {ratio.high:.2f}"
-    return f"95 % interval {ratio.low:.2f} to {ratio.high:.2f}"
+def _names(rows: list[Row]) -> str:
+    return ", ".join(row.acquisition for row in rows)
 
 
-def _open_seeds(comparison: Comparison) -> str:
-    random = comparison.baseline
-    if random is None or not random.missed:
+def _times(ratio: Ratio | None) -> str:
+    if ratio is None:
         return ""
-    return f"; random never reaches it in {random.missed} of {random.seeds} seeds"
+    bound = "" if ratio.bound == "exact" else f"{ratio.bound} "
+    return f"{bound}{ratio.value:.2f}x"
+
+
+def _ends(ratio: Ratio) -> str:
+    if ratio.low is None:
+        return "unbounded" if ratio.high is None else f"up to {ratio.high:.2f}"
+    return f"from {ratio.low:.2f} up" if ratio.high is None else f"{ratio.low:.2f}-{ratio.high:.2f}"

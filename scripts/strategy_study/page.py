@@ -20,12 +20,12 @@ Results = Mapping[str, Comparison]
 
 @dataclass(frozen=True)
 class Record:
-    """How a strategy fared over several protocols.
+    """The results of a strategy over several protocols.
 
     Attributes:
         name: The strategy.
-        better: Protocols where it is shown to be better than random.
-        worse: Those where it is shown to be worse.
+        better: Protocols where it was shown to be better than random sampling.
+        worse: Those where it was shown to be worse.
         gain: Mean over the protocols of its area less random's.
     """
 
@@ -40,8 +40,8 @@ def page(results: Results) -> str:
     own = {name: c for name, c in results.items() if not PROTOCOLS[name].curves_of}
     parts = [
         short(results),
-        "### What is shown, at a glance\n" + overview(own),
-        "### If your data is like this, start with that\n" + advice(own),
+        "### All protocols at a glance\n" + overview(own),
+        "### Which strategy for which data\n" + advice(own),
     ]
     if batch := batch_bald(own):
         parts.append("### BatchBALD minus BALD\n" + batch)
@@ -82,16 +82,16 @@ def short(results: Results) -> str:
         best = ranked[0]
         sentences.append(
             f"**Start with `{best.name}`.** Over {_count(len(frozen), 'protocol')} with frozen "
-            f"features it is {_fared(best)}; on average its curve lies {best.gain:+.3f} from that "
-            f"of random sampling ({_metrics(frozen)})."
+            f"features it was {_fared(best)}; its mean difference from random sampling over the "
+            f"curve is {best.gain:+.3f} ({_metrics(frozen)})."
         )
-        sentences += [f"`{record.name}` is {_fared(record)}." for record in ranked[1:]]
+        sentences += [f"`{record.name}` was {_fared(record)}." for record in ranked[1:]]
     for protocol, comparison in finetuned.items():
         sentences.append(f"Finetuned, {protocol}: {verdict(comparison)}")
     sentences += [in_minutes(p, c) for p, c in results.items() if PROTOCOLS[p].curves_of]
     nothing = [p for p, c in own.items() if not _better(c) and _enough(c)]
     if nothing:
-        sentences.append(f"Nothing is shown to beat random on {_listed(nothing)}.")
+        sentences.append(f"Nothing was shown to beat random sampling on {_listed(nothing)}.")
     if missing := [name for name in PROTOCOLS if name not in results]:
         sentences.append(f"Not run yet: {_listed(missing)}.")
     fewer = [
@@ -118,11 +118,12 @@ def overview(results: Results) -> str:
         lines.append(f"| {name} | {' | '.join(cells)} |")
     lines += [
         "",
-        f"Mean {_metrics(results)} over the learning curve minus that of random sampling; "
-        "**bold**: shown to be better, _slanted_: shown to be worse (p at most .05 after Holm's "
-        "correction within the protocol); blank: not run. Intervals stand below. Best first, by "
-        "the rule above: seldom shown to be worse, often shown to be better, the largest gain; "
-        "protocols whose seeds are too few to show anything do not count in it.",
+        f"Mean {_metrics(results)} over the learning curve, minus that of random sampling. "
+        "**Bold**: shown to be better; _slanted_: shown to be worse (p at most .05 after Holm's "
+        "correction within the protocol); blank: not run. The tables below give the intervals. "
+        "Strategies are sorted by how seldom they were shown to be worse, then by how often they "
+        "were shown to be better, then by their mean gain. Protocols with too few seeds to show "
+        "anything do not count.",
     ]
     return "\n".join(lines)
 
@@ -130,7 +131,7 @@ def overview(results: Results) -> str:
 def advice(results: Results) -> str:
     """Return a table from kinds of data to strategies."""
     lines = [
-        "| if your data has | start with | as good, as far as is known |",
+        "| your data has | start with | as good as far as is known |",
         "| --- | --- | --- |",
     ]
     for name, comparison in results.items():
@@ -152,16 +153,16 @@ def advice(results: Results) -> str:
         lines.append(f"| {PROTOCOLS[name].data} ({name}) | {shown} | {', '.join(alike)} |")
     lines += [
         "",
-        "Start with: the largest area under the curve. As good: no difference from it is shown, by "
-        "paired sign flips with Holm's correction over all pairs of the protocol, and it is not "
-        "shown to be worse than random. Protocols whose seeds are too few to show anything are "
-        "left out.",
+        "Start with: the largest area under the curve. As good as far as is known: paired sign "
+        "flips, with Holm's correction over all pairs of the protocol, show no difference from it, "
+        "and it was not shown to be worse than random sampling. Protocols with too few seeds to "
+        "show anything are left out.",
     ]
     return "\n".join(lines)
 
 
 def batch_bald(results: Results) -> str:
-    """Say what looking at the batch as a whole is worth, where both were run."""
+    """Compare BatchBALD with BALD, where both were run."""
     lines = []
     for name, comparison in results.items():
         areas = {row.acquisition: row.areas for row in comparison.rows}
@@ -188,11 +189,11 @@ def in_minutes(name: str, comparison: Comparison) -> str:
     """Say whether labels saved are minutes saved, where the curves are another protocol's."""
     times = {row.acquisition: row.ratio for row in comparison.costs if row.ratio}
     less = [name for name, ratio in times.items() if ratio.low is not None and ratio.low > 1]
-    shown = f"{_listed(less)} {'is' if len(less) == 1 else 'are'}" if less else "none is"
+    shown = f"{_listed(less)} {'was' if len(less) == 1 else 'were'}" if less else "none was"
     sentences = [
-        f"{name} asks for the images of {PROTOCOLS[name].curves_of}; its own are the minutes of "
+        f"{name} asks for the same images as {PROTOCOLS[name].curves_of} and adds the minutes of "
         f"labelling. Of {len(times)} strategies {shown} shown to reach the target in less time "
-        "than random (a 95 % interval that lies above 1, without a correction for their number)."
+        "than random sampling (95 % CI above 1, not corrected for the number of strategies)."
     ]
     for row in sorted(_better(comparison), key=lambda row: -row.aubc.value):
         sentences.append(
@@ -249,9 +250,8 @@ def _glance(comparison: Comparison, name: str) -> str:
 
 
 def _fared(record: Record) -> str:
-    better = f"better than random in {_where(record.better)}"
-    worse = f"worse in {_where(record.worse)}"
-    return f"shown to be {better} and {worse}"
+    better = f"better than random sampling in {_where(record.better)}"
+    return f"shown to be {better} and worse in {_where(record.worse)}"
 
 
 def _where(protocols: tuple[str, ...]) -> str:

@@ -84,12 +84,15 @@ def test_the_page_says_who_wins_who_loses_and_where_nothing_is_shown(found):
     text = page.page(found)
     first, *rest = text.splitlines()
     assert first.startswith("- **Start with `margin`.** Over 2 protocols")
-    assert "better than random in 1 (elpv) and worse in none" in first
-    assert "its curve lies +0.0" in first
+    assert "better than random sampling in 1 (elpv) and worse in none" in first
+    assert "over the curve is +0.0" in first
     assert "- Not run yet: digits, repeated_digits, xsdd, " in text
     assert "Run in part" not in text
-    assert "- `bald` is shown to be better than random in none and worse in 1 (elpv)." in rest
-    assert "- Nothing is shown to beat random on elpv_noisy." in rest
+    assert (
+        "- `bald` was shown to be better than random sampling in none and worse in 1 (elpv)."
+        in rest
+    )
+    assert "- Nothing was shown to beat random sampling on elpv_noisy." in rest
     glance = next(line for line in rest if line.startswith("| margin | **+0.0"))
     assert glance.count("**") == 2, "bold where it is shown"
     assert next(line for line in rest if line.startswith("| bald | _-0.0")).endswith("|  |")
@@ -107,8 +110,10 @@ def test_a_protocol_of_fewer_seeds_says_so():
 def test_too_few_seeds_are_curves_without_a_verdict(found):
     few = summarise(study({"margin": 0.05, "badge": 0.0, "k_center": 0.0}, seeds=2))
     text = page.page(found | {"elpv_small_cnn": few})
-    assert "- Finetuned, elpv_small_cnn: Not shown: 3 comparisons with random need at" in text
-    assert "- Nothing is shown to beat random on elpv_noisy." in text, "nothing could be shown"
+    assert "- Finetuned, elpv_small_cnn: Too few seeds to tell: 3 comparisons" in text
+    assert "- Nothing was shown to beat random sampling on elpv_noisy." in text, (
+        "nothing could be shown"
+    )
     assert f"| {PROTOCOLS['elpv_small_cnn'].data}" not in text
 
 
@@ -130,9 +135,9 @@ def test_curves_of_another_protocol_are_counted_once_and_told_in_minutes(found):
     assert text.splitlines()[0] == page.page({**found}).splitlines()[0], "no more evidence"
     assert "| strategy | elpv | elpv_noisy |" in text
     assert "| defects that take longer to label" not in text
-    assert "elpv_cost asks for the images of elpv; its own are the minutes of labelling." in text
+    assert "elpv_cost asks for the same images as elpv and adds the minutes of labelling." in text
     (sentence,) = (x for x in text.splitlines() if x.startswith("- elpv_cost"))
-    assert "Of 3 strategies margin is shown to reach the target in less time" in sentence
+    assert "Of 3 strategies margin was shown to reach the target in less time" in sentence
     assert "margin, which needs " in sentence and " x less time." in sentence
     assert "### elpv_cost\n" in text and text.count("x less than random |") == 1
 

@@ -70,7 +70,7 @@ def test_a_study_goes_into_the_readme_and_only_into_its_block(tmp_path):
     runs = write_study(tmp_path / "runs", study({"margin": 0.03}))
     readme_demo.write(runs, tmp_path)
     text = (tmp_path / "README.md").read_text(encoding="utf-8")
-    assert "**margin needs" in text
+    assert "**margin beat random sampling here" in text
     assert "| random_sampling | 8 |" in text
     before = (PROJECT / "README.md").read_text(encoding="utf-8")
     assert blocks.replace_block(text, "demo", "") == blocks.replace_block(before, "demo", "")

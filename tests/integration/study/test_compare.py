@@ -43,7 +43,9 @@ def test_every_pair_and_the_full_fits_are_run_once(out):
     assert comparison.study.seeds == (0, 1, 2)
     assert comparison.study.acquisitions == tuple(NAMES)
     assert (out / "comparison.csv").exists()
-    assert verdict(comparison).startswith("Not shown: 1 comparison with random needs")
+    assert verdict(comparison).startswith(
+        "Too few seeds to tell: 1 comparison with random sampling needs"
+    )
     compare(NAMES, 3, out=out, launch=launch, finished=finished)
     assert len(launch.calls) == 9
     before = (out / "comparison.csv").read_bytes()

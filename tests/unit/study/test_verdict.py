@@ -1,13 +1,18 @@
 import dataclasses
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.console import Console
 
+from alvision.evaluation.intervals import Estimate
 from alvision.study.collect import Study, collect
 from alvision.study.markdown import markdown, table
-from alvision.study.summary import summarise
+from alvision.study.statistics import Ratio
+from alvision.study.summary import Comparison, Row, summarise
 from alvision.study.verdict import outcome, sentence, verdict
 from tests.unit.study.builder import study, write_study
 
@@ -30,8 +35,9 @@ def test_random_against_random_is_not_shown():
     copy = dataclasses.replace(found, values=dict.fromkeys(found.values, found.values["again"]))
     comparison = summarise(copy)
     assert outcomes(comparison)["again"] == "not shown"
-    assert verdict(comparison).startswith("Not shown: no strategy beats random in 8 seeds")
-    assert "not shown: p = 1 after Holm's correction" in said(comparison, "again")
+    assert verdict(comparison).startswith("No strategy was shown to beat random sampling in 8")
+    assert said(comparison, "again").startswith("again: macro-F1 +0.000 averaged over the curve")
+    assert "p = 1). That does not tell it from random sampling" in said(comparison, "again")
 
 
 def claims_in(studies: int, others: int) -> int:
@@ -41,7 +47,7 @@ def claims_in(studies: int, others: int) -> int:
         comparison = summarise(study({f"s{k}": 0.0 for k in range(others)}, seed=seed))
         claimed = set(outcomes(comparison).values()) - {"baseline", "not shown"}
         count += bool(claimed)
-        assert verdict(comparison).startswith("Not shown") or claimed
+        assert verdict(comparison).startswith("No strategy was shown") or claimed
     return count
 
 
@@ -67,29 +73,37 @@ def test_a_planted_effect_is_found():
     }
     ratio = comparison.rows[1].ratio
     told = verdict(comparison)
+    gain = comparison.rows[1].difference
     assert told.startswith(
-        f"margin needs {ratio.value:.2f} x fewer labels than random to reach macro-F1 0.7"
+        f"margin beat random sampling here: macro-F1 {gain.value:+.3f} averaged over the curve "
+        f"(95 % CI {gain.low:+.3f} to {gain.high:+.3f}, 8 seeds, p = 0.031). To reach macro-F1 0.7"
     )
-    assert f"(95 % interval {ratio.low:.2f} to {ratio.high:.2f}, 8 seeds, p = 0.031" in told
-    assert "Fewer as well: bald" in told
+    assert f"it needs {ratio.value:.2f}x fewer labels (95 % CI {ratio.low:.2f}-" in told
+    assert "Fewer labels as well: bald (1." in told
 
 
 def test_worse_than_random_is_said_so():
     comparison = summarise(study({"margin": 0.04, "bald": -0.04}))
     assert outcomes(comparison)["bald"] == "worse"
-    assert said(comparison, "bald").startswith("bald is worse than random: its macro-F1 is 0.0")
-    assert verdict(comparison).endswith("Worse than random: bald.")
+    assert said(comparison, "bald").startswith(
+        "bald did worse than random sampling here: macro-F1 -0.0"
+    )
+    assert verdict(comparison).endswith("Worse than random sampling: bald.")
     alone = summarise(study({"bald": -0.04}))
-    assert verdict(alone) == "Not shown: nothing beats random. Worse than random: bald."
+    gain = alone.rows[1].difference.value
+    assert verdict(alone) == f"Worse than random sampling: bald ({gain:+.3f}). Nothing beat it."
 
 
 def test_too_few_seeds_say_how_many_it_takes():
     comparison = summarise(study({"margin": 0.04, "bald": 0.04}, seeds=5))
     expected = (
-        "2 comparisons with random need at least 7 seeds for a p-value of 0.05; the study has"
+        "2 comparisons with random sampling need at least 7 seeds for a p-value of 0.05, and the "
+        "study has 5."
     )
-    assert f"Not shown: {expected} 5." == verdict(comparison)
-    assert f"margin: not shown: {expected} 5; its macro-F1 is" in said(comparison, "margin")
+    assert f"Too few seeds to tell: {expected}" == verdict(comparison)
+    told = said(comparison, "margin")
+    assert told.startswith("margin: macro-F1 +0.0")
+    assert told.endswith(f", 5 seeds). That shows nothing yet: {expected}")
 
 
 def test_a_small_effect_tells_what_would_have_been_found():
@@ -97,7 +111,7 @@ def test_a_small_effect_tells_what_would_have_been_found():
     row = comparison.rows[1]
     told = said(comparison, "margin")
     assert f"would find a true difference of {row.detectable:.3f} 4 times out of 5" in told
-    assert f"a true gain of {row.detectable:.3f} macro-F1" in verdict(comparison)
+    assert f"a true gain of {row.detectable:.3f} macro-F1," in verdict(comparison)
 
 
 def test_a_target_that_the_strategy_misses_is_named():
@@ -107,9 +121,10 @@ def test_a_target_that_the_strategy_misses_is_named():
     comparison = summarise(with_target(found, target))
     assert outcomes(comparison)["margin"] == "better"
     told = said(comparison, "margin")
-    assert "because it never reaches macro-F1" in told
-    assert "in 2 of 8 seeds; but its macro-F1 is 0.0" in told
-    assert verdict(comparison).startswith("Not shown how many labels are saved. margin: not shown")
+    assert told.startswith("margin beat random sampling here: macro-F1 +0.0")
+    assert "Whether it needs fewer labels is " in told
+    assert "in 2 of 8 seeds it never reaches macro-F1 1.0" in told
+    assert verdict(comparison) == told
 
 
 def test_a_target_that_random_misses_gives_a_bound():
@@ -118,32 +133,34 @@ def test_a_target_that_random_misses_gives_a_bound():
     comparison = summarise(with_target(found, target))
     assert comparison.rows[0].missed == 8
     told = verdict(comparison)
-    assert told.startswith("margin needs at least ")
-    assert "95 % interval from " in told
-    assert "random never reaches it in 8 of 8 seeds" in told
+    assert "it needs at least " in told
+    assert "x fewer labels (95 % CI from " in told
+    assert "random sampling never reaches it in 8 of 8 seeds" in told
 
 
 def test_without_a_target_only_the_curves_are_compared():
     comparison = summarise(with_target(study({"margin": 0.04}), None))
-    assert "because there is no target" in verdict(comparison)
+    assert "is unknown: there is no target" in verdict(comparison)
     assert "There is no target" in markdown(comparison)
 
 
-def test_an_interval_that_covers_1_shows_no_saving():
+def test_who_starts_at_the_target_saves_no_label():
     found = study({"margin": 0.04})
     # Everybody is there from the start, so nobody saves a label.
     comparison = summarise(with_target(found, np.full(8, 0.01)))
     assert outcomes(comparison)["margin"] == "better"
-    assert "its 95 % interval 1.00 to 1.00 does not lie above 1" in verdict(comparison)
+    assert "it needs as many labels (1.00x, 95 % CI 1.00-1.00)" in verdict(comparison)
 
 
 def test_without_random_nothing_is_shown(tmp_path):
     out = write_study(tmp_path / "out", study({"margin": 0.04, "bald": 0.04}))
     alone = summarise(collect(out, ["margin", "bald"]))
-    assert verdict(alone) == "Not shown: the study has no random_sampling to compare with."
+    assert verdict(alone) == "Nothing can be compared: the study has no random_sampling."
     assert "no random_sampling" in said(alone, "margin")
     only = summarise(collect(out, ["random_sampling"]))
-    assert verdict(only) == "Not shown: the study has no acquisition but random_sampling."
+    assert verdict(only) == (
+        "Nothing can be compared: the study has no acquisition but random_sampling."
+    )
 
 
 def test_the_verdict_is_a_function_of_the_files(tmp_path):
@@ -181,3 +198,103 @@ def test_the_table_fits_a_terminal_of_80_columns():
 def test_a_given_target_is_told_beside_the_full_data_score():
     comparison = summarise(with_target(study({"margin": 0.04}), np.full(8, 0.7)))
     assert "Target: macro-F1 0.700 (full data: 0.8" in markdown(comparison)
+
+
+def made(difference, *, p_value=0.01, ratio=None, target=0.67, seeds=12, missed=0, random_missed=0):
+    """Return a comparison of k_center with random sampling that has these numbers."""
+    values = np.zeros((seeds, 2))
+    names = ("random_sampling", "k_center")
+    study_ = Study(
+        folder=Path("runs/demo"),
+        metric="macro_f1",
+        acquisitions=names,
+        baseline=names[0],
+        seeds=tuple(range(seeds)),
+        answers=np.tile([20.0, 40.0], (seeds, 1)),
+        values=dict.fromkeys(names, values),
+        target=None if target is None else np.full(seeds, target),
+    )
+    labels = (None,) * random_missed + (49.0,) * (seeds - random_missed)
+    own = (None,) * missed + (40.0,) * (seeds - missed)
+    areas = np.full(seeds, 0.7)
+    rows = (
+        Row(names[0], areas, Estimate(0.694, 0.673, 0.716), labels, 49.0),
+        Row(
+            names[1], areas, Estimate(0.727, 0.708, 0.745), own, 40.0,
+            difference=difference, p_value=p_value, ratio=ratio, detectable=0.02,
+        ),
+    )  # fmt: skip
+    return Comparison(study_, rows, 4, 8, (), (), ())
+
+
+def test_the_readme_says_what_this_code_says():
+    comparison = made(
+        Estimate(0.032, 0.011, 0.053), p_value=0.033, ratio=Ratio(1.23, 0.70, 2.09), target=0.672
+    )
+    expected = (
+        "k_center beat random sampling here: macro-F1 +0.032 averaged over the curve (95 % CI "
+        "+0.011 to +0.053, 12 seeds, p = 0.033). Whether it needs fewer labels is inconclusive "
+        "(1.23x, 95 % CI 0.70-2.09)."
+    )
+    assert verdict(comparison) == expected
+    readme = Path(__file__).parents[3] / "README.md"
+    assert f"**{expected}**" in readme.read_text(encoding="utf-8")
+
+
+def test_more_labels_are_said_to_be_more():
+    told = verdict(made(Estimate(0.03, 0.01, 0.05), ratio=Ratio(0.71, 0.6, 0.9)))
+    assert "But to reach macro-F1 0.67 it needs more labels, not fewer (0.71x, 95 % CI" in told
+
+
+def test_a_test_and_an_interval_that_disagree_are_both_told():
+    told = verdict(made(Estimate(0.03, -0.001, 0.06), p_value=0.04))
+    assert "That rests on the paired test alone: the 95 % CI includes 0." in told
+
+
+@st.composite
+def estimates(draw):
+    numbers = st.floats(-0.3, 0.3).map(lambda x: round(x, 4))
+    low, value, high = sorted([draw(numbers), draw(numbers), draw(numbers)])
+    return Estimate(value, low, high)
+
+
+@st.composite
+def ratios(draw):
+    low, value, high = sorted(draw(st.lists(st.floats(0.2, 5), min_size=3, max_size=3)))
+    bound = draw(st.sampled_from(["exact", "at least", "at most"]))
+    return Ratio(
+        value, None if bound == "at most" else low, None if bound == "at least" else high, bound
+    )
+
+
+@given(
+    estimates(),
+    st.none() | st.floats(0, 1),
+    st.none() | ratios(),
+    st.none() | st.just(0.67),
+    st.integers(0, 3),
+    st.integers(0, 3),
+)
+def test_no_sentence_claims_what_its_interval_denies(
+    difference, p_value, ratio, target, missed, random_missed
+):
+    comparison = made(
+        difference, p_value=p_value, ratio=ratio if target else None, target=target,
+        missed=missed, random_missed=random_missed,
+    )  # fmt: skip
+    row = comparison.rows[1]
+    told = sentence(row, comparison)
+    proven = p_value is not None and p_value <= 0.05
+    alone = "rests on the paired test alone" in told
+    if "beat random sampling here" in told:
+        assert proven and difference.value >= 0 and (alone or difference.low > 0)
+    if "did worse than random sampling here" in told:
+        assert proven and difference.value < 0 and (alone or difference.high < 0)
+    if "x fewer labels (" in told:
+        assert proven and ratio.low > 1
+    if "more labels, not fewer" in told:
+        assert ratio.high < 1
+    if "inconclusive" in told:
+        assert (ratio.low is None or ratio.low <= 1) and (ratio.high is None or ratio.high >= 1)
+    assert f"{difference.value:+.3f}" in told
+    assert told.endswith(".") and ".." not in told and "None" not in told

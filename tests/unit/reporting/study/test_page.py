@@ -139,7 +139,7 @@ def test_the_wide_bands_of_two_seeds_do_not_flatten_the_curves():
 def test_a_study_without_random_or_full_runs_has_a_page(tmp_path):
     root = study_folder(tmp_path / "out", {"margin": 1.0}, seeds=1, rounds=2, full=False)
     page = read_page(study.write(root))
-    assert "no random_sampling to compare with" in page.text
+    assert "the study has no random_sampling" in page.text
     assert "Seed by seed" not in page.text
     assert "Trained on the whole pool" not in page.text
 

@@ -1,16 +1,15 @@
-"""What a schema cannot say: ranges, names and combinations of settings."""
+"""Which settings go together; what one key may be is on its field in `schema`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from alvision.core.doors import is_node
+from alvision.config.limits import check_limits
 from alvision.core.errors import UserError
-from alvision.evaluation.metrics import metric_names
 from alvision.labels.answers import check_classes
 
 if TYPE_CHECKING:
-    from alvision.config.schema import RunConfig
+    from alvision.config.schema import ModelConfig, RunConfig, TrainerConfig
 
 PER_CLASS, KNOWN_DEFECTS = "per_class", "known_defects"
 """The keys of `cold_start` that are the run's; the rest of it is the strategy's."""
@@ -21,38 +20,6 @@ BY_SEED = "seed"
 WITHOUT_IMAGES = ("embeddings", "digits")
 """Values of `data.kind` whose data are vectors."""
 
-_CHOICES = {
-    "oracle.kind": ("simulated", "files", "page"),
-    "model.features": ("final", "multilevel"),
-    "model.views": ("none", "flips", "flips_and_turns"),
-    "model.engine": ("eager", "compile", "openvino"),
-    "model.training": ("frozen", "finetune"),
-    "model.head": ("dropout", "linear", "ensemble"),
-    "trainer.accelerator": ("auto", "cpu", "gpu"),
-    "trainer.strategy": ("auto", "ddp"),
-    "trainer.precision": ("auto", "32-true", "bf16-mixed", "16-mixed"),
-    "trainer.augment": ("none", "light", "full"),
-    "target.metric": metric_names(),
-    "data.group_by": ("none", "column", "parent", "pattern", "capture_time"),
-}
-_OWN = ("model.head", "trainer.augment")
-"""Keys that take one of these names, or a mapping with `_target_`: a part of the user's own."""
-_FROM_ONE = (
-    "budget.batch",
-    "model.passes",
-    "trainer.batch_size",
-    "trainer.devices",
-    "trainer.head_steps",
-    "trainer.epochs",
-    "trainer.patience",
-    "labels.votes",
-    "data.repeats",
-    "data.image.size",
-)
-_FROM_ZERO = ("budget.rounds", "budget.audit", "model.hidden", "seed", "trainer.weight_decay")
-_SHARES = ("audit.share", "trainer.validation_share")
-_ABOVE_ZERO = ("trainer.learning_rate", "trainer.head_learning_rate", "data.burst_seconds")
-
 
 def validate(config: RunConfig) -> None:
     """Check a configuration before any work.
@@ -60,24 +27,7 @@ def validate(config: RunConfig) -> None:
     Raises:
         UserError: A value is out of its range, or two settings contradict each other.
     """
-    for key, allowed in _CHOICES.items():
-        value = _get(config, key)
-        if value not in allowed and not (key in _OWN and is_node(value)):
-            raise UserError(f"{key}={value} is unknown; one of: {', '.join(allowed)}")
-    for key in _FROM_ONE:
-        if _get(config, key) < 1:
-            raise UserError(f"{key}={_get(config, key)} must be at least 1")
-    for key in _FROM_ZERO:
-        if _get(config, key) < 0:
-            raise UserError(f"{key}={_get(config, key)} must not be negative")
-    for key in _SHARES:
-        if not 0 < _get(config, key) < 1:
-            raise UserError(f"{key}={_get(config, key)} must lie between 0 and 1, both excluded")
-    for key in _ABOVE_ZERO:
-        if _get(config, key) <= 0:
-            raise UserError(f"{key}={_get(config, key)} must be above 0")
-    if not 0 <= config.model.dropout < 1:
-        raise UserError(f"model.dropout={config.model.dropout} must be at least 0 and below 1")
+    check_limits(config)
     initial = config.budget.initial
     if initial != "all" and (type(initial) is not int or initial < 0):
         raise UserError(f"budget.initial={initial} must be a whole number from 0, or all")
@@ -91,12 +41,7 @@ def validate(config: RunConfig) -> None:
     fold = config.data.fold
     if fold not in (None, BY_SEED) and (type(fold) is not int or not 0 <= fold < 5):
         raise UserError(f"data.fold={fold} must be 0, 1, 2, 3, 4 or {BY_SEED}")
-    if config.data.kind in WITHOUT_IMAGES and config.model.training != "frozen":
-        raise UserError(
-            f"data={config.data.kind} has no images to finetune on; use model.training=frozen"
-        )
-    if not 1 <= config.page.port <= 65535:
-        raise UserError(f"page.port={config.page.port} must lie between 1 and 65535")
+    _check_together(config.model, config.trainer, images=config.data.kind not in WITHOUT_IMAGES)
     if config.oracle.kind == "page" and config.data.kind in WITHOUT_IMAGES:
         raise UserError(
             f"data={config.data.kind} has no images to show; let people answer by oracle=files"
@@ -111,10 +56,55 @@ def validate(config: RunConfig) -> None:
         validate_classes(config.classes, config.defects)
 
 
+def validate_training(model: ModelConfig, trainer: TrainerConfig, *, images: bool) -> None:
+    """Check the settings of a network and its training, for whoever trains without a run.
+
+    Args:
+        model: The network.
+        trainer: Its training.
+        images: The data are images; else vectors, so that there is no trunk to train.
+
+    Raises:
+        UserError: A value is out of its range, or two settings contradict each other.
+    """
+    check_limits(model, "model.")
+    check_limits(trainer, "trainer.")
+    _check_together(model, trainer, images=images)
+
+
+def _check_together(model: ModelConfig, trainer: TrainerConfig, *, images: bool) -> None:
+    if model.training == "frozen":
+        if model.drop_path is not None:
+            raise UserError(
+                "model.drop_path is for a trunk that trains; set model.training=finetune"
+            )
+        return
+    if not images:
+        raise UserError("these data have no images to finetune on; set model.training=frozen")
+    if model.views != "none":
+        raise UserError(
+            f"model.views={model.views} is for the features of a frozen trunk; set "
+            "model.training=frozen, or model.views=none"
+        )
+    if model.engine != "eager":
+        raise UserError(
+            f"model.engine={model.engine} prepares a network once, and a finetuned one is another "
+            "in every round; set model.training=frozen, or model.engine=eager"
+        )
+    if model.head == "ensemble":
+        raise UserError(
+            "model.head=ensemble trains K heads at once on frozen features, not K whole networks; "
+            "set model.training=frozen, or model.head=dropout to finetune"
+        )
+    if trainer.batch_size < 2 * trainer.devices:
+        raise UserError(
+            f"trainer.batch_size={trainer.batch_size}: batch norm needs at least 2 images a step "
+            "on each device"
+        )
+
+
 def _validate_simulation(config: RunConfig) -> None:
     share, known = config.data.defect_share, known_defects(config)
-    if share is not None and not 0 < share < 1:
-        raise UserError(f"data.defect_share={share} must lie between 0 and 1, both excluded")
     if (share is not None or known) and not config.defects:
         key = "data.defect_share" if share is not None else f"cold_start.{KNOWN_DEFECTS}"
         raise UserError(f"{key} needs defects=[...]: which classes are defects")
@@ -151,10 +141,3 @@ def validate_classes(classes: list[str], defects: list[str] | None) -> None:
     unknown = [name for name in defects or [] if name not in classes]
     if unknown:
         raise UserError(f"defects: {', '.join(unknown)} is not among classes={classes}")
-
-
-def _get(config: RunConfig, key: str) -> Any:
-    value: Any = config
-    for part in key.split("."):
-        value = getattr(value, part)
-    return value

@@ -1,6 +1,7 @@
 """The configuration's schema: a typo in a key or a wrong type fails before any work.
 
-`configs/` holds the values; every key that a user may set stands here with its meaning.
+Every key that a user may set is here, with its meaning and the values that it may have; the
+defaults are those of `configs/`.
 """
 
 from __future__ import annotations
@@ -8,11 +9,90 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from alvision.config.schema_data import MISSING, DataConfig
-from alvision.config.schema_data import ImageConfig as ImageConfig
+from alvision.config.limits import above, at_least, between, choice, choice_of, choice_or_own
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
+
+
+MISSING: Any = "???"
+"""OmegaConf's mark of a value that must be set; written out so that the schema needs no import."""
+
+
+def _metrics() -> tuple[str, ...]:
+    from alvision.evaluation.metrics import metric_names  # here: `--help` needs no numpy
+
+    return tuple(metric_names())
+
+
+@dataclass(frozen=True)
+class ImageConfig:
+    """How a file becomes the array that a network sees; stored with every model.
+
+    Attributes:
+        size: Side of the square that the network sees, in pixels.
+        crop: Region of the photograph to use, [left, top, right, bottom] as fractions 0..1.
+        value_range: Raw grey values [black, white] of images deeper than 8 bits; null: the full
+            range of the type.
+        reduced: Decode large JPEGs at a half, a quarter or an eighth of their size: less work, and
+            grey values that differ a little.
+    """
+
+    size: int = field(default=224, metadata=at_least(1))
+    crop: list[float] | None = None
+    value_range: list[float] | None = None
+    reduced: bool = False
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Where the images are, and what is known about them.
+
+    Attributes:
+        kind: folder | class_folders | csv | parquet | embeddings | elpv | xsdd | digits |
+            torchvision; with `source`, any name.
+        source: A reader of your own, `{_target_: my_source.parts, _partial_: true}`
+            (docs/extending.md); null: the one that `kind` names.
+        root: Folder that the ids are relative to.
+        file: The CSV or Parquet file, relative to the root or absolute.
+        path_column: Column with the image's path relative to the root (for embeddings: its id).
+        label_column: Column with the class, if there is one.
+        group_column: Column whose rows must not straddle train and test.
+        split_column: Column with `train` or `test`; wins over the random split.
+        features_column: Column with the embedding (kind embeddings).
+        group_by: none | column | parent | pattern | capture_time.
+        group_pattern: Regular expression on the id; its first group (or the match) names the group.
+        burst_seconds: Images taken within this time of the previous one are one group.
+        fold: Use this fold (0..4) as test part instead of a random share; `seed`: the fold
+            seed mod 5; null: a random share by seed.
+        defect_share: Simulated runs only: thin the defects of the pool, none of the test part, to
+            this share of it; null: as the data has them.
+        defect_threshold: ELPV only: a cell is defective above this defect probability.
+        dataset: torchvision only: CIFAR10 | MNIST | FashionMNIST | KMNIST.
+        repeats: digits only: copies of each image, each with noise of its own; 1: plain.
+        image: The evaluation transform.
+    """
+
+    kind: str = MISSING
+    source: Any = None
+    root: str | None = None
+    file: str | None = None
+    path_column: str = "path"
+    label_column: str | None = "label"
+    group_column: str | None = "group"
+    split_column: str | None = "split"
+    features_column: str = "features"
+    group_by: str = field(
+        default="none", metadata=choice("none", "column", "parent", "pattern", "capture_time")
+    )
+    group_pattern: str | None = None
+    burst_seconds: float = field(default=5.0, metadata=above(0))
+    fold: Any = None
+    defect_share: float | None = field(default=None, metadata=between(above=0, below=1))
+    defect_threshold: float = 0.5
+    dataset: str | None = None
+    repeats: int = field(default=1, metadata=at_least(1))
+    image: ImageConfig = field(default_factory=ImageConfig)
 
 
 @dataclass(frozen=True)
@@ -41,15 +121,15 @@ class ModelConfig:
 
     backbone: Any = "tf_efficientnet_lite0"
     weights: str | None = "auto"
-    features: str = "final"
-    views: str = "none"
-    engine: str = "eager"
-    training: str = "frozen"
-    drop_path: float | None = None
-    head: Any = "dropout"
-    hidden: int = 0
-    dropout: float = 0.2
-    passes: int = 20
+    features: str = field(default="final", metadata=choice("final", "multilevel"))
+    views: str = field(default="none", metadata=choice("none", "flips", "flips_and_turns"))
+    engine: str = field(default="eager", metadata=choice("eager", "compile", "openvino"))
+    training: str = field(default="frozen", metadata=choice("frozen", "finetune"))
+    drop_path: float | None = field(default=None, metadata=between(at_least=0, below=1))
+    head: Any = field(default="dropout", metadata=choice_or_own("dropout", "linear", "ensemble"))
+    hidden: int = field(default=0, metadata=at_least(0))
+    dropout: float = field(default=0.2, metadata=between(at_least=0, below=1))
+    passes: int = field(default=20, metadata=at_least(1))
 
 
 @dataclass(frozen=True)
@@ -71,7 +151,8 @@ class TrainerConfig:
         epochs: Most epochs of a finetune round.
         learning_rate: Peak learning rate of a finetune round.
         weight_decay: AdamW's weight decay, both ways of training.
-        validation_share: Share of the labelled groups held back for early stopping (finetune).
+        validation_share: Share of the labelled groups held back for early stopping (finetune);
+            0: no image is held back, and every epoch is trained.
         patience: Epochs without improvement before a finetune round stops.
         augment: none | light | full: albumentations on training images (finetune); or a pipeline of
             your own, `{_target_: albumentations.Compose, transforms: [...]}`.
@@ -81,22 +162,24 @@ class TrainerConfig:
         callbacks: Lightning callbacks of your own, a list of `{_target_: ...}`; null: none.
     """
 
-    accelerator: str = "auto"
-    devices: int = 1
-    strategy: str = "auto"
-    precision: str = "auto"
-    batch_size: int = 32
-    num_workers: int | None = None
+    accelerator: str = field(default="auto", metadata=choice("auto", "cpu", "gpu"))
+    devices: int = field(default=1, metadata=at_least(1))
+    strategy: str = field(default="auto", metadata=choice("auto", "ddp"))
+    precision: str = field(
+        default="auto", metadata=choice("auto", "32-true", "bf16-mixed", "16-mixed")
+    )
+    batch_size: int = field(default=32, metadata=at_least(1))
+    num_workers: int | None = field(default=None, metadata=at_least(0))
     memory_map: bool = False
     class_weights: bool = True
-    head_steps: int = 80
-    head_learning_rate: float = 0.01
-    epochs: int = 30
-    learning_rate: float = 0.0005
-    weight_decay: float = 0.01
-    validation_share: float = 0.2
-    patience: int = 6
-    augment: Any = "light"
+    head_steps: int = field(default=80, metadata=at_least(1))
+    head_learning_rate: float = field(default=0.01, metadata=above(0))
+    epochs: int = field(default=30, metadata=at_least(1))
+    learning_rate: float = field(default=0.0005, metadata=above(0))
+    weight_decay: float = field(default=0.01, metadata=at_least(0))
+    validation_share: float = field(default=0.2, metadata=between(at_least=0, below=1))
+    patience: int = field(default=6, metadata=at_least(1))
+    augment: Any = field(default="light", metadata=choice_or_own("none", "light", "full"))
     loss: Any = None
     optimizer: Any = None
     callbacks: Any = None
@@ -114,9 +197,9 @@ class BudgetConfig:
     """
 
     initial: Any = 20
-    batch: int = 20
-    rounds: int = 10
-    audit: int = 4
+    batch: int = field(default=20, metadata=at_least(1))
+    rounds: int = field(default=10, metadata=at_least(0))
+    audit: int = field(default=4, metadata=at_least(0))
 
 
 @dataclass(frozen=True)
@@ -127,7 +210,7 @@ class AuditConfig:
         share: Share of the groups: the test part of a simulated run, the audit part with people.
     """
 
-    share: float = 0.2
+    share: float = field(default=0.2, metadata=between(above=0, below=1))
 
 
 @dataclass(frozen=True)
@@ -143,7 +226,7 @@ class OracleConfig:
             their sum is the column `seconds` of metrics.csv.
     """
 
-    kind: str = "simulated"
+    kind: str = field(default="simulated", metadata=choice("simulated", "files", "page"))
     confusion: Any = None
     graded: bool = False
     seconds: Any = None
@@ -158,7 +241,7 @@ class TargetConfig:
         value: The score to reach; null: .95 of the full-data score.
     """
 
-    metric: str = "macro_f1"
+    metric: str = field(default="macro_f1", metadata=choice_of(_metrics))
     value: float | None = None
 
 
@@ -173,7 +256,7 @@ class LabelsConfig:
     """
 
     url: str | None = None
-    votes: int = 1
+    votes: int = field(default=1, metadata=at_least(1))
     experts: list[str] = field(default_factory=list)
 
 
@@ -189,7 +272,7 @@ class PageConfig:
     """
 
     host: str = "127.0.0.1"
-    port: int = 8642
+    port: int = field(default=8642, metadata=between(at_least=1, at_most=65535))
     open: bool = True
     blind: bool = False
 
@@ -216,7 +299,7 @@ class RunConfig:
 
     name: str | None = None
     out: str | None = None
-    seed: int = 0
+    seed: int = field(default=0, metadata=at_least(0))
     debug: bool = False
     classes: list[str] | None = None
     defects: list[str] | None = None

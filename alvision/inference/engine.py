@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from alvision.config.limits import check_limits
 from alvision.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -91,10 +92,7 @@ def choose(trainer: TrainerConfig, kind: str = "eager", *, progress: bool = Fals
     Raises:
         UserError: The device, the precision, the engine or a number is not to be had here.
     """
-    if trainer.batch_size < 1:
-        raise UserError(f"trainer.batch_size={trainer.batch_size}: it must be at least 1")
-    if trainer.num_workers is not None and trainer.num_workers < 0:
-        raise UserError(f"trainer.num_workers={trainer.num_workers}: it must not be negative")
+    check_limits(trainer, "trainer.")
     device = resolve_device(trainer.accelerator)
     workers = (
         trainer.num_workers if trainer.num_workers is not None else min(8, os.cpu_count() or 1)

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from alvision.config.checks import validate_training
 from alvision.core import seeding
 from alvision.core.errors import UserError
 from alvision.data.cache import maps_folder
@@ -22,8 +23,7 @@ from alvision.inference import engine, pool
 from alvision.inference.features import Features
 from alvision.inference.pool import LogProbs
 from alvision.inference.predictions import Predictions, SampleId, Score
-from alvision.models import settings
-from alvision.models.backbones import Backbone
+from alvision.models.backbones import Backbone, build_once
 from alvision.models.heads import onto_classes
 from alvision.models.sampling import Sampled, stochastic
 from alvision.training import checkpoint, cross_validation, fitter
@@ -66,8 +66,7 @@ class Learner:
         progress: bool = False,
         defects: Sequence[str] = (),
     ) -> None:
-        named = model if isinstance(model.head, str) else replace(model, head="linear")
-        settings.check(named, trainer, embeddings=manifest.features is not None)
+        validate_training(model, trainer, images=manifest.features is None)
         self.classes = tuple(classes)
         self.defects = tuple(defects)
         self.model = model
@@ -76,7 +75,15 @@ class Learner:
         self.engine = engine.choose(trainer, model.engine, progress=progress)
         self.backbone: Backbone | None = None
         if manifest.features is None:
-            self.backbone = settings.backbone(model, seed)
+            # Built once for all runs of a study; only random weights follow the seed.
+            self.backbone = build_once(
+                model.backbone,
+                model.weights,
+                seed if model.weights is None else None,
+                model.features,
+                model.views,
+                model.drop_path,
+            )
         spec = ImageSpec.from_config(data.image)
         self.features = Features(manifest, hashes, spec, self.engine, self.backbone)
         of_image = dict(zip(manifest.ids, groups, strict=True))

@@ -1,0 +1,120 @@
+"""What values a key of the schema may have, written on its field and checked in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from math import isfinite
+from typing import Any
+
+from alvision.core.doors import is_node
+from alvision.core.errors import UserError
+
+LIMIT = "limit"
+"""The entry of a field's metadata that holds its limit."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A name out of a list.
+
+    Attributes:
+        names: Gives the list; a function, so that the schema needs no import for it.
+        or_own: A part of the user's own will do too: a mapping with `_target_`.
+    """
+
+    names: Callable[[], tuple[str, ...]]
+    or_own: bool = False
+
+    def problem(self, value: Any) -> str | None:
+        """Say what is wrong with a value; None if nothing is."""
+        names = self.names()
+        if self.or_own and is_node(value):
+            return None
+        return None if value in names else f"is unknown; one of: {', '.join(names)}"
+
+
+@dataclass(frozen=True)
+class Range:
+    """A finite number between limits; None is no limit."""
+
+    at_least: float | None = None
+    above: float | None = None
+    below: float | None = None
+    at_most: float | None = None
+
+    def problem(self, value: Any) -> str | None:
+        """Say what is wrong with a value; None if nothing is."""
+        limits = [
+            (f"at least {self.at_least}", self.at_least is None or value >= self.at_least),
+            (f"above {self.above}", self.above is None or value > self.above),
+            (f"below {self.below}", self.below is None or value < self.below),
+            (f"at most {self.at_most}", self.at_most is None or value <= self.at_most),
+        ]
+        if isfinite(value) and all(kept for _, kept in limits):
+            return None
+        given = (self.at_least, self.above, self.below, self.at_most)
+        wanted = [text for (text, _), limit in zip(limits, given, strict=True) if limit is not None]
+        return f"must be {' and '.join(wanted)}"
+
+
+def choice(*names: str) -> Mapping[str, Choice]:
+    """Return a field's metadata: one of these names."""
+    return {LIMIT: Choice(lambda: names)}
+
+
+def choice_or_own(*names: str) -> Mapping[str, Choice]:
+    """Return a field's metadata: one of these names, or a part of the user's own."""
+    return {LIMIT: Choice(lambda: names, or_own=True)}
+
+
+def choice_of(names: Callable[[], tuple[str, ...]]) -> Mapping[str, Choice]:
+    """Return a field's metadata: one of the names that a function gives."""
+    return {LIMIT: Choice(names)}
+
+
+def at_least(least: float) -> Mapping[str, Range]:
+    """Return a field's metadata: a number from `least` on."""
+    return {LIMIT: Range(at_least=least)}
+
+
+def above(limit: float) -> Mapping[str, Range]:
+    """Return a field's metadata: a number above `limit`."""
+    return {LIMIT: Range(above=limit)}
+
+
+def between(
+    *, at_least: float | None = None, above: float | None = None,
+    below: float | None = None, at_most: float | None = None,
+) -> Mapping[str, Range]:  # fmt: skip
+    """Return a field's metadata: a number between two limits."""
+    return {LIMIT: Range(at_least, above, below, at_most)}
+
+
+def check_limits(part: Any, prefix: str = "") -> None:
+    """Check every value of a dataclass of the schema against its field; None is always allowed.
+
+    Args:
+        part: The whole configuration, or a part of it.
+        prefix: The part's key and a dot, for the message.
+
+    Raises:
+        UserError: Naming the first key whose value is not allowed.
+
+    >>> from alvision.config.schema import ModelConfig
+    >>> check_limits(ModelConfig(passes=0), "model.")
+    Traceback (most recent call last):
+    alvision.core.errors.UserError: model.passes=0 must be at least 1
+    """
+    for key, value, limit in _limited(part, prefix):
+        if value is not None and (problem := limit.problem(value)):
+            raise UserError(f"{key}={value} {problem}")
+
+
+def _limited(part: Any, prefix: str) -> Iterator[tuple[str, Any, Choice | Range]]:
+    for field in fields(part):
+        value = getattr(part, field.name)
+        if is_dataclass(value):
+            yield from _limited(value, f"{prefix}{field.name}.")
+        elif LIMIT in field.metadata:
+            yield prefix + field.name, value, field.metadata[LIMIT]

@@ -5,7 +5,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from alvision import CONFIG_DIR
-from alvision.config.schema import DataConfig, RunConfig
+from alvision.config.schema import schema
 from alvision.data.manifest import SOURCES, build
 from tests.conftest import paint
 
@@ -18,7 +18,7 @@ def test_every_kind_has_a_file_and_every_file_a_kind():
     files = sorted((CONFIG_DIR / "data").glob("*.yaml"))
     assert sorted(path.stem for path in files) == sorted(SOURCES)
     for path in files:
-        cfg = OmegaConf.merge(OmegaConf.structured(DataConfig), read(path))
+        cfg = OmegaConf.merge(schema().data, read(path))
         assert cfg.kind == path.stem
         assert path.read_text(encoding="utf-8").startswith("# ")
 
@@ -35,7 +35,7 @@ def test_an_experiment_says_what_it_measures_and_how_to_run_it(path):
     assert re.search(r"\b(minutes|seconds)\b", head), "the expected time"
     experiment = read(path)
     del experiment["defaults"]
-    cfg = OmegaConf.merge(OmegaConf.structured(RunConfig), experiment)
+    cfg = OmegaConf.merge(schema(), experiment)
     assert cfg.name == path.stem
     assert set(cfg.defects or []) <= set(cfg.classes or cfg.defects or [])
 
@@ -45,7 +45,7 @@ def test_a_composed_configuration_is_read(tmp_path):
         (tmp_path / label).mkdir()
         paint(0, label).save(tmp_path / label / "1.png")
     cfg = OmegaConf.merge(
-        OmegaConf.structured(DataConfig),
+        schema().data,
         read(CONFIG_DIR / "data" / "folder.yaml"),
         {"root": str(tmp_path), "image": {"crop": [0, 0, 1, 1]}},
     )

@@ -1,6 +1,8 @@
 """Shared fixtures; shapes and types of the package are checked while the tests run."""
 
 import os
+import shutil
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +11,20 @@ from hypothesis import settings
 from jaxtyping import install_import_hook
 from PIL import Image
 
+from tests.support import PROJECT
+
 pytest_plugins = ["tests.support.browser", "tests.support.line"]
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
-install_import_hook(["alvision.acquisition", "alvision.inference"], "beartype.beartype")
+# Not acquisition.testing: nothing there names a shape, and it calls small functions so often that
+# checking them took a third of the strategies' tests.
+strategies = (PROJECT / "alvision" / "acquisition").glob("*.py")
+checked = [f"alvision.acquisition.{file.stem}" for file in strategies if file.stem != "__init__"]
+checked += ["alvision.acquisition.support", "alvision.inference"]
+install_import_hook(checked, "beartype.beartype")
 
 # No deadline: a loaded machine is no error. In CI no luck either.
 settings.register_profile("fast", max_examples=30, deadline=None)
@@ -33,11 +42,22 @@ def pytest_runtest_makereport(item, call):
     return report
 
 
+@pytest.fixture(scope="session")
+def cache_folders(tmp_path_factory):
+    """Return names for cache folders, each used once; nothing is written before a test does."""
+    root = tmp_path_factory.mktemp("caches")
+    return (root / str(number) for number in count())
+
+
 @pytest.fixture(autouse=True)
-def cache_folder(tmp_path, monkeypatch):
-    """Keep every test's feature cache and hash memo out of the user's."""
-    monkeypatch.setenv("ALVISION_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
+def cache_folder(cache_folders, monkeypatch):
+    """Keep every test's feature cache and hash memo out of the user's.
+
+    Not in `tmp_path`, because every test would then make and remove a folder of its own.
+    """
+    folder = next(cache_folders)
+    monkeypatch.setenv("ALVISION_CACHE", str(folder))
+    return folder
 
 
 def paint(seed: int, label: str, side: int = 32) -> Image.Image:
@@ -50,12 +70,18 @@ def paint(seed: int, label: str, side: int = 32) -> Image.Image:
     return Image.fromarray(pixels.astype(np.uint8))
 
 
-@pytest.fixture
-def parts(tmp_path) -> Path:
-    """Return a root with class folders ok/ and worn/: 24 and 12 images of 32 pixels."""
-    root = tmp_path / "parts"
-    for label, count in (("ok", 24), ("worn", 12)):
+@pytest.fixture(scope="session")
+def painted_parts(tmp_path_factory) -> Path:
+    """Return class folders ok/ and worn/ with 24 and 12 images of 32 pixels; read only."""
+    root = tmp_path_factory.mktemp("painted") / "parts"
+    for label, images in (("ok", 24), ("worn", 12)):
         (root / label).mkdir(parents=True)
-        for i in range(count):
+        for i in range(images):
             paint(i + 1000 * len(label), label).save(root / label / f"{i:03d}.png")
     return root
+
+
+@pytest.fixture
+def parts(tmp_path, painted_parts) -> Path:
+    """Return a copy of `painted_parts` that a test may change."""
+    return Path(shutil.copytree(painted_parts, tmp_path / "parts"))

@@ -63,20 +63,22 @@ def kill_and_retry(path, shared, kills, seed):
     assert check_log(path, shared) == uuids
 
 
-@pytest.mark.parametrize("shared", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("shared", [False, True], ids=["alone", "shared"])
 def test_a_kill_loses_nothing_that_was_acknowledged(tmp_path, shared):
     kill_and_retry(tmp_path / "labels.db", shared, kills=1, seed=0)
 
 
 @pytest.mark.slow
 @pytest.mark.soak
-@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("shared", [False, True], ids=["alone", "shared"])
 def test_many_kills_lose_no_label(tmp_path, shared, record_property):
     kill_and_retry(tmp_path / "labels.db", shared, kills=30, seed=1)
     record_property("kills", 30)
 
 
-@pytest.mark.parametrize("shared", [pytest.param(False, marks=pytest.mark.slow), True])
+@pytest.mark.slow
+@pytest.mark.parametrize("shared", [False, True], ids=["alone", "shared"])
 def test_two_writers_at_once_lose_nothing(tmp_path, shared):
     path = tmp_path / "labels.db"
     with start(path, shared, "anna", 18) as anna, start(path, shared, "bert", 18) as bert:

@@ -118,10 +118,11 @@ def test_the_demo_command_survives_the_shell(installed):
     assert {"seeds=12", "out=runs/demo", "experiment=elpv"} <= set(arguments)
 
 
-def test_the_slow_tests_follow_the_fast_ones(installed):
+def test_the_fast_tests_come_first_then_the_examples_then_the_slow_ones(installed):
     make(installed, "test")
     ran = [line.split("|")[1] for line in calls(installed) if "pytest" in line]
     assert ran == [
         "-m pytest -n 2 --dist worksteal",
+        "-m pytest --doctest-modules alvision",
         "-m pytest -n 2 --dist worksteal -m slow and not soak and not gpu",
     ]

@@ -18,6 +18,7 @@ def test_an_old_name_still_works_and_says_the_new_one(old):
     assert all(getattr(module, name) is getattr(new, name) for name in public)
 
 
+@pytest.mark.slow
 def test_rooms_are_there_by_their_dotted_name_in_a_fresh_process():
     code = "import alvision; print(alvision.acquisition.bald.__name__, alvision.__version__)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

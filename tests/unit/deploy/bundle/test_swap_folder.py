@@ -71,15 +71,9 @@ print(kills, gone)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills need fork")
-@pytest.mark.parametrize(
-    ("work", "exchange"),
-    [
-        ("place", True),
-        ("swap", True),
-        pytest.param("place", False, marks=pytest.mark.slow),
-        pytest.param("swap", False, marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("exchange", [True, False], ids=["exchange", "no exchange"])
+@pytest.mark.parametrize("work", ["place", "swap"])
 def test_a_kill_at_any_moment_leaves_a_whole_line(tmp_path, work, exchange, record_property):
     done = subprocess.run(
         [sys.executable, "-c", KILLS, tmp_path, work, str(exchange)],

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
         threshold,
         train,
     )
+    from alvision.ask_tell import Asker
 
 __all__ = [
     "CONFIG_DIR",
+    "Asker",
     "Experiment",
     "Run",
     "__version__",
@@ -43,6 +45,8 @@ keep_old_names()
 
 def __getattr__(name: str) -> Any:
     # Imported when asked for: the page and the loop must start without torch and Hydra.
+    if name == "Asker":
+        return import_module("alvision.ask_tell").Asker
     if name in __all__:
         return getattr(import_module("alvision.api"), name)
     if name in ROOMS:

@@ -2,10 +2,15 @@
 
 A *score* maps log_probs [N, K, C] to [N], higher = more worth labelling. A *select* takes pool,
 labelled, n and a generator and returns n unique rows; `top_k(score=...)` makes a select of a score.
-A new strategy is one function here and one YAML in `configs/acquisition/`;
+A new strategy is one function in a file here and one YAML in `configs/acquisition/`: it is found by
+its name, and the list below, for what reads the source only, may follow later.
 `testing.conformance.check` says what it breaks. Nothing here may read files, labels or the
 configuration: torch and `inference.predictions` are the only imports.
 """
+
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
 
 from alvision.acquisition.badge import badge
 from alvision.acquisition.batch_bald import batch_bald
@@ -70,3 +75,14 @@ __all__ = [
     "uncertainty_herding",
     "variation_ratio",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # A strategy of a file in this folder that the list above does not have yet.
+    if not name.startswith("_"):
+        for module in iter_modules(__path__):
+            if not module.ispkg:
+                found = getattr(import_module(f"{__name__}.{module.name}"), name, None)
+                if hasattr(found, "needs"):
+                    return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

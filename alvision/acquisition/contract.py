@@ -9,6 +9,9 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+import numpy as np
+import torch
+
 FIELDS = frozenset({"scores", "log_probs", "features", "labels", "defects", "passes"})
 """What a strategy can read. `passes`: the log_probs of several stochastic passes (K >= 2).
 `labels` and `defects` (which classes are defects) are there for labelled images only."""
@@ -36,8 +39,37 @@ def needs(*fields: str) -> Callable[[Strategy], Strategy]:
     ...     return log_probs.mean(1).amax(1)
     >>> sorted(needs_of(certainty))
     ['log_probs']
+
+    A score that is declared so takes numpy arrays too, and then returns one.
+
+    >>> import numpy
+    >>> certainty(numpy.zeros((2, 1, 1)))
+    array([0., 0.])
     """
-    return _declare("needs", fields, FIELDS)
+    declare = _declare("needs", fields, FIELDS)
+
+    def declared(strategy: Strategy) -> Strategy:
+        return declare(_for_arrays(strategy) if _is_score(strategy) else strategy)
+
+    return declared
+
+
+def _is_score(strategy: Callable[..., Any]) -> bool:
+    if not isinstance(strategy, types.FunctionType):
+        return False
+    return "pool" not in strategy.__code__.co_varnames[: strategy.__code__.co_argcount]
+
+
+def _for_arrays(score: Strategy) -> Strategy:
+    """Let a score take numpy arrays; tensors go straight through."""
+
+    @functools.wraps(score)
+    def either(log_probs: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(log_probs, np.ndarray):
+            return score(torch.from_numpy(log_probs), *args, **kwargs).numpy()
+        return score(log_probs, *args, **kwargs)
+
+    return either  # type: ignore[return-value]
 
 
 def properties(*names: str) -> Callable[[Strategy], Strategy]:

@@ -83,7 +83,7 @@ class Person:
 
     def wait_until_stored(self):
         self.page.wait_for_function(
-            "() => document.querySelector('#saved').textContent.startsWith('All answers stored')"
+            "() => document.querySelector('#saved').textContent.startsWith('All answers saved')"
         )
 
     def text(self, selector):

@@ -167,7 +167,7 @@ def _history(desk: Desk) -> int:
 
 
 def _people(desk: Desk) -> int:
-    from alvision.labels.agreement import agreement
+    from alvision.labels.voting import agreement
 
     found = agreement(consensus(desk.store.events(), desk.data.resolve))
     if not found:

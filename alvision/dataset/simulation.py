@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from alvision.config.checks import KNOWN_DEFECTS, known_defects
 from alvision.core.errors import UserError
 from alvision.data.thin_defects import pool_defects
-from alvision.oracles.noise import confused, costs, graded, heard
+from alvision.oracles.noise import confused, costs, graded, noisy_answers
 from alvision.oracles.simulated import SimulatedOracle, known_beforehand
 
 if TYPE_CHECKING:
@@ -74,4 +74,4 @@ def _answers(data: DataSet) -> Mapping[SampleId, str]:
         chances = confused(config.oracle.confusion, data.classes)
     else:
         return data.truth
-    return heard(data.truth, chances, seed=config.seed)
+    return noisy_answers(data.truth, chances, seed=config.seed)

@@ -33,16 +33,16 @@ def parse_answer(text: str, classes: Sequence[str]) -> tuple[AnswerKind, str | N
     >>> parse_answer(" Worn ", ["ok", "worn"]), parse_answer("unsure", ["ok"])
     (('label', 'worn'), ('unsure', None))
     """
-    word = unicodedata.normalize("NFC", text.strip())
-    exact = [name for name in classes if unicodedata.normalize("NFC", name) == word]
+    answer = unicodedata.normalize("NFC", text.strip())
+    exact = [name for name in classes if unicodedata.normalize("NFC", name) == answer]
     if exact:
         return "label", exact[0]
-    near = [name for name in classes if _folded(name) == _folded(word)]
+    near = [name for name in classes if _folded(name) == _folded(answer)]
     if len(near) == 1:
         return "label", near[0]
-    if word.casefold() == "skip":
+    if answer.casefold() == "skip":
         return "skip", None
-    if word.casefold() == "unsure":
+    if answer.casefold() == "unsure":
         return "unsure", None
     return None
 

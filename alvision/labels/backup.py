@@ -19,24 +19,24 @@ DATABASE, LOG = "labels.db", "labels.csv"
 
 
 def back_up(store: LabelStore, folder: Path, *, beside: Sequence[Path] = ()) -> int:
-    """Write a folder with a copy of the database, the log as a table, and files beside it.
+    """Write a folder with a copy of the database, the log as a table, and other files.
 
-    All are of one moment, and the folder is there whole or not at all. The copy is a SQLite file,
-    of a store on PostgreSQL too, and can be used in its place (labels.url=).
+    All are of one moment, and the folder is complete or not there. The copy is a SQLite file, even
+    of a store on PostgreSQL, and can be used in its place (labels.url=).
 
     Args:
         store: The store, which may be in use.
-        folder: A folder that is not there yet.
-        beside: More files to keep, where they exist.
+        folder: A folder that does not exist yet.
+        beside: More files to copy, where they exist.
 
     Returns:
         The number of events.
 
     Raises:
-        UserError: The folder is there, or cannot be written.
+        UserError: The folder exists, or cannot be written.
     """
     if folder.exists():
-        raise UserError(f"{folder} is there already: name another folder in to=")
+        raise UserError(f"{folder} exists already: name another folder in to=")
     events = store.events()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,7 @@ def rebuild(store: LabelStore, folder: Path) -> int:
         The number of events.
 
     Raises:
-        UserError: The store holds events, or the log is not whole.
+        UserError: The store holds events, or the log is incomplete.
     """
     return restore(store, folder / LOG)
 
@@ -75,7 +75,7 @@ def is_backup(folder: Path) -> bool:
 
 
 def _write(copy: LabelStore, events: Sequence[Event]) -> None:
-    """Write events under the numbers that they have, gaps included."""
+    """Write events under their own numbers: a gap in the log is evidence that must not be lost."""
     with copy.database.writing() as connection:
         if events:
             connection.execute(sql.insert(EVENTS), [vars(event) for event in events])

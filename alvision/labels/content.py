@@ -1,4 +1,4 @@
-"""Labels belong to an image's bytes, not to its name."""
+"""Match events to images: a label belongs to an image's bytes, not to its name."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from alvision.labels.consensus import Resolve, standing
 
 
 def resolver(ids: Iterable[SampleId], hashes: Mapping[SampleId, str]) -> Resolve:
-    """Return the function that tells which image of today an event is about.
+    """Return a function that finds the image of today that an event is about.
 
-    An event counts for its own id while that holds the same bytes, else for the lowest id that
-    holds them, so a moved or renamed file keeps its labels. If no image holds them, the image was
-    replaced or removed and the event counts for none. Where bytes cannot be compared, because the
+    An event counts for its own id while that file has the same bytes, else for the lowest id that
+    has them, so a moved or renamed file keeps its labels. If no image has them, the image was
+    replaced or removed, and the event counts for none. Where bytes cannot be compared because the
     event or the image has no hash, the id decides.
 
     Args:
         ids: The images of today.
-        hashes: Their sha256; an image that has none (an embedding, a file that cannot be opened)
-            is absent.
+        hashes: Their sha256, without images that have none (an embedding, an unreadable file).
 
     >>> resolve = resolver(["new.png"], {"new.png": "f00d"})
     >>> resolve(Event("old.png", "label", "ok", "me", 0, "1", sha256="f00d"))
@@ -44,15 +43,15 @@ def resolver(ids: Iterable[SampleId], hashes: Mapping[SampleId, str]) -> Resolve
 def changed(
     events: Iterable[Event], ids: Iterable[SampleId], hashes: Mapping[SampleId, str]
 ) -> list[SampleId]:
-    """Return the images whose bytes are no longer those that were labelled, and not labelled since.
+    """Return the images whose bytes have changed since they were labelled.
 
-    They are back in the pool: what was said belongs to bytes that no image holds any more.
+    They are back in the pool: their answers belong to bytes that no image has any more.
     """
     events, known = tuple(events), set(ids)
     resolve = resolver(known, hashes)
     lost = {
         id
-        for id, words in standing(events).items()
-        if id in known and any(resolve(event) is None for event in words)
+        for id, answers in standing(events).items()
+        if id in known and any(resolve(event) is None for event in answers)
     }
     return sorted(lost - standing(events, resolve).keys())

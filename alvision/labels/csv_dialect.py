@@ -1,4 +1,4 @@
-"""CSV tables that people open in spreadsheets: read with their quirks, written whole."""
+"""CSV tables as spreadsheets save them: read with their quirks, written whole."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from alvision.core.rounds import write_atomically
 
 @dataclass(frozen=True)
 class Row:
-    """One row: its number as a spreadsheet counts (the header is 1), and its cells by column."""
+    """Hold a row: its number as a spreadsheet counts (the header is 1), and its cells by column."""
 
     number: int
     cells: dict[str, str]
@@ -22,7 +22,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with lower-case column names; rows without any content are left out."""
+    """Hold a table with lower-case column names; empty rows are left out."""
 
     path: Path
     columns: tuple[str, ...]
@@ -45,8 +45,8 @@ class Table:
 def read_table(path: Path) -> Table:
     """Read a CSV table as spreadsheets save it.
 
-    Takes UTF-8 with and without a byte-order mark, UTF-16 and Windows-1252, and columns apart by
-    comma, semicolon or tab. Cells are returned as they are, spaces included.
+    Accepts UTF-8 with and without a byte-order mark, UTF-16 and Windows-1252, and comma, semicolon
+    or tab between columns. Cells keep their spaces.
 
     Raises:
         UserError: The file is missing, in use, a workbook, or cut off inside a row.
@@ -85,9 +85,9 @@ def write_table(
 
     Args:
         path: The file; its folder is made.
-        columns: The first row.
-        rows: The others; None is an empty cell.
-        bom: Start with a byte-order mark, by which Excel knows UTF-8.
+        columns: The header.
+        rows: The other rows; None is an empty cell.
+        bom: Start with a byte-order mark, without which Excel does not recognise UTF-8.
 
     Raises:
         UserError: The folder or the file cannot be written.
@@ -127,6 +127,6 @@ def _text(path: Path) -> str:
 
 
 def _delimiter(text: str) -> str:
-    """Return the one that cuts the first line into most cells."""
+    """Return the delimiter that cuts the first line into most cells."""
     first = text.partition("\n")[0]
     return max(",;\t", key=lambda d: len(next(csv.reader([first], delimiter=d), [])))

@@ -31,11 +31,13 @@ _TROUBLE = {
     "55P03": "stayed locked by another process: end that process, then run again",
     "57P": "shut down: start the server, then run again",
 }
-_LOCK = 0x616C7669  # "alvi": the advisory lock that writers of one database take in turn
+# "alvi": writers of one PostgreSQL database take this advisory lock in turn, so that event numbers
+# have no gaps and are in commit order; a sequence would leave gaps after a rollback.
+_LOCK = 0x616C7669
 
 
 class Database:
-    """Give transactions on a label store's database.
+    """Open transactions on a label store's database.
 
     A SQLite file is made at the first writing transaction, and every transaction opens a
     connection of its own, so it may be used from several threads and survives a fork.
@@ -50,8 +52,8 @@ class Database:
         path: The file; None with PostgreSQL.
 
     Raises:
-        UserError: The URL is of another kind, PostgreSQL's driver is not installed, or what is
-            there is no label store.
+        UserError: The URL is of another kind, PostgreSQL's driver is not installed, or the
+            database is not a label store.
     """
 
     def __init__(self, url: str | Path, *, shared: bool = False, timeout: float = 30.0) -> None:
@@ -89,7 +91,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sql.Connection | None]:
-        """Give a transaction that reads; None if nothing has been written yet."""
+        """Open a transaction that reads; None if nothing has been written yet."""
         if not self.exists():
             self._ready = False
             yield None
@@ -99,11 +101,11 @@ class Database:
 
     @contextmanager
     def writing(self, *, durable: bool = True) -> Iterator[sql.Connection]:
-        """Give a transaction that writes; writers come one after the other.
+        """Open a transaction that writes; writers take turns.
 
         Args:
-            durable: Force it to disk before it counts as done. Without, a loss of power may take
-                the last moments, and nothing else.
+            durable: Force it to disk before it counts as done. Without, a power cut may lose the
+                last moments, and nothing else.
         """
         self._make_folder()
         with self._transaction(write=True, durable=durable) as connection:
@@ -113,9 +115,9 @@ class Database:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep a connection open meanwhile: SQLite tidies its log up whenever the last one ends.
+        """Keep a connection open: SQLite cleans up its log whenever the last connection ends.
 
-        The store is made if it is not there yet: only then is there a log to keep.
+        The store is made if it does not exist yet, because only then is there a log to keep.
         """
         with self.writing(durable=False):
             pass
@@ -150,7 +152,7 @@ class Database:
     def _connected(self, url: sql.URL) -> sql.Engine:
         if self.path is None:
             try:
-                # A server has no file to open: connections are kept, and tried before use.
+                # Connecting to a server takes long, so connections are kept, and tried before use.
                 engine = sql.create_engine(
                     url,
                     pool_pre_ping=True,
@@ -195,7 +197,7 @@ class Database:
             connection.exec_driver_sql("; ".join(statements))  # one way to the server and back
 
     def _has_schema(self, connection: sql.Connection) -> bool:
-        """Tell whether the tables are there; refuse a database that is not ours."""
+        """Tell whether the tables exist; refuse a database that is not a label store."""
         if self._ready:
             return True
         inspector = sql.inspect(connection)
@@ -210,7 +212,7 @@ class Database:
             )
             if columns != table.columns.keys():
                 raise UserError(
-                    f"{self} is a database, but no label store of this version:"
+                    f"{self} is a database, but not a label store of this version:"
                     " name another in labels.url"
                 )
         self._ready = True
@@ -236,7 +238,7 @@ def _parse(url: str | Path) -> sql.URL:
     try:
         parsed = sql.make_url(url)
     except sql.exc.ArgumentError as error:
-        raise UserError(f"labels.url={url} is no URL: {ways}") from error
+        raise UserError(f"labels.url={url} is not a URL: {ways}") from error
     if parsed.password:
         raise UserError(
             "labels.url holds a password, which a run would write into its files: leave it out, and"

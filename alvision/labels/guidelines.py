@@ -1,4 +1,7 @@
-"""The label book: for each class a rule in words, and images that show where it ends."""
+"""The label book: for each class a rule in words, and images that show its limits.
+
+The book is part of the log: each entry is an event of kind `book` with the entry as its note.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,13 @@ _LISTS = ("examples", "counter_examples", "borderline")
 
 @dataclass(frozen=True)
 class Entry:
-    """What the book says of one class.
+    """Define one class.
 
     Attributes:
         rule: When an image belongs to the class, in words.
-        examples: Images that do.
-        counter_examples: Images that look so and do not.
-        borderline: Images at the edge that count as the class.
+        examples: Images that belong to it.
+        counter_examples: Images that look as if they did, but do not.
+        borderline: Images that only just belong to it.
     """
 
     rule: str = ""
@@ -32,10 +35,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class Book:
-    """The book as it stands.
+    """Hold the last entry of every class.
 
     Attributes:
-        version: How many entries were ever written; 0 for an empty book. An answer stores it.
+        version: How many entries were ever written; 0 for an empty book. Every answer records it.
         entries: The last entry of each class, by its key.
     """
 
@@ -44,7 +47,7 @@ class Book:
 
 
 def book(events: Iterable[Event], version: int | None = None) -> Book:
-    """Read the book out of the log, as it stands or as it was at a version.
+    """Read the book from the log: the current one, or an earlier version.
 
     >>> entry = write(Entry("scratches above 2 mm"))
     >>> book([Event("", "book", "worn", "me", 0, "1", note=entry)]).entries["worn"].rule
@@ -65,17 +68,17 @@ def write(entry: Entry) -> str:
 
 
 def read(note: str) -> Entry:
-    """Read an entry back.
+    """Return the entry in the note of a `book` event.
 
     Raises:
-        UserError: The note is no entry.
+        UserError: The note is not an entry.
     """
     try:
         content: dict[str, Any] = json.loads(note)
         entry = Entry(content["rule"], *(tuple(content[name]) for name in _LISTS))
     except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{note[:80]!r} is no entry of the label book ({error})") from error
+        raise UserError(f"{note[:80]!r} is not an entry of the label book ({error})") from error
     texts = [entry.rule, *entry.examples, *entry.counter_examples, *entry.borderline]
     if not all(isinstance(text, str) for text in texts):
-        raise UserError(f"{note[:80]!r} is no entry of the label book: it may hold texts only")
+        raise UserError(f"{note[:80]!r} is not an entry of the label book: it may hold texts only")
     return entry

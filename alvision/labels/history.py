@@ -11,7 +11,7 @@ from alvision.labels.guidelines import read
 
 
 def history(events: Iterable[Event], classes: ClassList) -> list[str]:
-    """Tell the log, one line an event, in its order.
+    """Return the log in words, one line an event, in its order.
 
     >>> history([Event("a.png", "label", "ok", "anna", 2, "1", number=1)], ClassList((), {}, {}))
     ['     1  anna: a.png is ok']
@@ -40,7 +40,7 @@ def _text(event: Event, classes: ClassList, number_of: dict[str, int]) -> str:
         "skip": f"{event.id} is skipped",
         "unsure": f"{event.id} could be anything",
         "import": f"{event.id} was {name} elsewhere",
-        "settle": f"{event.id} is {name}, whatever was said before",
+        "settle": f"{event.id} is {name}, whatever the votes",
         "flag": f"{event.id} needs a look",
         "close": f"round {event.round} is closed",
         "add": f"{name} is a class from now on",

@@ -1,4 +1,4 @@
-"""Where labels lie: one store for the data, beside it, whatever model or strategy uses it."""
+"""Where labels are stored: one store for each data set, and the file of its held-out groups."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ PARTS = ("pool", "monitor", "seal")
 
 
 def labels_location(data_root: Path, name: str | None = None) -> Path:
-    """Return the file of the store that people's labels of `data_root` go to.
+    """Return the file of the store for people's labels of `data_root`.
 
     It is `<name>.alvision/labels.db` beside the root. Where that folder cannot be written, it is
-    in the platform's folder for user data, with a `root.txt` that names the root. A store that is
-    there already is used wherever it lies.
+    in the platform's folder for user data, with a `root.txt` that names the root. An existing store
+    is used in either place.
 
     Args:
         data_root: Folder of the images.
         name: First part of the folder's name; by default that of the root.
 
     Raises:
-        UserError: The root is missing, lies on a network drive (SQLite's locks are not safe
+        UserError: The root is missing, is on a network drive (SQLite's locks are not safe
             there), or has a store beside it that cannot be written.
     """
     root = data_root.resolve()
@@ -46,15 +46,15 @@ def labels_location(data_root: Path, name: str | None = None) -> Path:
 
 
 def audit_location(store: Path | None, data_root: Path) -> Path:
-    """Return the file that keeps which groups are held out: beside the labels.
+    """Return the file that lists the held-out groups; it is beside the labels.
 
     Args:
-        store: The file of the labels; None where they are on a server, then it lies where they
-            would lie without one.
+        store: The file of the labels; None where they are on a server: then the place where they
+            would be without one.
         data_root: Folder of the images.
 
     Raises:
-        UserError: There is no folder that can be written.
+        UserError: No folder can be written.
     """
     if store is not None:
         return store.with_name("audit.csv")
@@ -100,7 +100,7 @@ def _place(root: Path, name: str) -> Path:
 
 
 def on_network(path: Path) -> bool:
-    """Tell whether a path is known to lie on a network drive; False where nothing tells."""
+    """Tell whether a path is on a network drive; False where that cannot be found out."""
     if str(path).startswith(("\\\\", "//")):
         return True
     if sys.platform == "win32":
@@ -130,7 +130,7 @@ def file_system(path: Path, mounts: str) -> str:
 
 
 def read_audit(path: Path) -> dict[str, str]:
-    """Read the part of every group that was ever drawn; empty if the file is not there.
+    """Return the part of every group that was ever drawn; empty if there is no file.
 
     Raises:
         UserError: The table has other columns, a part that is not `pool`, `monitor` or `seal`, or
@@ -156,7 +156,7 @@ def write_audit(path: Path, parts: Mapping[str, str]) -> None:
 
 
 def _writable(folder: Path) -> bool:
-    """Make the folder and try: permissions alone do not tell, on Windows least of all."""
+    """Make the folder and write in it: permissions alone do not tell, least of all on Windows."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

@@ -1,4 +1,4 @@
-"""Labelled images that are worth another answer."""
+"""Find labelled images that are worth another answer."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def relabels(
 ) -> dict[SampleId, float]:
     """Score labelled images by ActiveLab, those most worth another answer first.
 
-    The score weighs the votes on an image, each person's reliability and the model; it is low where
-    the class is in doubt (arXiv 2301.11856, computed by cleanlab). Images whose dispute somebody
-    settled are left out.
+    The score weighs the votes on an image, the reliability of each person, and the model; it is low
+    where the class is in doubt (arXiv 2301.11856, computed by cleanlab). Settled images are left
+    out.
 
     Args:
         settled: The labelled images, see `consensus.consensus`.
         probabilities: Out-of-sample probabilities [N,C], see `Learner.cross_predict`: a model that
-            has learned a wrong label by heart finds nothing wrong with it.
+            was trained on a wrong label would not doubt it.
 
     Returns:
         Scores between 0 and 1 by id, in rising order; ties in the order of the ids.
@@ -38,13 +38,13 @@ def relabels(
         image = settled.get(id)
         if image is None or image.by:
             continue
-        said = np.full(len(people), np.nan)
+        row_votes = np.full(len(people), np.nan)
         for by, label in image.votes.items():
             if label in column:
-                said[place[by]] = column[label]
-        if not np.isnan(said).all():
+                row_votes[place[by]] = column[label]
+        if not np.isnan(row_votes).all():
             ids.append(id)
-            votes.append(said)
+            votes.append(row_votes)
             rows.append(row)
     if not ids:
         return {}
@@ -56,7 +56,7 @@ def relabels(
 def _active_lab(votes: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     from cleanlab.multiannotator import get_active_learning_scores  # takes seconds to import
 
-    spoke = ~np.isnan(votes).all(axis=0)
-    with redirect_stdout(io.StringIO()):  # it prints who labelled alone
-        scores, _ = get_active_learning_scores(votes[:, spoke], probabilities)
+    voted = ~np.isnan(votes).all(axis=0)
+    with redirect_stdout(io.StringIO()):  # it prints people who labelled alone
+        scores, _ = get_active_learning_scores(votes[:, voted], probabilities)
     return np.asarray(scores)

@@ -1,4 +1,4 @@
-"""The tables of a label store, and what an event of each kind must say."""
+"""The tables of a label store, and which fields an event of each kind has."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EVENTS = sql.Table(
     sql.Column("note", sql.Text),
     sql.Column("book", sql.Integer),
 )
-"""What was said, for ever."""
+"""The log; rows are only ever added."""
 PRESENCE = sql.Table(
     "presence",
     METADATA,
@@ -42,10 +42,10 @@ LEASES = sql.Table(
     sql.Column("by", sql.Text, primary_key=True),
     sql.Column("until", sql.Float, nullable=False),
 )
-"""Who has which image on the screen, and until when nobody else gets it."""
+"""Who has which image on screen, and until when nobody else gets it."""
 
-# What a kind must say; what is not named here it must not.
-_SAYS = {
+# The fields that an event of each kind must fill; the others it must leave empty.
+_FIELDS = {
     "label": {"label"},
     "skip": set(),
     "unsure": set(),
@@ -62,15 +62,15 @@ _SAYS = {
 
 
 def contradiction(kind: str, label: str | None, target: str | None) -> str | None:
-    """Say what is wrong with an event's fields, None if they go with its kind.
+    """Return what is wrong with an event's fields; None if they fit its kind.
 
     >>> contradiction("undo", None, "a uuid"), contradiction("skip", "ok", None)
     (None, "a skip event with label 'ok'")
     """
-    if kind not in _SAYS:
+    if kind not in _FIELDS:
         return f"unknown kind of event: {kind!r}"
     for name, value in (("label", label), ("target", target)):
-        if (name in _SAYS[kind]) != bool(value):
+        if (name in _FIELDS[kind]) != bool(value):
             return f"a {kind} event with {name} {value!r}"
     return None
 
@@ -80,7 +80,7 @@ def row_of(event: Answer, hash_of: Callable[[SampleId], str | None]) -> dict[str
 
     Raises:
         ValueError: It contradicts its kind.
-        UserError: A text holds the NUL character, which no database keeps.
+        UserError: A text holds the NUL character, which databases do not store.
     """
     full = event if isinstance(event, Event) else Event(**vars(event))
     if wrong := contradiction(full.kind, full.label, full.target):

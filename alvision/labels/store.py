@@ -16,7 +16,7 @@ _UUIDS_A_QUERY = 500  # older SQLite allows 999 variables
 
 
 class LabelStore:
-    """Hold the events of one data set in a SQLite file, made at the first append, or PostgreSQL.
+    """Hold the events of one data set, in a SQLite file made at the first append or in PostgreSQL.
 
     Args:
         url: A file, a `sqlite:///` URL, or a `postgresql+psycopg://` URL.
@@ -25,10 +25,10 @@ class LabelStore:
         timeout: Seconds to wait for another process's lock.
 
     Attributes:
-        database: What the store lies in; leases and presence lie there too.
+        database: The database; leases and presence are tables of it too.
 
     Raises:
-        UserError: What is there is no label store, or the URL is of another kind.
+        UserError: The file is not a label store, or the URL is of another kind.
     """
 
     def __init__(self, url: str | Path, *, shared: bool = False, timeout: float = 30.0) -> None:
@@ -58,15 +58,15 @@ class LabelStore:
     ) -> Answers:
         """Record events in one transaction and return the slice of the log after `since`.
 
-        An event whose uuid is in the log already is left out: the first delivery counts. Numbers
-        are given inside the transaction, so they are gapless and in commit order; the number that
-        an event brings along is ignored. The slice holds every event after `since`, those of
-        other processes too; its pin is its last number, or `since` if it is empty.
+        An event whose uuid is already in the log is left out: the first delivery counts. Numbers
+        are given inside the transaction, so they have no gaps and are in commit order; an event's
+        own number is ignored. The slice holds every event after `since`, including those of other
+        processes; its pin is its last number, or `since` if it is empty.
 
         Args:
             events: Answers; everything else is an `Event` of its kind.
             since: The previous pin.
-            hash_of: Gives the sha256 of an image's bytes for events that bring none.
+            hash_of: Returns the sha256 of an image's bytes, for events that have none.
 
         Raises:
             UserError: The store cannot be written, or the log ends before `since`.
@@ -99,9 +99,9 @@ class LabelStore:
             return 0 if connection is None else _last(connection)
 
     def integrity(self) -> list[str]:
-        """Let the database check its own file; return what it finds, nothing if it is sound.
+        """Let the database check its own file, and return what it finds; nothing if it is sound.
 
-        PostgreSQL's file is its server's affair: there, nothing is found.
+        PostgreSQL's server looks after its own files, so nothing is found there.
         """
         with self.database.reading() as connection:
             if connection is None or self.database.dialect != "sqlite":

@@ -19,10 +19,10 @@ def verify(
     hashes: Mapping[SampleId, str],
     classes: Sequence[str],
 ) -> list[str]:
-    """Return what is wrong with a store, one line each; nothing if it is sound.
+    """Return the problems of a store, one line each; nothing if it is sound.
 
-    Looks at the database file itself, gaps in the numbering, undos of events that never came,
-    labels and merges that name no class, images that are gone or whose bytes changed, and tied
+    Checks the database file itself, gaps in the numbering, undos of events that never came, labels
+    and merges that do not name a class, images that are missing or whose bytes changed, and tied
     votes.
 
     Args:
@@ -36,9 +36,9 @@ def verify(
     images, resolve = frozenset(ids), resolver(ids, hashes)
     names = {*classes, *NOT_CLASSES}
     uuids = {event.uuid for event in events}
-    stand = [event for said in standing(events).values() for event in said]
-    stand += settlements(events).values()
-    gone = {event.id for event in stand if event.id not in images and resolve(event) is None}
+    counting = [event for answers in standing(events).values() for event in answers]
+    counting += settlements(events).values()
+    gone = {event.id for event in counting if event.id not in images and resolve(event) is None}
     tied = [id for id, settled in consensus(events, resolve).items() if settled.conflict]
     findings = {
         "numbers are missing in the log, before": _gaps(events),
@@ -47,8 +47,8 @@ def verify(
             for event in events
             if event.kind == "undo" and event.target not in uuids
         ],
-        "labels are no class of the configuration": sorted(
-            {event.label for event in stand if event.label and event.label not in names}
+        "labels are not a class of the configuration": sorted(
+            {event.label for event in counting if event.label and event.label not in names}
         ),
         "classes were merged into one that is not there": sorted(
             source for source, target in merges(events).items() if target not in names

@@ -1,10 +1,12 @@
-"""How many answers an image needs, when a batch need not wait for it, and what is disputed."""
+"""Votes: how many an image needs, when a batch need not wait, what is disputed, who agrees."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 
-from alvision.core.records import Event
+from alvision.core.records import Event, SampleId
 from alvision.labels.consensus import Settled
 
 # A skip says nothing about the class, so somebody else must still answer.
@@ -71,3 +73,43 @@ def disputed(answers: Iterable[Event], settled: Settled | None) -> bool:
         return False
     unsure = any(event.kind == "unsure" for event in answers)
     return unsure or bool(settled and len(set(settled.votes.values())) > 1)
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Compare one person with the consensus.
+
+    Attributes:
+        images: Images that the person and somebody else gave a class, without ties.
+        agreed: Those of them where the person's class is that of the consensus.
+        confusion: How often the consensus was the first class and the person chose the second.
+    """
+
+    images: int
+    agreed: int
+    confusion: dict[tuple[str, str], int]
+
+
+def agreement(settled: Mapping[SampleId, Settled]) -> dict[str, Agreement]:
+    """Compare everybody with the consensus, see `consensus.consensus`.
+
+    A person's own vote is part of the consensus, so between two people only settled disputes count
+    against one of them; a tie blames nobody.
+
+    >>> agreement({"a.png": Settled("ok", {"me": "ok", "you": "ok"}, False)})["me"].agreed
+    1
+    """
+    found: dict[str, Counter[tuple[str, str]]] = {}
+    for image in settled.values():
+        if image.conflict or (len(image.votes) < 2 and not image.by):
+            continue
+        for by, vote in image.votes.items():
+            found.setdefault(by, Counter())[image.label, vote] += 1
+    return {
+        by: Agreement(
+            images=pairs.total(),
+            agreed=sum(count for (label, vote), count in pairs.items() if label == vote),
+            confusion=dict(pairs),
+        )
+        for by, pairs in sorted(found.items())
+    }

@@ -225,7 +225,7 @@ def _oracle(
             run=run,
             votes=config.labels.votes,
             path_of=data.manifest.path,
-            spoken=partial(_people_by_image, store, data.resolve),
+            answered_elsewhere=partial(_people_by_image, store, data.resolve),
         )
     from alvision.explain.opinions import Opinions
 

@@ -1,4 +1,4 @@
-"""The oracle of people without a server: a table to fill in, and the pictures beside it."""
+"""The oracle of people without a server: a table to fill in, with copies of the images."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ _COLUMNS = ("image", "id", "label", "by")
 
 
 class FilesOracle:
-    """Ask people by a table in the round's folder, and read it when it is filled in.
+    """Write a table into the round's folder, and read it when people have filled it in.
 
     The first call writes `<rounds>/<kkk>/to_label/`: copies of the images, `index.html` to look
-    at them, and `answers.csv`, which is never written again once it is there. Rows are mixed by a
-    fixed order and show neither slot nor prediction, so nobody can tell audit rows from others.
+    at them, and `answers.csv`, which is never overwritten. Rows are in a fixed random order and
+    show neither slot nor prediction, so nobody can tell held-out images from others.
 
     Args:
         rounds: The run's folder of rounds.
         classes: The class names.
         run: Name of the run; part of every answer's uuid.
         votes: How many people must answer each image; from 2 on the column `by` must be filled.
-        path_of: Gives an image's file; None if there is none (embeddings).
-        spoken: Gives those who answered an image elsewhere, in a tool of their own; such a row may
-            stay blank.
+        path_of: Returns an image's file; None if there is none (embeddings).
+        answered_elsewhere: Returns who answered each image in another tool; such a row may stay
+            blank.
 
     Raises:
-        UserError: A class is called `skip` or `unsure`, or is not a usable name.
+        UserError: A class is called `skip` or `unsure`, or its name cannot be used.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class FilesOracle:
         run: str,
         votes: int,
         path_of: Callable[[SampleId], Path | None],
-        spoken: Callable[[], Mapping[SampleId, Collection[str]]] = dict,
+        answered_elsewhere: Callable[[], Mapping[SampleId, Collection[str]]] = dict,
     ) -> None:
         check_classes(classes)
         self._rounds = rounds
@@ -53,14 +53,14 @@ class FilesOracle:
         self._run = run
         self._votes = votes
         self._path_of = path_of
-        self._spoken = spoken
+        self._answered_elsewhere = answered_elsewhere
 
     def __call__(self, query: Query) -> list[Answer]:
         """Return everybody's answers once every row has them.
 
         Raises:
             AwaitingLabels: The table was just written, or is not filled in yet.
-            UserError: Names the row, the value and what may stand there.
+            UserError: Names the row, the value and what is allowed there.
         """
         if not query.rows:
             return []
@@ -104,42 +104,42 @@ class FilesOracle:
         asked = frozenset(query.ids)
         rows = [(row, _id(row, asked)) for row in table.rows]
         _check_ids(path, rows, asked)
-        said: dict[tuple[SampleId, str], tuple[int, Answer]] = {}
+        answers: dict[tuple[SampleId, str], tuple[int, Answer]] = {}
         for row, id in rows:
             answer = self._answer(row, id, query.round, path)
             if answer is None:
                 continue
-            number, earlier = said.setdefault((id, answer.by), (row.number, answer))
+            number, earlier = answers.setdefault((id, answer.by), (row.number, answer))
             if earlier != answer:
                 raise UserError(
                     f"{path}, row {row.number}: {answer.by} gave {id} another answer in row"
                     f" {number}: keep one of the two"
                 )
-        voices = {id: set(by) for id, by in self._spoken().items()}
-        for id, by in said:
-            voices.setdefault(id, set()).add(by)
-        done = sum(len(voices.get(id, ())) >= self._votes for id in asked)
+        voters = {id: set(by) for id, by in self._answered_elsewhere().items()}
+        for id, by in answers:
+            voters.setdefault(id, set()).add(by)
+        done = sum(len(voters.get(id, ())) >= self._votes for id in asked)
         if done < len(asked):
             people = f" by {self._votes} people each" if self._votes > 1 else ""
             raise AwaitingLabels(
                 f"{done} of {len(asked)} images answered{people}: fill in the rest of {path}"
                 f" ({allowed_answers(self._classes)}), then run the same command again"
             )
-        return [answer for _, answer in said.values()]
+        return [answer for _, answer in answers.values()]
 
     def _answer(self, row: Row, id: SampleId, round: int, path: Path) -> Answer | None:
         """Read one row; None while its label is blank."""
         text = row.cells["label"].strip()
         if not text:
             return None
-        where, word = f"{path}, row {row.number}", parse_answer(text, self._classes)
-        if word is None:
+        where, parsed = f"{path}, row {row.number}", parse_answer(text, self._classes)
+        if parsed is None:
             allowed = allowed_answers(self._classes)
             raise UserError(f"{where}: {text!r} is not one of {allowed}: correct it")
         by = row.cells.get("by", "").strip()
         if not by and self._votes > 1:
             raise UserError(f"{where}: by is empty: write who answered")
-        by, (kind, label) = by or _BY, word
+        by, (kind, label) = by or _BY, parsed
         uuid = answer_uuid(self._run, round, id, by, kind, label)
         return Answer(id, kind, label, by, round, uuid)
 

@@ -1,4 +1,4 @@
-"""What a simulated person says who errs: the truth, blurred in a way that is stated."""
+"""Simulated people who make mistakes, at rates that the configuration states."""
 
 from __future__ import annotations
 
@@ -10,41 +10,41 @@ from alvision.core.errors import UserError
 from alvision.core.records import SampleId
 
 Chances = Mapping[str, float]
-"""How probable each answer is; what is left of 1 is the truth."""
+"""The probability of each wrong answer; the rest to 1 is that of the truth."""
 
 
-def heard(
+def noisy_answers(
     truth: Mapping[SampleId, str], chances: Callable[[SampleId, str], Chances], *, seed: int
 ) -> dict[SampleId, str]:
-    """Draw what is answered for each image, once for ever: it depends on the seed and the id alone.
+    """Draw the answer for each image; it depends on the seed and the id alone.
 
-    So all strategies of one seed hear the same, and asking again brings the same answer.
+    So all strategies of one seed get the same answers, and asking again gives the same one.
 
     Args:
         truth: The class of each image.
-        chances: Gives the probabilities of an image's answers, by its id and class.
+        chances: Returns the probabilities of an image's answers, by its id and class.
         seed: The run's seed.
 
-    >>> heard({"a.png": "ok", "b.png": "ok"}, lambda id, label: {"worn": 0.5}, seed=1)
+    >>> noisy_answers({"a.png": "ok", "b.png": "ok"}, lambda id, label: {"worn": 0.5}, seed=1)
     {'a.png': 'worn', 'b.png': 'ok'}
     """
-    said = {}
+    answers = {}
     for id, label in truth.items():
         left = _uniform(seed, id)
-        said[id] = label
+        answers[id] = label
         for answer, probability in sorted(chances(id, label).items()):
             if left < probability:
-                said[id] = answer
+                answers[id] = answer
                 break
             left -= probability
-    return said
+    return answers
 
 
 def confused(confusion: Mapping[str, Any], classes: Sequence[str]) -> Callable[..., Chances]:
-    """Return the chances of a person who takes one class for another at given rates.
+    """Return the chances of a person who mistakes one class for another at given rates.
 
     Raises:
-        UserError: An unknown class, or rates that are no probabilities.
+        UserError: An unknown class, or rates that are not probabilities.
     """
     for label, rates in confusion.items():
         wrong = f"oracle.confusion of {label!r}"
@@ -52,9 +52,9 @@ def confused(confusion: Mapping[str, Any], classes: Sequence[str]) -> Callable[.
             raise UserError(f"{wrong} must read {{class: {{other class: rate}}}} with {classes}")
         for other, rate in rates.items():
             if other not in classes or other == label:
-                raise UserError(f"{wrong} names {other!r}, which is no other class of {classes}")
+                raise UserError(f"{wrong} names {other!r}, which is not another class of {classes}")
             if not isinstance(rate, int | float) or not 0 <= rate <= 1:
-                raise UserError(f"{wrong}: the rate {rate} must lie in 0..1")
+                raise UserError(f"{wrong}: the rate {rate} must be in 0..1")
         if sum(rates.values()) > 1:
             raise UserError(f"{wrong}: the rates sum to {sum(rates.values()):g}, above 1")
     return lambda id, label: confusion.get(label, {})
@@ -63,7 +63,7 @@ def confused(confusion: Mapping[str, Any], classes: Sequence[str]) -> Callable[.
 def graded(
     ids: Sequence[SampleId], grades: Sequence[Mapping[str, float] | None]
 ) -> Callable[..., Chances]:
-    """Return the chances of a person who answers as often as the data's graded opinions say.
+    """Return the chances of a person who answers each class as often as the data's graders did.
 
     Raises:
         UserError: The data has none.
@@ -75,10 +75,10 @@ def graded(
 
 
 def costs(seconds: Any, classes: Sequence[str]) -> dict[str, float]:
-    """Return the seconds that an answer of each class takes; nothing where they are not known.
+    """Return the seconds that an answer of each class takes; empty where they are not known.
 
     Raises:
-        UserError: They are neither a number nor one for each class, or not above 0.
+        UserError: They are neither a number nor one for each class, or not positive.
 
     >>> costs(3, ["ok", "worn"])
     {'ok': 3.0, 'worn': 3.0}

@@ -1,4 +1,4 @@
-"""The oracle of people at the page: the answers are in the store before this one hears of them."""
+"""The oracle of people at the page: it waits until the page has stored their answers."""
 
 from __future__ import annotations
 
@@ -13,23 +13,24 @@ from alvision.labels.presence import Presence
 from alvision.labels.store import LabelStore
 from alvision.labels.voting import row_done
 
+# Short beside the time of an answer, long beside the time of a query to the store.
 POLL_SECONDS = 0.3
 
 
 class ClassesChanged(UserError):
-    """Somebody added a class: the run must be built again, with one output more."""
+    """Raise this when somebody added a class: the run must be built again, with one more output."""
 
 
 class PageOracle:
-    """Wait until a batch is done: every row of it, or somebody closed it ("train now").
+    """Wait until every row of a batch is done, or somebody closed it ("train now").
 
     Args:
         store: Where the page puts the answers.
-        resolve: Tells which image of today an event is about.
+        resolve: Finds the image of today that an event is about.
         classes: The classes that the run was built with.
         votes: People who answer each image.
-        meanwhile: Gives work to do while people answer, in pieces.
-        wait: Wait for people; else raise AwaitingLabels if they are not done.
+        meanwhile: Returns work to do while people answer, in pieces.
+        wait: Wait for people; without, raise AwaitingLabels while they are not done.
         sleep: Sleeps some seconds.
     """
 
@@ -54,10 +55,10 @@ class PageOracle:
         self._closed: set[int] = set()
 
     def __call__(self, query: Query) -> list[Answer]:
-        """Return nothing, once the batch is done: the store holds the answers already.
+        """Return an empty list once the batch is done: the answers are in the store already.
 
         Raises:
-            ClassesChanged: There is a class that the run was not built with.
+            ClassesChanged: The page has a class that the run was not built with.
             AwaitingLabels: People are not done, and this oracle does not wait.
         """
         work = self._meanwhile(query)

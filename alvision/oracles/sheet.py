@@ -1,4 +1,4 @@
-"""What people get to look at: neutral copies of the images, and a contact sheet in HTML."""
+"""What people look at while they fill in a table: neutral copies of the images, and a sheet."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ img { width: 100%; height: auto; }
 
 
 def copy_picture(source: Path, folder: Path, name: str) -> str:
-    """Copy an image under a name that does not give its class away; return the file's name.
+    """Copy an image under a name that does not reveal its class; return the file's name.
 
-    A kind that browsers do not show (TIFF, 16 bits) becomes an 8-bit PNG for looking at; a file
-    that cannot be decoded is copied as it is.
+    A kind that browsers do not show (TIFF, 16 bits) becomes an 8-bit PNG; a file that cannot be
+    decoded is copied as it is.
     """
     suffix = source.suffix.lower()
     if suffix not in _SHOWN_BY_BROWSERS:
@@ -48,7 +48,7 @@ def contact_sheet(
     round: int,
     votes: int,
 ) -> str:
-    """Return an HTML page with instructions and every picture under its neutral name.
+    """Return an HTML page with instructions and every picture with its neutral name.
 
     Args:
         pictures: Each image with the name of its copy in `images/`; None if there is no copy.

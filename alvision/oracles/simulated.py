@@ -1,4 +1,4 @@
-"""The oracle that knows: a labelled data set answers in place of people."""
+"""The simulated oracle: a labelled data set answers in place of people."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ _BY = "simulated"
 
 
 class SimulatedOracle:
-    """Answer every row of a query with what is known, at once and always alike.
+    """Answer every row of a query with the known class, at once and always the same.
 
     Args:
-        said: What is answered for each image, by name: its class, or what a person takes it for
+        answers: The answer for each image: its class, or what a person mistakes it for
             (`oracles.noise`).
         run: Name of the run; part of every answer's uuid.
-        seconds: What an answer costs, by what is answered; empty: not known.
+        seconds: How long an answer takes, by its class; empty: not known.
     """
 
     def __init__(
         self,
-        said: Mapping[SampleId, str],
+        answers: Mapping[SampleId, str],
         run: str,
         *,
         seconds: Mapping[str, float] | None = None,
     ) -> None:
-        self._said = said
+        self._answers = answers
         self._run = run
         self._seconds = seconds or {}
 
@@ -35,9 +35,9 @@ class SimulatedOracle:
         """Answer a query in rank order.
 
         Raises:
-            UserError: The data set does not know the class of an image that is asked for.
+            UserError: The data set holds no class for an image that is asked for.
         """
-        unknown = [id for id in query.ids if not self._said.get(id)]
+        unknown = [id for id in query.ids if not self._answers.get(id)]
         if unknown:
             raise UserError(
                 f"oracle=simulated: the data holds no class for {len(unknown)} of"
@@ -47,7 +47,7 @@ class SimulatedOracle:
         return [self._answer(id, query.round) for id in query.ids]
 
     def _answer(self, id: SampleId, round: int) -> Answer:
-        label = self._said[id]
+        label = self._answers[id]
         uuid = answer_uuid(self._run, round, id, _BY, "label", label)
         return Answer(id, "label", label, _BY, round, uuid, self._seconds.get(label))
 
@@ -55,7 +55,7 @@ class SimulatedOracle:
 def known_beforehand(
     ids: Iterable[SampleId], truth: Mapping[SampleId, str], run: str
 ) -> list[Event]:
-    """Return labels that a run starts with, as imports: nobody was asked, so they cost nothing."""
+    """Return the labels that a run starts with, as imports, because nobody was asked for them."""
     return [
         Event(
             id=id,

@@ -92,7 +92,7 @@ def _labelling(app: FastAPI, labelling: LabellingApi, progress: Progress) -> Non
 
     @app.get("/api/last")
     def last(by: By) -> responses.LastAnswer | None:
-        """Return a person's last answer that stands, or null."""
+        """Return a person's last answer that was not undone, or null."""
         return labelling.last(by)
 
     @app.post("/api/close")

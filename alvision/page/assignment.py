@@ -174,7 +174,7 @@ class Assignment:
 def _with_audit_spread(batch: tuple[QueryRow, ...], secret: bytes) -> tuple[QueryRow, ...]:
     """Return a batch with its audit rows spread over it, in an order that a restart repeats.
 
-    In one block at the end they would be told from the others, and left out by "train now".
+    At the end of the batch people would recognise them, and "train now" would leave them out.
     """
 
     def place(row: QueryRow) -> float:

@@ -22,13 +22,13 @@ class Counters:
     """Count who answered what, how long it took, and what is disputed.
 
     Args:
-        ledger: The log as it stands; it takes in new events before these counters do.
-        resolve: Tells which image of today an event is about.
+        ledger: The log; it takes in new events before these counters do.
+        resolve: Finds the image of today that an event is about.
         expected: The class that the model expected of an image when it was chosen.
 
     Attributes:
-        mine: Standing answers by person.
-        answers: Standing answers of all people.
+        mine: Answers that count, by person.
+        answers: Answers of all people that count.
         seconds: Seconds spent, undone answers included.
         disputed: Images that people disagree on or were unsure of, see `labels.voting`.
     """
@@ -76,7 +76,7 @@ class Counters:
         return self._resolve(event) if event.id else None
 
     def last(self, by: str) -> Event | None:
-        """Return the last answer of a person that stands."""
+        """Return the last answer of a person that was not undone."""
         for uuid in reversed(self._given.get(by, ())):
             event = self._ledger.by_uuid[uuid]
             id = self._resolve(event)

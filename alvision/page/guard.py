@@ -1,4 +1,4 @@
-"""What every request must get past: host, token, origin, size, type; and what every answer says."""
+"""Checks of every request (host, token, origin, size, type), and headers of every answer."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+# A browser sends 50 events at once: some 15 kB, or 115 kB if each has the longest note.
 LARGEST_BODY = 256 * 1024
 COOKIE = "alvision"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -34,12 +35,12 @@ _HEADERS = {
 
 
 class Guard:
-    """Wrap an application.
+    """Let only allowed requests through to an application.
 
-    On the loopback address the host must be called so (a page elsewhere whose name was bound to
-    127.0.0.1 is turned away). On a network every request needs the token, from the link at first
-    and from then on in a cookie that scripts cannot read. Writes must come from this page itself,
-    as JSON, and be small.
+    On the loopback address the host must be a name of this machine: a website whose name resolves
+    to 127.0.0.1 is refused. On a network every request needs the token, first in the link and then
+    in a cookie that scripts cannot read. Writes must come from this page itself, as JSON, and be
+    small.
 
     Args:
         app: The application.
@@ -53,7 +54,7 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
         if scope["type"] != "http":
-            return  # there are no web sockets here
+            return  # the page uses no web sockets
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -91,7 +92,7 @@ class Guard:
     def _refused(self, scope: Scope, headers: dict[str, str]) -> tuple[int, str] | None:
         host = headers.get("host", "")
         if self._token is None and _name(host) not in LOOPBACK:
-            return 403, "this page answers on this machine only: open it as 127.0.0.1"
+            return 403, "this page answers only on this machine: open it as 127.0.0.1"
         if self._token and not self._in_link(scope):
             known = _cookie(headers.get("cookie", ""))
             if known is None or not _same(known, self._token):
@@ -127,7 +128,7 @@ async def _body(receive: Receive, headers: dict[str, str]) -> bytes | None:
     while True:
         message = await receive()
         if message["type"] != "http.request":
-            return body  # the client went away; what it sent is no whole JSON
+            return body  # the client went away, so what it sent is incomplete
         body += message.get("body", b"")
         if len(body) > LARGEST_BODY:
             return None

@@ -100,7 +100,7 @@ class LabellingApi:
         )
 
     def last(self, by: str) -> LastAnswer | None:
-        """Return a person's last answer that stands, for an undo after a restart."""
+        """Return a person's last answer that was not undone, for an undo after a restart."""
         state = self._state
         with state.lock:
             state.refresh()

@@ -82,7 +82,7 @@ class State(_Response):
     labels: int
     """Images with a class."""
     mine: int
-    """Answers of this person that stand."""
+    """Answers of this person that were not undone."""
     seconds: float
     """Seconds that all people spent on answers."""
     book_version: int
@@ -128,7 +128,7 @@ class Item(_Response):
     """Why it is asked for: acquisition, random, relabel, expert or blind."""
     blind: bool
     votes: int
-    """Answers that stand on it already."""
+    """Answers that it has already."""
     reason: str | None
     probabilities: list[tuple[str, float]] | None = None
     """Class and probability, the most probable first."""
@@ -164,7 +164,7 @@ class Opinion(_Response):
 
 
 class SubmissionResult(_Response):
-    """What became of the submitted events."""
+    """Which of the submitted events were stored."""
 
     stored: list[str]
     """Uuids of the events that are in the store, those that were there before included."""
@@ -174,7 +174,7 @@ class SubmissionResult(_Response):
 
 
 class LastAnswer(_Response):
-    """A person's last answer that stands."""
+    """A person's last answer that was not undone."""
 
     uuid: str
     kind: EventKind
@@ -199,7 +199,7 @@ class BookEntry(_Response):
 
 
 class LabelBook(_Response):
-    """The label book as it stands."""
+    """The label book."""
 
     version: int
     classes: list[BookEntry]
@@ -228,7 +228,7 @@ class Conflict(_Response):
     height: int
     votes: list[Vote]
     probabilities: list[tuple[str, float]] | None
-    """What the model said before the answers; null on held-out images."""
+    """The model's prediction before the answers; null on held-out images."""
     heatmap: bool
 
 

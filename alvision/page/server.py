@@ -117,13 +117,15 @@ def listen(host: str, port: int) -> socket.socket:
     """Take a port.
 
     Raises:
-        UserError: It is taken, or there is no such address here.
+        UserError: It is taken, or this machine does not have the address.
     """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listening = socket.socket(family, socket.SOCK_STREAM)
     except OSError as error:
-        raise UserError(f"page.host={host} is no address ({error.strerror})") from None
+        raise UserError(
+            f"page.host={host} is not an address of this machine ({error.strerror})"
+        ) from None
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))

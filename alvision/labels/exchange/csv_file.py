@@ -28,7 +28,7 @@ COLUMNS = (
 
 
 def export_labels(store: LabelStore, path: Path) -> int:
-    """Write the log in long form, one row an event: a vote, an undo, an import.
+    """Write the log, one row an event: a vote, an undo, an import.
 
     Importing the file restores every event, in the same order.
 
@@ -49,11 +49,11 @@ def import_labels(
     classes: Sequence[str],
     by: str = "import",
 ) -> ImportCounts:
-    """Bring a CSV table into the store, all of it or nothing.
+    """Import a CSV table into the store, all of it or nothing.
 
     An exported table restores its events. Any other table needs the columns `label` and `id` (or
-    `path`), and may have `by`; each row becomes an import of a class, `skip` or `unsure`, and an
-    empty label is passed over. A row that says what stands already adds nothing, so importing
+    `path`), and may have `by`; each row becomes an import of a class, `skip` or `unsure`, and rows
+    with an empty label are skipped. A row whose answer counts already adds nothing, so importing
     twice is harmless.
 
     Args:
@@ -62,15 +62,15 @@ def import_labels(
         ids: The images of today.
         hashes: Their sha256.
         classes: The class names.
-        by: Who is said to have labelled the rows of a plain table without a name.
+        by: The name for rows of a plain table that have none.
 
     Raises:
         UserError: Names the rows with unknown images, unknown classes or contradictions.
     """
     table, images = read_table(path), frozenset(ids)
     if not {"uuid", "kind"} <= set(table.columns):
-        words, blank = _words(table, images, classes, by)
-        return import_answers(store, words, ids=ids, hashes=hashes, blank=blank)
+        answers, blank = _answers(table, images, classes, by)
+        return import_answers(store, answers, ids=ids, hashes=hashes, blank=blank)
     events = _exported(table, store.events(), classes)
     contents = set(hashes.values())
     about_images = [event for event in events if event.id]
@@ -82,13 +82,13 @@ def import_labels(
 
 
 def restore(store: LabelStore, path: Path) -> int:
-    """Rebuild a log from its export, in a store that is empty, whatever images there are now.
+    """Rebuild a log from its export in an empty store, whatever images there are now.
 
     Returns:
         The number of events.
 
     Raises:
-        UserError: The store is not empty, or the table is not a whole export.
+        UserError: The store is not empty, or the table is not a complete export.
     """
     if store.last():
         raise UserError(
@@ -104,10 +104,10 @@ def restore(store: LabelStore, path: Path) -> int:
 
 
 def export_votes(store: LabelStore, path: Path, resolve: Resolve | None = None) -> int:
-    """Write what stands, in long form: one row a vote, with the consensus beside it.
+    """Write the answers that count, one row a vote, with the consensus beside it.
 
     The columns are `id,label,by,consensus`; a label is a class, `skip` or `unsure`, and merged
-    classes are one. Importing the file elsewhere gives the same consensus, but for disputes that
+    classes are one. Importing the file elsewhere gives the same consensus, except for disputes that
     somebody settled above the votes.
 
     Returns:
@@ -122,8 +122,8 @@ def export_votes(store: LabelStore, path: Path, resolve: Resolve | None = None) 
             event.by,
             settled[id].label if id in settled else None,
         )
-        for id, words in sorted(standing(events, resolve).items())
-        for event in counted(words)
+        for id, answers in sorted(standing(events, resolve).items())
+        for event in counted(answers)
     ]
     write_table(path, ("id", "label", "by", "consensus"), rows)
     return len(rows)
@@ -158,8 +158,8 @@ def _exported(table: Table, log: Sequence[Event], classes: Sequence[str]) -> lis
         known = (*names, *NOT_CLASSES) if event.kind == "import" else names
         if event.label is not None and event.label not in known:
             raise UserError(
-                f"{table.path}, row {row.number}: {event.label!r} is no class ({', '.join(names)}):"
-                " add it to classes"
+                f"{table.path}, row {row.number}: {event.label!r} is not a class"
+                f" ({', '.join(names)}): add it to classes"
             )
         if event.uuid not in kept:
             kept[event.uuid] = event
@@ -185,7 +185,9 @@ def _restored(path: Path, row: Row) -> Event:
         seconds = None if cells["seconds"] is None else float(cells["seconds"])
         book = None if cells["book"] is None else int(cells["book"])
     except ValueError as error:
-        raise UserError(f"{path}, row {row.number}: round, seconds or book is no number") from error
+        raise UserError(
+            f"{path}, row {row.number}: round, seconds or book is not a number"
+        ) from error
     return Event(
         id=row.cells["id"],
         kind=cast(EventKind, kind),
@@ -201,32 +203,32 @@ def _restored(path: Path, row: Row) -> Event:
     )
 
 
-def _words(
+def _answers(
     table: Table, ids: frozenset[SampleId], classes: Sequence[str], by: str
 ) -> tuple[dict[tuple[SampleId, str], str], int]:
-    """Read what a plain table says of each image, and how many rows have no label."""
+    """Return the answers of a plain table, and how many of its rows have no label."""
     column = "path" if "path" in table.columns and "id" not in table.columns else "id"
     table.require(column, "label")
-    words: dict[tuple[SampleId, str], str] = {}
+    answers: dict[tuple[SampleId, str], str] = {}
     unknown, blank = [], 0
     for row in table.rows:
         where, cell = f"{table.path}, row {row.number}", row.cells["label"]
         if not cell.strip():
             blank += 1
             continue
-        word = parse_answer(cell, classes)
-        if word is None:
+        answer = parse_answer(cell, classes)
+        if answer is None:
             raise UserError(
                 f"{where}: {cell!r} is not one of {allowed_answers(classes)}:"
                 " correct it or add it to classes; nothing was imported"
             )
-        said, who = word[1] or word[0], row.cells.get("by") or by
+        label, who = answer[1] or answer[0], row.cells.get("by") or by
         id = id_of(row.cells[column], ids)
         if id is None:
             unknown.append(row.cells[column])
-        elif words.setdefault((id, who), said) != said:
+        elif answers.setdefault((id, who), label) != label:
             raise UserError(
                 f"{where}: {id} has another label in an earlier row: keep one; nothing was imported"
             )
     refuse_unknown(table.path, unknown)
-    return words, blank
+    return answers, blank

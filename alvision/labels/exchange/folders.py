@@ -1,4 +1,4 @@
-"""Labels as class folders: one folder a class, the images in it."""
+"""Labels as class folders: one folder a class, with its images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from alvision.labels.consensus import Settled
 from alvision.labels.exchange.import_answers import ImportCounts, import_answers, refuse_unknown
 from alvision.labels.store import LabelStore
 
-# Characters that a file system or shell may refuse; all others may stand in a folder's name.
+# Characters that a file system or shell may refuse.
 _REFUSED = '%/\\:*?"<>|' + "".join(map(chr, range(32)))
 
 
@@ -24,15 +24,15 @@ def export_folders(
     folder: Path,
     path_of: Callable[[SampleId], Path | None],
 ) -> int:
-    r"""Copy every labelled image into its class's folder, under the path that it has in the data.
+    r"""Copy every labelled image into its class's folder, under its path in the data.
 
-    Characters that no file system likes are written as in web addresses (`/` is `%2F`), so that
-    every class name comes back.
+    Characters that file systems refuse are written as in web addresses (`/` is `%2F`), so that
+    every class name can be read back.
 
     Args:
         settled: The class of each image.
         folder: Where the class folders go; must not exist or be empty.
-        path_of: An image's file; None if there is none.
+        path_of: Returns an image's file; None if there is none.
 
     Returns:
         The number of images.
@@ -64,40 +64,41 @@ def import_folders(
     classes: Sequence[str],
     by: str = "import",
 ) -> ImportCounts:
-    """Import the class of every image that lies in a class folder, all of it or nothing.
+    """Import the class of every image in a class folder, all of it or nothing.
 
-    An image is known by its bytes, so it may have another name there; its folder is a class,
-    `skip` or `unsure`.
+    An image is recognised by its bytes, so the file may have another name. The folder's name is a
+    class, `skip` or `unsure`.
 
     Raises:
-        UserError: A folder is no class, a file is no image of the data, or one lies in two classes.
+        UserError: A folder is not a class, a file is not an image of the data, or an image is in
+            two classes.
     """
     lowest = {hashes[id]: id for id in sorted(hashes, reverse=True) if id in frozenset(ids)}
-    words: dict[tuple[SampleId, str], str] = {}
+    answers: dict[tuple[SampleId, str], str] = {}
     unknown = []
     for place in sorted(folder.iterdir()) if folder.is_dir() else ():
         if not place.is_dir() or place.name.startswith("."):
             continue
-        word = parse_answer(unquote(place.name), classes)
-        if word is None:
+        answer = parse_answer(unquote(place.name), classes)
+        if answer is None:
             raise UserError(
                 f"{place} is not one of {allowed_answers(classes)}: rename it or add it to classes;"
                 " nothing was imported"
             )
-        said = word[1] or word[0]
+        label = answer[1] or answer[0]
         for file in sorted(path for path in place.rglob("*") if path.is_file()):
             id = lowest.get(hashlib.sha256(file.read_bytes()).hexdigest())
             if id is None:
                 unknown.append(file.relative_to(folder).as_posix())
-            elif words.setdefault((id, by), said) != said:
+            elif answers.setdefault((id, by), label) != label:
                 raise UserError(
-                    f"{file}: the same image lies in another class's folder: keep one; nothing"
+                    f"{file}: the same image is in another class's folder: keep one; nothing"
                     " was imported"
                 )
     refuse_unknown(folder, unknown)
-    if not words:
+    if not answers:
         raise UserError(f"{folder} has no class folders with images: check from=")
-    return import_answers(store, words, ids=ids, hashes=hashes)
+    return import_answers(store, answers, ids=ids, hashes=hashes)
 
 
 def folder_name(label: str) -> str:

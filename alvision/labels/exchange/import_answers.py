@@ -1,4 +1,4 @@
-"""Labels from elsewhere, as words that are imported once."""
+"""Import answers from elsewhere, each of them once."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from alvision.labels.consensus import Resolve, standing
 from alvision.labels.content import resolver
 from alvision.labels.store import LabelStore
 
-Words = Mapping[tuple[SampleId, str], str]
-"""What each person (or table) says of each image: a class, `skip` or `unsure`."""
+ImportedAnswers = Mapping[tuple[SampleId, str], str]
+"""The answer of each person (or table) on each image: a class, `skip` or `unsure`."""
 _SHOWN = 3
 
 
 @dataclass(frozen=True)
 class ImportCounts:
-    """What an import did: events added, what the store knew, what had no label."""
+    """Count what an import did: events added, answers that the store had, rows without a label."""
 
     added: int
     known: int
@@ -33,16 +33,16 @@ class ImportCounts:
 
 def import_answers(
     store: LabelStore,
-    words: Words,
+    answers: ImportedAnswers,
     *,
     ids: Collection[SampleId],
     hashes: Mapping[SampleId, str],
     blank: int = 0,
 ) -> ImportCounts:
-    """Import words in one transaction; those that stand already add nothing."""
-    events = _imports(words, store.events(), resolver(ids, hashes))
+    """Import answers in one transaction; those that count already add nothing."""
+    events = _imports(answers, store.events(), resolver(ids, hashes))
     store.append(events, hash_of=hashes.get)
-    return ImportCounts(len(events), len(words) - len(events), blank)
+    return ImportCounts(len(events), len(answers) - len(events), blank)
 
 
 def id_of(cell: str, ids: frozenset[SampleId]) -> SampleId | None:
@@ -65,25 +65,25 @@ def refuse_unknown(path: Path, unknown: Sequence[str]) -> None:
         )
 
 
-def _imports(words: Words, log: Sequence[Event], resolve: Resolve) -> list[Event]:
-    """Return the imports that must be added to the log for these words to stand."""
-    stand = {
+def _imports(answers: ImportedAnswers, log: Sequence[Event], resolve: Resolve) -> list[Event]:
+    """Return the imports that must be added to the log so that these answers count."""
+    counting = {
         (id, event.by): event.label
-        for id, said in standing(log, resolve).items()
-        for event in said
+        for id, on_image in standing(log, resolve).items()
+        for event in on_image
         if event.kind == "import"
     }
-    # The count of earlier imports makes the name of a word that comes back (ok, worn, ok) new.
+    # An answer that comes back (ok, worn, ok) needs a uuid of its own: the count makes it so.
     earlier = Counter((event.id, event.by) for event in log if event.kind == "import")
     return [
         Event(
             id=id,
             kind="import",
-            label=word,
+            label=answer,
             by=by,
             round=0,
-            uuid=answer_uuid("import", earlier[id, by], id, by, "import", word),
+            uuid=answer_uuid("import", earlier[id, by], id, by, "import", answer),
         )
-        for (id, by), word in words.items()
-        if stand.get((id, by)) != word
+        for (id, by), answer in answers.items()
+        if counting.get((id, by)) != answer
     ]

@@ -15,12 +15,12 @@ from alvision.labels.answers import parse_answer
 _NAMESPACE = uuid.UUID("0b0f5b7a-52f5-5d1c-8f0e-6d2a4f7d9c11")
 UNSURE = "unsure"
 PLAIN = '<View><Image name="image" value="$image"/></View>'
-"""What a project must look like while images are uploaded: with nothing but an image in a task."""
+"""A project's configuration while images are uploaded: a task may hold nothing but an image."""
 
 
 @dataclass(frozen=True)
 class Control:
-    """Where a project's configuration asks for the class.
+    """Describe where a project's configuration asks for the class.
 
     Attributes:
         name: Of the choices.
@@ -59,8 +59,8 @@ def control(config: str) -> Control:
     image = next(view.iter("Image"), None)
     if choices is None or image is None:
         raise UserError(
-            "the Label Studio project asks for no class of an image (Image, Choices): name another"
-            " in project=, and it is made"
+            "the Label Studio project does not ask for the class of an image (Image, Choices): name"
+            " a new one in project="
         )
     values = tuple(choice.get("value", "") for choice in choices.iter("Choice"))
     key = image.get("value", "").lstrip("$")
@@ -68,7 +68,7 @@ def control(config: str) -> Control:
 
 
 def with_classes(config: str, classes: Sequence[str]) -> str:
-    """Return a configuration with those classes added that cannot be chosen yet.
+    """Return a configuration with the missing classes added.
 
     Raises:
         UserError: A class's name holds a control character.
@@ -87,7 +87,7 @@ def with_classes(config: str, classes: Sequence[str]) -> str:
 
 
 def can_choose(name: str) -> bool:
-    """Tell whether XML can hold a name: it has no place for control characters and surrogates."""
+    """Tell whether XML can hold a name: it cannot hold control characters and surrogates."""
     return not any(
         (mark < " " and mark not in "\t\n\r")
         or "\ud800" <= mark <= "\udfff"
@@ -101,8 +101,8 @@ def task(
 ) -> dict[str, Any]:
     """Return an asked image as a task.
 
-    It is named by its content, for a path may give the class away. The model's opinion comes as a
-    prediction, with the strategy's score, and none where there is no opinion to show.
+    It is named by its content, because a path may reveal the class. The model's opinion becomes a
+    prediction with the strategy's score; a held-out image has none.
     """
     data = {
         control.key: address,
@@ -133,18 +133,18 @@ def events(
 ) -> list[Event]:
     """Read every annotation of an export as one vote, in the order given.
 
-    What was cancelled, has no result or is a draft is no answer, and neither is a task that was not
-    pushed from here or whose image is gone. The uuid follows from the annotation and when it was
-    last changed: reading it twice gives the same event, a changed mind a new one.
+    Cancelled annotations, drafts and those without a result are left out, and so are tasks that
+    were not pushed from here or whose image is missing. The uuid depends on the annotation and
+    its last change: reading it twice gives the same event, a changed annotation a new one.
 
     Args:
         tasks: The export, exportType=JSON.
         people: Names by user number.
         classes: The class names.
-        id_of: Gives the image with this sha256.
+        id_of: Returns the image with this sha256.
 
     Raises:
-        UserError: An annotation chose something that is no class.
+        UserError: An annotation chose something that is not a class.
     """
     votes = []
     for task in tasks:
@@ -156,13 +156,13 @@ def events(
             choice = _choice(annotation)
             if choice is None or annotation.get("was_cancelled"):
                 continue
-            word = parse_answer(choice, classes)
-            if word is None:
+            answer = parse_answer(choice, classes)
+            if answer is None:
                 raise UserError(
                     f"Label Studio's task {task.get('id')} was answered {choice!r}, which is not"
                     f" one of {', '.join([*classes, UNSURE])}: add it to classes"
                 )
-            kind, label = word
+            kind, label = answer
             name = f"{annotation.get('unique_id') or annotation['id']}|{annotation['updated_at']}"
             vote = Event(
                 id=id,

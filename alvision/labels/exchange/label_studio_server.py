@@ -1,4 +1,4 @@
-"""A Label Studio server: batches out to it, everybody's answers back."""
+"""Exchange with a Label Studio server: push batches, pull everybody's answers."""
 
 from __future__ import annotations
 
@@ -24,22 +24,23 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class Server:
-    """Speak to a server by its HTTP interface.
+    """Talk to a server over its HTTP interface.
 
     Args:
-        url: Where it is, e.g. http://localhost:8080.
+        url: Its address, e.g. http://localhost:8080.
         token: A personal access token, or a legacy one.
         timeout: Seconds to wait for each answer.
 
     Raises:
-        UserError: There is no such server, or it refuses the token.
+        UserError: The server does not answer, or it refuses the token.
     """
 
     def __init__(self, url: str, token: str, *, timeout: float = 120.0) -> None:
         if urlsplit(url).scheme not in ("http", "https"):
-            raise UserError(f"server={url} is no address: give one like http://localhost:8080")
+            raise UserError(f"server={url} is not an address: give one like http://localhost:8080")
         self.url = url.rstrip("/")
         self._timeout = timeout
+        # A proxy of the company would not reach this machine.
         proxies: dict[str, str] | None = {} if urlsplit(url).hostname in _LOOPBACK else None
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler(proxies))
         self._authorization = f"Token {token}"
@@ -101,13 +102,13 @@ class Server:
                 return json.loads(response.read() or "null")
         except urllib.error.HTTPError as error:
             with error:
-                told = error.read(2000).decode(errors="replace")
+                message = error.read(2000).decode(errors="replace")
             if error.code == 401:
                 raise UserError(
-                    f"{self.url} refuses the token: put the one of your account page into"
+                    f"{self.url} refuses the token: put the one from your account page into"
                     " LABEL_STUDIO_API_KEY"
                 ) from None
-            raise UserError(f"{self.url} answers {error.code} to {path}: {told}") from None
+            raise UserError(f"{self.url} answers {error.code} to {path}: {message}") from None
         except (OSError, ValueError) as error:
             reason = getattr(error, "reason", error)
             raise UserError(
@@ -124,9 +125,9 @@ def push(
     hashes: Mapping[SampleId, str],
     copy: Callable[[SampleId, Path, str], Path | None],
 ) -> tuple[int, int]:
-    """Put what a round asks into a project, which is made if need be.
+    """Put the images that a round asks for into a project; make the project if it is missing.
 
-    Images that the project has already are not sent again, so pushing twice is harmless.
+    Images that the project already has are not sent again, so pushing twice is harmless.
 
     Args:
         server: The server.
@@ -138,7 +139,7 @@ def push(
             None if it has no file.
 
     Returns:
-        How many images were sent, and how many were there.
+        How many images were sent, and how many were there already.
     """
     project = server.project(title) or server.call(
         "POST", "/api/projects", {"title": title, "label_config": form.configuration(classes)}
@@ -183,10 +184,10 @@ def pull(
     ids: Collection[SampleId],
     hashes: Mapping[SampleId, str],
 ) -> ImportCounts:
-    """Bring every annotation of a project into the store as a vote; twice is harmless.
+    """Store every annotation of a project as a vote; pulling twice is harmless.
 
     Raises:
-        UserError: There is no such project, or an annotation is no class.
+        UserError: The project does not exist, or an annotation is not a class.
     """
     project = server.project(title)
     if project is None:
@@ -208,7 +209,7 @@ def pull(
 
 
 def _repaired(config: str, classes: Sequence[str]) -> str:
-    """Return the configuration to keep; a push that was cut off left the plain one behind."""
+    """Return the configuration to keep; an interrupted push left the plain one behind."""
     return form.configuration(classes) if config == form.PLAIN else config
 
 

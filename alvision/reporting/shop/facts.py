@@ -19,8 +19,8 @@ from alvision.deploy.promote.known_images import (
 from alvision.deploy.threshold import plan as sealed
 from alvision.deploy.threshold.binomial import best_escape
 from alvision.deploy.train.labelled_data import LabelledData
-from alvision.labels.agreement import Agreement, agreement
 from alvision.labels.consensus import consensus
+from alvision.labels.voting import Agreement, agreement
 
 if TYPE_CHECKING:
     from alvision.config.schema import RunConfig

@@ -10,10 +10,10 @@ from PIL import Image
 
 from alvision.core.errors import UserError
 from alvision.core.records import Query, QueryRow
-from alvision.labels.agreement import agreement
 from alvision.labels.consensus import Settled, consensus
 from alvision.labels.exchange.label_studio_server import Server, pull, push
 from alvision.labels.store import LabelStore
+from alvision.labels.voting import agreement
 from tests.support import label_studio
 
 CLASSES = ["ok", 'wörn, "x"\nnew line', "<b>&amp;"]

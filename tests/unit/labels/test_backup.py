@@ -49,7 +49,7 @@ def test_a_store_is_rebuilt_from_its_log_and_its_copy_is_the_store(open_store, t
     with LabelStore(tmp_path / "kept" / "labels.db") as copy:
         assert copy.events() == store.events()
         assert copy.integrity() == []
-    with pytest.raises(UserError, match="there already"):
+    with pytest.raises(UserError, match="exists already"):
         back_up(store, tmp_path / "kept")
 
 

@@ -18,7 +18,7 @@ def test_every_kind_of_event_is_told_in_one_line():
         "     4  anna: bent is a class from now on",
         "     5  anna: ok is shown as fine",
         "     6  anna: writes on fine in the label book: a rule",
-        "     7  anna: a.png is bent, whatever was said before",
+        "     7  anna: a.png is bent, whatever the votes",
         "     8  anna: round 0 is closed",
         "     9  anna: b.png was skip elsewhere",
         "    10  anna: a.png could be anything",

@@ -140,7 +140,7 @@ def test_another_database_is_refused(tmp_path, table):
     connection = sqlite3.connect(tmp_path / "labels.db")
     connection.execute(f"CREATE TABLE {table}")
     connection.close()
-    with pytest.raises(UserError, match="no label store of this version"):
+    with pytest.raises(UserError, match="not a label store of this version"):
         LabelStore(tmp_path / "labels.db")
 
 

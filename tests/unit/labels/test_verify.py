@@ -31,8 +31,8 @@ def test_a_sound_store_has_no_problems(store):
     ("log", "told"),
     [
         ([undo("1", "never")], "1 undo events name an event that is not there: 1"),
-        ([event("1", label="bent")], "1 labels are no class of the configuration: bent"),
-        ([event("1", kind="settle", label="bent")], "1 labels are no class.*: bent"),
+        ([event("1", label="bent")], "1 labels are not a class of the configuration: bent"),
+        ([event("1", kind="settle", label="bent")], "1 labels are not a class.*: bent"),
         (
             [event("1", "", "merge", "ok", target="bent")],
             "1 classes were merged into one that is not there: ok",

@@ -36,10 +36,15 @@ def query(images):
 def ask(tmp_path, images):
     """Return a function that makes the oracle anew, as a later call of the command does."""
 
-    def make(votes=1, classes=CLASSES, path_of=lambda id: images / id, spoken=dict):
+    def make(votes=1, classes=CLASSES, path_of=lambda id: images / id, answered_elsewhere=dict):
         rounds = tmp_path / "rounds"
         return FilesOracle(
-            rounds, classes=classes, run="run", votes=votes, path_of=path_of, spoken=spoken
+            rounds,
+            classes=classes,
+            run="run",
+            votes=votes,
+            path_of=path_of,
+            answered_elsewhere=answered_elsewhere,
         )
 
     return make
@@ -273,10 +278,10 @@ def test_a_row_that_was_answered_elsewhere_may_stay_blank(ask, query, folder):
     rows = begin(ask(), query, folder)
     elsewhere = {row["id"]: {"anna"} for row in rows[1:]}
     with pytest.raises(AwaitingLabels, match="5 of 6 images answered"):
-        ask(spoken=lambda: elsewhere)(query)
+        ask(answered_elsewhere=lambda: elsewhere)(query)
     save(folder, [rows[0] | {"label": "ok"}, *rows[1:]])
-    (answer,) = ask(spoken=lambda: elsewhere)(query)
+    (answer,) = ask(answered_elsewhere=lambda: elsewhere)(query)
     assert answer.id == rows[0]["id"]
     save(folder, [row | {"label": "ok", "by": by} for row, by in zip(rows, "xyzxyz", strict=True)])
     with pytest.raises(AwaitingLabels, match="5 of 6 images answered by 2 people"):
-        ask(votes=2, spoken=lambda: elsewhere)(query)
+        ask(votes=2, answered_elsewhere=lambda: elsewhere)(query)

@@ -3,7 +3,7 @@ from collections import Counter
 import pytest
 
 from alvision.core.errors import UserError
-from alvision.oracles.noise import confused, costs, graded, heard
+from alvision.oracles.noise import confused, costs, graded, noisy_answers
 
 CLASSES = ["ok", "worn", "bent"]
 TRUTH = {f"{i}.png": CLASSES[i % 3] for i in range(6000)}
@@ -11,7 +11,7 @@ TRUTH = {f"{i}.png": CLASSES[i % 3] for i in range(6000)}
 
 def test_classes_are_confused_as_often_as_stated():
     chances = confused({"ok": {"worn": 0.2, "bent": 0.1}, "worn": {"ok": 1.0}}, CLASSES)
-    said = heard(TRUTH, chances, seed=0)
+    said = noisy_answers(TRUTH, chances, seed=0)
     counts = Counter((TRUTH[id], answer) for id, answer in said.items())
     assert counts["worn", "ok"] == 2000 and counts["bent", "bent"] == 2000
     assert counts["ok", "worn"] == pytest.approx(400, abs=75)  # 4 standard deviations
@@ -20,15 +20,15 @@ def test_classes_are_confused_as_often_as_stated():
 
 def test_what_is_said_depends_on_the_seed_and_the_image_alone():
     chances = confused({"ok": {"worn": 0.5}}, CLASSES)
-    said = heard(TRUTH, chances, seed=1)
+    said = noisy_answers(TRUTH, chances, seed=1)
     some = dict(list(TRUTH.items())[:100:3])
-    assert heard(some, chances, seed=1) == {id: said[id] for id in some}
-    assert heard(some, chances, seed=2) != heard(some, chances, seed=1)
+    assert noisy_answers(some, chances, seed=1) == {id: said[id] for id in some}
+    assert noisy_answers(some, chances, seed=2) != noisy_answers(some, chances, seed=1)
 
 
 def test_a_graded_opinion_is_how_often_each_answer_comes():
     grades = [{"worn": i % 4 / 3, "ok": 1 - i % 4 / 3} for i in range(6000)]
-    said = heard(TRUTH, graded(tuple(TRUTH), grades), seed=0)
+    said = noisy_answers(TRUTH, graded(tuple(TRUTH), grades), seed=0)
     worn = Counter(i % 4 for i, answer in enumerate(said.values()) if answer == "worn")
     assert worn[0] == 0 and worn[3] == 1500
     assert worn[1] == pytest.approx(500, abs=75) and worn[2] == pytest.approx(1000, abs=75)
@@ -44,8 +44,8 @@ def test_data_without_opinions_cannot_be_graded():
     [
         ({"okay": {"worn": 0.1}}, "'okay'"),
         ({"ok": 0.1}, "must read"),
-        ({"ok": {"okay": 0.1}}, "'okay', which is no other class"),
-        ({"ok": {"ok": 0.1}}, "no other class"),
+        ({"ok": {"okay": 0.1}}, "'okay', which is not another class"),
+        ({"ok": {"ok": 0.1}}, "not another class"),
         ({"ok": {"worn": 1.5}}, "rate 1.5"),
         ({"ok": {"worn": "often"}}, "rate often"),
         ({"ok": {"worn": 0.6, "bent": 0.6}}, "sum to 1.2"),

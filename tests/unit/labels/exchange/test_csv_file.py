@@ -173,8 +173,8 @@ def test_a_moved_image_is_known_by_its_bytes(store, tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("label,worn", "label,bent", "row 3: 'bent' is no class"),
-        ("label,worn", "label,skip", "row 3: 'skip' is no class"),
+        ("label,worn", "label,bent", "row 3: 'bent' is not a class"),
+        ("label,worn", "label,skip", "row 3: 'skip' is not a class"),
         ("label,worn", "skip,worn", "row 3: a skip event with label 'worn'"),
         ("label,worn", "rename,worn", "row 3: a rename event with target None"),
         ("anna,0", "anna,first", "row 2: round, seconds or book"),

@@ -99,7 +99,7 @@ def test_a_database_of_something_else_is_refused(open_store):
     store = open_store()
     with store.database.writing() as connection:
         connection.exec_driver_sql("DROP TABLE leases")
-    with pytest.raises(UserError, match="no label store of this version"):
+    with pytest.raises(UserError, match="not a label store of this version"):
         open_store()
 
 

@@ -58,7 +58,26 @@ def compare(words: list[str]) -> int:
             metric=first.config.target.metric,
             target=first.config.target.value,
         )
+    for note in ended_early(root, names, seeds, rounds=first.config.budget.rounds):
+        console.print(note, markup=False)
     return tell(root, comparison)
+
+
+def ended_early(root: Path, names: list[str], seeds: int, *, rounds: int) -> list[str]:
+    """Say in a line for each acquisition which of its runs had fewer rounds than were asked for."""
+    notes = []
+    for name in names:
+        last = {
+            seed: len(read_csv(root / name / f"seed-{seed}" / "metrics.csv")) - 1
+            for seed in range(seeds)
+        }
+        short = {seed: number for seed, number in last.items() if number < rounds}
+        if short:
+            notes.append(
+                f"{name}: the pool was empty after round {min(short.values())} of {rounds} in "
+                f"{len(short)} of {seeds} runs"
+            )
+    return notes
 
 
 def launch(acquisition: str, seed: int, *, words: list[str], out: str, threads: int | None) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from alvision.cli.console import console
-from alvision.config.compose import ComposedRun, compose
+from alvision.config.compose import ComposedRun, as_yaml, compose
 from alvision.config.schema import RunConfig
+from alvision.core.errors import UserError
 from alvision.core.rounds import Round
 from alvision.data.images import ImageSpec, UnreadableImage, shrink_factor
 from alvision.data.manifest import Manifest
@@ -24,9 +26,36 @@ if TYPE_CHECKING:
 
 
 def run(words: list[str]) -> int:
-    """Run or resume one experiment and write its report."""
+    """Run or resume one experiment and write its report; `--cfg job` prints its configuration."""
+    shown, words = _take_cfg(words)
+    if shown is not None:
+        print(as_yaml(words, **shown), end="")
+        return 0
     run_and_report(compose(words))
     return 0
+
+
+def _take_cfg(words: list[str]) -> tuple[dict[str, Any] | None, list[str]]:
+    """Take Hydra's own options for printing a configuration off: --cfg job, --package, --resolve.
+
+    >>> _take_cfg(["--cfg", "job", "seed=1", "-p", "model"])
+    ({'package': 'model', 'resolve': False}, ['seed=1'])
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("--cfg", "-c")
+    parser.add_argument("--package", "-p")
+    parser.add_argument("--resolve", action="store_true")
+    try:
+        found, rest = parser.parse_known_args(words)
+    except argparse.ArgumentError as error:
+        raise UserError(f"{error}; to see the configuration: alvision run --cfg job ...") from None
+    if found.cfg is None:
+        if found.package or found.resolve:
+            raise UserError("--package and --resolve go with --cfg job")
+        return None, rest
+    if found.cfg != "job":
+        raise UserError(f"--cfg {found.cfg}: alvision shows the configuration of a run, --cfg job")
+    return {"package": found.package, "resolve": found.resolve}, rest
 
 
 def run_in_study(composed: ComposedRun) -> None:

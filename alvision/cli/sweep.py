@@ -11,12 +11,21 @@ from hydra._internal.utils import create_config_search_path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from alvision.config.compose import as_user_error, compose, from_node, search_path, user_modules
+from alvision.config.compose import (
+    as_user_error,
+    compose,
+    from_node,
+    refuse_ignored,
+    search_path,
+    user_modules,
+)
 from alvision.config.overrides import parse, tidy
 from alvision.core.errors import UserError
 from alvision.core.records import AwaitingLabels
 from alvision.core.version import CONFIG_DIR
 
+HYDRAS_OWN = ("hydra/launcher", "hydra.launcher.", "hydra/sweeper", "hydra.sweeper.")
+"""Hydra's settings that work: how runs are started, and in which order."""
 NAMED_BY_FOLDER = ("acquisition", "seed")
 
 
@@ -27,7 +36,9 @@ def sweep(words: list[str]) -> int:
         UserError: Runs that failed: all are named, after the rest is done.
     """
     words = [tidy(word) for word in words]
-    parsed = parse([word for word in words if not word.startswith("hydra")])
+    overrides = parse(words)
+    refuse_ignored(overrides, works=HYDRAS_OWN)
+    parsed = [o for o in overrides if not o.key_or_group.startswith("hydra")]
     swept = {o.key_or_group for o in parsed if o.is_sweep_override()}
     if not swept:
         raise UserError("-m sweeps keys with several values, e.g. seed=0,1,2; there is none")

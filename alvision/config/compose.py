@@ -6,12 +6,13 @@ import difflib
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -65,8 +66,30 @@ def configuration(words: list[str]) -> RunConfig:
     return resolve_config(node, {group: chosen.get(group) for group in GROUPS})
 
 
+def as_yaml(words: list[str], *, package: str | None = None, resolve: bool = False) -> str:
+    """Return the composed configuration as YAML, as Hydra prints it for `--cfg job`.
+
+    Args:
+        words: The overrides.
+        package: Return this key's part alone.
+        resolve: Put values in the place of interpolations.
+
+    Raises:
+        UserError: See `compose`; or there is no such part.
+    """
+    node: Any = _node(words)[0]
+    if package is not None:
+        node = as_user_error(lambda: OmegaConf.select(node, package))
+        if node is None:
+            raise UserError(f"--package {package}: the configuration has no such part")
+    if not OmegaConf.is_config(node):
+        return f"{node}\n"
+    return as_user_error(lambda: OmegaConf.to_yaml(node, resolve=resolve))
+
+
 def _node(words: list[str]) -> tuple[DictConfig, DictConfig, list[str]]:
     words = [tidy(word) for word in words]
+    refuse_ignored(parse(words))
     for override in parse(words):
         if override.is_sweep_override() or (override.key_or_group in GROUPS and is_list(override)):
             raise UserError(
@@ -113,6 +136,54 @@ def _root_name(config: RunConfig) -> str:
     return Path(config.data.root or config.data.kind).resolve().name
 
 
+def refuse_ignored(overrides: list[Override], *, works: tuple[str, ...] = ()) -> None:
+    """Refuse overrides that Hydra accepts although nothing reads them.
+
+    `+key=` is for what the schema leaves open, such as an argument of an acquisition's function.
+
+    Args:
+        overrides: The words, parsed.
+        works: Beginnings of Hydra's own settings that do something here.
+
+    Raises:
+        UserError: Naming the first one, and what to write instead.
+    """
+    for override in overrides:
+        key, word = override.key_or_group, override.input_line
+        if key.startswith("hydra"):
+            if not key.startswith(works):
+                raise UserError(
+                    f"{word} would change nothing: a run's folder is out=, and of Hydra's own "
+                    "settings `run -m` takes hydra/launcher=, hydra.launcher.* and hydra.sweeper.*"
+                )
+        elif any(key.startswith(f"{free}.") for free in open_keys()):
+            continue
+        elif override.is_delete():
+            raise UserError(f"{word}: a setting cannot be taken away; write {key}=null")
+        elif override.is_add() and (key in GROUPS or key in keys()):
+            raise UserError(f"{word}: there is {key} already; write it without the +")
+        elif _adds(override) and key not in (*keys(), *GROUPS):
+            raise UserError(_unknown(key))
+
+
+def _adds(override: Override) -> bool:
+    return bool(override.is_add() or override.is_force_add())
+
+
+def open_keys() -> list[str]:
+    """Return the keys whose parts are not in the schema: they belong to a function, or to data."""
+    return [key for key, type_ in _typed(RunConfig()) if type_ == "Any"]
+
+
+def _typed(part: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for field in fields(part):
+        value = getattr(part, field.name)
+        if is_dataclass(value):
+            yield from _typed(value, f"{prefix}{field.name}.")
+        else:
+            yield prefix + field.name, field.type
+
+
 def search_path() -> list[str]:
     """Return the override that lets `./configs` add options, where there is such a folder."""
     own = Path.cwd() / "configs"
@@ -154,11 +225,9 @@ def _explain(error: Exception) -> str:
     first = lines[0].rstrip(".")
     if first.startswith("Could not override") and "'" in first:
         key = first.split("'")[1]
-        near = _options_with(key) or difflib.get_close_matches(key, keys(), n=2, cutoff=0.5)
-        hint = f"; did you mean {' or '.join(near)}?" if near else ""
         reason = str(cause).splitlines()[0] if cause is not error else ""
         if "not in struct" in str(error) or ("Key" in reason and "not" in reason):
-            return f"unknown key {key}{hint} (`alvision run --help` lists all keys)"
+            return _unknown(key)
     if first.startswith(("Could not find", "In ")) or "Available options" in str(error):
         options = [
             line for line in lines[1:] if not line.startswith(("Available", "Config search"))
@@ -168,6 +237,12 @@ def _explain(error: Exception) -> str:
     if isinstance(cause, OmegaConfBaseException) and key:
         return f"{key}: {str(cause).splitlines()[0]}"
     return " ".join(lines)
+
+
+def _unknown(key: str) -> str:
+    near = _options_with(key) or difflib.get_close_matches(key, keys(), n=2, cutoff=0.5)
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    return f"unknown key {key}{hint} (`alvision run --help` lists all keys)"
 
 
 def _options_with(key: str) -> list[str]:

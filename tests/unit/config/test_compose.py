@@ -1,8 +1,10 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
-from alvision.config.compose import compose, keys
+from alvision.config.compose import as_yaml, compose, keys, open_keys, refuse_ignored
+from alvision.config.overrides import parse
 from alvision.core.errors import UserError
 
 
@@ -44,6 +46,16 @@ def test_a_path_with_spaces_umlauts_and_equals_signs():
         (["acquisition=[margin,bald]"], "a run takes one value.*compare"),
         (["seed=1,2"], "a run takes one value"),
         (["nonsense"], "key=value"),
+        (["+foo=1"], r"unknown key foo \("),
+        (["++sede=1"], "unknown key sede; did you mean seed"),
+        (["+model.foo=1"], r"unknown key model.foo"),
+        (["+seed=1"], r"there is seed already; write it without the \+"),
+        (["+experiment=elpv"], r"there is experiment already; write it without the \+"),
+        (["~budget.rounds"], "cannot be taken away; write budget.rounds=null"),
+        (["~acquisition"], "cannot be taken away"),
+        (["hydra.run.dir=here"], r"hydra.run.dir=here would change nothing: .* out="),
+        (["hydra/launcher=joblib"], "would change nothing: .*run -m"),
+        (["+hydra.verbose=true"], "would change nothing"),
     ],
 )
 def test_bad_words_are_one_line_that_names_them(words, message):
@@ -98,3 +110,33 @@ def test_every_option_of_every_group_composes():
 
 def test_keys_are_dotted():
     assert {"seed", "data.root", "data.image.size", "budget.initial"} <= set(keys())
+
+
+def test_what_belongs_to_a_function_may_be_added_and_taken_away():
+    made = compose(["acquisition=k_center", "+acquisition.beta=2"])
+    assert made.acquire.keywords["beta"] == 2
+    assert "score" not in compose(["acquisition=margin", "~acquisition.score"]).acquire.keywords
+    confused = compose(["+oracle.confusion.ok.worn=0.1"]).config
+    assert confused.oracle.confusion == {"ok": {"worn": 0.1}}
+    assert {"acquisition", "cold_start", "logger", "oracle.confusion"} <= set(open_keys())
+    assert not {"seed", "model", "data.root"} & set(open_keys())
+
+
+def test_a_key_that_is_there_may_be_forced():
+    assert compose(["++seed=3"]).config.seed == 3
+
+
+def test_a_sweep_may_say_how_its_runs_are_started():
+    works = ("hydra/launcher", "hydra.launcher.", "hydra.sweeper.")
+    refuse_ignored(parse(["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]), works=works)
+    with pytest.raises(UserError, match="would change nothing"):
+        refuse_ignored(parse(["hydra.sweep.dir=here"]), works=works)
+
+
+def test_the_composed_configuration_as_yaml():
+    shown = yaml.safe_load(as_yaml(["experiment=elpv", "seed=3"]))
+    assert shown["seed"] == 3 and shown["data"]["kind"] == "elpv" and "hydra" not in shown
+    assert yaml.safe_load(as_yaml(["seed=3"], package="budget"))["batch"] == 20
+    assert as_yaml(["seed=3"], package="seed", resolve=True) == "3\n"
+    with pytest.raises(UserError, match="no such part"):
+        as_yaml([], package="bugdet")

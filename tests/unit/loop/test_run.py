@@ -8,10 +8,12 @@ from alvision.acquisition import random_sampling
 from alvision.core.errors import UserError
 from alvision.core.records import Answer, AwaitingLabels
 from alvision.labels.store import LabelStore
+from alvision.loop.build import write_tables
 from alvision.loop.experiment import Budget, Strategy
-from alvision.loop.run import run
+from alvision.loop.run import differs_from_budget, run
 from alvision.oracles.simulated import SimulatedOracle
-from tests.support.fakes import HASHES, HELD_OUT, IDS, TRUTH, FakeLearner, experiment
+from alvision.run_folder.round_files import read_csv
+from tests.support.fakes import CODECS, HASHES, HELD_OUT, IDS, TRUTH, FakeLearner, experiment
 
 
 @pytest.fixture
@@ -48,6 +50,29 @@ def test_more_rounds_go_on_and_the_pool_ends_it(exp):
     run(exp)
     history = run(replace(exp, budget=Budget(initial=4, batch=3, rounds=50)))
     assert [row["labels"] for row in history] == [4, 7, 10, 13, 16, 19, 20]
+
+
+def test_fewer_rounds_than_were_run_keep_all_of_them_and_say_so(exp):
+    whole = run(exp)
+    assert differs_from_budget(exp) is None
+    fewer = replace(exp, budget=Budget(initial=4, batch=3, rounds=1))
+    assert run(fewer) == whole
+    assert differs_from_budget(fewer) == (
+        "budget.rounds=1 is fewer than the 3 rounds that this run has already; all of them are kept"
+    )
+
+
+def test_a_pool_that_runs_out_says_which_rounds_were_run(exp):
+    more = replace(exp, budget=Budget(initial=4, batch=3, rounds=50))
+    run(more)
+    assert str(differs_from_budget(more)).startswith("the pool is empty after round 6 of 50: ")
+
+
+def test_the_tables_hold_every_finished_round(exp, tmp_path):
+    run(exp)
+    fewer = replace(exp, budget=Budget(initial=4, batch=3, rounds=1))
+    run(replace(fewer, publish=lambda rnd: write_tables(tmp_path, CODECS, {})))
+    assert [row["round"] for row in read_csv(tmp_path / "metrics.csv")] == ["0", "1", "2", "3"]
 
 
 def test_the_whole_pool_at_once(exp):

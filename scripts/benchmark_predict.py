@@ -21,9 +21,11 @@ from pool_task import BATCH, CLASSES, CORES, CPU, PAGE, POOL, SIZE, SPEC, networ
 
 from alvision.data.images import load
 from alvision.deploy.bundle.backends import to_onnx
-from alvision.deploy.bundle.bundle import NETWORK, REFERENCE, Bundle
+from alvision.deploy.bundle.bundle import KNOWN_FEATURES, NETWORK, Bundle
+from alvision.deploy.bundle.manifest import BundleManifest, NoveltyScale
 from alvision.deploy.bundle.network import Deployed
-from alvision.deploy.bundle.predict import predict, row
+from alvision.deploy.bundle.predict import predict
+from alvision.deploy.bundle.prediction_table import row
 from alvision.inference.engine import Engine
 from alvision.inference.pool import trunk_features
 from alvision.models.backbones import Backbone
@@ -39,16 +41,10 @@ def bundle_of(backbone: Backbone, folder: Path) -> Bundle:
     folder.mkdir()
     to_onnx(network, SIZE, folder / NETWORK)
     known = np.random.default_rng(0).normal(size=(KNOWN, backbone.width))
-    np.save(folder / REFERENCE, known.astype(np.float16))
-    names = [f"kind-{number}" for number in range(CLASSES)]
-    about = {
-        "classes": names,
-        "defects": names[1:],
-        "image": SPEC.to_dict(),
-        "temperature": 1.0,
-        "novelty": {"usual": 1.0},
-    }
-    return Bundle(folder, about)
+    np.save(folder / KNOWN_FEATURES, known.astype(np.float16))
+    names = tuple(f"kind-{number}" for number in range(CLASSES))
+    scale = NoveltyScale(neighbours=5, usual=1.0)
+    return Bundle(folder, BundleManifest(names, SPEC, scale, files={}, defects=names[1:]))
 
 
 def pool_pass(paths: list[Path], backbone: Backbone) -> torch.Tensor:

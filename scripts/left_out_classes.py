@@ -18,7 +18,7 @@ from alvision.config.compose import configuration
 from alvision.data.splits import simulated_split
 from alvision.dataset.dataset import DataSet
 from alvision.deploy.bundle.export import KNOWN
-from alvision.deploy.bundle.novelty import novelty
+from alvision.deploy.bundle.verdict import novelty
 from alvision.loop.build import build_learner
 
 

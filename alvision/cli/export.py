@@ -35,9 +35,7 @@ def export(words: list[str]) -> int:
                 format=taken.get("format", "onnx"),
                 progress=lambda what, done, total: progress(done, total),
             )
-    for backend, worst in found["differences"].items():
-        console.print(
-            f"{backend}: {found['images']} images decided alike, logits within {worst:.2g}"
-        )
+    for backend, worst in found.differences.items():
+        console.print(f"{backend}: {found.images} images decided alike, logits within {worst:.2g}")
     console.print(f"bundle: {folder}; next: alvision threshold bundle={folder}", markup=False)
     return 0

@@ -46,7 +46,7 @@ def promote(words: list[str]) -> int:
 
 
 def _replace(new: Bundle, old: Bundle, words: dict[str, str]) -> int:
-    from alvision.deploy.promote.compare import Terms, check, compare
+    from alvision.deploy.promote.compare import Terms, check_comparable, compare
     from alvision.deploy.train.labelled_data import load_labelled
     from alvision.reporting import promotion as page
 
@@ -57,8 +57,8 @@ def _replace(new: Bundle, old: Bundle, words: dict[str, str]) -> int:
         confidence=number(words.get("confidence", "0.95"), "confidence", 0, 1),
         independent=words.get("independent", "false").lower() == "true",
     )
-    check(old, new)
-    config = load_run_config_in_place(Path(words.get("out") or new.about["run"]))
+    check_comparable(old, new)
+    config = load_run_config_in_place(Path(words.get("out") or new.manifest.run))
     labelled = load_labelled(config)
     with bar("comparing") as progress:
         found = compare(old, new, labelled, terms, progress=progress)
@@ -109,4 +109,4 @@ def _rollback(words: list[str]) -> int:
 
 def _same(one: Bundle, other: Bundle) -> bool:
     """Tell whether two bundles are one model with the same thresholds."""
-    return one.about == other.about and one.thresholds == other.thresholds
+    return one.manifest == other.manifest and one.thresholds == other.thresholds

@@ -55,7 +55,7 @@ def shop_report(words: list[str]) -> int:
             f"the shop report needs a bundle: alvision report bundle=brakes.bundle{strange(rest)}"
         )
     bundle = open_bundle(Path(taken["bundle"]))
-    config = load_run_config_in_place(Path(taken.get("out") or bundle.about["run"]))
+    config = load_run_config_in_place(Path(taken.get("out") or bundle.manifest.run))
     request = ThresholdRequest(
         escape=number(taken.get("escape", "0.02"), "escape", 0, 1),
         confidence=number(taken.get("confidence", "0.95"), "confidence", 0, 1),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from alvision.cli.console import bar, console
 from alvision.cli.options import number, strange
@@ -10,6 +11,9 @@ from alvision.config.overrides import take
 from alvision.core.errors import UserError
 from alvision.core.rounds import lock
 from alvision.run_folder.load import load_run_config_in_place
+
+if TYPE_CHECKING:
+    from alvision.deploy.bundle.thresholds import ClassPromise
 
 
 def threshold(words: list[str]) -> int:
@@ -27,7 +31,7 @@ def threshold(words: list[str]) -> int:
             f"bundle=brakes.bundle escape=0.02 confidence=0.95{strange(rest)}"
         )
     bundle = open_bundle(Path(taken["bundle"]))
-    config = load_run_config_in_place(Path(taken.get("out") or bundle.about["run"]))
+    config = load_run_config_in_place(Path(taken.get("out") or bundle.manifest.run))
     costs = ("look" in taken) + ("scrap" in taken)
     if costs == 1 or (costs and "human" in taken):
         raise UserError("give look= and scrap= (costs), or human= (a share of the parts), or none")
@@ -43,27 +47,29 @@ def threshold(words: list[str]) -> int:
         if costs
         else None,
     )
-    with lock(Path(str(config.out))), bar("reading the seal") as progress:
-        told = set_threshold(bundle, load_labelled(config), config, request, progress=progress)
-    console.print(told["promise"], markup=False)
-    if told["human"]:
-        share = f"{100 * told['human']:.0f} in 100"
+    with lock(Path(str(config.out))), bar("scoring the sealed images") as progress:
+        thresholds = set_threshold(
+            bundle, load_labelled(config), config, request, progress=progress
+        )
+    console.print(thresholds.promise, markup=False)
+    if thresholds.human:
+        share = f"{100 * thresholds.human:.0f} in 100"
         console.print(
-            f"pass below {told['low']:.4f}, reject from {told['high']:.4f}, a person looks "
+            f"pass below {thresholds.low:.4f}, reject from {thresholds.high:.4f}, a person looks "
             f"between them ({share})"
         )
     else:
-        console.print(f"reject from {told['low']:.4f}")
-    for name, own in told["per_class"].items():
+        console.print(f"reject from {thresholds.low:.4f}")
+    for name, own in thresholds.per_class.items():
         console.print(f"{name}: {_class_words(own)}", markup=False)
-    console.print("It does not hold for: " + "; ".join(told["voids"]), markup=False)
+    console.print("It does not hold for: " + "; ".join(thresholds.voids), markup=False)
     console.print(f"next: alvision report bundle={bundle.folder}", markup=False)
     return 0
 
 
-def _class_words(own: dict[str, object]) -> str:
-    if own["holds"] is None:
-        return f"no promise of its own, {own['defects']} sealed and {own['needed']} needed"
-    if own["holds"]:
-        return f"the promise holds for it alone too ({own['defects']} sealed)"
-    return f"the promise does NOT hold for it alone ({own['defects']} sealed)"
+def _class_words(own: ClassPromise) -> str:
+    if own.holds is None:
+        return f"no promise of its own, {own.defects} sealed and {own.needed} needed"
+    if own.holds:
+        return f"the promise holds for it alone too ({own.defects} sealed)"
+    return f"the promise does NOT hold for it alone ({own.defects} sealed)"

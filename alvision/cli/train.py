@@ -39,15 +39,16 @@ def train(words: list[str]) -> int:
             claim(root, described)
         if not config.answered_by_people and not (root / "rounds").exists():
             import_truth(config)
-        about = train(config, root).about
-    judged, labels = about["monitor"], about["labels"]
-    told = ", ".join(f"{count} {name}" for name, count in labels.items())
-    console.print(f"trained on {sum(labels.values())} labels: {told}", markup=False)
-    if judged["n"]:
+        facts = train(config, root).facts
+    monitor, labels = facts.monitor, facts.labels
+    counts = ", ".join(f"{count} {name}" for name, count in labels.items())
+    console.print(f"trained on {sum(labels.values())} labels: {counts}", markup=False)
+    if monitor.images:
         console.print(
-            f"{judged['n']} monitor images: accuracy {judged['accuracy']:.3f}, "
-            f"macro-F1 {judged['macro_f1']:.3f}, temperature {about['temperature']:.2f} "
-            f"(calibration error {judged['ece_before']:.3f} before, {judged['ece']:.3f} after)"
+            f"{monitor.images} monitor images: accuracy {monitor.accuracy:.3f}, "
+            f"macro-F1 {monitor.macro_f1:.3f}, temperature {facts.temperature:.2f} "
+            f"(calibration error {monitor.calibration_error_before:.3f} before, "
+            f"{monitor.calibration_error:.3f} after)"
         )
     else:
         console.print("no monitor image is labelled yet, so nothing is known about its quality")

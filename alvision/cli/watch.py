@@ -15,19 +15,18 @@ from alvision.config.overrides import take
 from alvision.core.errors import UserError
 
 if TYPE_CHECKING:
-    from alvision.reporting.watch import Status
     from alvision.watch.line import Line, Setting
+    from alvision.watch.status import Status
 
 console = Console(highlight=False, soft_wrap=True)
 PAGE = "status.html"
 BUSY_SECONDS, IDLE_SECONDS = 10.0, 60.0
 """Between two writings of the status page, while images come and while none do."""
-NEWEST = 1000
 
 
 def watch(words: list[str]) -> int:
     """Sort images as they arrive; status 1 if the line has changed, 0 if it was stopped."""
-    from alvision.watch.open import open_line
+    from alvision.watch.line import open_line
 
     setting, once = _setting(words)
     with open_line(setting) as line:
@@ -83,8 +82,8 @@ class _Watched:
         if counts:
             told = ", ".join(f"{number} {name}" for name, number in sorted(counts.items()))
             console.print(f"{now:%H:%M:%S} {told}" + (f"; {queued} queued" if queued else ""))
-        looks = records.drift_tests(self.line.judge.model, limit=1)
-        alarmed = tuple(looks[0].alarmed) if looks else ()
+        tests = records.drift_tests(self.line.judge.model, limit=1)
+        alarmed = tuple(tests[0].alarmed) if tests else ()
         if alarmed and not self._told:
             from alvision.reporting import watch as report
 
@@ -107,53 +106,13 @@ class _Watched:
     def _publish(self) -> Status:
         from alvision.reporting import html as pages
         from alvision.reporting import watch as report
+        from alvision.watch.status import read_status
 
         self._queue()  # on a new day there is room for what found none
-        status = self._status()
+        status = read_status(self.line, at=datetime.now())
         pages.save(self.setting.to / PAGE, report.page(status))
         self._written = time.monotonic()
         return status
-
-    def _status(self) -> Status:
-        from alvision.reporting.watch import Status
-        from alvision.watch import queue
-
-        setting, records, judge = self.setting, self.line.records, self.line.judge
-        bundle = judge.bundle
-        audit = queue.audited(
-            records,
-            setting.to,
-            judge.model,
-            good=[name for name in bundle.classes if name not in bundle.defects],
-            labels=setting.labels,
-        )
-        names = ",".join(bundle.classes)
-        defects = ",".join(bundle.defects)
-        return Status(
-            name=str(bundle.about["name"]),
-            to=setting.to,
-            counts=records.folders("state != 'gone'"),
-            audit=audit,
-            share=setting.audit,
-            promise=(bundle.thresholds or {}).get("promise"),
-            spec=bundle.spec,
-            facts=judge.statistics,
-            usual=judge.reference,
-            newest=records.rows(
-                "model = ? AND facts IS NOT NULL",
-                judge.model,
-                order="number DESC",
-                limit=NEWEST,
-            ),
-            looks=records.drift_tests(judge.model, limit=NEWEST),
-            broken=records.rows(
-                "model = ? AND folder = 'broken'", judge.model, order="number DESC", limit=10
-            ),
-            waiting=queue.waiting(records, setting.to, setting.labels),
-            label=f"alvision label data.root={setting.to / queue.FOLDER} "
-            f'"classes=[{names}]" "defects=[{defects}]"',
-            at=datetime.now(),
-        )
 
 
 def _setting(words: list[str]) -> tuple[Setting, bool]:

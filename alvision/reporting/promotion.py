@@ -1,4 +1,4 @@
-"""The page of a promotion: what the new model does better and worse, with the pictures."""
+"""The page of a promotion: the mistakes that only one of two models makes, with the pictures."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from alvision.reporting import html as page
 
 if TYPE_CHECKING:
     from alvision.deploy.bundle.bundle import Bundle
+    from alvision.deploy.bundle.verdict import Decision
     from alvision.deploy.promote.compare import Comparison, KnownImage, Measure, Terms
     from alvision.deploy.train.labelled_data import LabelledData
 
 PICTURES = 60
 """Most pictures of one kind."""
 KINDS = {
-    "error rate": ("Called by a wrong name", "monitor images"),
+    "error rate": ("Wrong classes", "monitor images"),
     "escape rate": ("Bad parts that pass", "bad monitor parts"),
     "overkill rate": ("Good parts that are stopped", "good monitor parts"),
 }
@@ -28,10 +29,10 @@ def write(
     """Write the page.
 
     Args:
-        found: What was compared.
+        found: The comparison.
         old: The line's bundle.
-        new: The one that is to take its place.
-        labelled: Where the pictures are.
+        new: The bundle that is to take its place.
+        labelled: Images and labels.
         terms: What had to be shown.
         path: The file.
     """
@@ -55,7 +56,7 @@ def write(
 
 
 def _name(bundle: Bundle) -> str:
-    return f"{bundle.folder.name} ({bundle.about['labels_hash'][:8]})"
+    return f"{bundle.folder.name} ({bundle.manifest.labels_hash[:8]})"
 
 
 def _row(measure: Measure) -> dict[str, Any]:
@@ -76,27 +77,28 @@ def _row(measure: Measure) -> dict[str, Any]:
 
 def _galleries(found: Comparison, defects: bool) -> list[tuple[str, str, Sequence[KnownImage]]]:
     if not defects:
-        return [("Newly called by a wrong name", "Only the new model errs here.", found.renamed)]
+        return [("Newly given a wrong class", "Only the new model is wrong here.", found.renamed)]
     return [
         (
             "Bad parts that newly escape",
-            "The line stops them today, the new model would let them pass. One is enough to keep "
-            "the old model. If one of them is no bad part, correct its label and promote again.",
+            "The line stops these parts today, and the new model would let them pass. A single one "
+            "keeps the old model. If one of them is a good part, correct its label and promote "
+            "again.",
             found.escaping,
         ),
         (
             "Bad parts that no longer escape",
-            "They pass on the line today; the new model stops them.",
+            "These pass on the line today, and the new model stops them.",
             found.caught,
         ),
         (
             "Good parts that are newly stopped",
-            "The new model rejects them or sends them to a person.",
+            "The new model rejects these or sends them to a person.",
             found.stopped,
         ),
         (
             "Good parts that are no longer stopped",
-            "They are stopped today for nothing.",
+            "The line stops these today, and the new model lets them pass.",
             found.freed,
         ),
     ]
@@ -115,7 +117,7 @@ def _gallery(
                 "id": one.id,
                 "address": thumbnails.address(one.id),
                 "label": one.label,
-                "told": f"{_said(one.old)} → {_said(one.new)}",
+                "decisions": f"{_decided(one.old)} → {_decided(one.new)}",
                 "trained": not one.monitor,
             }
             for one in images[:PICTURES]
@@ -123,8 +125,8 @@ def _gallery(
     }
 
 
-def _said(values: dict[str, Any]) -> str:
-    return f"{values['verdict'] or values['class']} {values['defect_score']:.3f}"
+def _decided(decision: Decision) -> str:
+    return f"{decision.verdict or decision.class_name} {decision.defect_score:.3f}"
 
 
 def _percent(rate: float) -> str:

@@ -1,80 +1,33 @@
-"""The status page of a watched line: what passed, what it proves, and whether the line changed."""
+"""The status page of a watched line: what passed, what the audit proves, whether it has changed."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alvision.data.images import ImageSpec, UnreadableImage, load
-from alvision.deploy.bundle.statistics import LIGHT, PROBABILITY, SIDE, jpeg
+from alvision.data.images import UnreadableImage, load
+from alvision.deploy.bundle.statistics import PROBABILITY, SIDE, jpeg
 from alvision.reporting.html import count, render
 from alvision.watch import drift
-from alvision.watch.records import Row, facts_of
+from alvision.watch.records import Row, statistics_of
 
 if TYPE_CHECKING:
-    from alvision.deploy.bundle.statistics import ReferenceStatistics
     from alvision.watch.queue import Audit
-    from alvision.watch.records import DriftRecord
+    from alvision.watch.status import Status
 
-SHOWN_FACTS, SHOWN_IMAGES = 4, 8
+SHOWN_STATISTICS, SHOWN_IMAGES = 4, 8
 FOLDERS = ("pass", "human", "reject", "new", "broken")
 BINS = 24
 
 
-@dataclass(frozen=True)
-class Status:
-    """What the page tells.
-
-    Attributes:
-        name: Of the bundle.
-        to: The line's folder.
-        counts: Images in each folder, of all time.
-        audit: What people's answers prove.
-        share: Share of the passing images that is drawn for them.
-        promise: What the threshold promises, if there is one.
-        spec: How a file becomes a picture.
-        facts: What each fact is, in words.
-        usual: What is usual in the bundle.
-        newest: The newest images of the model in force, the latest first.
-        looks: Its latest looks for drift, the latest first.
-        broken: The latest broken files.
-        waiting: Images in the queue without a label.
-        label: The command that opens the queue.
-        at: When this is.
-    """
-
-    name: str
-    to: Path
-    counts: Mapping[str, int]
-    audit: Audit
-    share: float
-    promise: str | None
-    spec: ImageSpec
-    facts: Sequence[str]
-    usual: ReferenceStatistics
-    newest: Sequence[Row]
-    looks: Sequence[DriftRecord]
-    broken: Sequence[Row]
-    waiting: int
-    label: str
-    at: datetime
-
-    @property
-    def alarmed(self) -> list[str]:
-        """Return what changed by the latest look: what a person can see first."""
-        found = self.looks[0].alarmed if self.looks else []
-        return sorted(found, key=lambda fact: (fact not in LIGHT, fact.startswith("features")))
-
-
 def page(status: Status) -> str:
     """Return the page, one file that loads nothing."""
-    enough = len(status.usual.facts) >= drift.FEWEST
+    enough = len(status.reference.values) >= drift.FEWEST
     return render(
         "watch.html",
         status=status,
@@ -84,62 +37,62 @@ def page(status: Status) -> str:
         tiles=[(name, status.counts.get(name, 0)) for name in FOLDERS],
         bound=bound(status.audit),
         enough=enough,
-        reference=count(len(status.usual.facts), "held-out image"),
+        reference=count(len(status.reference.values), "held-out image"),
         fewest=drift.FEWEST,
-        table=_table(status) if enough and status.looks else [],
+        table=_table(status) if enough and status.drift_tests else [],
         changes=_changes(status) if enough else [],
-        looked=_local(status.looks[0].at) if status.looks else "",
-        weeks=sorted({look.week for look in status.looks if look.alarmed}, reverse=True),
+        tested=_local(status.drift_tests[0].at) if status.drift_tests else "",
+        weeks=sorted({test.week for test in status.drift_tests if test.alarmed}, reverse=True),
         newest=[_picture(status, row) for row in status.newest[:SHOWN_IMAGES]],
-        usual=_usual(status, _spread([*status.usual.pictures])),
+        held_out=_held_out(status, _spread([*status.reference.pictures])),
         change=changed(status),
     )
 
 
 def bound(audit: Audit) -> str:
-    """Say what the audit proves.
+    """Return what the audit proves as a sentence.
 
     >>> from alvision.watch.queue import Audit
     >>> print(bound(Audit(4000, drawn=200, answered=160, escaped=1, open=40, at_most=0.0293)))
-    Of 100 images that passed at most 2.93 are bad, 95 % sure: 160 drawn at random were looked at, \
+    Of 100 images that passed at most 2.93 are bad, 95 % sure: people checked 160 drawn at random, \
 1 of them bad.
     """
     if not audit.answered:
         return (
-            "Nothing is proven yet about what passed: nobody has answered a batch with its random "
-            "audit to the end."
+            "Nothing is proven yet about what passed: people have not answered the whole random "
+            "audit of any batch."
         )
     return (
         f"Of 100 images that passed at most {100 * audit.at_most:.3g} are bad, 95 % sure: "
-        f"{audit.answered:,} drawn at random were looked at, {audit.escaped:,} of them bad."
+        f"people checked {audit.answered:,} drawn at random, {audit.escaped:,} of them bad."
     )
 
 
 def changed(status: Status) -> str:
-    """Say what changed, in a line; empty if nothing did."""
+    """Return what changed, in a line; empty if nothing did."""
     if not status.alarmed:
         return ""
-    told = []
-    for fact in status.alarmed[:SHOWN_FACTS]:
-        _, _, higher = _split(status, status.facts.index(fact))
-        told.append(f"{fact} {'higher' if higher else 'lower'}")
-    more = len(status.alarmed) - len(told)
-    return ", ".join(told) + (f" and {more} more" if more > 0 else "")
+    changes = []
+    for name in status.alarmed[:SHOWN_STATISTICS]:
+        _, _, higher = _split(status, status.statistics.index(name))
+        changes.append(f"{name} {'higher' if higher else 'lower'}")
+    more = len(status.alarmed) - len(changes)
+    return ", ".join(changes) + (f" and {more} more" if more > 0 else "")
 
 
 def _table(status: Status) -> list[dict[str, Any]]:
-    look = status.looks[0]
+    test, stream = status.drift_tests[0], _stream(status)
     rows = []
-    for fact in np.argsort(look.chances, kind="stable").tolist():
-        name = status.facts[fact]
-        ours, now = status.usual.facts[:, fact], _stream(status)[:, fact]
+    for column in np.argsort(test.chances, kind="stable").tolist():
+        name, chance = status.statistics[column], test.chances[column]
+        before, now = status.reference.values[:, column], stream[:, column]
         rows.append(
             {
-                "fact": name,
-                "usual": _range(name, ours),
+                "name": name,
+                "before": _range(name, before),
                 "now": _range(name, now),
-                "chance": f"{look.chances[fact]:.1e}" if look.chances[fact] < 1 else "1",
-                "alarmed": name in look.alarmed,
+                "chance": f"{chance:.1e}" if chance < 1 else "1",
+                "alarmed": name in test.alarmed,
             }
         )
     return rows
@@ -151,7 +104,7 @@ def _range(name: str, values: np.ndarray) -> str:
 
 
 def _shown(name: str, value: float) -> str:
-    """Write a fact for a reader; probabilities are kept as logarithms."""
+    """Write a statistic for a reader; probabilities are stored as logarithms."""
     return f"{np.exp(value) if name.startswith(PROBABILITY) else value:.3g}"
 
 
@@ -161,34 +114,36 @@ def _local(at: str) -> str:
 
 def _changes(status: Status) -> list[dict[str, Any]]:
     """Return what changed most, with the images that show it best."""
-    told = []
-    for name in status.alarmed[:SHOWN_FACTS]:
-        fact = status.facts.index(name)
-        before, now, higher = _split(status, fact)
+    changes = []
+    for name in status.alarmed[:SHOWN_STATISTICS]:
+        column = status.statistics.index(name)
+        before, now, higher = _split(status, column)
         newest = status.newest[: max(drift.WINDOWS)]
-        told.append(
+        changes.append(
             {
-                "fact": name,
+                "name": name,
                 "higher": higher,
                 "now": [_picture(status, newest[row]) for row in now[:SHOWN_IMAGES].tolist()],
-                "before": _usual(status, before.tolist()),
-                "chart": _chart(name, status.usual.facts[:, fact], _stream(status)[:, fact]),
+                "before": _held_out(status, before.tolist()),
+                "chart": _chart(
+                    name, status.reference.values[:, column], _stream(status)[:, column]
+                ),
             }
         )
-    return told
+    return changes
 
 
-def _split(status: Status, fact: int) -> tuple[np.ndarray, np.ndarray, bool]:
-    return drift.typical(status.usual.facts[:, fact], _stream(status)[:, fact])
+def _split(status: Status, column: int) -> tuple[np.ndarray, np.ndarray, bool]:
+    return drift.typical(status.reference.values[:, column], _stream(status)[:, column])
 
 
 def _stream(status: Status) -> np.ndarray:
-    """Return the facts of the images that a sudden change would be seen on, the latest first."""
-    return facts_of(status.newest[: min(drift.WINDOWS)])
+    """Return the statistics of the images that show a sudden change, the latest first."""
+    return statistics_of(status.newest[: min(drift.WINDOWS)])
 
 
 def _chart(name: str, before: np.ndarray, now: np.ndarray) -> dict[str, str]:
-    """Return two outlines, shares of the images in equal steps of a fact, 300 wide and 60 high."""
+    """Return two histograms of a statistic as outlines, 300 wide and 60 high."""
     edges = np.linspace(min(before.min(), now.min()), max(before.max(), now.max()) + 1e-9, BINS + 1)
     shares = [np.histogram(values, edges)[0] / len(values) for values in (before, now)]
     highest = max(float(share.max()) for share in shares)
@@ -206,21 +161,21 @@ def _chart(name: str, before: np.ndarray, now: np.ndarray) -> dict[str, str]:
 
 
 def _picture(status: Status, row: Row) -> dict[str, Any]:
-    told = {"name": row.name, "folder": row.folder, "class": row.class_, "address": None}
+    card = {"name": row.name, "folder": row.folder, "class": row.class_, "address": None}
     try:
         pixels = load(status.to / row.file, replace(status.spec, size=SIDE))
     except UnreadableImage:  # somebody took it away
-        return told
-    return told | {"address": _address(jpeg(pixels))}
+        return card
+    return card | {"address": _address(jpeg(pixels))}
 
 
 def _spread(rows: list[int]) -> list[int]:
-    """Return some rows from beginning to end: neighbours come from one lot."""
+    """Return rows spread from beginning to end, because neighbours come from one lot."""
     return [rows[i * len(rows) // SHOWN_IMAGES] for i in range(SHOWN_IMAGES)] if rows else []
 
 
-def _usual(status: Status, rows: Iterable[int]) -> list[str]:
-    kept = status.usual.pictures
+def _held_out(status: Status, rows: Iterable[int]) -> list[str]:
+    kept = status.reference.pictures
     found = [kept[row] for row in rows if row in kept]
     return [_address(picture) for picture in found[:SHOWN_IMAGES]]
 

@@ -1,10 +1,10 @@
-"""Has the line changed? Two-sample tests without labels, with the many looks paid for.
+"""Two-sample tests for drift of a line, without labels and corrected for repeated testing.
 
-Each image gives some numbers (`facts`): outputs, features, light. At every look the newest images'
-are compared with those of held-out images, one Kolmogorov-Smirnov distance a fact (Rabanser et al.,
-arXiv 1810.11953). The reference is finite and stays the same week after week, so an unlucky one
-would alarm again and again: its own uncertainty is paid for once, that of the newest images at
-every look.
+Each image has some statistics: outputs, features, light. Every test compares those of the newest
+images with those of held-out images, one Kolmogorov-Smirnov distance for each statistic (Rabanser
+et al., arXiv 1810.11953). The reference is finite and stays the same week after week, so an
+unlucky one would raise alarms again and again. So the uncertainty of the reference is allowed for
+once, and that of the newest images in every test.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ import numpy as np
 from jaxtyping import Float, Int
 
 FEWEST = 50
-"""Images below which nothing is compared, on either side."""
+"""Images below which nothing is compared, on either side: with fewer only gross changes show."""
 EVERY = 50
-"""New images between two looks."""
+"""New images between two tests."""
 WINDOWS = (100, 1000)
-"""Newest images that a look takes: few for a sudden change, many for a small one."""
+"""Newest images that a test takes: few to find a sudden change, many to find a small one."""
 ALPHA = 0.001
-"""Probability of a false alarm in a week of any number of looks, unless a reference is unlucky."""
+"""Probability of a false alarm in a week of any number of tests, unless a reference is unlucky."""
 UNLUCKY = 0.01
-"""Probability that one is, for all weeks together."""
+"""Probability that a reference is unlucky, for all weeks together."""
 
 
 @dataclass(frozen=True)
 class DriftTest:
-    """What one look found.
+    """The result of one test.
 
     Attributes:
-        chances: For each window and fact, the chance that an undisturbed line looks so, [2, S].
-        level: Below it a chance is an alarm.
+        chances: Upper limit of the p-value for each window and statistic, [2, S].
+        level: A chance below it is an alarm.
     """
 
     chances: Float[np.ndarray, "w s"]
@@ -40,7 +40,7 @@ class DriftTest:
 
     @property
     def alarmed(self) -> list[int]:
-        """Return the facts that changed, the clearest first."""
+        """Return the statistics that changed, the clearest first."""
         best = self.chances.min(axis=0)
         return [int(s) for s in np.argsort(best, kind="stable") if best[s] < self.level]
 
@@ -51,10 +51,10 @@ def run_test(
     """Compare the newest images with the reference; None if there are too few of either.
 
     Args:
-        reference: Facts of held-out images.
-        stream: Facts of the newest images in order of arrival, at most `max(WINDOWS)` of them.
-        number: Of this look in its week, from 1. The looks of a week share `ALPHA`: the k-th may
-            spend ALPHA / (k (k + 1)) of it, divided by its tests (Bonferroni).
+        reference: Statistics of held-out images.
+        stream: Statistics of the newest images in order of arrival, at most `max(WINDOWS)`.
+        number: Number of this test in its week, from 1. The tests of a week share `ALPHA`: the
+            k-th may spend ALPHA / (k (k + 1)) of it, divided among its comparisons (Bonferroni).
     """
     if min(len(reference), len(stream)) < FEWEST:
         return None
@@ -70,7 +70,7 @@ def run_test(
 def distances(
     reference: Float[np.ndarray, "m s"], fresh: Float[np.ndarray, "n s"]
 ) -> Float[np.ndarray, " s"]:
-    """Return the Kolmogorov-Smirnov distance of each fact, sup |F - G|.
+    """Return the Kolmogorov-Smirnov distance of each statistic, sup |F - G|.
 
     >>> distances(np.array([[1.0], [2.0]]), np.array([[2.0], [3.0]])).tolist()
     [0.5]
@@ -82,14 +82,14 @@ def chance(distance: Float[np.ndarray, " s"], m: int, n: int) -> Float[np.ndarra
     """Bound the probability of such distances, whatever the reference, unless it is unlucky.
 
     With d the distance of the samples and F their distribution, d <= sup |F_m - F| + sup |F - F_n|.
-    The first part exceeds e = sqrt(log(2 S / UNLUCKY) / 2m) in no fact, but with probability
-    UNLUCKY. Then the chance of d is at most 2 exp(-2 n (d - e)²). Both by the inequality of
-    Dvoretzky, Kiefer, Wolfowitz and Massart (doi:10.1214/aop/1176990746), which holds for all
-    sizes and for values that repeat.
+    The first part exceeds e = sqrt(log(2 S / UNLUCKY) / 2m) in some statistic with probability
+    UNLUCKY at most. Otherwise the chance of d is at most 2 exp(-2 n (d - e)²). Both follow from the
+    inequality of Dvoretzky, Kiefer, Wolfowitz and Massart (doi:10.1214/aop/1176990746), which holds
+    for all sizes and for values that repeat.
 
     Args:
-        distance: Kolmogorov-Smirnov distance of each of S facts.
-        m: Size of the reference.
+        distance: Kolmogorov-Smirnov distance of each of S statistics.
+        m: Images of the reference.
         n: Newest images.
 
     >>> [f"{p:.2g}" for p in chance(np.array([0.1, 0.5]), 200, 100)]
@@ -103,9 +103,9 @@ def chance(distance: Float[np.ndarray, " s"], m: int, n: int) -> Float[np.ndarra
 def typical(
     reference: Float[np.ndarray, " m"], fresh: Float[np.ndarray, " n"]
 ) -> tuple[Int[np.ndarray, " a"], Int[np.ndarray, " b"], bool]:
-    """Return the rows that show a change best: of the reference, of the fresh images.
+    """Return the rows of the reference and of the fresh images that show a change best.
 
-    The value t at which the two distributions lie furthest apart splits both. The fresh images
+    The value t at which the two distributions are furthest apart splits both. The fresh images
     have more on one side of it, the reference on the other; the most typical ones are nearest to
     the median of their side.
 
@@ -132,7 +132,7 @@ def _central(values: np.ndarray, side: np.ndarray) -> np.ndarray:
 
 
 def _gaps(reference: np.ndarray, fresh: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return all values of each fact in order, and F - G after each; 0 inside equal values."""
+    """Return all values of each statistic in order, and F - G after each; 0 inside equal values."""
     both = np.concatenate([reference, fresh])
     order = np.argsort(both, axis=0, kind="stable")
     values = np.take_along_axis(both, order, axis=0)

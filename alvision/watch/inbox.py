@@ -1,4 +1,4 @@
-"""Files that arrive: which of them are whole by now, and how they are moved without loss."""
+"""Files that arrive: which of them are complete, and how they are moved without loss."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from alvision.data.image_spec import HEIC_SUFFIXES, SUFFIXES
 from alvision.deploy.bundle.bundle import file_hash
 
 Mark = tuple[int, int, int]
-"""Size, time of change and number of a file: while they stay, its bytes do."""
+"""Size, time of change and inode of a file: while they stay the same, so do its bytes."""
 
 
 @dataclass(frozen=True)
 class Arrived:
-    """A file that lies still: its name in the inbox, where it is, its marks, seconds of rest."""
+    """A file that is at rest: its name in the inbox, its path, its marks, its seconds of rest."""
 
     name: str
     path: Path
@@ -34,9 +34,9 @@ class Inbox:
     """A folder that images arrive in.
 
     Attributes:
-        folder: The folder; those below it count.
-        settle: Seconds that a file's size and time must stay before it is taken for whole.
-        arriving: How many files the last look found that do not lie still yet.
+        folder: The folder, with its subfolders.
+        settle: Seconds that a file's size and time must stay the same before it counts as complete.
+        arriving: Files that the last scan found and that are not at rest yet.
     """
 
     folder: Path
@@ -45,7 +45,7 @@ class Inbox:
     _seen: dict[str, tuple[Mark, float]] = field(default_factory=dict)
 
     def scan(self) -> list[Arrived]:
-        """Return the images that lie still, the oldest first.
+        """Return the images that are at rest, the oldest first.
 
         Files without an image's suffix and names that begin with a dot are left alone.
 
@@ -66,7 +66,8 @@ class Inbox:
             name = name.encode("utf-8", "backslashreplace").decode("utf-8")
             before, since = self._seen.get(name, (None, clock))
             seen[name] = (mark, since if before == mark else clock)
-            # A clock that is ahead must not make a file wait for ever, so our own counts too.
+            # A camera whose clock is ahead must not make its files wait for ever, so the time
+            # since this process first saw the file unchanged counts too.
             rest = max(now - mark[1] / 1e9, clock - seen[name][1])
             if rest >= self.settle:
                 found.append(Arrived(name, path, mark, rest))
@@ -90,7 +91,7 @@ def _images(folder: Path) -> Iterator[Path]:
 
 
 def marks(path: Path) -> Mark:
-    """Return what changes when a file's bytes do."""
+    """Return the marks of a file."""
     state = path.stat()
     return state.st_size, state.st_mtime_ns, state.st_ino
 
@@ -99,16 +100,16 @@ def move(source: Path, target: Path, sha256: str) -> None:
     """Move a file; a kill at any moment leaves it whole in one place or in both.
 
     Within a file system it is renamed; across two it is copied beside its place, forced to disk,
-    renamed, and only then removed. What lies at its place already is never overwritten.
+    renamed, and only then removed. A file that is at its place already is never overwritten.
 
     Raises:
-        FileExistsError: Another file lies there.
-        OSError: The disk is full, or refuses; the source is whole.
+        FileExistsError: Another file is there.
+        OSError: The disk is full or fails; the source is whole.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists():
         if file_hash(target) != sha256:
-            raise FileExistsError(errno.EEXIST, "another file lies there", str(target))
+            raise FileExistsError(errno.EEXIST, "another file is there", str(target))
         source.unlink()
         return
     if not source.is_symlink():
@@ -123,10 +124,10 @@ def move(source: Path, target: Path, sha256: str) -> None:
 
 
 def copy_whole(source: Path, target: Path) -> None:
-    """Copy a file so that its place holds all of it or nothing, and what a full disk took is free.
+    """Copy a file completely or not at all; after a failure the space is free again.
 
     Raises:
-        OSError: The disk is full, or refuses.
+        OSError: The disk is full or fails.
     """
 
     def fill(beside: Path) -> None:

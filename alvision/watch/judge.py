@@ -1,4 +1,4 @@
-"""What a watched line's bundle says of an image: where it goes, and what is kept of it."""
+"""Run the bundle of a watched line: where an image goes, and what is recorded about it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import numpy as np
 from jaxtyping import UInt8
 
 from alvision.core.errors import UserError
-from alvision.deploy.bundle.bundle import ABOUT, THRESHOLDS, Bundle, open_bundle
+from alvision.deploy.bundle.bundle import MANIFEST, Bundle, open_bundle
 from alvision.deploy.bundle.statistics import measure, read_reference, statistic_names
-from alvision.deploy.bundle.verdict import COLUMNS, decide
+from alvision.deploy.bundle.thresholds import THRESHOLDS
+from alvision.deploy.bundle.verdict import Decision
 from alvision.watch.inbox import marks
 
 
@@ -25,12 +26,12 @@ class Judge:
 
     Attributes:
         bundle: The bundle.
-        usual: What is usual in it.
-        facts: What each fact of an image is, in words.
-        model: The name of what decides: the bundle and its thresholds.
+        reference: Statistics of its held-out images.
+        statistics: The name of each statistic.
+        model: Names what decides: a hash of the bundle and its thresholds.
 
     Raises:
-        UserError: It is no bundle, or it does not tell good parts from defects.
+        UserError: It is no bundle, or its classes do not tell good parts from defects.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -43,50 +44,53 @@ class Judge:
             )
         self.reference = read_reference(self.bundle)
         self.statistics = statistic_names(self.bundle.classes)
-        limits = json.dumps(self.bundle.thresholds, sort_keys=True)
+        # As JSON, "null" without thresholds: watch.db holds these hashes for years.
+        limits = self.bundle.thresholds.text if self.bundle.thresholds else "null"
         text = f"{self.bundle.identity}{limits}"
         self.model = hashlib.sha256(text.encode()).hexdigest()[:16]
-        # Read all of it now: another bundle may take its place before the first image comes.
+        # Load every file now, because another bundle may be installed before the first image comes.
         size = self.bundle.spec.size
         self.row_values(np.zeros((1, size, size, 3), np.uint8))
 
     @property
     def replaced(self) -> bool:
-        """Tell whether another bundle, or another threshold, lies there now."""
+        """Tell whether another bundle, or another threshold, is in the folder now."""
         found = _marks(self.bundle.folder)
+        # Without bundle.json a promotion is between its two renames: keep the old model till then.
         return found[0] is not None and found != self._marks
 
     def row_values(self, pixels: UInt8[np.ndarray, "b h w 3"]) -> list[dict[str, Any]]:
         """Return the columns of `records.Row` that the bundle decides, a mapping per image."""
         bundle = self.bundle
         output = bundle.run(pixels)
-        rows = decide(
-            output.logits, output.features, bundle.reference, bundle.about, bundle.thresholds
+        statistics = measure(
+            pixels,
+            output.logits,
+            output.features,
+            bundle.known_features,
+            self.reference.directions,
         )
-        facts = measure(
-            pixels, output.logits, output.features, bundle.reference, self.reference.directions
-        )
-        return [self._row(values, own) for values, own in zip(rows, facts, strict=True)]
+        decisions = bundle.decide(output)
+        return [_columns(one, own) for one, own in zip(decisions, statistics, strict=True)]
 
-    def _row(self, values: list[Any], facts: np.ndarray) -> dict[str, Any]:
-        name, verdict, score, strange = values[: len(COLUMNS)]
-        likely = values[len(COLUMNS) :]
-        second, first = sorted(likely)[-2:]
-        return {
-            "folder": "new" if strange > 1 else verdict,
-            "class_": name,
-            "defect_score": score,
-            "novelty": strange,
-            "probabilities": json.dumps([round(p, 6) for p in likely]),
-            "worth": max(1 - (first - second), strange - 0.5),
-            "facts": facts.tobytes(),
-        }
+
+def _columns(decision: Decision, statistics: np.ndarray) -> dict[str, Any]:
+    return {
+        "folder": "new" if decision.novelty > 1 else decision.verdict,
+        "class_": decision.class_name,
+        "defect_score": decision.defect_score,
+        "novelty": decision.novelty,
+        "probabilities": json.dumps([round(p, 6) for p in decision.probabilities]),
+        "worth": decision.worth,
+        "facts": statistics.tobytes(),
+    }
 
 
 def draw(name: str, sha256: str) -> float:
-    """Return the number in [0, 1) that an image draws: the same one after every restart.
+    """Return the number in [0, 1) that an image draws, the same one after every restart.
 
-    It depends on the file alone, so it knows nothing of what the model thinks of the image.
+    It depends on the file alone and not on what the model thinks of the image, because the audit
+    must be a random sample.
 
     >>> draw("a.png", "f00d") == draw("a.png", "f00d") != draw("b.png", "f00d")
     True
@@ -102,4 +106,4 @@ def _marks(folder: Path) -> tuple[object, object]:
         except OSError:
             return None
 
-    return mark(ABOUT), mark(THRESHOLDS)
+    return mark(MANIFEST), mark(THRESHOLDS)

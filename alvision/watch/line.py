@@ -1,15 +1,16 @@
-"""Watch a folder: judge each image that arrives, once, and put it where it belongs.
+"""Watch a folder: run the model once on each image that arrives, and move the image.
 
-A row is committed before its file is moved, and a row says where the file goes. So a process that
-was killed at any moment has lost nothing: the next one moves what has a row and was not moved, and
-an image that has a row is never judged again.
+A row is committed before its file is moved, and the row says where the file goes. So a process that
+is killed at any moment loses nothing: the next one moves the files that have a row and were not
+moved, and an image that has a row is never judged again.
 """
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -17,31 +18,36 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
+from filelock import FileLock, Timeout
 
+from alvision.core.errors import UserError
 from alvision.data.images import UnreadableImage, load
 from alvision.data.threads import ordered_map
 from alvision.deploy.bundle.bundle import file_hash
+from alvision.labels.location import on_network
 from alvision.watch import drift
 from alvision.watch.inbox import Arrived, Inbox, Mark, marks, move
 from alvision.watch.judge import Judge, draw
-from alvision.watch.records import DriftRecord, Records, Row, facts_of
+from alvision.watch.records import FILE, DriftRecord, Records, Row, statistics_of
 
+LOCK = ".alvision-watch.lock"
 BATCH = 32
+"""Images that are judged, recorded and moved together: one commit for all of them."""
 BROKEN_AFTER = 30.0
-"""Seconds that a file must lie still before it is called broken rather than unfinished."""
+"""Seconds of rest before a file is called broken: some cameras pause while they write."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What is watched, and how.
+    """The settings of a watched line.
 
     Attributes:
         bundle: The bundle's folder.
         inbox: Where images arrive.
         to: Where they go, with the records, the queue and the page.
-        audit: Share of the images that pass which people look at, drawn at random.
-        batch: Doubtful and novel images a day that are queued for labelling.
-        settle: Seconds that a file must lie still before it is taken for whole.
+        audit: Share of the passing images that people check, drawn at random.
+        batch: Doubtful and novel images that are queued for labelling a day.
+        settle: Seconds of rest before a file counts as complete.
         labels: Store of the answers; None: the one beside the queue, which `alvision label` and
             `alvision labels import` write for `data.root=<to>/queue`.
     """
@@ -56,7 +62,7 @@ class Setting:
 
 
 class Read(NamedTuple):
-    """A file that was read: its bytes' hash, and its pixels or why it is broken."""
+    """A file that was read: the hash of its bytes, and its pixels or why it is broken."""
 
     arrived: Arrived
     sha256: str
@@ -64,14 +70,14 @@ class Read(NamedTuple):
 
 
 class Line:
-    """A watched line; `watch_open.open_line` makes one.
+    """A watched line; `open_line` opens one.
 
     Attributes:
-        setting: What is watched.
-        judge: The bundle in force; another one at its place is taken up before the next images.
-        records: One row an image.
+        setting: Its settings.
+        judge: The bundle in force; a new one in its folder takes over before the next images.
+        records: One row per image.
         inbox: Where images arrive.
-        waiting: Files of the last step that lie still and could not be read yet.
+        waiting: Files of the last step that were at rest and could not be read yet.
     """
 
     def __init__(self, setting: Setting, judge: Judge, records: Records) -> None:
@@ -80,13 +86,13 @@ class Line:
         self.waiting = 0
 
     def finish_moves(self) -> int:
-        """Move what an earlier process judged and did not move; return how many."""
+        """Move the images that an earlier process judged and did not move; return how many."""
         rows = self.records.rows("state = 'moving'")
         self._move([(row, self.setting.inbox / PurePosixPath(row.name), None) for row in rows])
         return len(rows)
 
     def step(self, say: Callable[[Counter[str]], None] = lambda counts: None) -> Counter[str]:
-        """Judge and move what has arrived; return how many images went into each folder.
+        """Judge and move the images that have arrived; return how many went into each folder.
 
         Args:
             say: Called after each batch with its counts.
@@ -99,9 +105,9 @@ class Line:
         read = ordered_map(self._read, self.inbox.scan(), workers=cores, ahead=2 * BATCH)
         while batch := list(islice(read, BATCH)):
             self.waiting += batch.count(None)
-            told = self._sort([one for one in batch if one is not None])
-            counts.update(told)
-            say(told)
+            sorted_now = self._sort([read_file for read_file in batch if read_file is not None])
+            counts.update(sorted_now)
+            say(sorted_now)
         return counts
 
     def _read(self, arrived: Arrived) -> Read | None:
@@ -114,7 +120,7 @@ class Line:
             except UnreadableImage as error:
                 pixels = error.reason
             changed = marks(arrived.path) != arrived.mark
-        except (FileNotFoundError, PermissionError):  # taken away, or held by who writes it
+        except (FileNotFoundError, PermissionError):  # taken away, or held open by its writer
             return None
         if changed or (isinstance(pixels, str) and arrived.rest < BROKEN_AFTER):
             return None
@@ -127,7 +133,7 @@ class Line:
         with self.records.writing():
             for row in rows:
                 self.records.add(row)
-        # An image that is delivered once more has its row and its place already.
+        # An image that is delivered again has its row and its place already.
         written = [self.records.known(one.arrived.name, one.sha256) for one in batch]
         self._move(
             [
@@ -136,12 +142,12 @@ class Line:
                 if row is not None
             ]
         )
-        self._look()
+        self._test_drift()
         return Counter(row.folder for row in rows)
 
     def _judged(self, fresh: Sequence[Read]) -> list[Row]:
         whole = [one.pixels for one in fresh if isinstance(one.pixels, np.ndarray)]
-        told = iter(self.judge.row_values(np.stack(whole)) if whole else [])
+        values = iter(self.judge.row_values(np.stack(whole)) if whole else [])
         now = datetime.now(UTC).isoformat(timespec="seconds")
         rows: list[Row] = []
         for one in fresh:
@@ -149,15 +155,16 @@ class Line:
             if isinstance(one.pixels, str):
                 row = replace(row, reason=one.pixels)
             else:
-                row = replace(row, **next(told))
+                row = replace(row, **next(values))
                 drawn = draw(row.name, row.sha256) < self.setting.audit
                 row = replace(row, audit=int(drawn and row.folder == "pass"))
             rows.append(replace(row, file=self._free(row, rows)))
         return rows
 
     def _free(self, row: Row, others: Sequence[Row] = ()) -> str:
-        """Return a place below `to` that no other file has, under its own name if that is free."""
+        """Return a free path below `to`, under the image's own name if possible."""
         path = PurePosixPath(row.folder) / row.name
+        # Without case: "A.png" and "a.png" are one file on the disks of most shops.
         taken = {other.file.casefold() for other in others}
         number = 0
         while True:
@@ -169,10 +176,10 @@ class Line:
             number += 1
 
     def _move(self, rows: Sequence[tuple[Row, Path, Mark | None]]) -> None:
-        """Bring images to the places that their rows name, whatever was done of it already."""
+        """Move images to the paths in their rows, whatever part of it was done already."""
         changed = []
         for row, source, mark in rows:
-            state = self._brought(row, source, mark)
+            state = self._state_after_move(row, source, mark)
             if state != row.state:
                 changed.append((row.number, state))
         if changed:
@@ -180,21 +187,21 @@ class Line:
                 for number, state in changed:
                     self.records.change(number, state=state)
 
-    def _brought(self, row: Row, source: Path, mark: Mark | None) -> str:
+    def _state_after_move(self, row: Row, source: Path, mark: Mark | None) -> str:
         try:
             here = marks(source) == mark or file_hash(source) == row.sha256
         except FileNotFoundError:
             here = False
         target = self.setting.to / row.file
         if not here:
-            # Taken away or written anew in the inbox, before it could be moved.
+            # It was taken away or overwritten in the inbox before it could be moved.
             return "gone" if row.state == "moving" and not target.exists() else "moved"
         try:
             move(source, target, row.sha256)
         except PermissionError:
             if os.name != "nt":
                 raise
-            return row.state  # held open by a scanner: it stays in the inbox and is tried again
+            return row.state  # held open, by a virus scanner perhaps: try again with the next step
         except FileExistsError:
             file = self._free(row)
             with self.records.writing():
@@ -202,29 +209,88 @@ class Line:
             move(source, self.setting.to / file, row.sha256)
         return "moved"
 
-    def _look(self) -> None:
-        """Look for drift if enough images have come since the last look."""
-        judge, records, own = self.judge, self.records, "model = ? AND facts IS NOT NULL"
+    def _test_drift(self) -> None:
+        """Test for drift if enough images have come since the last test."""
+        judge, records = self.judge, self.records
         last = records.drift_tests(judge.model, limit=1)
-        since = last[0].upto if last else 0
-        if records.count(f"number > ? AND {own}", since, judge.model) < drift.EVERY:
+        if records.measured_since(judge.model, last[0].upto if last else 0) < drift.EVERY:
             return
-        rows = records.rows(own, judge.model, order="number DESC", limit=max(drift.WINDOWS))
+        rows = records.measured(judge.model, limit=max(drift.WINDOWS))
         now = datetime.now(UTC)
         week = f"{now:%G-W%V}"
         nth = last[0].nth + 1 if last and last[0].week == week else 1
-        found = drift.run_test(judge.reference.facts, facts_of(rows[::-1]), number=nth)
+        found = drift.run_test(judge.reference.values, statistics_of(rows[::-1]), number=nth)
         if found is None:
             return
-        looked = DriftRecord(
-            now.isoformat(timespec="seconds"),
-            week,
-            nth,
-            rows[0].number,
-            len(rows),
-            found.level,
-            found.chances.min(axis=0),
-            [judge.statistics[fact] for fact in found.alarmed],
+        test = DriftRecord(
+            at=now.isoformat(timespec="seconds"),
+            week=week,
+            nth=nth,
+            upto=rows[0].number,
+            images=len(rows),
+            level=found.level,
+            chances=found.chances.min(axis=0),
+            alarmed=[judge.statistics[number] for number in found.alarmed],
         )
         with records.writing():
-            records.add_drift_test(judge.model, looked)
+            records.add_drift_test(judge.model, test)
+
+
+@contextmanager
+def open_line(setting: Setting) -> Iterator[Line]:
+    """Open a line for this process alone; everything is checked before anything is written.
+
+    Raises:
+        UserError: A folder is missing or is inside another one, the bundle cannot be used, or
+            another process watches here.
+    """
+    if not setting.inbox.is_dir():
+        raise UserError(f"images={setting.inbox} is not a folder: check the path")
+    judge = Judge(setting.bundle)
+    _check_places(setting)
+    setting.to.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        # Both folders: two lines with one inbox would take each other's images away.
+        for key, folder in (("to", setting.to), ("images", setting.inbox)):
+            stack.callback(_locked(key, folder).release)
+        records = Records(setting.to / FILE)
+        stack.callback(records.close)
+        yield Line(setting, judge, records)
+
+
+def _locked(key: str, folder: Path) -> FileLock:
+    held = FileLock(folder / LOCK)
+    try:
+        held.acquire(blocking=False)
+    except Timeout:
+        raise UserError(
+            f"{key}={folder} is watched by another process: end that one first"
+        ) from None
+    except (OSError, NotImplementedError) as error:  # the latter: no locks on this file system
+        raise UserError(
+            f"{key}={folder} cannot be locked for this process alone ({error}): check that it can "
+            "be written and is on a drive with locks"
+        ) from error
+    return held
+
+
+def _check_places(setting: Setting) -> None:
+    inbox, to = setting.inbox.resolve(), setting.to.resolve()
+    bundle = setting.bundle.resolve()
+    for inner, outer, problem in (
+        (inbox, to, "images= is inside to=, so images that were sorted would be sorted again"),
+        (to, inbox, "to= is inside images=, so images that were sorted would be sorted again"),
+        (bundle, inbox, "bundle= is inside images=, so its golden images would be sorted"),
+        (inbox, bundle, "images= is inside bundle=, which must stay as it was exported"),
+        (to, bundle, "to= is inside bundle=, which must stay as it was exported"),
+    ):
+        if inner.is_relative_to(outer):
+            raise UserError(f"{problem}: choose folders apart from each other")
+    if on_network(to):
+        # SQLite's locks do not hold over a network, so two writers could damage the file.
+        raise UserError(
+            f"to={setting.to} is on a network drive, where watch.db is not safe: name a folder on "
+            "a local disk (images= may be anywhere)"
+        )
+    if setting.to.exists() and not setting.to.is_dir():
+        raise UserError(f"to={setting.to} is a file: name a folder")

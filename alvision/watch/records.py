@@ -17,6 +17,7 @@ from alvision.core.errors import UserError
 
 FILE = "watch.db"
 VERSION = 1
+_MEASURED = "model = ? AND facts IS NOT NULL"
 _SCHEMA = """
 CREATE TABLE image (
   number INTEGER PRIMARY KEY, name TEXT NOT NULL, sha256 TEXT NOT NULL, at TEXT NOT NULL,
@@ -41,27 +42,27 @@ CREATE TABLE look (
 
 @dataclass(frozen=True)
 class Row:
-    """What is known of one image.
+    """The record of one image.
 
     Attributes:
         name: Path in the inbox, with `/`.
-        sha256: Of its bytes; together with the name it is what makes an image.
+        sha256: Hash of its bytes; the same name with the same bytes is the same image.
         at: When it was judged, UTC.
-        model: What judged it.
+        model: The model that decided, see `judge.Judge.model`.
         folder: `pass`, `reject`, `human`, `new` or `broken`.
         file: Where it goes, below the folder of the line.
         state: `moving`, `moved`, or `gone` if it was taken away before it could be moved.
         class_: The likeliest class; None if it is broken, like all that follows.
         defect_score: Probability that it is defective.
-        novelty: Above 1, nothing like it is known.
+        novelty: Above 1, the image is unlike all known ones.
         probabilities: Of each class, as JSON.
         reason: Why it is broken, else empty.
-        audit: It was drawn at random from those that pass.
-        worth: How much a label of it would tell.
-        facts: What the drift tests look at, float32.
+        audit: 1 if it passes and was drawn at random for people to check.
+        worth: How much a label would tell.
+        facts: The statistics that drift is tested on, float32.
         queue: Its file in the queue for labelling, if it is there.
-        sheet: The table that names it there.
-        queued: That file is there.
+        sheet: The table that lists it.
+        queued: 1 once that file is there.
         number: In order of arrival; 0 before it is in the records.
     """
 
@@ -88,7 +89,7 @@ class Row:
 
 @dataclass(frozen=True)
 class DriftRecord:
-    """One look for drift: the n-th of its week, its last image, what changed (clearest first)."""
+    """One test for drift: the n-th of its week, its last image, what changed (clearest first)."""
 
     at: str
     week: str
@@ -116,6 +117,7 @@ class Records:
         with self._explained():
             self._database = sqlite3.connect(path, isolation_level=None)
             self._database.row_factory = sqlite3.Row
+            # A row must survive a loss of power, because its file is moved right after it.
             self._database.execute("PRAGMA synchronous = FULL")
             (version,) = self._database.execute("PRAGMA user_version").fetchone()
             if version == 0 and not self._all("SELECT 1 FROM sqlite_master"):
@@ -132,9 +134,9 @@ class Records:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Do all of it or nothing, forced to disk."""
+        """Write all that is written inside, or nothing; it is on the disk afterwards."""
         with self._explained():
-            self._database.execute("BEGIN IMMEDIATE")
+            self._database.execute("BEGIN IMMEDIATE")  # take the write lock now, not halfway
             try:
                 yield
                 self._database.execute("COMMIT")
@@ -144,7 +146,7 @@ class Records:
                 raise
 
     def add(self, row: Row) -> None:
-        """Write an image down."""
+        """Add an image."""
         told = {_column(name): value for name, value in asdict(row).items() if name != "number"}
         marks = ", ".join("?" * len(told))
         self._database.execute(
@@ -152,54 +154,67 @@ class Records:
         )
 
     def change(self, number: int, **values: Any) -> None:
-        """Change what is known of an image."""
+        """Change columns of an image."""
         told = ", ".join(f"{name} = ?" for name in values)
         query = f"UPDATE image SET {told} WHERE number = ?"
         self._database.execute(query, [*values.values(), number])
 
     def known(self, name: str, sha256: str) -> Row | None:
-        """Return an image's row, if it has one."""
+        """Return the row of an image, if it has one."""
         found = self.rows("name = ? AND sha256 = ?", name, sha256)
         return found[0] if found else None
 
     def taken(self, file: str) -> bool:
-        """Tell whether a place is an image's."""
+        """Tell whether an image has this file."""
         return bool(self._all("SELECT 1 FROM image WHERE file = ?", file))
 
     def rows(self, where: str, *values: Any, order: str = "number", limit: int = -1) -> list[Row]:
-        """Return the images that a condition holds for."""
+        """Return the images for which an SQL condition holds."""
         query = f"SELECT * FROM image WHERE {where} ORDER BY {order} LIMIT {limit}"
         return [_row(found) for found in self._all(query, *values)]
 
     def count(self, where: str, *values: Any) -> int:
-        """Return how many images a condition holds for."""
+        """Return for how many images an SQL condition holds."""
         return int(self._all(f"SELECT count(*) FROM image WHERE {where}", *values)[0][0])
+
+    def measured(self, model: str, *, limit: int) -> list[Row]:
+        """Return the newest images of a model that have statistics, the latest first."""
+        return self.rows(_MEASURED, model, order="number DESC", limit=limit)
+
+    def measured_since(self, model: str, number: int) -> int:
+        """Return how many images of a model with statistics came after an image."""
+        return self.count(f"number > ? AND {_MEASURED}", number, model)
+
+    def broken(self, model: str, *, limit: int) -> list[Row]:
+        """Return the latest broken files while a model was in force, the latest first."""
+        where = "model = ? AND folder = 'broken'"
+        return self.rows(where, model, order="number DESC", limit=limit)
 
     def folders(self, where: str = "1", *values: Any) -> dict[str, int]:
         """Return how many images went into each folder."""
         query = f"SELECT folder, count(*) FROM image WHERE {where} GROUP BY folder"
         return {name: int(count) for name, count in self._all(query, *values)}
 
-    def add_drift_test(self, model: str, looked: DriftRecord) -> None:
-        """Write a look down."""
+    def add_drift_test(self, model: str, test: DriftRecord) -> None:
+        """Add a test for drift."""
         self._database.execute(
             "INSERT INTO look (at, week, nth, model, upto, images, level, chances, alarmed) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                looked.at,
-                looked.week,
-                looked.nth,
+                test.at,
+                test.week,
+                test.nth,
                 model,
-                looked.upto,
-                looked.images,
-                looked.level,
-                looked.chances.astype(np.float64).tobytes(),
-                json.dumps(looked.alarmed, ensure_ascii=False),
+                test.upto,
+                test.images,
+                test.level,
+                test.chances.astype(np.float64).tobytes(),
+                json.dumps(test.alarmed, ensure_ascii=False),
             ),
         )
 
     def drift_tests(self, model: str, *, limit: int = -1) -> list[DriftRecord]:
-        """Return the looks at a model's images, the latest first."""
+        """Return the tests of a model's images, the latest first."""
         query = f"SELECT * FROM look WHERE model = ? ORDER BY number DESC LIMIT {limit}"
         found = self._all(query, model)
         return [
@@ -241,6 +256,6 @@ def _row(found: sqlite3.Row) -> Row:
     return Row(**{one.name: found[_column(one.name)] for one in fields(Row)})
 
 
-def facts_of(rows: Sequence[Row]) -> np.ndarray:
-    """Return the facts of images, [N, S]."""
+def statistics_of(rows: Sequence[Row]) -> np.ndarray:
+    """Return the statistics of images, [N, S]."""
     return np.stack([np.frombuffer(row.facts or b"", np.float32) for row in rows])

@@ -94,7 +94,7 @@ def test_taken_for_independent_they_allow_one_and_a_bare_computer_decides_alike(
     told = " ".join(capsys.readouterr().out.split())
     assert told.startswith("Catches at least 95 of 100 bad parts, 95 % sure")
     assert "each taken for independent of the others" in told
-    assert open_bundle(cells / "b").thresholds["independent"] is True
+    assert open_bundle(cells / "b").thresholds.independent is True
     assert assert_alike(cells, bare) == {"pass", "reject"}
     assert main(["report", "bundle=b"]) == 0
     assert "Catches at least 95 of 100" in capsys.readouterr().out

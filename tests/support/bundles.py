@@ -1,22 +1,23 @@
 """A small real bundle, made without training a network: random filters, and a fitted last layer."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
+from alvision.data.image_spec import ImageSpec
 from alvision.deploy.bundle.bundle import (
-    ABOUT,
-    FORMAT,
+    KNOWN_FEATURES,
+    MANIFEST,
     NETWORK,
-    REFERENCE,
-    USUAL,
+    REFERENCE_STATISTICS,
     file_hash,
     session,
 )
-from alvision.deploy.bundle.novelty import NEIGHBOURS, usual
+from alvision.deploy.bundle.manifest import BundleManifest, NoveltyScale
 from alvision.deploy.bundle.statistics import ReferenceBuilder
+from alvision.deploy.bundle.thresholds import dump
+from alvision.deploy.bundle.verdict import NEIGHBOURS, usual_novelty
 from tests.conftest import paint
 
 SIDE, FILTERS = 32, 24
@@ -80,26 +81,20 @@ def make(folder: Path, *, known: int = 120, held_out: int = 120) -> Path:
     bias = float(fitted.intercept_[0] - weight @ mean)
     network(np.stack([-weight, weight], 1) / 2, np.array([-bias, bias]) / 2, path)
     kept = features.astype(np.float16)
-    np.save(folder / REFERENCE, kept)
+    np.save(folder / KNOWN_FEATURES, kept)
     notes = ReferenceBuilder(kept.astype(np.float32), held_out)
     monitor, _ = drawn(200_000, held_out)
     logits, monitor_features, _ = session(path, 1).run(None, {"pixels": monitor})
     notes.add(monitor, logits, monitor_features)
-    notes.write(folder / USUAL)
-    about = {
-        "format": FORMAT,
-        "alvision": "0",
-        "name": "small",
-        "classes": ["ok", "worn"],
-        "defects": ["worn"],
-        "image": {"size": SIDE, "crop": None, "value_range": None, "reduced": False},
-        "temperature": 1.0,
-        "activation_map": "energy",
-        "novelty": {
-            "neighbours": NEIGHBOURS,
-            "usual": usual(monitor_features, kept.astype(np.float32)),
-        },
-        "files": {file.name: file_hash(file) for file in sorted(folder.iterdir())},
-    }
-    (folder / ABOUT).write_text(json.dumps(about), encoding="utf-8")
+    notes.write(folder / REFERENCE_STATISTICS)
+    scale = usual_novelty(monitor_features, kept.astype(np.float32))
+    manifest = BundleManifest(
+        classes=("ok", "worn"),
+        defects=("worn",),
+        image=ImageSpec(SIDE),
+        novelty=NoveltyScale(NEIGHBOURS, scale),
+        name="small",
+        files={file.name: file_hash(file) for file in sorted(folder.iterdir())},
+    )
+    dump(manifest.to_json(), folder / MANIFEST)
     return folder

@@ -7,17 +7,17 @@ from PIL import Image
 
 from alvision.config.compose import compose
 from alvision.core.rounds import claim
+from alvision.data.image_spec import ImageSpec
 from alvision.deploy.bundle.bundle import (
-    ABOUT,
-    FORMAT,
+    KNOWN_FEATURES,
+    MANIFEST,
     NETWORK,
-    REFERENCE,
     Bundle,
-    dump,
     file_hash,
     open_bundle,
-    write_thresholds,
 )
+from alvision.deploy.bundle.manifest import BundleManifest, NoveltyScale
+from alvision.deploy.bundle.thresholds import dump, write_thresholds
 from alvision.deploy.train.labelled_data import import_truth, load_labelled
 from alvision.run_folder.experiment_file import describe_run
 
@@ -98,26 +98,23 @@ def write(
     """Write a bundle that calls a part worn from a grey of `cut` (0..1) on."""
     folder.mkdir(parents=True)
     network(folder / NETWORK, [0.0] + [cut] * (len(classes) - 1))
-    np.save(folder / REFERENCE, np.array([[0.5, 0.5]], np.float16))
-    about = {
-        "format": FORMAT,
-        "alvision": "test",
-        "run": str(run),
-        "name": "shades",
-        "backbone": "none",
-        "classes": list(classes),
-        "defects": list(defects),
-        "image": {"size": SIDE, "crop": None, "value_range": None},
-        "temperature": 1.0,
-        "activation_map": "energy",
-        "novelty": {"neighbours": 5, "usual": 1.0},
-        "labels": {"ok": 3, "worn": 4},
-        "trained_on": list(trained_on),
-        "labels_hash": f"{cut:.4f}" * 8,
-        "data_hash": "d" * 64,
-        "files": {name: file_hash(folder / name) for name in (NETWORK, REFERENCE)},
-    }
-    dump(about, folder / ABOUT)
+    np.save(folder / KNOWN_FEATURES, np.array([[0.5, 0.5]], np.float16))
+    manifest = BundleManifest(
+        alvision="test",
+        run=str(run),
+        name="shades",
+        backbone="none",
+        classes=tuple(classes),
+        defects=tuple(defects),
+        image=ImageSpec(SIDE),
+        novelty=NoveltyScale(5, 1.0),
+        labels={"ok": 3, "worn": 4},
+        trained_on=tuple(trained_on),
+        labels_hash=f"{cut:.4f}" * 8,
+        data_hash="d" * 64,
+        files={name: file_hash(folder / name) for name in (NETWORK, KNOWN_FEATURES)},
+    )
+    dump(manifest.to_json(), folder / MANIFEST)
     if promise:
-        write_thresholds(Bundle(folder, about), promise)
+        write_thresholds(folder, Bundle(folder, manifest).identity, promise)
     return open_bundle(folder)

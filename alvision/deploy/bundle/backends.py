@@ -1,10 +1,11 @@
-"""The forms in which a bundle holds its network, and the check that they are one network."""
+"""The forms in which a bundle holds its network, and the check that they compute the same."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,13 +17,21 @@ from alvision.deploy.bundle.network import Deployed
 
 FORMATS = ("onnx", "openvino", "torch")
 TOLERANCE = 1e-3
-"""How far a logit may lie from the model's, as a share of the largest logit."""
+"""How far a logit may be from the model's, as a share of the largest logit.
+
+Runtimes add float32 numbers in different orders; a wrong operator is off by far more.
+"""
 
 Run = Callable[[np.ndarray], Output]
 
 
 def to_onnx(network: Deployed, size: int, path: Path) -> None:
-    """Write a network as ONNX, for any number of images at once.
+    """Write a network as ONNX, for any number of images at once, without the exporter's notes.
+
+    Args:
+        network: The network.
+        size: Side of its images.
+        path: The file.
 
     Raises:
         UserError: The extra is not installed.
@@ -35,7 +44,7 @@ def to_onnx(network: Deployed, size: int, path: Path) -> None:
         raise UserError("exporting needs more packages: pip install alvision[export]") from None
     example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter warns of its own insides
+        warnings.simplefilter("ignore")  # the exporter warns about its own internals
         torch.onnx.export(
             network,
             (example,),
@@ -47,10 +56,34 @@ def to_onnx(network: Deployed, size: int, path: Path) -> None:
             external_data=False,
             verbose=False,
         )
+    strip_notes(path)
+
+
+def strip_notes(path: Path) -> None:
+    """Remove the notes that an exporter leaves in an ONNX file.
+
+    They hold stack traces with the paths of the machine that exported it, which are nobody's
+    business where the bundle goes, and they are larger than a small network.
+    """
+    import onnx
+
+    model = onnx.load(path)
+    _clear_notes(model)
+    onnx.save(model, path)
+
+
+def _clear_notes(message: Any) -> None:
+    """Clear `metadata_props` and `doc_string` in a protobuf message and all that it contains."""
+    for field, value in message.ListFields():
+        if field.name in ("metadata_props", "doc_string"):
+            message.ClearField(field.name)
+        elif field.type == field.TYPE_MESSAGE:
+            for part in [value] if hasattr(value, "ListFields") else value:
+                _clear_notes(part)
 
 
 def to_openvino(folder: Path) -> Run:
-    """Write a bundle's network for OpenVINO and open it.
+    """Write a bundle's network for OpenVINO and return how to run it.
 
     Raises:
         UserError: The extra is not installed.
@@ -62,7 +95,7 @@ def to_openvino(folder: Path) -> Run:
     path = folder / "openvino" / "model.xml"
     path.parent.mkdir()
     core = openvino.Core()
-    # Not convert_model: it would call home.
+    # Not convert_model, because it sends usage data to its maker.
     openvino.save_model(core.read_model(folder / NETWORK), path, compress_to_fp16=False)
     exact = {"INFERENCE_PRECISION_HINT": "f32"}
     compiled = core.compile_model(core.read_model(path), "CPU", exact)
@@ -75,7 +108,7 @@ def to_openvino(folder: Path) -> Run:
 
 
 def to_torch(network: Deployed, size: int, folder: Path) -> Run:
-    """Write a network as an exported program of torch and open it."""
+    """Write a network as an exported program of torch and return how to run it."""
     path = folder / "model.pt2"
     example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
     with warnings.catch_warnings():
@@ -94,7 +127,7 @@ def to_torch(network: Deployed, size: int, folder: Path) -> Run:
 
 
 def check(expected: np.ndarray, found: np.ndarray, backend: str, ids: Sequence[SampleId]) -> None:
-    """Refuse a backend whose logits differ, or that decides otherwise even once.
+    """Refuse a backend whose logits differ, or that names another class even once.
 
     Args:
         expected: The model's logits, [B, C].
@@ -115,6 +148,6 @@ def check(expected: np.ndarray, found: np.ndarray, backend: str, ids: Sequence[S
     flipped = np.flatnonzero(found.argmax(axis=1) != expected.argmax(axis=1))
     if len(flipped):
         raise UserError(
-            f"{backend} decides otherwise than the model on {ids[int(flipped[0])]}; "
+            f"{backend} names another class than the model on {ids[int(flipped[0])]}; "
             "nothing was exported"
         )

@@ -1,4 +1,7 @@
-"""A bundle: a folder with all that a line needs to run a model, and the check that it is whole."""
+"""A bundle: a folder with everything that a line needs to run a model, checked when it is opened.
+
+May be imported beside the line: neither torch nor the loop.
+"""
 
 from __future__ import annotations
 
@@ -10,25 +13,24 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import log_softmax
 
 from alvision.core.errors import UserError
-from alvision.core.rounds import write_atomically
-from alvision.data.images import ImageSpec
+from alvision.data.image_spec import ImageSpec
+from alvision.deploy.bundle.manifest import FORMAT, BundleManifest
 from alvision.deploy.bundle.swap_folder import recover
+from alvision.deploy.bundle.thresholds import Thresholds, read_thresholds
+from alvision.deploy.bundle.verdict import Decision, decide, softmax
 
-FORMAT = 2
-ABOUT, NETWORK, REFERENCE, USUAL, THRESHOLDS = (
+MANIFEST, NETWORK, KNOWN_FEATURES, REFERENCE_STATISTICS = (
     "bundle.json",
     "model.onnx",
     "novelty.npy",
     "usual.npz",
-    "thresholds.json",
 )
 
 
 class Output(NamedTuple):
-    """What the network says: logits [B,C], features [B,D], activation maps [B,M,h,w], float32."""
+    """Output of the network: logits [B,C], features [B,D], activation maps [B,M,h,w], float32."""
 
     logits: np.ndarray
     features: np.ndarray
@@ -40,47 +42,52 @@ class Bundle:
     """A bundle that has been checked.
 
     Attributes:
-        folder: Where it lies.
-        about: What `bundle.json` says.
-        thresholds: What `thresholds.json` says; None before `alvision threshold`.
+        folder: Its folder.
+        manifest: The content of `bundle.json`.
+        thresholds: The content of `thresholds.json`; None before `alvision threshold`.
     """
 
     folder: Path
-    about: dict[str, Any]
-    thresholds: dict[str, Any] | None = None
+    manifest: BundleManifest
+    thresholds: Thresholds | None = None
     _sessions: dict[int, Any] = field(default_factory=dict, repr=False)
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Return the class of each logit."""
-        return tuple(self.about["classes"])
+        return self.manifest.classes
 
     @property
     def defects(self) -> tuple[str, ...]:
         """Return the classes that are defects; may be empty."""
-        return tuple(self.about["defects"] or ())
+        return self.manifest.defects or ()
 
     @property
     def spec(self) -> ImageSpec:
         """Return how a file becomes what the network sees."""
-        return ImageSpec.from_dict(self.about["image"])
+        return self.manifest.image
+
+    @property
+    def promise(self) -> str | None:
+        """Return the promise of the threshold as sentences; None without a threshold."""
+        return self.thresholds.promise if self.thresholds else None
 
     @cached_property
     def identity(self) -> str:
-        """Return the sha256 of what decides: `bundle.json`, which names all the other files'."""
-        return file_hash(self.folder / ABOUT)
+        """Return the sha256 of `bundle.json`, which names the sha256 of every other file."""
+        return file_hash(self.folder / MANIFEST)
 
     @cached_property
-    def reference(self) -> np.ndarray:
-        """Return the known features that novelty is measured against, [M, D]."""
-        return np.load(self.folder / REFERENCE, allow_pickle=False)
+    def known_features(self) -> np.ndarray:
+        """Return the features of known images that novelty is measured against, [M, D]."""
+        return np.load(self.folder / KNOWN_FEATURES, allow_pickle=False)
 
     def run(self, pixels: np.ndarray, *, threads: int = 0) -> Output:
-        """Run the network on uint8 pixels [B,H,W,3].
+        """Run the network.
 
         Args:
-            pixels: What `images.load` gives.
-            threads: Threads of the runtime; 0: one a core.
+            pixels: Images as `images.load` returns them, uint8 [B,H,W,3].
+            threads: Threads of the runtime; 0: one for each core.
         """
         return Output(*self.open(threads=threads).run(None, {"pixels": pixels}))
 
@@ -90,14 +97,28 @@ class Bundle:
             self._sessions[threads] = session(self.folder / NETWORK, threads)
         return self._sessions[threads]
 
-    def probabilities(self, logits: np.ndarray) -> np.ndarray:
-        """Return calibrated probabilities, softmax(logits / T), [B, C]."""
-        return np.exp(log_softmax(logits.astype(np.float64) / self.about["temperature"], axis=1))
-
     def defect_scores(self, logits: np.ndarray) -> np.ndarray:
         """Return the probability that a part is defective in any way, [B]."""
         columns = [self.classes.index(name) for name in self.defects]
-        return self.probabilities(logits)[:, columns].sum(axis=1)
+        return softmax(logits, self.manifest.temperature)[:, columns].sum(axis=1)
+
+    def decide(self, output: Output) -> list[Decision]:
+        """Return the decision about each image."""
+        limits = self.thresholds
+        rows = decide(
+            output.logits,
+            output.features,
+            self.known_features,
+            classes=self.classes,
+            defects=self.defects,
+            temperature=self.manifest.temperature,
+            usual=self.manifest.novelty.usual,
+            cutoffs=(limits.low, limits.high) if limits else None,
+        )
+        return [
+            Decision(name, verdict, score, strange, tuple(likely))
+            for name, verdict, score, strange, *likely in rows
+        ]
 
 
 def session(path: Path, threads: int = 0) -> Any:
@@ -116,73 +137,47 @@ def session(path: Path, threads: int = 0) -> Any:
 
 
 def open_bundle(folder: Path) -> Bundle:
-    """Read a bundle, and refuse one that is not what was exported.
+    """Read a bundle and check that every file is the one that was exported.
 
     Raises:
-        UserError: No bundle, one of another version, or a file in it has changed.
+        UserError: There is no bundle, another version wrote it, or a file in it has changed.
     """
-    recover(folder)
-    path = folder / ABOUT
-    try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{folder} is no bundle: it has no {ABOUT} (alvision export)") from None
-    except ValueError:
-        raise UserError(f"{path} is damaged: export the bundle again") from None
-    if not isinstance(about, dict) or about.get("format") != FORMAT:
-        raise UserError(
-            f"{folder} was made by another version of alvision "
-            f"({about.get('alvision', 'unknown') if isinstance(about, dict) else 'unknown'}): "
-            "export it again with this one"
-        )
-    for name, expected in about["files"].items():
+    recover(
+        folder
+    )  # a promotion that was killed may have left the line's folder under another name
+    manifest = _manifest(folder)
+    for name, expected in manifest.files.items():
         if not (folder / name).is_file():
-            raise UserError(f"{folder / name} is missing: copy the bundle again, all of it")
+            raise UserError(f"{folder / name} is missing: copy the whole bundle again")
         if file_hash(folder / name) != expected:
             raise UserError(
                 f"{folder / name} is not what was exported (its bytes have changed): "
                 "copy the bundle again, or export it again"
             )
-    bundle = Bundle(folder, about)
-    return Bundle(folder, about, _thresholds(bundle))
+    return Bundle(folder, manifest, read_thresholds(folder, file_hash(folder / MANIFEST)))
 
 
-def write_thresholds(bundle: Bundle, content: dict[str, Any]) -> Path:
-    """Write `thresholds.json`, tied to this bundle and signed with its own sha256."""
-    document = {"bundle": bundle.identity, **content}
-    document["sha256"] = _signature(document)
-    path = bundle.folder / THRESHOLDS
-    write_atomically(path, lambda beside: dump(document, beside))
-    return path
-
-
-def _thresholds(bundle: Bundle) -> dict[str, Any] | None:
-    path = bundle.folder / THRESHOLDS
-    if not path.exists():
-        return None
+def _manifest(folder: Path) -> BundleManifest:
+    path = folder / MANIFEST
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        signature = document.pop("sha256")
-    except (ValueError, KeyError, AttributeError):
-        raise UserError(f"{path} is damaged: alvision threshold makes it again") from None
-    if signature != _signature(document):
-        raise UserError(f"{path} was changed by hand: alvision threshold makes it again")
-    if document["bundle"] != bundle.identity:
-        raise UserError(f"{path} belongs to another model: alvision threshold makes it again")
-    return document
-
-
-def _signature(document: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{folder} is no bundle: it has no {MANIFEST} (alvision export)") from None
+    except ValueError:
+        raise UserError(f"{path} is damaged: export the bundle again") from None
+    if not isinstance(values, dict) or values.get("format") != FORMAT:
+        written_by = values.get("alvision", "unknown") if isinstance(values, dict) else "unknown"
+        raise UserError(
+            f"{folder} was made by another version of alvision ({written_by}): export it again "
+            "with this one"
+        )
+    try:
+        return BundleManifest.from_json(values)
+    except (KeyError, TypeError, AttributeError):
+        raise UserError(f"{path} is damaged: export the bundle again") from None
 
 
 def file_hash(path: Path) -> str:
     """Return the sha256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def dump(content: dict[str, Any], path: Path) -> None:
-    """Write JSON as people read it."""
-    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-    path.write_text(text, encoding="utf-8", newline="")

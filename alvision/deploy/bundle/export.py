@@ -1,14 +1,14 @@
-"""Write a bundle, and let every backend prove that it decides as the model does."""
+"""Write a bundle, and check that every form of its network computes what the model does."""
 
 from __future__ import annotations
 
 import copy
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from alvision.core.seeding import derive
 from alvision.core.version import __version__
 from alvision.data.images import UnreadableImage, load
 from alvision.data.threads import ordered_map
+from alvision.deploy.bundle import swap_folder
 from alvision.deploy.bundle.backends import (
     FORMATS,
     TOLERANCE,
@@ -29,50 +30,68 @@ from alvision.deploy.bundle.backends import (
     to_torch,
 )
 from alvision.deploy.bundle.bundle import (
-    ABOUT,
-    FORMAT,
+    KNOWN_FEATURES,
+    MANIFEST,
     NETWORK,
-    REFERENCE,
-    USUAL,
+    REFERENCE_STATISTICS,
     Output,
-    dump,
     file_hash,
     session,
 )
-from alvision.deploy.bundle.model_card import card
+from alvision.deploy.bundle.manifest import BundleManifest, GoldenImage, NoveltyScale
+from alvision.deploy.bundle.model_card import model_card
 from alvision.deploy.bundle.network import Deployed
-from alvision.deploy.bundle.novelty import NEIGHBOURS, usual
 from alvision.deploy.bundle.predict_script import script
 from alvision.deploy.bundle.statistics import ReferenceBuilder
-from alvision.deploy.bundle.swap_folder import locked, replace
+from alvision.deploy.bundle.thresholds import dump
+from alvision.deploy.bundle.verdict import NEIGHBOURS, softmax, usual_novelty
 from alvision.deploy.train.calibration import fit_temperature
-from alvision.deploy.train.final_model import Final
+from alvision.deploy.train.final_model import FinalModel
 
 if TYPE_CHECKING:
     from alvision.config.schema import RunConfig
 
 BATCH = 16
 VERIFIED = 64
+"""Images that every backend is checked on, if there are as many."""
 KNOWN = 1000
+"""Most known images that novelty is measured against: the line compares every part with all."""
 GOLDEN = 8
+"""Images that travel with the bundle, so that a copy can prove itself without the data set."""
+
+Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Seen:
-    """Images that a backend was run on: N ids, pixels [N,H,W,3] and outputs."""
+class Verification:
+    """What a bundle's backends were checked with.
+
+    Attributes:
+        images: How many images.
+        differences: The largest difference of a logit from the model's, by backend.
+    """
+
+    images: int
+    differences: dict[str, float]
+
+
+@dataclass(frozen=True)
+class NetworkOutputs:
+    """The network's outputs for N images: logits [N,C] and features [N,D]."""
 
     ids: tuple[SampleId, ...]
-    outputs: Output
+    logits: np.ndarray
+    features: np.ndarray
 
 
 def export(
-    final: Final,
+    final: FinalModel,
     config: RunConfig,
     folder: Path,
     *,
     format: str = "onnx",
-    progress: Callable[[str, int, int], None] = lambda what, done, total: None,
-) -> dict[str, Any]:
+    progress: Progress = lambda what, done, total: None,
+) -> Verification:
     """Write a bundle beside `folder`, verify it, and put it in place; an old one is replaced.
 
     Args:
@@ -82,95 +101,127 @@ def export(
         format: `onnx` (always written), or `openvino` or `torch` beside it.
         progress: Called with (what, done, total).
 
-    Returns:
-        What the verification found: `images`, and for each backend the largest difference of a
-        logit.
-
     Raises:
         UserError: The format is unknown or not installed, the data has no images, `folder` holds
-            something else, or a backend decides otherwise than the model.
+            something else, or a backend computes something else than the model.
     """
     if format not in FORMATS:
-        raise UserError(f"format={format} is none of {', '.join(FORMATS)}")
+        raise UserError(f"format={format} is unknown: choose {', '.join(FORMATS)}")
     if final.learner.backbone is None:
         raise UserError("embeddings have no images, so there is no network to export")
-    if folder.exists() and not (folder / ABOUT).is_file():
-        raise UserError(f"bundle={folder} is there and is no bundle; name a folder of its own")
+    if folder.exists() and not (folder / MANIFEST).is_file():
+        raise UserError(f"bundle={folder} exists and is no bundle; name a folder of its own")
     beside = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
     try:
-        found = _fill(beside, final, config, format, progress)
-        with locked(folder):
-            replace(beside, folder)
+        verification = _fill(beside, final, config, format, progress)
+        with swap_folder.locked(folder):
+            swap_folder.replace(beside, folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-    return found
+    return verification
 
 
 def _fill(
-    beside: Path,
-    final: Final,
-    config: RunConfig,
-    format: str,
-    progress: Callable[[str, int, int], None],
-) -> dict[str, Any]:
+    folder: Path, final: FinalModel, config: RunConfig, format: str, progress: Progress
+) -> Verification:
+    """Write every file of a bundle."""
     network = _network(final)
-    to_onnx(network, final.learner.features.spec.size, beside / NETWORK)
-    onnx = session(beside / NETWORK)
+    backends = _write_backends(folder, final, network, format)
+    known, monitor = _write_reference(folder, final, backends["onnx"], progress)
+    checked = (*monitor.ids, *known.ids)[: max(VERIFIED, GOLDEN)]
+    differences = _verify(final, network, backends, checked, progress)
+    golden = _write_golden(folder, final, monitor if len(monitor.ids) >= GOLDEN else known)
+    manifest = _manifest(final, config, network, known, monitor, golden)
+    _write_documents(folder, manifest, differences)
+    # Last, because it names the hash of every other file.
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    hashes = {path.relative_to(folder).as_posix(): file_hash(path) for path in files}
+    dump(replace(manifest, files=hashes).to_json(), folder / MANIFEST)
+    return Verification(len(checked), differences)
+
+
+def _write_backends(
+    folder: Path, final: FinalModel, network: Deployed, format: str
+) -> dict[str, Run]:
+    """Write the network in its forms, and return how to run each of them."""
+    size = final.learner.features.spec.size
+    to_onnx(network, size, folder / NETWORK)
+    onnx = session(folder / NETWORK)
     backends: dict[str, Run] = {"onnx": lambda pixels: Output(*onnx.run(None, {"pixels": pixels}))}
     if format == "openvino":
-        backends[format] = to_openvino(beside)
+        backends[format] = to_openvino(folder)
     elif format == "torch":
-        backends[format] = to_torch(network, final.learner.features.spec.size, beside)
-    known, monitor = _samples(final)
-    reference = _outputs(final, known, backends["onnx"], "known images", progress)
-    if not reference.ids:
-        raise UserError("none of the images that were trained on can be read any more")
-    kept = reference.outputs.features.astype(np.float16)
-    np.save(beside / REFERENCE, kept)
-    notes = ReferenceBuilder(kept.astype(np.float32), len(monitor))
-    judged = _outputs(final, monitor, backends["onnx"], "monitor images", progress, notes.add)
-    notes.write(beside / USUAL)
-    checked = (*judged.ids, *reference.ids)[: max(VERIFIED, GOLDEN)]
-    differences = _verify(final, network, backends, checked, progress)
-    golden = _golden(final, judged if len(judged.ids) >= GOLDEN else reference, beside)
+        backends[format] = to_torch(network, size, folder)
+    return backends
+
+
+def _write_reference(
+    folder: Path, final: FinalModel, run: Run, progress: Progress
+) -> tuple[NetworkOutputs, NetworkOutputs]:
+    """Write what novelty and drift are measured against.
+
+    Returns:
+        Outputs for known images (their features as written), and for the monitor images.
+    """
+    known_ids, monitor_ids = _samples(final)
+    known = _outputs(final, known_ids, run, "known images", progress)
+    if not known.ids:
+        raise UserError("none of the training images can be read any more")
+    # Half precision halves the file; the limit of novelty is measured with what was kept.
+    kept = known.features.astype(np.float16)
+    np.save(folder / KNOWN_FEATURES, kept)
+    known = replace(known, features=kept.astype(np.float32))
+    builder = ReferenceBuilder(known.features, len(monitor_ids))
+    monitor = _outputs(final, monitor_ids, run, "monitor images", progress, builder.add)
+    builder.write(folder / REFERENCE_STATISTICS)
+    return known, monitor
+
+
+def _manifest(
+    final: FinalModel,
+    config: RunConfig,
+    network: Deployed,
+    known: NetworkOutputs,
+    monitor: NetworkOutputs,
+    golden: tuple[GoldenImage, ...],
+) -> BundleManifest:
+    """Return the manifest, without the hashes of the files."""
     labels, hashes = final.labelled.held_out, final.labelled.data.hashes
-    targets = [final.model.classes.index(labels[id]) for id in judged.ids]
-    about = {
-        "format": FORMAT,
-        "alvision": __version__,
-        "versions": {n: version(n) for n in ("torch", "timm", "onnx", "onnxruntime")},
-        "run": str(config.out),
-        "name": config.name,
-        "backbone": config.model.backbone,
-        "classes": list(final.model.classes),
-        "defects": config.defects,
-        "image": final.learner.features.spec.to_dict(),
-        "temperature": fit_temperature(_softmax(judged.outputs.logits), np.array(targets, int)),
-        "activation_map": "classes" if network.of_classes else "energy",
-        "novelty": {
-            "neighbours": NEIGHBOURS,
-            "usual": usual(judged.outputs.features, kept.astype(np.float32)),
-        },
-        "labels": final.about["labels"],
-        "trained_on": sorted({hashes.get(id, id) for id in final.labelled.training}),
-        "labels_hash": final.about["labels_hash"],
-        "data_hash": final.about["data_hash"],
-        "monitor": final.about["monitor"],
-        "tolerance": TOLERANCE,
-        "golden": golden,
-    }
-    (beside / "predict.py").write_text(script(), encoding="utf-8", newline="")
-    card_text = card(about, differences)
-    (beside / "MODEL_CARD.md").write_text(card_text, encoding="utf-8", newline="")
-    files = sorted(p for p in beside.rglob("*") if p.is_file())
-    about["files"] = {p.relative_to(beside).as_posix(): file_hash(p) for p in files}
-    dump(about, beside / ABOUT)
-    return {"images": len(checked), "differences": differences}
+    targets = np.array([final.model.classes.index(labels[id]) for id in monitor.ids], int)
+    return BundleManifest(
+        classes=tuple(final.model.classes),
+        image=final.learner.features.spec,
+        novelty=NoveltyScale(NEIGHBOURS, usual_novelty(monitor.features, known.features)),
+        files={},
+        defects=None if config.defects is None else tuple(config.defects),
+        # Fitted anew: the exported network computes in fp32, the learner perhaps in bf16.
+        temperature=fit_temperature(softmax(monitor.logits), targets),
+        alvision=__version__,
+        versions={name: version(name) for name in ("torch", "timm", "onnx", "onnxruntime")},
+        run=str(config.out),
+        name=config.name or "",
+        backbone=config.model.backbone,
+        activation_map="classes" if network.of_classes else "energy",
+        labels=final.facts.labels,
+        trained_on=tuple(sorted({hashes.get(id, id) for id in final.labelled.training})),
+        labels_hash=final.facts.labels_hash,
+        data_hash=final.facts.data_hash,
+        monitor=final.facts.monitor,
+        tolerance=TOLERANCE,
+        golden=golden,
+    )
 
 
-def _network(final: Final) -> Deployed:
+def _write_documents(folder: Path, manifest: BundleManifest, differences: dict[str, float]) -> None:
+    """Write what people use without alvision: the script and the model card."""
+    (folder / "predict.py").write_text(script(), encoding="utf-8", newline="")
+    card = model_card(manifest, differences)
+    (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8", newline="")
+
+
+def _network(final: FinalModel) -> Deployed:
     learner, module = final.learner, final.model.module
     assert learner.backbone is not None and module is not None
     frozen = learner.model.training == "frozen"
@@ -185,20 +236,21 @@ def _network(final: Final) -> Deployed:
     )
 
 
-def _samples(final: Final) -> tuple[list[SampleId], list[SampleId]]:
-    """Choose the images that stand for what is known, and the monitor images with labels."""
+def _samples(final: FinalModel) -> tuple[list[SampleId], list[SampleId]]:
+    """Choose the known images that novelty is measured against, and the labelled monitor images."""
     labelled = final.labelled
     rest = [id for id in labelled.split.pool if id not in labelled.training]
     rest.sort(key=lambda id: derive(0, "known", id))
     trained = sorted(labelled.training, key=lambda id: derive(0, "known", id))
     known = [*trained, *rest][:KNOWN]
-    return sorted(known), [id for id in labelled.split.monitor if id in labelled.held_out]
+    monitor = [id for id in labelled.split.monitor if id in labelled.held_out]
+    return sorted(known), monitor
 
 
 def _decoded(
-    final: Final, ids: Sequence[SampleId]
+    final: FinalModel, ids: Sequence[SampleId]
 ) -> Iterator[tuple[tuple[SampleId, ...], np.ndarray]]:
-    """Yield batches of the images that can be read, as the reference transform reads them."""
+    """Yield batches of the images that can be read: ids, and uint8 pixels [B,H,W,3]."""
     manifest, spec = final.labelled.data.manifest, final.learner.features.spec
 
     def one(id: SampleId) -> tuple[SampleId, np.ndarray | None]:
@@ -219,36 +271,36 @@ def _decoded(
 
 
 def _outputs(
-    final: Final,
+    final: FinalModel,
     ids: Sequence[SampleId],
     run: Run,
     what: str,
-    progress: Callable[[str, int, int], None],
+    progress: Progress,
     note: Callable[[np.ndarray, np.ndarray, np.ndarray], None] = lambda *batch: None,
-) -> Seen:
+) -> NetworkOutputs:
     seen: list[SampleId] = []
-    parts: list[Output] = []
+    # Empty ones first, so that no image at all gives arrays too.
+    logits = [np.empty((0, len(final.model.classes)), np.float32)]
+    features: list[np.ndarray] = []
     for names, pixels in _decoded(final, ids):
         seen += names
-        logits, features, _ = run(pixels)
-        note(pixels, logits, features)
-        parts.append(Output(logits, features, np.empty(0, np.float32)))
+        output = run(pixels)
+        note(pixels, output.logits, output.features)
+        logits.append(output.logits)
+        features.append(output.features)
         progress(what, len(seen), len(ids))
-    if not parts:
-        empty = np.empty((0, len(final.model.classes)), np.float32)
-        return Seen((), Output(empty, np.empty((0, 0), np.float32), np.empty(0, np.float32)))
-    logits, features = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
-    return Seen(tuple(seen), Output(logits, features, np.empty(0, np.float32)))
+    joined = np.concatenate(features) if features else np.empty((0, 0), np.float32)
+    return NetworkOutputs(tuple(seen), np.concatenate(logits), joined)
 
 
 def _verify(
-    final: Final,
+    final: FinalModel,
     network: Deployed,
     backends: dict[str, Run],
     ids: Sequence[SampleId],
-    progress: Callable[[str, int, int], None],
+    progress: Progress,
 ) -> dict[str, float]:
-    """Compare every backend with the model, image by image."""
+    """Compare every backend with the model, and return the largest difference of each."""
     worst = dict.fromkeys(backends, 0.0)
     done = 0
     for names, pixels in _decoded(final, ids):
@@ -263,20 +315,17 @@ def _verify(
     return worst
 
 
-def _golden(final: Final, seen: Seen, folder: Path) -> list[dict[str, Any]]:
-    """Copy images over the whole range of scores, with the logits that they must give."""
+def _write_golden(
+    folder: Path, final: FinalModel, outputs: NetworkOutputs
+) -> tuple[GoldenImage, ...]:
+    """Copy images from all over the range of scores, with the logits that they must give."""
     (folder / "golden").mkdir()
-    order = np.argsort(seen.outputs.logits[:, -1], kind="stable")
+    order = np.argsort(outputs.logits[:, -1], kind="stable")
     rows = order[np.linspace(0, len(order) - 1, min(GOLDEN, len(order))).round().astype(int)]
     golden = []
     for number, row in enumerate(dict.fromkeys(rows.tolist()), start=1):
-        source = final.labelled.data.manifest.path(seen.ids[row])
+        source = final.labelled.data.manifest.path(outputs.ids[row])
         file = f"golden/{number}{source.suffix.lower()}"
         shutil.copyfile(source, folder / file)
-        golden.append({"file": file, "logits": seen.outputs.logits[row].astype(float).tolist()})
-    return golden
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    values = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
-    return values / values.sum(axis=1, keepdims=True)
+        golden.append(GoldenImage(file, tuple(outputs.logits[row].astype(float).tolist())))
+    return tuple(golden)

@@ -3,56 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+
+from alvision.deploy.bundle.manifest import BundleManifest
+from alvision.deploy.train.model_facts import MonitorFigures
 
 
-def card(about: Mapping[str, Any], differences: Mapping[str, float]) -> str:
+def model_card(manifest: BundleManifest, differences: Mapping[str, float]) -> str:
     """Return a bundle's MODEL_CARD.md (model cards: arXiv 1810.03993).
 
     Args:
-        about: What `bundle.json` says.
+        manifest: The bundle's manifest.
         differences: The largest difference of a logit of each backend.
     """
-    judged = about["monitor"]
-    defects = ", ".join(about["defects"] or ()) or "none named"
-    labels = ", ".join(f"{count} {name}" for name, count in about["labels"].items())
+    defects = ", ".join(manifest.defects or ()) or "none named"
+    labels = ", ".join(f"{count} {name}" for name, count in manifest.labels.items())
     lines = [
-        f"# {about['name']}",
+        f"# {manifest.name}",
         "",
-        f"Sorts photographs into {', '.join(about['classes'])}. Defects: {defects}.",
+        f"Sorts photographs into {', '.join(manifest.classes)}. Defects: {defects}.",
         "",
         "## Made from",
-        f"- {sum(about['labels'].values())} labels: {labels}.",
-        f"- {about['backbone']}, images of {about['image']['size']} pixels, in fp32.",
-        f"- alvision {about['alvision']}; labels {about['labels_hash'][:12]}, "
-        f"images {about['data_hash'][:12]}.",
+        f"- {sum(manifest.labels.values())} labels: {labels}.",
+        f"- {manifest.backbone}, images of {manifest.image.size} pixels, in fp32.",
+        f"- alvision {manifest.alvision}; labels {manifest.labels_hash[:12]}, "
+        f"images {manifest.data_hash[:12]}.",
         "",
         "## Known about it",
-        *_judged(judged),
+        *_quality(manifest.monitor),
         *(f"- {name}: no logit differs by more than {worst:.2g} from the model's."
           for name, worst in differences.items()),
         "",
         "## Use",
         "- `python predict.py images/` needs onnxruntime, numpy and Pillow, and nothing else.",
-        "- `alvision threshold bundle=...` adds a threshold with a promise; without one the "
-        "likeliest class is the verdict.",
-        "- Light, lens, exposure and the kinds of defect must stay as they were when the "
-        "photographs were taken. A new kind of defect voids every figure here.",
+        "- `alvision threshold bundle=...` sets a threshold with a proven escape rate; without it "
+        "the likeliest class is the verdict.",
+        "- Light, lens, exposure and the kinds of defect must stay as they were in the training "
+        "photographs. With a new kind of defect none of these figures holds.",
         "",
     ]  # fmt: skip
     return "\n".join(lines)
 
 
-def _judged(judged: Mapping[str, Any]) -> list[str]:
-    if not judged["n"]:
+def _quality(monitor: MonitorFigures) -> list[str]:
+    if not monitor.images:
         return ["- Nothing: no held-out image has a label."]
-    told = [
-        f"- On {judged['n']} held-out monitor images: accuracy {judged['accuracy']:.3f}, "
-        f"macro-F1 {judged['macro_f1']:.3f}, calibration error {judged['ece']:.3f}."
+    lines = [
+        f"- On {monitor.images} held-out monitor images: accuracy {monitor.accuracy:.3f}, "
+        f"macro-F1 {monitor.macro_f1:.3f}, calibration error {monitor.calibration_error:.3f}."
     ]
-    if judged["escape_rate"] is not None:
-        told.append(
-            f"- Without a threshold {100 * judged['escape_rate']:.1f} % of the defects there pass "
-            f"and {100 * judged['overkill_rate']:.1f} % of the good parts are rejected."
+    escape, overkill = monitor.escape_rate, monitor.overkill_rate
+    if escape is not None and overkill is not None:
+        lines.append(
+            f"- Without a threshold {100 * escape:.1f} % of the defects there pass and "
+            f"{100 * overkill:.1f} % of the good parts are rejected."
         )
-    return told
+    return lines

@@ -1,4 +1,4 @@
-"""Run a bundle over any number of images, in constant memory: a row for each of them."""
+"""Run a bundle over any number of images in constant memory."""
 
 from __future__ import annotations
 
@@ -7,50 +7,44 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from alvision.core.errors import UserError
-from alvision.data.images import HEIC_SUFFIXES, SUFFIXES, UnreadableImage, load
+from alvision.data.image_spec import HEIC_SUFFIXES, SUFFIXES
+from alvision.data.images import UnreadableImage, load
 from alvision.data.threads import ordered_map
 from alvision.deploy.bundle.bundle import Bundle
-from alvision.deploy.bundle.verdict import COLUMNS, decide
+from alvision.deploy.bundle.verdict import Decision
+
+if TYPE_CHECKING:
+    from alvision.core.records import SampleId
+    from alvision.deploy.train.labelled_data import LabelledData
 
 BATCH = 32
+"""Images that one thread decodes and runs at a time."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a bundle says of one image.
+    """A bundle's decision about one image.
 
     Attributes:
-        image: Its path relative to the folder, with `/`.
-        values: `COLUMNS` and the probability of each class; None if it cannot be read.
+        image: Path relative to the folder, with `/`.
+        decision: What was decided; None if the image cannot be read.
         reason: Why it cannot be read, else empty.
-        map: The activation map of the called class, [h, w], where it was asked for.
+        map: Activation map of the called class, [h, w], if maps were asked for.
     """
 
     image: str
-    values: dict[str, Any] | None
+    decision: Decision | None
     reason: str = ""
     map: np.ndarray | None = None
 
 
-def columns(bundle: Bundle) -> list[str]:
-    """Return the names of the columns of a table of predictions."""
-    return ["image", *COLUMNS, *(f"p:{name}" for name in bundle.classes), "reason"]
-
-
-def row(bundle: Bundle, prediction: Prediction) -> list[Any]:
-    """Return a prediction as a row of that table; None where nothing is known."""
-    values = prediction.values or {}
-    known = [values.get(name) for name in columns(bundle)[1:-1]]
-    return [prediction.image, *known, prediction.reason]
-
-
 def images_in(folder: Path) -> list[Path]:
-    """Return the images of a folder and those below it, in order.
+    """Return the images of a folder and its subfolders, in order.
 
     Raises:
         UserError: There is no such folder, or no image in it.
@@ -70,9 +64,9 @@ def predict(
     root: Path,
     *,
     maps: bool = False,
-    done: Callable[[], None] = lambda: None,
+    done: Callable[[], object] = lambda: None,
 ) -> Iterator[Prediction]:
-    """Yield a prediction for each image, in order; one that cannot be read has its reason.
+    """Yield a prediction for each image, in order.
 
     Args:
         bundle: The bundle.
@@ -82,17 +76,47 @@ def predict(
         done: Called after each image.
     """
     cores = os.cpu_count() or 1
-    bundle.open(threads=1)
+    bundle.open(threads=1)  # before the threads start: each of them would open one of its own
 
     def judge(batch: Sequence[Path]) -> list[Prediction]:
         return _batch(bundle, batch, root, maps)
 
-    # A core decodes and runs batches of its own, so that none waits for another.
+    # Each core decodes and runs batches of its own, so that no core waits for another.
     batches = _batches(iter(paths))
     for predictions in ordered_map(judge, batches, workers=cores, ahead=cores + 1):
         for prediction in predictions:
             yield prediction
             done()
+
+
+def predictions_for(
+    bundle: Bundle,
+    labelled: LabelledData,
+    ids: Sequence[SampleId],
+    *,
+    done: Callable[[], object] = lambda: None,
+) -> dict[SampleId, Decision]:
+    """Run a bundle on labelled images that are not sealed.
+
+    Raises:
+        UserError: An image is sealed, or cannot be read.
+    """
+    sealed = set(labelled.split.seal)
+    for id in ids:
+        if id in sealed:
+            raise UserError(f"{id} is a sealed test image: only alvision threshold may use it")
+    manifest = labelled.data.manifest
+    paths = [manifest.path(id) for id in ids]
+    decisions: dict[SampleId, Decision] = {}
+    predictions = predict(bundle, paths, manifest.root, done=done)
+    for id, prediction in zip(ids, predictions, strict=True):
+        if prediction.decision is None:
+            raise UserError(
+                f"{id} can no longer be read ({prediction.reason}): put it back, or take it out "
+                "of the data set"
+            )
+        decisions[id] = prediction.decision
+    return decisions
 
 
 def _batches(paths: Iterator[Path]) -> Iterator[list[Path]]:
@@ -101,39 +125,34 @@ def _batches(paths: Iterator[Path]) -> Iterator[list[Path]]:
 
 
 def _batch(bundle: Bundle, paths: Sequence[Path], root: Path, maps: bool) -> list[Prediction]:
-    spec = bundle.spec
     read: list[np.ndarray | str] = []
     for path in paths:
         try:
-            read.append(load(path, spec))
+            read.append(load(path, bundle.spec))
         except UnreadableImage as error:
             read.append(error.reason)
-    told = iter(_told(bundle, [pixels for pixels in read if not isinstance(pixels, str)], maps))
+    decided = iter(_decided(bundle, [image for image in read if not isinstance(image, str)], maps))
     predictions = []
     for path, pixels in zip(paths, read, strict=True):
         name = path.relative_to(root).as_posix()
         if isinstance(pixels, str):
             predictions.append(Prediction(name, None, pixels))
         else:
-            predictions.append(Prediction(name, *next(told)))
+            decision, map = next(decided)
+            predictions.append(Prediction(name, decision, map=map))
     return predictions
 
 
-def _told(
+def _decided(
     bundle: Bundle, pixels: list[np.ndarray], maps: bool
-) -> list[tuple[dict[str, Any], str, np.ndarray | None]]:
+) -> list[tuple[Decision, np.ndarray | None]]:
     if not pixels:
         return []
+    # One thread: `predict` runs as many batches at once as there are cores.
     output = bundle.run(np.stack(pixels), threads=1)
-    rows = decide(output.logits, output.features, bundle.reference, bundle.about, bundle.thresholds)
-    names = columns(bundle)[1:-1]
-    last = output.maps.shape[1] - 1
-    called = output.logits.argmax(axis=1)
-    return [
-        (
-            dict(zip(names, values, strict=True)),
-            "",
-            output.maps[i, min(called[i], last)] if maps else None,
-        )
-        for i, values in enumerate(rows)
-    ]
+    decisions = bundle.decide(output)
+    if not maps:
+        return [(decision, None) for decision in decisions]
+    # A network without maps of its classes has one map, which stands for every class.
+    columns = np.minimum(output.logits.argmax(axis=1), output.maps.shape[1] - 1)
+    return [(decision, output.maps[row, columns[row]]) for row, decision in enumerate(decisions)]

@@ -1,4 +1,8 @@
-"""The `predict.py` of a bundle: one file for a computer that has no alvision."""
+"""The `predict.py` of a bundle: one file for a computer without alvision.
+
+It is put together from the source of the functions that alvision runs itself, because a second
+implementation would decide differently one day.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +12,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from alvision.data import images
-from alvision.deploy.bundle import novelty, verdict
+from alvision.deploy.bundle import verdict
 
 TEMPLATE = Path(__file__).parent / "templates" / "predict.py.txt"
 
 
 def script() -> str:
-    """Return `predict.py`: the template, with the very functions that alvision itself runs."""
+    """Return `predict.py`: the template with the source of the functions that alvision runs."""
     text = TEMPLATE.read_text(encoding="utf-8")
     reading = [
         images.load,
@@ -29,8 +33,8 @@ def script() -> str:
     ]
     text = text.replace("# {reading}\n", _sources(reading))
     columns = f"COLUMNS = {verdict.COLUMNS}\n\n"
-    deciding = _sources([novelty.novelty, novelty._unit, verdict.decide])
-    return text.replace("# {deciding}\n", columns + deciding)
+    deciding = [verdict.softmax, verdict.novelty, verdict._unit, verdict.decide]
+    return text.replace("# {deciding}\n", columns + _sources(deciding))
 
 
 def _sources(functions: Sequence[object]) -> str:

@@ -1,4 +1,8 @@
-"""What is kept of each image to tell whether the line changes, and what is usual in a bundle."""
+"""The statistics of an image that drift is tested on, and those of a bundle's held-out images.
+
+Every statistic is one number: a probability, the novelty, the features along some directions, the
+light. Neither torch nor labels are needed, so they are computed beside the line.
+"""
 
 from __future__ import annotations
 
@@ -12,19 +16,21 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from scipy.special import log_softmax
 
-from alvision.deploy.bundle.bundle import USUAL, Bundle
-from alvision.deploy.bundle.novelty import novelty
+from alvision.deploy.bundle.bundle import REFERENCE_STATISTICS, Bundle
+from alvision.deploy.bundle.verdict import novelty
 
 DIRECTIONS = 8
+"""Directions of the features: every further test makes all of them a little less sensitive."""
 LIGHT = ("brightness", "contrast", "sharpness")
 PROBABILITY = "probability of "
 PICTURES = 200
+"""About how many pictures a bundle keeps of its held-out images, to show beside new ones."""
 SIDE = 112
-"""Pixels of a kept picture, as those of the reports."""
+"""Pixels of a kept picture, the same as in the reports."""
 
 
 def statistic_names(classes: Sequence[str]) -> list[str]:
-    """Return what each fact of an image is, in words.
+    """Return the name of each statistic of an image.
 
     >>> statistic_names(["ok", "worn"])[:4]
     ['probability of ok', 'probability of worn', 'novelty', 'strength of the features']
@@ -37,8 +43,12 @@ def statistic_names(classes: Sequence[str]) -> list[str]:
 def directions(known: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "k d"]:
     """Return the directions in which the features of known images differ most.
 
-    The first principal components; of fewer, the rest are zeros. Known images are neither the
-    reference of a test nor the stream, so tests along these directions stay exact.
+    These are the first principal components; if there are fewer, the rest are zeros. They come
+    from the known images because a drift test compares two other sets, held-out images and the
+    line's, so its guarantee still holds along these directions.
+
+    Args:
+        known: Features of known images.
     """
     _, _, found = np.linalg.svd(known - known.mean(axis=0), full_matrices=False)
     kept = np.zeros((DIRECTIONS, known.shape[1]), np.float32)
@@ -53,14 +63,16 @@ def measure(
     known: Float[np.ndarray, "m d"],
     along: Float[np.ndarray, "k d"],
 ) -> Float[np.ndarray, "b s"]:
-    """Return the facts of images, in the order of `statistic_names`; probabilities as logarithms.
+    """Return the statistics of images, in the order of `statistic_names`, [B, S].
+
+    Probabilities are logarithms.
 
     Args:
-        pixels: As the network sees them.
-        logits: What it says.
-        features: Its features.
+        pixels: The images as the network sees them.
+        logits: The network's logits.
+        features: The network's features.
         known: Features of known images, for the novelty.
-        along: Directions, of `directions`.
+        along: Directions, from `directions`.
     """
     length = np.linalg.norm(features, axis=1, keepdims=True)
     grey = pixels.mean(axis=3, dtype=np.float32)
@@ -78,32 +90,32 @@ def measure(
 
 
 class ReferenceBuilder:
-    """Gathers the facts of held-out images while an export looks at them.
+    """Collects the statistics of held-out images while an export runs them.
 
     Args:
         known: Features of known images.
-        expected: How many images will come; of so many about `PICTURES` are kept as pictures.
+        expected: How many images will come; about `PICTURES` of them are kept as pictures.
     """
 
     def __init__(self, known: Float[np.ndarray, "m d"], expected: int) -> None:
         self._known, self._along = known, directions(known)
         self._every = max(1, -(-expected // PICTURES))
-        self._facts: list[np.ndarray] = []
+        self._values: list[np.ndarray] = []
         self._pictures: list[bytes] = []
 
     def add(self, pixels: np.ndarray, logits: np.ndarray, features: np.ndarray) -> None:
-        """Note a batch."""
-        before = sum(map(len, self._facts))
-        self._facts.append(measure(pixels, logits, features, self._known, self._along))
+        """Add a batch: its pixels, logits and features."""
+        before = sum(map(len, self._values))
+        self._values.append(measure(pixels, logits, features, self._known, self._along))
         for i in range(-before % self._every, len(pixels), self._every):
             self._pictures.append(jpeg(pixels[i]))
 
     def write(self, path: Path) -> None:
-        """Write what is usual, without pickle: numbers, and the pictures one after the other."""
-        facts = np.concatenate(self._facts) if self._facts else np.empty((0, 0), np.float32)
+        """Write the statistics and the pictures, one after the other, without pickle."""
+        values = np.concatenate(self._values) if self._values else np.empty((0, 0), np.float32)
         np.savez(
             path,
-            facts=facts,
+            facts=values,
             directions=self._along,
             pictures=np.frombuffer(b"".join(self._pictures), np.uint8),
             ends=np.cumsum([len(picture) for picture in self._pictures], dtype=np.int64),
@@ -113,16 +125,22 @@ class ReferenceBuilder:
 
 @dataclass(frozen=True)
 class ReferenceStatistics:
-    """What is usual: facts of held-out images [M,S], directions [K,D], pictures of some rows."""
+    """The statistics of a bundle's held-out images, which the line is compared with.
 
-    facts: np.ndarray
+    Attributes:
+        values: Statistics of M images, [M, S].
+        directions: Directions of the features that belong to them, [K, D].
+        pictures: JPEG of some of the images, by row.
+    """
+
+    values: np.ndarray
     directions: np.ndarray
     pictures: dict[int, bytes]
 
 
 def read_reference(bundle: Bundle) -> ReferenceStatistics:
-    """Read what is usual in a bundle."""
-    with np.load(bundle.folder / USUAL, allow_pickle=False) as kept:
+    """Read the reference statistics of a bundle."""
+    with np.load(bundle.folder / REFERENCE_STATISTICS, allow_pickle=False) as kept:
         data, ends = kept["pictures"].tobytes(), kept["ends"].tolist()
         starts = [0, *ends][: len(ends)]
         rows = range(0, len(kept["facts"]), int(kept["every"]))

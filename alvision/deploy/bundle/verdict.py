@@ -1,55 +1,158 @@
-"""From what the network says to a verdict; the same lines run in a bundle's predict.py."""
+"""From the network's output to a verdict: probabilities, novelty, pass or reject.
+
+`predict_script` copies `softmax`, `novelty` and `decide` into a bundle's `predict.py`, so they use
+numpy and each other only, and the line decides as alvision does.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from alvision.deploy.bundle.novelty import novelty
-
+NEIGHBOURS = 5
+"""Known images that a distance is averaged over: one mislabelled photograph must not decide."""
+QUANTILE = 0.99
+"""Share of the held-out images whose novelty is below 1: on a good day 1 part in 100 is `new`."""
 COLUMNS = ("class", "verdict", "defect_score", "novelty")
-"""What stands in a row before the probabilities."""
+"""Columns of a row of `decide` before the probabilities."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a bundle decides about one image.
+
+    Attributes:
+        class_name: The likeliest class.
+        verdict: `pass`, `human` or `reject`; empty where no class is a defect.
+        defect_score: Probability that the part is defective in any way.
+        novelty: Above 1, the image is more unlike all known ones than 99 in 100 held-out images.
+        probabilities: Calibrated probability of each class, in the bundle's order.
+    """
+
+    class_name: str
+    verdict: str
+    defect_score: float
+    novelty: float
+    probabilities: tuple[float, ...]
+
+    @property
+    def worth(self) -> float:
+        """Return how much a label would tell: doubt between the two likeliest, or novelty."""
+        second, first = sorted(self.probabilities)[-2:]
+        # A novelty of 1.5 weighs as much as two equally likely classes.
+        return max(1 - (first - second), self.novelty - 0.5)
+
+    def values(self) -> list[Any]:
+        """Return the row of a table: `COLUMNS`, then the probabilities."""
+        decided = [self.class_name, self.verdict, self.defect_score, self.novelty]
+        return [*decided, *self.probabilities]
+
+
+def softmax(logits: Float[np.ndarray, "n c"], temperature: float = 1.0) -> Float[np.ndarray, "n c"]:
+    """Return the probability of each class, exp(l / T) / sum exp(l / T), in float64.
+
+    >>> softmax(np.array([[0.0, np.log(3.0)]])).round(2).tolist()
+    [[0.25, 0.75]]
+    """
+    scaled = logits.astype(np.float64) / temperature
+    likely = np.exp(scaled - scaled.max(axis=1, keepdims=True, initial=-np.inf))
+    return likely / likely.sum(axis=1, keepdims=True)
+
+
+def novelty(
+    features: Float[np.ndarray, "n d"], reference: Float[np.ndarray, "m d"]
+) -> Float[np.ndarray, " n"]:
+    """Return the mean distance to the nearest known features, on the unit sphere.
+
+    Distances of normalised features, a mean over the 5 nearest (Sun et al., arXiv 2204.06507).
+    0 = a copy of known images, at most 2.
+
+    Args:
+        features: Features of the images in question.
+        reference: Features of known images, at least one.
+
+    >>> far = novelty(np.array([[2.0, 0.0], [0.0, 1.0]]), np.array([[1.0, 0.0]]))
+    >>> [f"{distance:.3f}" for distance in far]
+    ['0.000', '1.414']
+    """
+    likeness = _unit(features) @ _unit(reference).T
+    nearest = min(NEIGHBOURS, len(reference))
+    closest = np.partition(likeness, len(reference) - nearest, axis=1)[:, -nearest:]
+    return np.sqrt(np.clip(2 - 2 * closest, 0, None)).mean(axis=1)
+
+
+def usual_novelty(features: Float[np.ndarray, "n d"], reference: Float[np.ndarray, "m d"]) -> float:
+    """Return the novelty that 99 in 100 images like the held-out ones stay below.
+
+    Args:
+        features: Features of held-out images; without any, one half of the reference is measured
+            against the other.
+        reference: Features of known images.
+    """
+    if len(features):
+        return float(np.quantile(novelty(features, reference), QUANTILE))
+    halves = reference[::2], reference[1::2]
+    # 2 is the largest distance there is: with a single known image nothing can be called new.
+    return float(np.quantile(novelty(*halves), QUANTILE)) if len(reference) > 1 else 2.0
 
 
 def decide(
     logits: Float[np.ndarray, "n c"],
     features: Float[np.ndarray, "n d"],
     reference: Float[np.ndarray, "m d"],
-    about: Mapping[str, Any],
-    limits: Mapping[str, Any] | None,
+    *,
+    classes: Sequence[str],
+    defects: Sequence[str],
+    temperature: float,
+    usual: float,
+    cutoffs: tuple[float, float] | None,
 ) -> list[list[Any]]:
-    """Return a row an image: class, verdict, defect score, novelty, calibrated probabilities.
+    """Return a row per image: class, verdict, defect score, novelty, calibrated probabilities.
 
     The verdict is `pass`, `human` or `reject` by the thresholds, else by the likeliest class; it
-    is empty where no class is a defect. A novelty above 1 is more than 99 in 100 held-out images
-    have: the model has seen nothing like it.
+    is empty where no class is a defect.
 
     Args:
-        logits: Of N images.
-        features: Of the same images.
+        logits: Logits of N images.
+        features: Features of the same images.
         reference: Features of known images.
-        about: What `bundle.json` says.
-        limits: What `thresholds.json` says, if there is one.
+        classes: The class of each logit.
+        defects: The classes that are defects.
+        temperature: What the logits are divided by.
+        usual: The distance that counts as a novelty of 1.
+        cutoffs: The lower and the upper threshold, if there are any.
     """
-    scaled = logits.astype(np.float64) / about["temperature"]
-    likely = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    likely /= likely.sum(axis=1, keepdims=True)
-    classes, defects = about["classes"], about["defects"] or ()
+    likely = softmax(logits, temperature)
     score = likely[:, [classes.index(name) for name in defects]].sum(axis=1)
-    strange = novelty(features, reference) / about["novelty"]["usual"]
+    strange = novelty(features, reference) / usual
     rows = []
     for i, row in enumerate(likely):
         name = classes[int(row.argmax())]
         if not defects:
             verdict = ""
-        elif limits is None:
+        elif cutoffs is None:
             verdict = "reject" if name in defects else "pass"
-        elif score[i] < limits["low"]:
-            verdict = "pass"
         else:
-            verdict = "reject" if score[i] >= limits["high"] else "human"
+            # Two equal cutoffs leave no band for a person: a score reaches neither or both.
+            verdict = ("pass", "human", "reject")[sum(score[i] >= cutoff for cutoff in cutoffs)]
         rows.append([name, verdict, float(score[i]), float(strange[i]), *map(float, row)])
     return rows
+
+
+def escapes(label: str, decision: Decision, defects: Sequence[str]) -> bool:
+    """Tell whether a part is a defect and passes."""
+    return label in defects and decision.verdict == "pass"
+
+
+def overkilled(label: str, decision: Decision, defects: Sequence[str]) -> bool:
+    """Tell whether a part is good and does not pass: rejected, or sent to a person."""
+    return bool(defects) and label not in defects and decision.verdict != "pass"
+
+
+def _unit(features: np.ndarray) -> np.ndarray:
+    values = features.astype(np.float32)
+    return values / np.clip(np.linalg.norm(values, axis=1, keepdims=True), 1e-12, None)

@@ -1,10 +1,11 @@
-"""Does a new model do the line's work at least as well as the one that is there?"""
+"""Compare a new model with the line's on the same images: may it take its place?"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from itertools import count
 
 import numpy as np
 
@@ -12,26 +13,26 @@ from alvision.core.errors import UserError
 from alvision.core.records import SampleId
 from alvision.core.seeding import derive
 from alvision.deploy.bundle.bundle import Bundle
-from alvision.deploy.promote.known_images import (
-    escapes,
-    monitor_images,
-    overkilled,
-    predictions_for,
-)
+from alvision.deploy.bundle.predict import predictions_for
+from alvision.deploy.bundle.thresholds import Thresholds
+from alvision.deploy.bundle.verdict import Decision, escapes, overkilled
 from alvision.deploy.promote.paired_test import Paired, paired, pairs_needed
 from alvision.deploy.threshold.cutoffs import one_a_group
 from alvision.deploy.train.labelled_data import LabelledData
 
+Mistake = Callable[[str, Decision], bool]
+"""Tells whether a decision about an image of a class is a mistake."""
+
 
 @dataclass(frozen=True)
 class Terms:
-    """What must be shown of a new model.
+    """What must be shown about a new model.
 
     Attributes:
-        margin: By so much any rate may be worse.
+        margin: How much worse any rate may be.
         escape_margin: The same for the escape rate alone.
         confidence: Probability that a model which is worse by its margin is refused.
-        independent: Take every image for independent, whatever its group.
+        independent: Every image counts as independent, whatever its group.
     """
 
     margin: float = 0.01
@@ -42,14 +43,23 @@ class Terms:
 
 @dataclass(frozen=True)
 class KnownImage:
-    """An image whose class is known, and what both models say of it, see `Prediction.values`."""
+    """An image whose class is known, with the decisions of both models.
+
+    Attributes:
+        id: The image.
+        label: Its class.
+        group: Images of different groups count as independent.
+        monitor: It is a monitor image; else it was trained on.
+        old: The decision of the line's model.
+        new: The decision of the new model.
+    """
 
     id: SampleId
     label: str
     group: str
     monitor: bool
-    old: dict[str, Any]
-    new: dict[str, Any]
+    old: Decision
+    new: Decision
 
 
 @dataclass(frozen=True)
@@ -57,11 +67,11 @@ class Measure:
     """One rate of errors: error, escape or overkill.
 
     Attributes:
-        name: Of the rate.
-        old: The old model's, on the images of `pairs`.
+        name: Name of the rate.
+        old: The old model's rate on the images of `pairs`.
         new: The new model's.
         pairs: The paired comparison, on one image of each group.
-        margin: What it must stay below.
+        margin: What the difference must stay below.
     """
 
     name: str
@@ -86,8 +96,8 @@ class Comparison:
         caught: Known defects that only the old model lets pass.
         stopped: Good parts that only the new model stops.
         freed: Good parts that only the old model stops.
-        renamed: Monitor images that only the new model calls by a wrong class.
-        known: Known defects that both were asked about.
+        renamed: Monitor images that only the new model gives a wrong class.
+        known: Known defects that both models were run on.
     """
 
     measures: tuple[Measure, ...]
@@ -100,15 +110,14 @@ class Comparison:
 
     @property
     def reasons(self) -> list[str]:
-        """Say why the old model stays; nothing if the new one may take its place."""
-        said = []
+        """Return why the old model stays; empty if the new one may take its place."""
+        reasons = []
         if self.escaping:
-            count = len(self.escaping)
-            which = "1 known defect" if count == 1 else f"{count} known defects"
-            said.append(
-                f"{which} newly escape{'s' if count == 1 else ''} (first {self.escaping[0].id})"
-            )
-        return said + [_not_shown(measure) for measure in self.measures if not measure.shown]
+            number = len(self.escaping)
+            defects = "1 known defect" if number == 1 else f"{number} known defects"
+            verb = "escapes" if number == 1 else "escape"
+            reasons.append(f"{defects} newly {verb} (first {self.escaping[0].id})")
+        return reasons + [_not_shown(measure) for measure in self.measures if not measure.shown]
 
 
 def compare(
@@ -119,74 +128,52 @@ def compare(
     *,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Comparison:
-    """Let two bundles judge the monitor images and every known defect that is not sealed.
+    """Run two bundles on the monitor images and on every known defect that is not sealed.
 
-    The rates are compared on the monitor images alone, which neither was trained on: one random
-    image of each group, so that the pairs are independent, each rate with a test of its own at the
-    full level. The new model passes only if all of them are shown not to be worse, so the level
-    needs no correction (intersection-union, Berger 1982, doi:10.1080/00401706.1982.10487790).
-    Images that nobody could name are left out. A defect that was trained on and newly escapes
-    counts as well: that it was trained on makes it worse.
+    The rates are compared on the monitor images alone, because neither model was trained on them:
+    on one random image of each group, so that the pairs are independent, and each rate with a test
+    of its own at the full level. The new model passes only if all of them are shown not to be
+    worse, so the level needs no correction (intersection-union, Berger 1982,
+    doi:10.1080/00401706.1982.10487790). Images that nobody could name are left out. A defect that
+    was trained on and newly escapes counts as well: that the model has learned it makes it worse.
+
+    Args:
+        old: The line's bundle.
+        new: The bundle that is to take its place.
+        labelled: Images and labels.
+        terms: What must be shown.
+        progress: Called with (done, total).
 
     Raises:
         UserError: The bundles do not mean the same by their classes, the new one promises less, or
             a monitor image was trained on.
     """
-    check(old, new)
-    monitor = _monitor(old, new, labelled)
-    hashes, defects = labelled.data.hashes, new.defects
-    trained = [id for id, label in labelled.training.items() if label in defects and id in hashes]
-    ids = [*monitor, *sorted(trained)]
-    done = [0]
-
-    def one() -> None:
-        done[0] += 1
-        progress(done[0], 2 * len(ids))
-
-    before, after = (predictions_for(bundle, labelled, ids, done=one) for bundle in (old, new))
-    labels = labelled.held_out
-    known = [
-        KnownImage(
-            id,
-            labels[id] if place < len(monitor) else labelled.training[id],
-            id if terms.independent else labelled.groups[id],
-            place < len(monitor),
-            before[id],
-            after[id],
-        )
-        for place, id in enumerate(ids)
-    ]
-    judged = known[: len(monitor)]
-    bad = [one for one in judged if one.label in defects]
-    good = [one for one in judged if one.label not in defects]
-
-    def only(rule: Callable[..., bool], wrong: str, right: str) -> tuple[KnownImage, ...]:
-        found = [
-            one
-            for one in known
-            if rule(one.label, getattr(one, wrong), defects)
-            and not rule(one.label, getattr(one, right), defects)
-        ]
-        return tuple(sorted(found, key=lambda one: (one.new["defect_score"], one.id)))
-
-    measures = [_measure("error rate", judged, _misnamed, defects, terms.margin, terms)]
+    check_comparable(old, new)
+    defects = new.defects
+    monitor, known = _known_images(old, new, labelled, terms, progress)
+    escaping = partial(escapes, defects=defects)
+    stopping = partial(overkilled, defects=defects)
+    measures = [_measure("error rate", monitor, _misnamed, terms.margin, terms)]
     if defects:
+        bad = [image for image in monitor if image.label in defects]
+        good = [image for image in monitor if image.label not in defects]
         measures += [
-            _measure("escape rate", bad, escapes, defects, terms.escape_margin, terms),
-            _measure("overkill rate", good, overkilled, defects, terms.margin, terms),
+            _measure("escape rate", bad, escaping, terms.escape_margin, terms),
+            _measure("overkill rate", good, stopping, terms.margin, terms),
         ]
     return Comparison(
-        tuple(measures),
-        only(escapes, "new", "old"),
-        only(escapes, "old", "new"),
-        only(overkilled, "new", "old")[::-1],
-        only(overkilled, "old", "new"),
-        tuple(one for one in only(_misnamed, "new", "old") if one.monitor),
-        sum(one.label in defects for one in known),
+        measures=tuple(measures),
+        escaping=_only_new(known, escaping),
+        caught=_only_old(known, escaping),
+        # The worst mistakes come first: good parts with the highest defect scores.
+        stopped=_only_new(known, stopping)[::-1],
+        freed=_only_old(known, stopping),
+        renamed=_only_new(monitor, _misnamed),
+        known=sum(image.label in defects for image in known),
     )
 
 
-def check(old: Bundle, new: Bundle) -> None:
+def check_comparable(old: Bundle, new: Bundle) -> None:
     """Refuse bundles that cannot be compared, or a new one that promises less.
 
     Raises:
@@ -202,13 +189,13 @@ def check(old: Bundle, new: Bundle) -> None:
             )
     if old.thresholds is None:
         return
-    again = f"alvision threshold bundle={new.folder} escape={old.thresholds['escape']:g}"
+    again = f"alvision threshold bundle={new.folder} escape={old.thresholds.escape:g}"
     if new.thresholds is None:
         raise UserError(f"the line has a promise and {new.folder} has none: {again}")
     weaker = (
-        new.thresholds["escape"] > old.thresholds["escape"]
-        or new.thresholds["confidence"] < old.thresholds["confidence"]
-        or (new.thresholds["independent"] and not old.thresholds["independent"])
+        new.thresholds.escape > old.thresholds.escape
+        or new.thresholds.confidence < old.thresholds.confidence
+        or (new.thresholds.independent and not old.thresholds.independent)
     )
     if weaker:
         raise UserError(
@@ -217,21 +204,54 @@ def check(old: Bundle, new: Bundle) -> None:
         )
 
 
-def _promised(thresholds: dict[str, Any]) -> str:
-    return f"at most {100 * thresholds['escape']:g} % escape, " + (
-        f"{100 * thresholds['confidence']:g} % sure"
-        + (", taken for independent" if thresholds["independent"] else "")
+def _promised(thresholds: Thresholds) -> str:
+    return f"at most {100 * thresholds.escape:g} % escape, " + (
+        f"{100 * thresholds.confidence:g} % sure"
+        + (", taken for independent" if thresholds.independent else "")
     )
 
 
+def _known_images(
+    old: Bundle,
+    new: Bundle,
+    labelled: LabelledData,
+    terms: Terms,
+    progress: Callable[[int, int], None],
+) -> tuple[list[KnownImage], list[KnownImage]]:
+    """Return the monitor images, and these together with the defects that were trained on."""
+    monitor, hashes = _monitor(old, new, labelled), labelled.data.hashes
+    defects = {id: label for id, label in labelled.training.items() if label in new.defects}
+    trained = sorted(id for id in defects if id in hashes)
+    labels = {**labelled.training, **labelled.held_out}
+    ids, steps = [*monitor, *trained], count(1)
+    total = 2 * len(ids)
+
+    def run(bundle: Bundle) -> dict[SampleId, Decision]:
+        return predictions_for(bundle, labelled, ids, done=lambda: progress(next(steps), total))
+
+    before, after = run(old), run(new)
+    known = [
+        KnownImage(
+            id=id,
+            label=labels[id],
+            group=id if terms.independent else labelled.groups[id],
+            monitor=place < len(monitor),
+            old=before[id],
+            new=after[id],
+        )
+        for place, id in enumerate(ids)
+    ]
+    return known[: len(monitor)], known
+
+
 def _monitor(old: Bundle, new: Bundle, labelled: LabelledData) -> list[SampleId]:
-    ids = monitor_images(labelled)
+    ids = labelled.monitor
     if not ids:
         raise UserError(
             "no monitor image has a label, so nothing can be compared: label some of the audit"
         )
     for bundle in (old, new):
-        trained = set(bundle.about["trained_on"])
+        trained = set(bundle.manifest.trained_on)
         for id in ids:
             if labelled.data.hashes[id] in trained:
                 raise UserError(
@@ -241,30 +261,47 @@ def _monitor(old: Bundle, new: Bundle, labelled: LabelledData) -> list[SampleId]
     return ids
 
 
-def _misnamed(label: str, values: dict[str, Any], defects: Sequence[str]) -> bool:
-    return bool(values["class"] != label)
+def _misnamed(label: str, decision: Decision) -> bool:
+    return decision.class_name != label
+
+
+def _only_new(images: Sequence[KnownImage], mistake: Mistake) -> tuple[KnownImage, ...]:
+    """Return the images that only the new model gets wrong, by its defect score."""
+    return _sorted(
+        image
+        for image in images
+        if mistake(image.label, image.new) and not mistake(image.label, image.old)
+    )
+
+
+def _only_old(images: Sequence[KnownImage], mistake: Mistake) -> tuple[KnownImage, ...]:
+    """Return the images that only the old model gets wrong, by the new one's defect score."""
+    return _sorted(
+        image
+        for image in images
+        if mistake(image.label, image.old) and not mistake(image.label, image.new)
+    )
+
+
+def _sorted(images: Iterable[KnownImage]) -> tuple[KnownImage, ...]:
+    return tuple(sorted(images, key=lambda image: (image.new.defect_score, image.id)))
 
 
 def _measure(
-    name: str,
-    images: Sequence[KnownImage],
-    rule: Callable[..., bool],
-    defects: Sequence[str],
-    margin: float,
-    terms: Terms,
+    name: str, images: Sequence[KnownImage], mistake: Mistake, margin: float, terms: Terms
 ) -> Measure:
     rows: Sequence[int] = []
     if images:
+        # The same draw every time: a new one would let somebody repeat until it turns out well.
         rng = np.random.default_rng(derive(0, "promote"))
-        rows = one_a_group([one.group for one in images], rng).tolist()
-    old, new = (
-        np.array([rule(images[row].label, getattr(images[row], which), defects) for row in rows])
-        for which in ("old", "new")
-    )
+        rows = one_a_group([image.group for image in images], rng).tolist()
+    drawn = [images[row] for row in rows]
+    old = np.array([mistake(image.label, image.old) for image in drawn])
+    new = np.array([mistake(image.label, image.new) for image in drawn])
     return Measure(
         name,
-        float(old.mean()) if len(rows) else float("nan"),
-        float(new.mean()) if len(rows) else float("nan"),
+        float(old.mean()) if drawn else float("nan"),
+        float(new.mean()) if drawn else float("nan"),
         paired(old, new, confidence=terms.confidence),
         margin,
     )
@@ -274,11 +311,11 @@ def _not_shown(measure: Measure) -> str:
     pairs = measure.pairs
     kind = {"escape rate": "defects", "overkill rate": "good parts"}.get(measure.name, "images")
     needed = pairs_needed(measure.margin, confidence=pairs.confidence)
-    said = (
+    reason = (
         f"the {measure.name} may be up to {100 * pairs.at_most:.1f} points higher, and "
         f"{100 * measure.margin:g} are allowed ({pairs.n} independent monitor {kind}, "
         f"{pairs.worse} worse, {pairs.better} better)"
     )
     if pairs.n < needed:
-        said += f"; models that agree on all of them need {needed}"
-    return said
+        reason += f"; models that agree on all of them need {needed}"
+    return reason

@@ -1,4 +1,4 @@
-"""Is a new model no worse than the old one on the same images? Paired, with a stated margin."""
+"""The paired test that a new model is not worse than an old one by a stated margin."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scipy import optimize, stats
 
 @dataclass(frozen=True)
 class Paired:
-    """How two models did on the same n independent images.
+    """The errors of two models on the same n independent images.
 
     Attributes:
         n: Images.
@@ -48,8 +48,8 @@ def paired(
     """Compare two models on the same images.
 
     Args:
-        old: Whether the old model gets each of n independent images wrong.
-        new: The same of the new model.
+        old: For each of n independent images, whether the old model gets it wrong.
+        new: The same for the new model.
         confidence: Probability that the limit holds, in (0, 1).
 
     >>> paired([True, False, False], [False, False, False], confidence=0.95).difference
@@ -95,7 +95,7 @@ def difference_at_most(worse: int, better: int, n: int, *, confidence: float) ->
 
 
 def pairs_needed(margin: float, *, confidence: float) -> int:
-    """Return how many images show a margin if both models are alike on every one of them.
+    """Return how many images show a margin if both models do the same on every one of them.
 
     The smallest n with z² / (n + z²) < margin.
 

@@ -1,7 +1,7 @@
 """The arithmetic of a promise: how many defects prove which escape rate.
 
-All of it rests on one fact: if n held-out defects and the coming ones are alike, the escape rate
-of the threshold at the k-th smallest score is at most Beta(k, n - k + 1) distributed.
+Everything here follows from one fact: if n held-out defects are like those to come, the escape
+rate of the threshold at the k-th smallest score is at most Beta(k, n - k + 1) distributed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from scipy import stats
 
 @cache
 def allowed_misses(n: int, *, escape: float, confidence: float) -> int | None:
-    """Return how many of n held-out defects may lie below the threshold; None if not even 0 may.
+    """Return how many of n held-out defects may be below the threshold; None if not even 0 may.
 
     The largest k - 1 with BetaCDF(escape; k, n - k + 1) >= confidence (the tolerance limits of
     Wilks 1941, doi:10.1214/aoms/1177731788).
@@ -64,10 +64,10 @@ def best_escape(n: int, *, confidence: float) -> float:
 
 
 def rate_at_most(count: int, n: int, *, confidence: float) -> float:
-    """Return the upper limit of a rate of which `count` in n were seen (Clopper and Pearson).
+    """Return the upper limit of a rate after `count` events in n trials (Clopper and Pearson).
 
     Args:
-        count: Events seen.
+        count: Events.
         n: Trials; 0 proves nothing, and the limit is 1.
         confidence: Probability that the limit holds, one-sided. doi:10.1093/biomet/26.4.404
 

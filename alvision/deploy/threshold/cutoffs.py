@@ -1,4 +1,4 @@
-"""Where to draw the line, so that at most so many defects pass, and how sure that is."""
+"""The arithmetic of thresholds: where defects are rejected, and which parts a person sees."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from alvision.deploy.threshold.binomial import (
 
 
 class NotEnoughDefects(UserError):
-    """There are too few held-out defects for the promise.
+    """Too few held-out defects for the promise.
 
     Attributes:
-        found: Independent defects there are.
-        needed: Defects that the promise needs, none of them missed.
-        provable: The lowest escape rate that those there are can prove.
+        found: Independent defects.
+        needed: Independent defects that the promise needs, if none of them is missed.
+        provable: The lowest escape rate that those found can prove.
     """
 
     def __init__(
@@ -45,14 +45,14 @@ class NotEnoughDefects(UserError):
 
 @dataclass(frozen=True)
 class Band:
-    """Two thresholds, between which a person looks at a part.
+    """Two thresholds; a person looks at the parts between them.
 
     Below `low` it passes, from `high` on it is rejected.
 
     Attributes:
         low: The threshold of the promise.
-        high: Above it.
-        human: Share of the parts that a person looks at, on the parts it was chosen from.
+        high: The upper threshold.
+        human: Share of the parts that a person looks at, among those the band was chosen on.
     """
 
     low: float
@@ -71,7 +71,7 @@ def escape_threshold(
     """Return the largest threshold whose escape rate is provably small enough.
 
     Reject a part if its score >= threshold. With defects like the ones given, the share of defects
-    that pass is at most `escape`, in at least `confidence` of all such readings. The threshold is
+    that pass is at most `escape`, in at least `confidence` of all such samples. The threshold is
     the k-th smallest score with the largest k that BetaCDF(escape; k, n - k + 1) >= confidence
     allows; equal scores err on the safe side.
 
@@ -82,7 +82,7 @@ def escape_threshold(
         confidence: Probability that the promise holds, in (0, 1).
         groups: Group of each defect. Defects of one lot are alike, so one of each group is drawn
             and the others prove nothing. None: all are independent.
-        rng: Draws them; needed with groups.
+        rng: The generator that draws them; needed with groups.
 
     Raises:
         NotEnoughDefects: Even the smallest score proves too little.
@@ -107,7 +107,7 @@ def one_a_group(groups: Sequence[str], rng: np.random.Generator | None) -> np.nd
     """Draw one row of each group; rows ascending.
 
     Raises:
-        ValueError: There is no generator.
+        ValueError: No generator was given.
 
     >>> one_a_group(["b", "a", "b"], np.random.default_rng(0)).tolist() in ([0, 1], [1, 2])
     True
@@ -140,14 +140,14 @@ def overkill(
 
 
 def human_band(scores: Sequence[float] | np.ndarray, threshold: float, *, human: float) -> Band:
-    """Let a person look at the doubtful parts above the threshold, as many as they have time for.
+    """Send as many doubtful parts above the threshold to a person as the person has time for.
 
-    The promise stands: nothing below the threshold changes. Of the parts above it the least
-    suspicious go to a person, the rest are rejected unseen.
+    The promise still holds, because nothing changes below the threshold. Of the parts above it the
+    least suspicious go to a person, and the rest are rejected unseen.
 
     Args:
         scores: Scores of parts as the line sees them.
-        threshold: The promise's.
+        threshold: The threshold of the promise.
         human: Share of all parts that a person has time for, in [0, 1].
 
     >>> human_band([0.1, 0.4, 0.5, 0.6, 0.9], 0.4, human=0.4)
@@ -172,16 +172,16 @@ def cost_band(
     look: float,
     scrap: float,
 ) -> Band:
-    """Let a person look at parts as long as that costs less than scrapping good ones.
+    """Send parts to a person as long as that costs less than scrapping good ones.
 
     Minimises look · (parts looked at) + scrap · (good parts rejected unseen).
 
     Args:
         defect_scores: Scores of held-out defects.
         good_scores: Scores of held-out good parts.
-        threshold: The promise's.
-        look: What a person's look costs.
-        scrap: What a good part costs that is thrown away.
+        threshold: The threshold of the promise.
+        look: Cost of a person's look at a part.
+        scrap: Cost of a good part that is scrapped.
 
     >>> cost_band([0.8, 0.9], [0.1, 0.5, 0.7], 0.4, look=1, scrap=10)
     Band(low=0.4, high=0.8, human=0.4)

@@ -1,4 +1,4 @@
-"""A drawer of known parts, photographed as the line does: sealed images that a shop brings."""
+"""Import known parts of a shop as sealed test images, photographed as the line does."""
 
 from __future__ import annotations
 
@@ -16,16 +16,20 @@ if TYPE_CHECKING:
 
 
 def import_sealed(data: DataSet, ids: Collection[SampleId]) -> None:
-    """Set images apart as sealed for ever, with all of their groups.
+    """Set images apart as sealed test images for ever, with all images of their groups.
 
-    Sealing again what is sealed changes nothing.
+    Images that are sealed already stay as they are.
+
+    Args:
+        data: The data set.
+        ids: The images to seal.
 
     Raises:
-        UserError: An image of their groups has been answered already, so it may have been trained
-            on, chosen because the model found it hard, or shown as monitor image.
+        UserError: People do not answer here, or an image of the groups has been answered already,
+            so it may have been trained on, chosen because it was hard, or used as monitor image.
     """
     if not data.answered_by_people:
-        raise UserError("slot=seal is for labels of people, beside data.root; leave out out=")
+        raise UserError("slot=seal needs labels of people, beside data.root; leave out out=")
     groups = dict(zip(data.manifest.ids, data.groups, strict=True))
     chosen = {groups[id] for id in ids}
     members = [id for id, group in groups.items() if group in chosen]
@@ -36,8 +40,8 @@ def import_sealed(data: DataSet, ids: Collection[SampleId]) -> None:
         sealed = parts.get(groups[id]) == parts.get(image_key(id)) == "seal"
         if id in spoken and not sealed:
             raise UserError(
-                f"{id} has been answered already, so it proves nothing: the drawer must hold parts "
-                "that nobody labelled here before; nothing was imported"
+                f"{id} has been answered already, so it proves nothing: choose parts that nobody "
+                "has labelled here before; nothing was imported"
             )
     for id in members:
         parts[groups[id]] = parts[image_key(id)] = "seal"

@@ -1,4 +1,8 @@
-"""How often the seal was looked at: every look is written down, and costs confidence."""
+"""The log of the uses of the sealed test images: each further one needs more confidence.
+
+Every threshold that is chosen on the same sealed images fits them a little better by luck. So each
+use is logged, and a further one must prove its promise at a stricter confidence level.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +17,13 @@ from alvision.core.rounds import write_atomically
 
 @dataclass(frozen=True)
 class SealUse:
-    """One look at the seal's defects.
+    """One use of the sealed defects.
 
     Attributes:
-        model: sha256 of the network that was judged.
-        question: What was asked, as text: the same question again is no new look.
-        defects: Content of the defects that it was judged on, sorted.
-        doubt: Probability of a broken promise that was spent, 1 - confidence.
+        model: sha256 of the network that was scored.
+        question: The request as text: the same request again is no new use.
+        defects: sha256 of the defects that were scored, sorted.
+        doubt: Probability of a broken promise that was allowed, 1 - confidence.
     """
 
     model: str
@@ -37,24 +41,24 @@ def plan_use(
     doubt: float,
     enough: int,
 ) -> SealUse:
-    """Decide what a look may use and what it costs.
+    """Decide which defects a use may score, and how much doubt it may leave.
 
-    The same model, question and defects: the look was paid for already. Otherwise defects that no
-    model was judged on yet are as good as new, if there are enough of them. Otherwise all are used
-    and the k-th further look may break its promise with probability doubt / 2^k only, so that all
-    further looks together stay below `doubt`.
+    The same model, request and defects: the use was logged already and costs nothing. Otherwise
+    defects that no model was scored on yet are as good as new ones, if there are enough of them.
+    Otherwise all are used, and the k-th further use may break its promise with probability
+    doubt / 2^k only, so that all further uses together stay below `doubt`.
 
     Args:
-        earlier: The looks so far.
+        earlier: The uses so far.
         model: sha256 of the network.
-        question: What is asked.
-        defects: Content of the seal's defects, and the group of each.
+        question: The request as text.
+        defects: The group of each sealed defect, by its sha256.
         doubt: 1 - confidence.
         enough: Independent defects that the promise needs at full confidence.
 
-    >>> seal = {"a.png": "lot 1"}
-    >>> first = plan_use([], model="m", question="q", defects=seal, doubt=0.05, enough=1)
-    >>> second = plan_use([first], model="n", question="q", defects=seal, doubt=0.05, enough=1)
+    >>> sealed = {"a.png": "lot 1"}
+    >>> first = plan_use([], model="m", question="q", defects=sealed, doubt=0.05, enough=1)
+    >>> second = plan_use([first], model="n", question="q", defects=sealed, doubt=0.05, enough=1)
     >>> first.doubt, second.doubt
     (0.05, 0.025)
     """
@@ -70,10 +74,10 @@ def plan_use(
 
 
 def read(path: Path) -> list[SealUse]:
-    """Return the looks that a file holds; none if there is no file.
+    """Return the uses in a log; none if there is no file.
 
     Raises:
-        UserError: The file is damaged; nobody can tell then what a promise is worth.
+        UserError: The file is damaged, so that nobody knows any more what a promise is worth.
     """
     if not path.exists():
         return []
@@ -83,12 +87,13 @@ def read(path: Path) -> list[SealUse]:
         return [SealUse(**row | {"defects": tuple(row["defects"])}) for row in rows]
     except (ValueError, TypeError, KeyError) as error:
         raise UserError(
-            f"{path} is damaged, so it cannot be told how often the seal was read: put a copy back"
+            f"{path} is damaged, so nobody knows how often the sealed images were used: put a "
+            "copy back"
         ) from error
 
 
 def write(path: Path, uses: list[SealUse]) -> None:
-    """Write all looks, a line each; the file is whole at any moment."""
+    """Write all uses, a line each; the file is whole at any moment."""
     text = "".join(json.dumps(asdict(use), ensure_ascii=False) + "\n" for use in uses)
 
     def fill(beside: Path) -> None:

@@ -1,4 +1,4 @@
-"""What lies in the seal, and what a look at it would cost; no picture is opened here."""
+"""Plan a use of the sealed test images: what is there, and what is needed. No image is opened."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from alvision.core.errors import UserError
 from alvision.core.records import SampleId
-from alvision.deploy.bundle.bundle import Bundle
+from alvision.deploy.bundle.bundle import NETWORK, Bundle
 from alvision.deploy.threshold import look_log
 from alvision.deploy.threshold.binomial import defects_needed
 from alvision.deploy.train.labelled_data import LabelledData
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ThresholdRequest:
-    """What a promise is asked for.
+    """What a threshold must promise.
 
     Attributes:
         escape: Highest share of defects that may pass.
         confidence: Probability that this holds.
-        independent: Take every sealed image for independent, whatever its group.
+        independent: Every sealed image counts as independent, whatever its group.
         human: Share of the parts that a person has time for, if there is a person.
-        costs: What a look costs and what a good part costs that is thrown away.
+        costs: Costs of a person's look and of a good part that is scrapped.
     """
 
     escape: float
@@ -38,27 +38,27 @@ class ThresholdRequest:
 
     @property
     def question(self) -> str:
-        """Return what the threshold depends on, as text."""
+        """Return the request as text, without what leaves the threshold as it is."""
         return f"escape {self.escape:g}, confidence {self.confidence:g}, " + (
             "independent" if self.independent else "by group"
         )
 
 
 @dataclass(frozen=True)
-class Plan:
-    """A look at the seal that has not been taken yet.
+class PlannedUse:
+    """A use of the sealed images that has not happened yet.
 
     Attributes:
-        ids: Sealed images that somebody has spoken on.
-        bad: Content of the defects among them, and what each is taken for independent by.
-        earlier: The looks so far.
-        use: The look.
-        found: Independent defects that it may use.
-        needed: Independent defects that it needs, none of them missed.
+        ids: Sealed images that somebody has answered.
+        defects: The group of each defect among them, by its sha256.
+        earlier: The uses so far.
+        use: This use.
+        found: Independent defects that it may score.
+        needed: Independent defects that it needs, if none of them is missed.
     """
 
     ids: tuple[SampleId, ...]
-    bad: Mapping[str, str]
+    defects: Mapping[str, str]
     earlier: list[look_log.SealUse]
     use: look_log.SealUse
     found: int
@@ -69,35 +69,42 @@ class Plan:
         """Return the confidence with which the promise has to be proven."""
         return 1 - self.use.doubt
 
+    @property
+    def number(self) -> int:
+        """Return the number of this use, from 1; a repeated one keeps its number."""
+        known = self.use in self.earlier
+        return 1 + (self.earlier.index(self.use) if known else len(self.earlier))
+
+    def uses(self, content: str) -> bool:
+        """Tell whether an image is scored: a good part always, a defect if the use names it."""
+        return content not in self.defects or content in self.use.defects
+
 
 def plan(
     bundle: Bundle, labelled: LabelledData, config: RunConfig, request: ThresholdRequest
-) -> Plan:
-    """Plan a look at the seal: which defects it may use and what it costs.
+) -> PlannedUse:
+    """Plan a use of the sealed images.
 
     Raises:
         UserError: There is no good class or no defect class, a class was renamed, or a sealed
             image was trained on.
     """
     check_classes(bundle, config)
-    ids = sealed_images(bundle, labelled)
-    hashes, groups = (
-        labelled.data.hashes,
-        dict(zip(ids, groups_of(labelled, ids, request), strict=True)),
-    )
-    bad = {hashes[id]: groups[id] for id in ids if is_defect(bundle, labelled, id)}
+    ids, hashes = sealed_images(bundle, labelled), labelled.data.hashes
+    groups = dict(zip(ids, groups_of(labelled, ids, request), strict=True))
+    defects = {hashes[id]: groups[id] for id in ids if is_defect(bundle, labelled, id)}
     earlier = look_log.read(log_file(labelled, config))
     use = look_log.plan_use(
         earlier,
-        model=bundle.about["files"]["model.onnx"],
+        model=bundle.manifest.files[NETWORK],
         question=request.question,
-        defects=bad,
+        defects=defects,
         doubt=1 - request.confidence,
         enough=defects_needed(escape=request.escape, confidence=request.confidence),
     )
-    found = len({bad[content] for content in use.defects})
+    found = len({defects[content] for content in use.defects})
     needed = defects_needed(escape=request.escape, confidence=1 - use.doubt)
-    return Plan(tuple(ids), bad, earlier, use, found, needed)
+    return PlannedUse(tuple(ids), defects, earlier, use, found, needed)
 
 
 def check_classes(bundle: Bundle, config: RunConfig) -> None:
@@ -113,18 +120,18 @@ def check_classes(bundle: Bundle, config: RunConfig) -> None:
         )
     if not bundle.defects:
         raise UserError(
-            "defects= says of no class that it is a defect, so nothing can escape: give "
+            "defects= names no class as a defect, so nothing can escape: give "
             '"defects=[...]" to alvision run or train, and export again'
         )
     if len(bundle.defects) == len(bundle.classes):
         raise UserError(
-            "every class is a defect, so no part may pass and there is no threshold to draw; "
+            "every class is a defect, so no part may pass and no threshold can be set: "
             "a promise needs a class of good parts"
         )
 
 
 def sealed_images(bundle: Bundle, labelled: LabelledData) -> list[SampleId]:
-    """Return the sealed images that somebody has spoken on, and can be opened.
+    """Return the sealed images that somebody has answered and that can be opened.
 
     Raises:
         UserError: One of them was trained on.
@@ -135,18 +142,18 @@ def sealed_images(bundle: Bundle, labelled: LabelledData) -> list[SampleId]:
         for id in labelled.split.seal
         if id in hashes and (id in labelled.held_out or id in labelled.doubtful)
     ]
-    trained = set(bundle.about["trained_on"])
+    trained = set(bundle.manifest.trained_on)
     for id in ids:
         if hashes[id] in trained:
             raise UserError(
                 f"the sealed image {id} was trained on, so it proves nothing: train and export "
-                "again, then ask for the threshold"
+                "again, then set the threshold"
             )
     return ids
 
 
 def is_defect(bundle: Bundle, labelled: LabelledData, id: SampleId) -> bool:
-    """Tell whether a sealed image counts as a defect: also if nobody could name it."""
+    """Tell whether a sealed image counts as a defect; one that nobody could name does."""
     label = labelled.held_out.get(id)
     return label is None or label in bundle.defects
 
@@ -154,12 +161,12 @@ def is_defect(bundle: Bundle, labelled: LabelledData, id: SampleId) -> bool:
 def groups_of(
     labelled: LabelledData, ids: Sequence[SampleId], request: ThresholdRequest
 ) -> list[str]:
-    """Return what each image is taken for independent by."""
+    """Return the group of each image; images of different groups count as independent."""
     return [id if request.independent else labelled.groups[id] for id in ids]
 
 
 def log_file(labelled: LabelledData, config: RunConfig) -> Path:
-    """Return the file of all looks at the seal: beside the labels, or in a simulated run's."""
+    """Return the log of the sealed images: beside the labels, or in a simulated run's folder."""
     if labelled.data.answered_by_people:
         return labelled.data.audit_file.with_name("seal_readings.jsonl")
     return Path(str(config.out)) / "seal_readings.jsonl"

@@ -1,10 +1,10 @@
-"""Judge a bundle on the sealed images, once, and write the promise that they allow."""
+"""Set a bundle's threshold: run it on the sealed test images once, and write what they prove."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,7 +12,14 @@ from alvision.core.errors import UserError
 from alvision.core.records import SampleId
 from alvision.core.seeding import derive
 from alvision.data.images import UnreadableImage, load
-from alvision.deploy.bundle.bundle import Bundle, write_thresholds
+from alvision.deploy.bundle.bundle import Bundle
+from alvision.deploy.bundle.thresholds import (
+    ClassPromise,
+    Overkill,
+    Thresholds,
+    promise,
+    write_thresholds,
+)
 from alvision.deploy.threshold import look_log
 from alvision.deploy.threshold.cutoffs import (
     Band,
@@ -23,17 +30,35 @@ from alvision.deploy.threshold.cutoffs import (
     one_a_group,
     overkill,
 )
-from alvision.deploy.threshold.plan import ThresholdRequest, groups_of, log_file, plan
-from alvision.deploy.threshold.wording import DRAWER, VOIDS, promise
+from alvision.deploy.threshold.plan import (
+    PlannedUse,
+    ThresholdRequest,
+    groups_of,
+    log_file,
+    plan,
+)
 from alvision.deploy.train.labelled_data import LabelledData
 
 if TYPE_CHECKING:
     from alvision.config.schema import RunConfig
 
+ADVICE = (
+    "if you keep known bad parts, photograph them as the line does and import them: "
+    "alvision labels import slot=seal from=drawer.csv data.root=..."
+)
+
 
 @dataclass(frozen=True)
 class ScoredImages:
-    """Scores of sealed images: of defects and of good parts, with class and group."""
+    """Sealed images with the defect scores that a bundle gives them.
+
+    Attributes:
+        ids: N images.
+        labels: Their classes; None where nobody could name one.
+        scores: Their defect scores, [N].
+        groups: What each is independent by.
+        contents: sha256 of each.
+    """
 
     ids: tuple[SampleId, ...]
     labels: tuple[str | None, ...]
@@ -41,8 +66,8 @@ class ScoredImages:
     groups: tuple[str, ...]
     contents: tuple[str, ...]
 
-    def select(self, keep: Sequence[bool]) -> ScoredImages:
-        """Return some of them."""
+    def select(self, keep: Sequence[bool] | np.ndarray) -> ScoredImages:
+        """Return the images for which `keep` is true."""
         rows = [i for i, kept in enumerate(keep) if kept]
         return ScoredImages(
             tuple(self.ids[i] for i in rows),
@@ -60,91 +85,90 @@ def set_threshold(
     request: ThresholdRequest,
     *,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> dict[str, Any]:
+) -> Thresholds:
     """Set the largest threshold that keeps the promise, and write `thresholds.json`.
 
-    Only sealed images count, by the exported network in fp32. An image that nobody could name
-    (unsure, skipped) counts as a defect. Of each group one defect is drawn, unless `independent`.
-
-    Returns:
-        What `thresholds.json` says.
+    Only sealed images count, and the exported network scores them in fp32. An image that nobody
+    could name (unsure, skipped) counts as a defect. One defect of each group is drawn, unless
+    `independent` is set.
 
     Raises:
-        NotEnoughDefects: The sealed defects prove too little; nothing was looked at or written.
+        NotEnoughDefects: There are too few sealed defects; nothing was scored or written.
         UserError: There is no good class or no defect class, a class was renamed, or a sealed
             image was trained on.
     """
-    look = plan(bundle, labelled, config, request)
-    bad, use, earlier, confidence = look.bad, look.use, look.earlier, look.confidence
-    if look.found < look.needed:
-        # Before any score is computed: a refusal must not cost a look.
+    planned = plan(bundle, labelled, config, request)
+    if planned.found < planned.needed:
+        # Before any score is computed, because a refusal must not use up the sealed images.
         raise NotEnoughDefects(
-            look.found, escape=request.escape, confidence=confidence, advice=DRAWER
+            planned.found, escape=request.escape, confidence=planned.confidence, advice=ADVICE
         )
     hashes = labelled.data.hashes
-    used = [id for id in look.ids if hashes[id] not in bad or hashes[id] in use.defects]
-    sealed = _scored(bundle, labelled, used, request, progress)
-    is_defect = [content in bad for content in sealed.contents]
-    defects, good = sealed.select(is_defect), sealed.select([not defect for defect in is_defect])
-    low = _threshold(defects, request.escape, confidence)
-    if use not in earlier:
-        look_log.write(log_file(labelled, config), [*earlier, use])
-    content = _content(bundle, request, defects, good, low, confidence, earlier, use)
-    write_thresholds(bundle, content)
-    return content
+    used = [id for id in planned.ids if planned.uses(hashes[id])]
+    images = _scored(bundle, labelled, used, request, progress)
+    is_defect = np.array([content in planned.defects for content in images.contents], bool)
+    defects, good = images.select(is_defect), images.select(~is_defect)
+    thresholds = _thresholds(bundle, request, planned, defects, good)
+    # The log comes first: if the process is killed in between, the use is logged and no threshold
+    # exists, and the same command is no further use. The other way round it would go unlogged.
+    if planned.use not in planned.earlier:
+        look_log.write(log_file(labelled, config), [*planned.earlier, planned.use])
+    write_thresholds(bundle.folder, bundle.identity, thresholds)
+    return thresholds
 
 
-def _threshold(defects: ScoredImages, escape: float, confidence: float) -> float:
+def _thresholds(
+    bundle: Bundle,
+    request: ThresholdRequest,
+    planned: PlannedUse,
+    defects: ScoredImages,
+    good: ScoredImages,
+) -> Thresholds:
+    low = _low(defects, request.escape, planned.confidence)
+    band = _band(request, defects, good, low)
+    scores = good.scores[one_a_group(good.groups, _generator())] if good.ids else good.scores
+    seen, at_most = overkill(scores, low, confidence=request.confidence)
+    thresholds = Thresholds(
+        low=band.low,
+        high=band.high,
+        escape=request.escape,
+        confidence=request.confidence,
+        independent=request.independent,
+        human=band.human,
+        defects=len(defects.ids),
+        independent_defects=len(set(defects.groups)),
+        unnamed=sum(label is None for label in defects.labels),
+        good=len(scores),
+        overkill=Overkill(seen if len(scores) else None, at_most),
+        escaped=_contents(defects, defects.scores < band.low),
+        overkilled=_contents(good, good.scores >= band.low),
+        per_class=_per_class(bundle, request, planned, defects, low),
+        reading=planned.number,
+        spent_confidence=planned.confidence,
+    )
+    return replace(thresholds, promise=promise(thresholds))
+
+
+def _low(defects: ScoredImages, escape: float, confidence: float) -> float:
     return escape_threshold(
         defects.scores,
         escape=escape,
         confidence=confidence,
         groups=defects.groups,
-        rng=_rng(),
+        rng=_generator(),
     )
 
 
-def _rng() -> np.random.Generator:
+def _generator() -> np.random.Generator:
+    """Return the generator that draws one image of each group, always the same.
+
+    A new draw for each request would let somebody ask until a lucky one comes.
+    """
     return np.random.default_rng(derive(0, "seal"))
 
 
-def _content(
-    bundle: Bundle,
-    request: ThresholdRequest,
-    defects: ScoredImages,
-    good: ScoredImages,
-    low: float,
-    confidence: float,
-    earlier: list[look_log.SealUse],
-    use: look_log.SealUse,
-) -> dict[str, Any]:
-    scores = good.scores[one_a_group(good.groups, _rng())] if len(good.ids) else good.scores
-    seen, at_most = overkill(scores, low, confidence=request.confidence)
-    band = _band(request, defects, good, low)
-    content = {
-        "escape": request.escape,
-        "confidence": request.confidence,
-        "independent": request.independent,
-        "low": band.low,
-        "high": band.high,
-        "human": band.human,
-        "defects": len(defects.ids),
-        "independent_defects": len(set(defects.groups)),
-        "unnamed": sum(label is None for label in defects.labels),
-        "good": len(scores),
-        "overkill": {"seen": seen if len(scores) else None, "at_most": at_most},
-        "escaped": _contents(defects, defects.scores < band.low),
-        "overkilled": _contents(good, good.scores >= band.low),
-        "per_class": _per_class(bundle, request, defects, low, confidence),
-        "reading": (earlier.index(use) if use in earlier else len(earlier)) + 1,
-        "spent_confidence": confidence,
-        "voids": list(VOIDS),
-    }
-    return content | {"promise": promise(content)}
-
-
-def _contents(images: ScoredImages, keep: np.ndarray) -> list[str]:
-    return sorted(images.select(keep.tolist()).contents)
+def _contents(images: ScoredImages, keep: np.ndarray) -> tuple[str, ...]:
+    return tuple(sorted(images.select(keep).contents))
 
 
 def _band(request: ThresholdRequest, defects: ScoredImages, good: ScoredImages, low: float) -> Band:
@@ -157,19 +181,23 @@ def _band(request: ThresholdRequest, defects: ScoredImages, good: ScoredImages, 
 
 
 def _per_class(
-    bundle: Bundle, request: ThresholdRequest, defects: ScoredImages, low: float, confidence: float
-) -> dict[str, Any]:
-    """Tell for which kinds of defect the promise holds on their own."""
-    told: dict[str, Any] = {}
+    bundle: Bundle,
+    request: ThresholdRequest,
+    planned: PlannedUse,
+    defects: ScoredImages,
+    low: float,
+) -> dict[str, ClassPromise]:
+    """Return for which classes of defect the promise holds on its own."""
+    found = {}
     for name in bundle.defects:
         own = defects.select([label == name for label in defects.labels])
         try:
-            holds = low <= _threshold(own, request.escape, confidence)
-        except NotEnoughDefects as no:
-            told[name] = {"defects": no.found, "holds": None, "needed": no.needed}
+            holds = low <= _low(own, request.escape, planned.confidence)
+        except NotEnoughDefects as error:
+            found[name] = ClassPromise(error.found, None, error.needed)
         else:
-            told[name] = {"defects": len(set(own.groups)), "holds": bool(holds), "needed": 0}
-    return told
+            found[name] = ClassPromise(len(set(own.groups)), bool(holds), 0)
+    return found
 
 
 def _scored(
@@ -179,20 +207,18 @@ def _scored(
     request: ThresholdRequest,
     progress: Callable[[int, int], None],
 ) -> ScoredImages:
-    kept: list[SampleId] = []
     scores: list[float] = []
     for done, id in enumerate(ids, start=1):
         try:
             pixels = load(labelled.data.manifest.path(id), bundle.spec)
         except UnreadableImage as error:
             raise UserError(f"the sealed image {id} cannot be read: {error.reason}") from error
-        kept.append(id)
         scores.append(float(bundle.defect_scores(bundle.run(pixels[None]).logits)[0]))
         progress(done, len(ids))
     return ScoredImages(
-        tuple(kept),
-        tuple(labelled.held_out.get(id) for id in kept),
+        tuple(ids),
+        tuple(labelled.held_out.get(id) for id in ids),
         np.array(scores),
-        tuple(groups_of(labelled, kept, request)),
-        tuple(labelled.data.hashes[id] for id in kept),
+        tuple(groups_of(labelled, ids, request)),
+        tuple(labelled.data.hashes[id] for id in ids),
     )

@@ -1,4 +1,4 @@
-"""The final model: all labels that may be trained on, and an honest look at the monitor images."""
+"""The final model: trained on every label that is not held out, measured on the monitor images."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from alvision.core.errors import UserError
 from alvision.core.rounds import write_atomically
 from alvision.deploy.train.calibration import FEWEST, calibrated, fit_temperature, reliability
 from alvision.deploy.train.labelled_data import LabelledData, load_labelled
+from alvision.deploy.train.model_facts import ModelFacts, MonitorFigures
 from alvision.evaluation.metrics import evaluate, expected_calibration_error
 from alvision.evaluation.probabilities import ClassProbabilities
 from alvision.loop.build import build_learner
@@ -25,27 +26,27 @@ if TYPE_CHECKING:
 
 FOLDER = "final"
 ROUND = -1
-"""The final model's number where randomness asks for a round."""
+"""The round that the final model's random numbers are derived from: no round of the loop has it."""
 
 
 @dataclass(frozen=True)
-class Final:
-    """A final model and what it was made with.
+class FinalModel:
+    """A final model and what it was made from.
 
     Attributes:
         model: The model.
-        learner: What trained it.
+        learner: The learner that trained it.
         labelled: Images and labels.
-        about: What `final/model.json` says.
+        facts: The content of `final/model.json`.
     """
 
     model: Model
     learner: Learner
     labelled: LabelledData
-    about: dict[str, Any]
+    facts: ModelFacts
 
 
-def train(config: RunConfig, root: Path, *, progress: bool = True) -> Final:
+def train(config: RunConfig, root: Path, *, progress: bool = True) -> FinalModel:
     """Train on every label that is not held out, and set the temperature on the monitor images.
 
     Writes `final/{model.ckpt,model.json,monitor.parquet,reliability.png}` into the run's folder.
@@ -70,26 +71,29 @@ def train(config: RunConfig, root: Path, *, progress: bool = True) -> Final:
     raw = learner.predict(model, monitor)
     targets = np.array([model.classes.index(labelled.held_out[id]) for id in raw.ids], int)
     temperature = fit_temperature(raw.values, targets)
-    told = ClassProbabilities(raw.ids, raw.classes, calibrated(raw.values, temperature))
-    about = {
-        "classes": list(model.classes),
-        "defects": config.defects,
-        "temperature": temperature,
-        "labels": dict(sorted(Counter(labelled.training.values()).items())),
-        "labels_hash": labelled.labels_hash,
-        "data_hash": labelled.data_hash,
-        "monitor": _judged(raw, told, labelled, config),
-    }
+    probabilities = ClassProbabilities(raw.ids, raw.classes, calibrated(raw.values, temperature))
+    facts = ModelFacts(
+        classes=tuple(model.classes),
+        defects=None if config.defects is None else tuple(config.defects),
+        temperature=temperature,
+        labels=dict(sorted(Counter(labelled.training.values()).items())),
+        labels_hash=labelled.labels_hash,
+        data_hash=labelled.data_hash,
+        monitor=_figures(raw, probabilities, labelled, config),
+    )
     folder = root / FOLDER
     write_atomically(folder / "model.ckpt", lambda path: learner.save(model, path))
-    write_atomically(folder / "monitor.parquet", told.write)
-    write_atomically(folder / "reliability.png", lambda path: _plot(raw, told, targets, path))
-    write_atomically(folder / "model.json", lambda path: _dump(about, path))
-    return Final(model, learner, labelled, about)
+    write_atomically(folder / "monitor.parquet", probabilities.write)
+    write_atomically(
+        folder / "reliability.png", lambda path: _plot(raw, probabilities, targets, path)
+    )
+    # Last: `load` takes the folder for a whole model when this file is there.
+    write_atomically(folder / "model.json", lambda path: _dump(facts, path))
+    return FinalModel(model, learner, labelled, facts)
 
 
-def load(config: RunConfig, root: Path, *, progress: bool = True) -> Final:
-    """Read back what `train` made.
+def load(config: RunConfig, root: Path, *, progress: bool = True) -> FinalModel:
+    """Read the final model that `train` wrote.
 
     Raises:
         UserError: There is no final model in the run's folder.
@@ -97,42 +101,49 @@ def load(config: RunConfig, root: Path, *, progress: bool = True) -> Final:
     path = root / FOLDER / "model.json"
     if not path.exists():
         raise UserError(f"{root} has no final model yet: alvision train out={root}")
-    about = json.loads(path.read_text(encoding="utf-8"))
+    facts = ModelFacts.from_json(json.loads(path.read_text(encoding="utf-8")))
     labelled = load_labelled(config)
     learner = _learner(config, labelled, progress)
-    return Final(learner.load(root / FOLDER / "model.ckpt"), learner, labelled, about)
+    return FinalModel(learner.load(root / FOLDER / "model.ckpt"), learner, labelled, facts)
 
 
 def _learner(config: RunConfig, labelled: LabelledData, progress: bool) -> Learner:
     return build_learner(config, labelled.data, progress=progress)
 
 
-def _judged(
-    raw: ClassProbabilities, told: ClassProbabilities, labelled: LabelledData, config: RunConfig
-) -> dict[str, Any]:
-    """Judge the monitor images, before and after the temperature."""
+def _figures(
+    raw: ClassProbabilities,
+    probabilities: ClassProbabilities,
+    labelled: LabelledData,
+    config: RunConfig,
+) -> MonitorFigures:
+    """Measure the model on the monitor images, before and after the temperature."""
     labels = {id: labelled.held_out[id] for id in raw.ids}
-    judged = evaluate(told, labels, classes=told.classes, defects=config.defects)
-    judged["ece_before"] = None
+    found = evaluate(probabilities, labels, classes=raw.classes, defects=config.defects)
+    found["ece_before"] = None
     if len(raw):
         right = raw.values.argmax(1) == [raw.classes.index(labels[id]) for id in raw.ids]
-        judged["ece_before"] = expected_calibration_error(raw.values.max(1), right)
-    judged["calibrated"] = len(raw) >= FEWEST
-    return judged
+        found["ece_before"] = expected_calibration_error(raw.values.max(1), right)
+    found["calibrated"] = len(raw) >= FEWEST
+    return MonitorFigures(found)
 
 
 def _plot(
-    raw: ClassProbabilities, told: ClassProbabilities, targets: np.ndarray, path: Path
+    raw: ClassProbabilities, scaled: ClassProbabilities, targets: np.ndarray, path: Path
 ) -> None:
+    """Draw how often the called class is right, over the probability that it was given."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4.5, 4.5), layout="constrained")
     axes = figure.subplots()
-    axes.plot([0, 1], [0, 1], color="0.7", linewidth=1, label="said = right")
-    for probabilities, name, style in ((raw, "before", "--"), (told, "calibrated", "-")):
+    axes.plot([0, 1], [0, 1], color="0.7", linewidth=1, label="perfect calibration")
+    for probabilities, name, style in (
+        (raw, "before", "--"),
+        (scaled, "with the temperature", "-"),
+    ):
         bins = reliability(probabilities.values, targets) if len(targets) else []
-        said, right = [b.confidence for b in bins], [b.accuracy for b in bins]
-        axes.plot(said, right, style, marker="o", markersize=4, label=name)
+        confidence, right = [b.confidence for b in bins], [b.accuracy for b in bins]
+        axes.plot(confidence, right, style, marker="o", markersize=4, label=name)
     axes.set(
         xlabel="probability of the called class",
         ylabel="share that is right",
@@ -144,5 +155,6 @@ def _plot(
     figure.savefig(path, format="png", dpi=110, metadata={"Software": None})
 
 
-def _dump(about: dict[str, Any], path: Path) -> None:
-    path.write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+def _dump(facts: ModelFacts, path: Path) -> None:
+    text = json.dumps(facts.to_json(), indent=2, ensure_ascii=False) + "\n"
+    path.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What a final model is made from, and what it is judged by."""
+"""The labels that a final model is trained on, and those that it is measured by."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LabelledData:
-    """Images, their parts, and every label known of them now.
+    """Images, their split, and every label that they have now.
 
     Attributes:
         data: The images and the classes.
-        split: Pool, monitor and seal.
-        groups: Each image's group.
-        training: Labels that may be trained on: none of a held-out image.
+        split: Pool, monitor and sealed images.
+        groups: The group of each image.
+        training: Labels that may be trained on: those of images that are not held out.
         held_out: Labels of held-out images.
-        doubtful: Held-out images that somebody spoke on without naming a class.
+        doubtful: Held-out images that somebody answered without naming a class.
     """
 
     data: DataSet
@@ -40,6 +40,12 @@ class LabelledData:
     doubtful: frozenset[SampleId]
 
     @property
+    def monitor(self) -> list[SampleId]:
+        """Return the monitor images that have a class and can be opened."""
+        hashes, labels = self.data.hashes, self.held_out
+        return [id for id in self.split.monitor if id in labels and id in hashes]
+
+    @property
     def labels_hash(self) -> str:
         """Return the sha256 of the training labels, by content and class."""
         hashes = self.data.hashes
@@ -48,16 +54,16 @@ class LabelledData:
 
     @property
     def data_hash(self) -> str:
-        """Return the sha256 of the images that were trained on, by content."""
+        """Return the sha256 of the training images, by content."""
         rows = sorted(self.data.hashes.get(id, id) for id in self.training)
         return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
 def load_labelled(config: RunConfig) -> LabelledData:
-    """Read the labels of a run, or of people, and tell which may be trained on.
+    """Read the labels of a run, or of people, and divide them into training and held-out ones.
 
     Raises:
-        UserError: Nothing that may be trained on has a label.
+        UserError: No image that may be trained on has a label.
     """
     data = DataSet.open(config)
     with data.label_store() as store:
@@ -88,9 +94,9 @@ def load_labelled(config: RunConfig) -> LabelledData:
 
 
 def import_truth(config: RunConfig) -> None:
-    """Record the classes that the data itself names as labels, those of held-out images left out.
+    """Store the classes that the data itself names as labels, without those of held-out images.
 
-    For data that is labelled already and needs no rounds: class folders, a label column.
+    This is for data that is labelled already and needs no rounds: class folders, a label column.
     """
     data = DataSet.open(config)
     held_out = set(data.split.held_out)

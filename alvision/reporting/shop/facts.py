@@ -1,23 +1,21 @@
-"""What a shop wants to know of its model, from what is written already; the seal stays closed."""
+"""The facts of a shop report, from what is known already: the sealed images are not run again."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from itertools import count
+from typing import TYPE_CHECKING
 
 from alvision.core.errors import UserError
 from alvision.core.records import SampleId
 from alvision.deploy.bundle.bundle import Bundle
-from alvision.deploy.promote.known_images import (
-    escapes,
-    monitor_images,
-    overkilled,
-    predictions_for,
-)
-from alvision.deploy.threshold import plan as sealed
+from alvision.deploy.bundle.predict import predictions_for
+from alvision.deploy.bundle.thresholds import Thresholds, catches
+from alvision.deploy.bundle.verdict import Decision, escapes, overkilled
 from alvision.deploy.threshold.binomial import best_escape
+from alvision.deploy.threshold.plan import ThresholdRequest, plan
 from alvision.deploy.train.labelled_data import LabelledData
 from alvision.labels.consensus import consensus
 from alvision.labels.voting import Agreement, agreement
@@ -26,30 +24,32 @@ if TYPE_CHECKING:
     from alvision.config.schema import RunConfig
 
 FEW = 30
-"""Labels below which a class is told to be rare, whatever the others have."""
+"""Labels below which a class is called rare, however many the others have."""
+FEW_MONITOR = 100
+"""Monitor images below which every rate is rough: at 100, one image is a whole point."""
 
 
 @dataclass(frozen=True)
 class MonitorImage:
-    """A monitor image: its class, and what the bundle says of it, see `predict.Prediction`."""
+    """A monitor image with its class and the bundle's decision."""
 
     id: SampleId
     label: str
-    values: dict[str, Any]
+    decision: Decision
 
 
 @dataclass(frozen=True)
 class ClassRow:
-    """How many images of a class there are in each part, and how the monitor ones are called.
+    """The images of a class in each part of the data, and the model's mistakes on the monitor.
 
     Attributes:
         name: The class.
         defect: Whether it is a defect.
-        trained: Images that were trained on.
+        trained: Training images.
         monitor: Labelled monitor images.
         sealed: Labelled sealed images.
-        missed: Monitor images of it that are called something else.
-        taken_for: What most of those are called, if there are any.
+        missed: Monitor images of the class that the model gives another class.
+        taken_for: The class that most of those get, if there are any.
     """
 
     name: str
@@ -63,14 +63,14 @@ class ClassRow:
 
 @dataclass(frozen=True)
 class Outlook:
-    """What could be promised, without a look at the seal.
+    """What could be promised; the sealed images are counted for it, not run.
 
     Attributes:
         found: Independent sealed defects that a promise may use.
         needed: How many it needs.
-        escape: Share of defects that it would let pass.
-        confidence: How sure it would be.
-        best: The least share that `found` can prove.
+        escape: Share of defects that may pass.
+        confidence: Probability that this holds.
+        best: The lowest escape rate that `found` can prove.
         obstacle: Why no promise is possible at all, if so.
     """
 
@@ -81,20 +81,26 @@ class Outlook:
     best: float = 1.0
     obstacle: str | None = None
 
+    @property
+    def missing(self) -> int:
+        """Return how many more independent defects the promise needs; at most 0 if none."""
+        return self.needed - self.found
+
 
 @dataclass(frozen=True)
 class Shop:
-    """All that the report says.
+    """The facts of a shop report.
 
     Attributes:
         outlook: What could be promised.
         monitor: The monitor images, from good to bad.
-        escaped: Sealed defects that pass, as the reading that set the threshold found.
+        escaped: Sealed defects that pass, as found when the threshold was set.
         overkilled: Sealed good parts that are stopped, found likewise.
         classes: The classes.
-        people: Everybody against the consensus; empty without people.
-        shared: Images that several people named a class of.
-        unanimous: Those of them where all said the same.
+        people: Agreement of each person with the consensus; empty without people.
+        shared: Images that several people gave a class.
+        unanimous: Those of them where all agreed.
+        labels: The class of each labelled image.
         advice: What to photograph more of, the most urgent first.
     """
 
@@ -111,22 +117,22 @@ class Shop:
 
     def slipped(self, defects: Sequence[str]) -> list[MonitorImage]:
         """Return the monitor defects that pass."""
-        return [one for one in self.monitor if escapes(one.label, one.values, defects)]
+        return [image for image in self.monitor if escapes(image.label, image.decision, defects)]
 
     def stopped(self, defects: Sequence[str]) -> list[MonitorImage]:
         """Return the good monitor parts that are stopped."""
-        return [one for one in self.monitor if overkilled(one.label, one.values, defects)]
+        return [image for image in self.monitor if overkilled(image.label, image.decision, defects)]
 
 
 def collect(
     bundle: Bundle,
     labelled: LabelledData,
     config: RunConfig,
-    request: sealed.ThresholdRequest,
+    request: ThresholdRequest,
     *,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Shop:
-    """Collect the facts: the bundle's opinion of the monitor images, counts, and what was written.
+    """Collect the facts: decisions about the monitor images, counts, and the threshold's findings.
 
     Args:
         bundle: The bundle.
@@ -135,91 +141,89 @@ def collect(
         request: What would be promised, where nothing is promised yet.
         progress: Called with (done, total).
     """
-    ids = monitor_images(labelled)
-    done = [0]
-
-    def one() -> None:
-        done[0] += 1
-        progress(done[0], len(ids))
-
-    said = predictions_for(bundle, labelled, ids, done=one)
-    monitor = [MonitorImage(id, labelled.held_out[id], said[id]) for id in ids]
-    monitor.sort(key=lambda one: (one.values["defect_score"], one.id))
+    monitor = _monitor(bundle, labelled, progress)
+    thresholds = bundle.thresholds
     by_content = {content: id for id, content in labelled.data.hashes.items()}
-    limits = bundle.thresholds or {}
-    escaped, stopped = (
-        tuple(by_content[content] for content in limits.get(key, ()) if content in by_content)
-        for key in ("escaped", "overkilled")
-    )
+
+    def ids_of(contents: Sequence[str]) -> tuple[SampleId, ...]:
+        return tuple(by_content[content] for content in contents if content in by_content)
+
     rows = tuple(_row(name, bundle, labelled, monitor) for name in bundle.classes)
     outlook = _outlook(bundle, labelled, config, request)
     agreed, shared, unanimous = _people(labelled)
-    advice = tuple(_advice(outlook, rows, limits, len(monitor)))
     return Shop(
-        outlook,
-        tuple(monitor),
-        escaped,
-        stopped,
-        rows,
-        agreed,
-        shared,
-        unanimous,
-        {**labelled.training, **labelled.held_out},
-        advice,
+        outlook=outlook,
+        monitor=tuple(monitor),
+        escaped=ids_of(thresholds.escaped if thresholds else ()),
+        overkilled=ids_of(thresholds.overkilled if thresholds else ()),
+        classes=rows,
+        people=agreed,
+        shared=shared,
+        unanimous=unanimous,
+        labels={**labelled.training, **labelled.held_out},
+        advice=tuple(_advice(outlook, rows, thresholds, len(monitor))),
     )
 
 
 def headline(bundle: Bundle, outlook: Outlook) -> str:
-    """Say in a shop's words what is promised, or what can be and how many parts that takes."""
-    limits = bundle.thresholds
-    if limits is not None:
-        caught, overkill = 100 * (1 - limits["escape"]), limits["overkill"]["seen"]
-        text = (
-            f"Catches at least {caught:g} of 100 bad parts, {100 * limits['confidence']:g} % sure"
-        )
+    """Return what is promised, or what could be and how many parts that takes."""
+    thresholds = bundle.thresholds
+    if thresholds is not None:
+        text, overkill = catches(thresholds), thresholds.overkill.seen
         if overkill is None:
-            return text + "; how many good ones it stops is not known, for no good part is sealed."
-        where = "to a second look" + (" or to scrap" if limits["human"] else "")
+            return f"{text}; how many good ones it stops is unknown: no good part is sealed."
+        where = "to a second look" + (" or to scrap" if thresholds.human else "")
         return f"{text}; sends about {100 * overkill:.0f} of 100 good ones {where}."
     if outlook.obstacle:
         return f"No promise is possible: {outlook.obstacle}."
     sure = f"{100 * outlook.confidence:g} % sure"
     wanted = f"{100 * (1 - outlook.escape):g} of 100 bad parts, {sure}"
-    more = outlook.needed - outlook.found
-    if more <= 0:
-        return f"Ready for a promise: catching {wanted}. Nobody has asked for it yet."
+    if outlook.missing <= 0:
+        return f"Ready for a promise: catching {wanted}. Set it with alvision threshold."
     if not outlook.found:
-        return f"Nothing can be promised yet. To promise {wanted}, photograph {more} bad parts."
+        return (
+            f"Nothing can be promised yet. To promise {wanted}, photograph {outlook.missing} bad "
+            "parts."
+        )
     return (
         f"The most that can be promised now: catches {100 * (1 - outlook.best):.0f} of 100 bad "
-        f"parts, {sure}. To promise {wanted}, photograph {more} more bad parts."
+        f"parts, {sure}. To promise {wanted}, photograph {outlook.missing} more bad parts."
     )
 
 
+def _monitor(
+    bundle: Bundle, labelled: LabelledData, progress: Callable[[int, int], None]
+) -> list[MonitorImage]:
+    ids, steps = labelled.monitor, count(1)
+    decisions = predictions_for(bundle, labelled, ids, done=lambda: progress(next(steps), len(ids)))
+    images = [MonitorImage(id, labelled.held_out[id], decisions[id]) for id in ids]
+    return sorted(images, key=lambda image: (image.decision.defect_score, image.id))
+
+
 def _outlook(
-    bundle: Bundle, labelled: LabelledData, config: RunConfig, request: sealed.ThresholdRequest
+    bundle: Bundle, labelled: LabelledData, config: RunConfig, request: ThresholdRequest
 ) -> Outlook:
     try:
-        look = sealed.plan(bundle, labelled, config, request)
+        planned = plan(bundle, labelled, config, request)
     except UserError as error:
         return Outlook(obstacle=str(error))
-    best = best_escape(look.found, confidence=look.confidence)
-    return Outlook(look.found, look.needed, request.escape, request.confidence, best)
+    best = best_escape(planned.found, confidence=planned.confidence)
+    return Outlook(planned.found, planned.needed, request.escape, request.confidence, best)
 
 
 def _row(
     name: str, bundle: Bundle, labelled: LabelledData, monitor: Sequence[MonitorImage]
 ) -> ClassRow:
-    own = [one.values["class"] for one in monitor if one.label == name]
-    wrong = Counter(called for called in own if called != name)
+    called = [image.decision.class_name for image in monitor if image.label == name]
+    wrong = Counter(other for other in called if other != name)
     return ClassRow(
-        name,
-        name in bundle.defects,
-        sum(label == name for label in labelled.training.values()),
-        len(own),
-        sum(labelled.held_out.get(id) == name for id in labelled.split.seal),
-        wrong.total(),
-        wrong.most_common(1)[0][0] if wrong else None,
+        name=name,
+        defect=name in bundle.defects,
+        trained=sum(label == name for label in labelled.training.values()),
+        monitor=len(called),
+        sealed=sum(labelled.held_out.get(id) == name for id in labelled.split.seal),
+        missed=wrong.total(),
+        taken_for=wrong.most_common(1)[0][0] if wrong else None,
     )
 
 
@@ -228,39 +232,42 @@ def _people(labelled: LabelledData) -> tuple[dict[str, Agreement], int, int]:
         return {}, 0, 0
     with labelled.data.label_store() as store:
         settled = consensus(store.events(), labelled.data.resolve)
-    several = [set(one.votes.values()) for one in settled.values() if len(one.votes) > 1]
-    return agreement(settled), len(several), sum(len(said) == 1 for said in several)
+    several = [set(vote.votes.values()) for vote in settled.values() if len(vote.votes) > 1]
+    return agreement(settled), len(several), sum(len(classes) == 1 for classes in several)
 
 
 def _advice(
-    outlook: Outlook, rows: Sequence[ClassRow], limits: Mapping[str, Any], monitor: int
+    outlook: Outlook, rows: Sequence[ClassRow], thresholds: Thresholds | None, monitor: int
 ) -> list[str]:
-    """Say what to photograph more of; each is one sentence."""
-    said = []
-    more = outlook.needed - outlook.found
-    if not limits and outlook.obstacle is None and more > 0:
-        said.append(
-            f"Bad parts of every kind that nobody has labelled here before, from as many different "
-            f"lots as there are: {more} more, for the promise (alvision labels import slot=seal)."
+    """Return what to photograph more of, a sentence each."""
+    advice = []
+    if thresholds is None and outlook.obstacle is None and outlook.missing > 0:
+        advice.append(
+            "Bad parts of every kind that nobody has labelled here before, from as many different "
+            f"lots as you have: {outlook.missing} more, for the promise (alvision labels import "
+            "slot=seal)."
         )
-    for name, own in limits.get("per_class", {}).items():
-        if own["holds"] is False:
-            said.append(f"{name}: the promise does not hold for it alone; it needs pictures most.")
-        elif own["holds"] is None:
-            missing = own["needed"] - own["defects"]
-            said.append(f"{name}: {missing} more sealed ones, for a promise of its own.")
+    for name, own in (thresholds.per_class if thresholds else {}).items():
+        if own.holds is False:
+            advice.append(
+                f"{name}: the promise does not hold for this class alone; photograph it first."
+            )
+        elif own.holds is None:
+            advice.append(
+                f"{name}: {own.needed - own.defects} more sealed ones, for a promise of its own."
+            )
     for row in sorted(rows, key=lambda row: row.trained):
         if row.trained < FEW:
-            said.append(f"{row.name}: only {row.trained} were learned from.")
+            advice.append(f"{row.name}: the model learned from only {row.trained}.")
     for row in sorted(rows, key=lambda row: -row.missed / max(1, row.monitor)):
         if row.missed * 10 > row.monitor:
-            said.append(
-                f"{row.name}: {row.missed} of {row.monitor} monitor pictures are called something "
-                f"else, mostly {row.taken_for}; more of those that look alike."
+            advice.append(
+                f"{row.name}: {row.missed} of {row.monitor} monitor images get another class, "
+                f"mostly {row.taken_for}; photograph more parts that look alike."
             )
-    if monitor < 100:
-        said.append(
-            f"Parts as they come from the line, for the audit: only {monitor} monitor pictures "
+    if monitor < FEW_MONITOR:
+        advice.append(
+            f"Parts as they come from the line, for the audit: only {monitor} monitor images "
             "have a label, so every figure below is rough."
         )
-    return said
+    return advice

@@ -84,10 +84,10 @@ def test_a_folder_that_is_no_bundle_stays(place, capsys):
 
 def test_golden_images_give_their_logits(place):
     bundle = open_bundle(place / "b")
-    assert len(bundle.about["golden"]) == 8
-    for golden in bundle.about["golden"]:
-        logits = bundle.run(load(place / "b" / golden["file"], bundle.spec)[None]).logits[0]
-        assert np.allclose(logits, golden["logits"], atol=1e-4)
+    assert len(bundle.manifest.golden) == 8
+    for golden in bundle.manifest.golden:
+        logits = bundle.run(load(place / "b" / golden.file, bundle.spec)[None]).logits[0]
+        assert np.allclose(logits, golden.logits, atol=1e-4)
 
 
 def test_torch_is_a_form_too(place, capsys):
@@ -108,10 +108,10 @@ def test_a_promise_its_price_and_its_refusal(place, capsys):
     assert main(["threshold", "bundle=b", "escape=0.1", "human=0.2"]) == 0
     assert (place / "b" / "thresholds.json").read_bytes() == first
     assert main(["threshold", "bundle=b", "escape=0.2"]) == 0
-    assert "read 1 times before" in " ".join(capsys.readouterr().out.split())
+    assert "were used 1 time before" in " ".join(capsys.readouterr().out.split())
     limits = open_bundle(place / "b").thresholds
-    assert limits["spent_confidence"] == 0.975 and limits["reading"] == 2
-    assert limits["per_class"]["worn"]["holds"] is True
+    assert limits.spent_confidence == 0.975 and limits.reading == 2
+    assert limits.per_class["worn"].holds is True
     assert len(read(place / "run" / "seal_readings.jsonl")) == 2
 
 
@@ -227,7 +227,9 @@ def test_a_backend_that_decides_otherwise_leaves_nothing_behind(place, capsys, m
 
 def test_what_cannot_be_is_one_line(place, capsys):
     assert "is not a run's folder" in bad(capsys, "export", "out=nowhere")
-    assert "is none of" in bad(capsys, "export", "out=run", "bundle=x", "format=tensorrt")
+    assert "choose onnx, openvino, torch" in bad(
+        capsys, "export", "out=run", "bundle=x", "format=tensorrt"
+    )
     assert "between 0 and 1" in bad(capsys, "threshold", "bundle=b", "escape=2")
     assert "what is colour" in bad(capsys, "threshold", "bundle=b", "colour=red")
     assert "give look= and scrap=" in bad(capsys, "threshold", "bundle=b", "look=1")

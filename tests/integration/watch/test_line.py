@@ -10,11 +10,12 @@ from PIL import Image, ImageFilter
 from sklearn.metrics import roc_auc_score
 
 from alvision.cli import main
-from alvision.deploy.bundle.bundle import file_hash, open_bundle, write_thresholds
+from alvision.deploy.bundle.bundle import file_hash, open_bundle
+from alvision.deploy.bundle.thresholds import Thresholds, write_thresholds
 from alvision.watch.inbox import Inbox, copy_whole, move
 from tests.conftest import paint
 
-LIMITS = {"low": 0.3, "high": 0.7, "promise": "Catches at least 98 of 100."}
+LIMITS = Thresholds(low=1e-9, high=1.0, promise="Catches at least 98 of 100.")
 
 
 def test_a_file_waits_until_it_lies_still(tmp_path):
@@ -107,7 +108,7 @@ def test_a_threshold_gives_a_human_band_and_is_taken_up_at_once(shop, tmp_path):
     shop.deliver(range(20))
     assert shop.watch() == 0
     first = {row.model for row in shop.rows()}
-    write_thresholds(open_bundle(shop.bundle), LIMITS | {"low": 1e-9, "high": 1.0})
+    write_thresholds(shop.bundle, open_bundle(shop.bundle).identity, LIMITS)
     shop.deliver(range(20, 40))
     assert shop.watch("batch=5") == 0
     later = shop.rows("number > 20")
@@ -157,7 +158,10 @@ def test_answers_in_the_table_bound_what_passed(shop, capsys):
     drawn = len(shop.rows("audit"))
     limit = 100 * (1 - 0.05 ** (1 / drawn))
     assert 5 < drawn < 35
-    assert f"at most {limit:.3g} are bad, 95 % sure: {drawn} drawn" in capsys.readouterr().out
+    assert (
+        f"at most {limit:.3g} are bad, 95 % sure: people checked {drawn} drawn"
+        in capsys.readouterr().out
+    )
     assert "0 images in the queue without a label" in (shop.line / "status.html").read_text("utf-8")
 
 

@@ -34,8 +34,8 @@ def test_bad_input_is_one_line_and_nothing_is_written(shop, tmp_path, capsys):
 
     assert "is no bundle" in refused(f"bundle={tmp_path}", inbox, line)
     assert "is not a folder" in refused(bundle, "images=nowhere", line)
-    assert "images= lies in to=" in refused(bundle, inbox, f"to={tmp_path}")
-    assert "to= lies in images=" in refused(bundle, inbox, f"to={shop.inbox / 'x'}")
+    assert "images= is inside to=" in refused(bundle, inbox, f"to={tmp_path}")
+    assert "to= is inside images=" in refused(bundle, inbox, f"to={shop.inbox / 'x'}")
     assert "needs a bundle and two folders" in refused(bundle, inbox)
     assert "what is colour=red" in refused(bundle, inbox, line, "colour=red")
     assert "audit=2 must be" in refused(bundle, inbox, line, "audit=2")
@@ -51,8 +51,7 @@ def test_bad_input_is_one_line_and_nothing_is_written(shop, tmp_path, capsys):
 
 @pytest.mark.slow
 def test_two_watchers_do_not_share_a_folder(shop, tmp_path, capsys):
-    from alvision.watch.line import Setting
-    from alvision.watch.open import open_line
+    from alvision.watch.line import Setting, open_line
 
     with open_line(Setting(shop.bundle, shop.inbox, shop.line)):
         assert main(shop.words("once=true")) == 2
@@ -68,7 +67,7 @@ def test_a_drive_without_locks_is_one_line(shop, monkeypatch, capsys):
         raise NotImplementedError("no flock here")
 
     shop.deliver(range(2))
-    monkeypatch.setattr("alvision.watch.open.FileLock.acquire", refuse)
+    monkeypatch.setattr("alvision.watch.line.FileLock.acquire", refuse)
     assert main(shop.words("once=true")) == 2
     assert "cannot be locked for this process alone (no flock here)" in one_line(capsys)
     assert len(list(shop.inbox.iterdir())) == 2

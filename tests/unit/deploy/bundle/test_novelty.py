@@ -1,6 +1,6 @@
 import numpy as np
 
-from alvision.deploy.bundle.novelty import novelty, usual
+from alvision.deploy.bundle.verdict import novelty, usual_novelty
 
 
 def known(n, seed=0):
@@ -11,7 +11,7 @@ def known(n, seed=0):
 def test_a_new_kind_is_stranger_than_what_is_known():
     reference, held_out = known(200), known(100, seed=1)
     strange = np.roll(held_out, 8, axis=1)
-    limit = usual(held_out, reference)
+    limit = usual_novelty(held_out, reference)
     assert (novelty(strange, reference) > limit).all()
     assert (novelty(held_out, reference) <= limit).mean() >= 0.98
 
@@ -23,4 +23,4 @@ def test_length_does_not_matter_and_a_copy_is_not_new():
 
 def test_fewer_known_images_than_neighbours():
     assert novelty(known(4), known(2)).shape == (4,)
-    assert usual(np.empty((0, 16)), known(1)) == 2.0
+    assert usual_novelty(np.empty((0, 16)), known(1)) == 2.0

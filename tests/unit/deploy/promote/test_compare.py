@@ -1,19 +1,21 @@
 import re
+from dataclasses import replace
 
 import pytest
 
 from alvision.cli import main
 from alvision.core.errors import UserError
 from alvision.deploy.bundle.bundle import open_bundle
-from alvision.deploy.promote.compare import Terms, check, compare
-from alvision.deploy.promote.known_images import predictions_for
+from alvision.deploy.bundle.predict import predictions_for
+from alvision.deploy.bundle.thresholds import Thresholds
+from alvision.deploy.promote.compare import Terms, check_comparable, compare
 from tests.support import grey
 from tests.support.parts import imported
 
 imported("onnxruntime")
 imported("onnx")
 
-PROMISE = {"escape": 0.1, "confidence": 0.95, "independent": False, "low": 0.5, "high": 0.5}
+PROMISE = Thresholds(low=0.5, high=0.5, escape=0.1, confidence=0.95)
 
 
 @pytest.fixture(scope="module")
@@ -115,18 +117,18 @@ def test_what_cannot_be_compared_is_one_line(bundles, shop, capsys):
         ({"classes": ["ok", "torn"], "defects": ["torn"]}, {}, "knows the class torn"),
         ({}, {"defects": []}, "worn is a defect on the line"),
         ({"promise": PROMISE}, {}, "the line has a promise and .* has none"),
-        ({"promise": PROMISE}, {"promise": PROMISE | {"escape": 0.2}}, "promises less"),
-        ({"promise": PROMISE}, {"promise": PROMISE | {"independent": True}}, "promises less"),
+        ({"promise": PROMISE}, {"promise": replace(PROMISE, escape=0.2)}, "promises less"),
+        ({"promise": PROMISE}, {"promise": replace(PROMISE, independent=True)}, "promises less"),
         ({}, {"classes": ["ok", "worn", "torn"], "defects": ["worn", "torn"]}, None),
     ],
 )
 def test_bundles_must_mean_the_same(bundles, old, new, expected):
     line, fresh = bundles("line", 0.5, **old), bundles("new", 0.5, **new)
     if expected is None:
-        check(line, fresh)
+        check_comparable(line, fresh)
         return
     with pytest.raises(UserError, match=expected):
-        check(line, fresh)
+        check_comparable(line, fresh)
 
 
 @pytest.mark.parametrize("which", ["line", "new"])
@@ -167,7 +169,7 @@ def test_without_defects_the_names_alone_count(bundles, shop):
 
 def test_sealed_images_are_not_looked_at(bundles, shop):
     _, labelled = shop
-    with pytest.raises(UserError, match="only alvision threshold may look"):
+    with pytest.raises(UserError, match="only alvision threshold may use it"):
         predictions_for(bundles("line", 0.5), labelled, [labelled.split.seal[0]])
 
 

@@ -53,5 +53,5 @@ def test_looks_are_kept(tmp_path):
 def test_a_damaged_file_is_refused(tmp_path):
     path = tmp_path / "seal_readings.jsonl"
     path.write_text('{"model": "m"', encoding="utf-8")
-    with pytest.raises(UserError, match="how often the seal was read"):
+    with pytest.raises(UserError, match="how often the sealed images were used"):
         read(path)

@@ -5,7 +5,9 @@ import pytest
 
 from alvision.config.compose import compose
 from alvision.core.errors import UserError
+from alvision.data.image_spec import ImageSpec
 from alvision.deploy.bundle.bundle import Bundle
+from alvision.deploy.bundle.manifest import BundleManifest, NoveltyScale
 from alvision.deploy.threshold.cutoffs import NotEnoughDefects
 from alvision.deploy.threshold.plan import ThresholdRequest
 from alvision.deploy.threshold.set_threshold import set_threshold
@@ -14,17 +16,17 @@ from alvision.deploy.train.labelled_data import import_truth, load_labelled
 REQUEST = ThresholdRequest(escape=0.05, confidence=0.95)
 
 
-def bundle(folder, classes, defects, trained_on=()):
-    """Return a bundle without a network: nothing may look at an image before it refuses."""
-    return Bundle(
-        folder,
-        {
-            "classes": classes,
-            "defects": defects,
-            "trained_on": list(trained_on),
-            "files": {"model.onnx": "f00d"},
-        },
+def bundle(folder, classes, defects, trained_on=(), kind=Bundle):
+    """Return a bundle without a network: it must refuse before an image is opened."""
+    manifest = BundleManifest(
+        classes=tuple(classes),
+        image=ImageSpec(8),
+        novelty=NoveltyScale(5, 1.0),
+        files={"model.onnx": "f00d"},
+        defects=tuple(defects),
+        trained_on=tuple(trained_on),
     )
+    return kind(folder, manifest)
 
 
 def labelled_data(words):
@@ -44,7 +46,7 @@ def worn(parts, tmp_path):
 @pytest.mark.parametrize(
     ("classes", "defects", "told"),
     [
-        (["ok", "worn"], [], "defects= says of no class"),
+        (["ok", "worn"], [], "defects= names no class as a defect"),
         (["ok", "worn"], ["ok", "worn"], "every class is a defect"),
         (["ok", "torn"], ["torn"], "knows the class torn, which the run no longer has"),
     ],
@@ -91,11 +93,10 @@ class Scores(Bundle):
 def test_unsure_answers_count_as_defects(worn, tmp_path):
     labelled, config = worn
     (tmp_path / "bundle.json").write_text("{}")
-    about = bundle(tmp_path, ["ok", "worn"], ["worn"]).about
-    about |= {"temperature": 1.0, "image": {"size": 8, "crop": None, "value_range": None}}
+    own = bundle(tmp_path, ["ok", "worn"], ["worn"], kind=Scores)
     request = ThresholdRequest(escape=0.9, confidence=0.5)
-    told = set_threshold(Scores(tmp_path, about), labelled, config, request)
-    assert told["unnamed"] == 0
+    first = set_threshold(own, labelled, config, request)
+    assert first.unnamed == 0
     seal = [id for id in labelled.split.seal if labelled.held_out.get(id) == "ok"]
     doubted = type(labelled)(
         labelled.data,
@@ -106,6 +107,6 @@ def test_unsure_answers_count_as_defects(worn, tmp_path):
         frozenset(seal[:1]),
     )
     (tmp_path / "run" / "seal_readings.jsonl").unlink()
-    again = set_threshold(Scores(tmp_path, about), doubted, config, request)
-    assert again["unnamed"] == 1
-    assert again["defects"] == told["defects"] + 1 and again["good"] == told["good"] - 1
+    again = set_threshold(own, doubted, config, request)
+    assert again.unnamed == 1
+    assert again.defects == first.defects + 1 and again.good == first.good - 1

@@ -1,4 +1,4 @@
-"""One page of a bundle's most telling predictions, each picture beside its heatmap."""
+"""The page of a bundle's most telling predictions, each picture beside its heatmap."""
 
 from __future__ import annotations
 
@@ -13,42 +13,51 @@ import numpy as np
 from PIL import Image
 
 from alvision.data.images import UnreadableImage, load
-from alvision.reporting.html import THUMBNAIL_SIDE, count, render
+from alvision.reporting.html import THUMBNAIL_SIDE, count, render, save
 
 if TYPE_CHECKING:
     from alvision.deploy.bundle.bundle import Bundle
     from alvision.deploy.bundle.predict import Prediction
 
 HOT = np.array([230, 60, 20], np.float32)
+"""Colour of the heatmap."""
 
 
-def page(bundle: Bundle, shown: Sequence[Prediction], root: Path, counts: Mapping[str, int]) -> str:
-    """Return the page.
+def write(
+    bundle: Bundle,
+    shown: Sequence[Prediction],
+    root: Path,
+    counts: Mapping[str, int],
+    path: Path,
+) -> None:
+    """Write the page.
 
     Args:
-        bundle: What predicted.
+        bundle: The bundle that predicted.
         shown: Predictions with their activation maps, the most telling first.
         root: The folder of the images.
-        counts: How many images there are of each kind, over all.
+        counts: How many images there are of each kind, among all predicted.
+        path: The file.
     """
-    return render(
+    html = render(
         "predictions.html",
-        name=bundle.about["name"],
+        name=bundle.manifest.name,
         root=root.name,
         tiles=[(kind, f"{number:,}") for kind, number in counts.items()],
-        promise=(bundle.thresholds or {}).get("promise"),
-        energy=bundle.about["activation_map"] == "energy",
+        promise=bundle.promise,
+        energy=bundle.manifest.activation_map == "energy",
         shown=count(len(shown), "image"),
         pictures=[_picture(bundle, prediction, root) for prediction in shown],
     )
+    save(path, html)
 
 
 def heat(pixels: np.ndarray, map: np.ndarray) -> np.ndarray:
-    """Lay an activation map over a picture.
+    """Return a picture with an activation map over it, uint8 [S,S,3].
 
     Args:
         pixels: uint8 [S,S,3].
-        map: [h,w]; below 0 counts as 0, its maximum glows.
+        map: [h,w]; values below 0 count as 0, and the maximum glows.
 
     >>> heat(np.zeros((4, 4, 3), np.uint8), np.array([[0.0, 1.0], [0.0, 0.0]])).max(2).argmax() % 4
     np.int64(3)
@@ -62,19 +71,20 @@ def heat(pixels: np.ndarray, map: np.ndarray) -> np.ndarray:
 
 
 def _picture(bundle: Bundle, prediction: Prediction, root: Path) -> dict[str, Any]:
-    told: dict[str, Any] = {"image": prediction.image, "reason": prediction.reason, "pair": None}
-    if prediction.values is None:
-        return told
-    told |= prediction.values
-    told["likely"] = max(prediction.values[f"p:{name}"] for name in bundle.classes)
+    card = {
+        "image": prediction.image,
+        "reason": prediction.reason,
+        "decision": prediction.decision,
+        "pair": None,
+    }
+    if prediction.decision is None:
+        return card
     try:
-        spec = replace(bundle.spec, size=THUMBNAIL_SIDE)
-        pixels = load(root / prediction.image, spec)
-    except UnreadableImage:
-        return told
+        pixels = load(root / prediction.image, replace(bundle.spec, size=THUMBNAIL_SIDE))
+    except UnreadableImage:  # taken away since it was predicted
+        return card
     pair = [pixels] if prediction.map is None else [pixels, heat(pixels, prediction.map)]
-    told["pair"] = _address(np.concatenate(pair, axis=1))
-    return told
+    return card | {"pair": _address(np.concatenate(pair, axis=1))}
 
 
 def _address(pixels: np.ndarray) -> str:

@@ -1,0 +1,235 @@
+"""`thresholds.json`: where a bundle draws the line, what that promises, and how it is said.
+
+The file is tied to one `bundle.json` by its sha256 and signed with its own, because a threshold
+that belongs to another model, or that somebody has edited, would promise what nobody has proven.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from alvision.core.errors import UserError
+from alvision.core.rounds import write_atomically
+
+THRESHOLDS = "thresholds.json"
+VOIDS = (
+    "a kind of defect that was not among the sealed ones",
+    "another camera, lens, light, exposure or position of the part",
+    "another image spec, model or threshold than those in the bundle",
+    "sealed images that were trained on, or chosen because the model found them hard",
+)
+"""What a promise does not cover."""
+
+
+@dataclass(frozen=True)
+class Overkill:
+    """Share of good parts that are stopped: observed (None without any), and its upper limit."""
+
+    seen: float | None
+    at_most: float
+
+
+@dataclass(frozen=True)
+class ClassPromise:
+    """What the sealed defects of one class prove.
+
+    Attributes:
+        defects: Independent sealed defects of the class.
+        holds: Whether the promise holds for the class alone; None if there are too few defects.
+        needed: How many it would need; 0 if there are enough.
+    """
+
+    defects: int
+    holds: bool | None
+    needed: int
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """The content of `thresholds.json`.
+
+    A part passes below `low`, is rejected from `high` on, and goes to a person in between.
+
+    Attributes:
+        low: The threshold of the promise.
+        high: The upper threshold; equal to `low` where no person looks.
+        escape: Highest share of defects that may pass.
+        confidence: Probability that the promise holds.
+        independent: Every sealed image counts as independent, whatever its group.
+        human: Share of parts that go to a person.
+        defects: Sealed defects.
+        independent_defects: Groups among them.
+        unnamed: Those of them that nobody could name.
+        good: Independent sealed good parts.
+        overkill: Good parts that are stopped.
+        escaped: sha256 of the sealed defects that pass.
+        overkilled: sha256 of the sealed good parts that are stopped.
+        per_class: What is proven for each class of defect.
+        reading: The number of this use of the sealed images, from 1.
+        spent_confidence: Confidence that this use had to prove the promise with.
+        voids: What the promise does not cover.
+        promise: The promise as a sentence.
+        bundle: sha256 of the `bundle.json` that it belongs to; empty before it is written.
+    """
+
+    low: float
+    high: float
+    escape: float = 0.0
+    confidence: float = 0.0
+    independent: bool = False
+    human: float = 0.0
+    defects: int = 0
+    independent_defects: int = 0
+    unnamed: int = 0
+    good: int = 0
+    overkill: Overkill = Overkill(None, 1.0)
+    escaped: tuple[str, ...] = ()
+    overkilled: tuple[str, ...] = ()
+    per_class: Mapping[str, ClassPromise] = field(default_factory=dict)
+    reading: int = 1
+    spent_confidence: float = 0.0
+    voids: tuple[str, ...] = VOIDS
+    promise: str = ""
+    bundle: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values, in the order of the file, without the signature."""
+        return {
+            "bundle": self.bundle,
+            "escape": self.escape,
+            "confidence": self.confidence,
+            "independent": self.independent,
+            "low": self.low,
+            "high": self.high,
+            "human": self.human,
+            "defects": self.defects,
+            "independent_defects": self.independent_defects,
+            "unnamed": self.unnamed,
+            "good": self.good,
+            "overkill": asdict(self.overkill),
+            "escaped": list(self.escaped),
+            "overkilled": list(self.overkilled),
+            "per_class": {name: asdict(own) for name, own in self.per_class.items()},
+            "reading": self.reading,
+            "spent_confidence": self.spent_confidence,
+            "voids": list(self.voids),
+            "promise": self.promise,
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Thresholds:
+        """Read the values of a file.
+
+        Raises:
+            KeyError: A value is missing.
+            TypeError: There is a value that this version does not know.
+        """
+        per_class = values["per_class"].items()
+        parts: dict[str, Any] = {
+            "overkill": Overkill(**values["overkill"]),
+            "per_class": {name: ClassPromise(**own) for name, own in per_class},
+        }
+        lists = {key: tuple(values[key]) for key in ("escaped", "overkilled", "voids")}
+        return cls(**{**values, **parts, **lists})
+
+    @property
+    def identity(self) -> str:
+        """Return the sha256 of all values, the signature of the file."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def text(self) -> str:
+        """Return all values as text with sorted keys."""
+        return json.dumps(self.to_json(), sort_keys=True)
+
+
+def write_thresholds(folder: Path, identity: str, thresholds: Thresholds) -> Path:
+    """Write a bundle's `thresholds.json`, tied to the bundle and signed.
+
+    Args:
+        folder: The bundle's folder.
+        identity: sha256 of its `bundle.json`.
+        thresholds: What to write.
+    """
+    tied = replace(thresholds, bundle=identity)
+    content = {**tied.to_json(), "sha256": tied.identity}
+    path = folder / THRESHOLDS
+    write_atomically(path, lambda beside: dump(content, beside))
+    return path
+
+
+def read_thresholds(folder: Path, identity: str) -> Thresholds | None:
+    """Read a bundle's `thresholds.json`; None if there is none.
+
+    Raises:
+        UserError: It is damaged, was changed by hand, or belongs to another model.
+    """
+    path = folder / THRESHOLDS
+    if not path.exists():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        signature = content.pop("sha256")
+    except (ValueError, KeyError, AttributeError):
+        raise UserError(f"{path} is damaged: write it again with alvision threshold") from None
+    if signature != hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest():
+        raise UserError(f"{path} was changed by hand: write it again with alvision threshold")
+    try:
+        thresholds = Thresholds.from_json(content)
+    except (KeyError, TypeError, AttributeError):
+        raise UserError(
+            f"{path} was written by another version of alvision: write it again with alvision "
+            "threshold"
+        ) from None
+    if thresholds.bundle != identity:
+        raise UserError(f"{path} belongs to another model: write it again with alvision threshold")
+    return thresholds
+
+
+def dump(content: Mapping[str, Any], path: Path) -> None:
+    """Write JSON for people to read."""
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    path.write_text(text, encoding="utf-8", newline="")
+
+
+def catches(thresholds: Thresholds) -> str:
+    """Return the promise in short, without a full stop.
+
+    >>> catches(Thresholds(0.5, 0.5, escape=0.02, confidence=0.95))
+    'Catches at least 98 of 100 bad parts, 95 % sure'
+    """
+    caught, sure = 100 * (1 - thresholds.escape), 100 * thresholds.confidence
+    return f"Catches at least {caught:g} of 100 bad parts, {sure:g} % sure"
+
+
+def promise(thresholds: Thresholds) -> str:
+    """Return the promise of a threshold as sentences.
+
+    >>> print(promise(Thresholds(0.5, 0.5, escape=0.02, confidence=0.95, spent_confidence=0.95,
+    ...     independent_defects=200, good=50, overkill=Overkill(0.04, 0.12))))
+    Catches at least 98 of 100 bad parts, 95 % sure; about 4 of 100 good ones are stopped with \
+them, at most 12. Proven on 200 independent sealed defects.
+    """
+    text, overkill = catches(thresholds), thresholds.overkill
+    if overkill.seen is None:
+        text += "; how many good ones are stopped is not known, because no good part is sealed"
+    else:
+        text += (
+            f"; about {100 * overkill.seen:.0f} of 100 good ones are stopped with them, at most "
+            f"{100 * overkill.at_most:.0f}"
+        )
+    text += f". Proven on {thresholds.independent_defects} independent sealed defects"
+    if thresholds.independent:
+        text += ", each taken for independent of the others, whatever lot it comes from"
+    if thresholds.spent_confidence > thresholds.confidence:
+        earlier = thresholds.reading - 1
+        text += (
+            f". The sealed images were used {earlier} time{'s' if earlier > 1 else ''} before, so "
+            f"this use had to prove it with {100 * thresholds.spent_confidence:g} % confidence"
+        )
+    return text + "."

@@ -1,11 +1,11 @@
-"""Which acquisition functions save labels on real defect images, and which lose to random?
+"""Measure which acquisition functions save labels on real defect images, and which lose to random.
 
     python scripts/acquisition_on_data.py --xsdd FOLDER [--out FOLDER] [--only NAME ...] [--write]
 
 Every configured strategy runs through `alvision compare` on ELPV (from its package) and on X-SDD
 (`labels.csv` and the images below FOLDER), once for each of five fixed folds as the test part:
-groups whole, the same first labels for all strategies of a fold. What is finished is not run again.
-The table tells the area under the curve of macro-F1 and its difference from random sampling, both
+whole groups, the same first labels for all strategies of a fold. Finished runs are not repeated.
+The table gives the area under the curve of macro-F1 and its difference from random sampling, both
 with 95 % intervals over folds. `--write` puts it into docs/acquisition.md.
 """
 

@@ -1,14 +1,14 @@
-"""How fast are the acquisition functions, and how much memory do they take, against others' forms?
+"""Measure speed and memory of the acquisition functions against other implementations.
 
     python scripts/benchmark_acquisition.py [--only NAME ...] [--quick] [--json FILE] [--write]
 
 Ours and theirs run in turn on the same inputs, each alone in a fresh process, so that its peak
-memory is its own, and on one thread where no other number is told. Results are compared: the picks,
-or what a method that samples has attained. `ratio` is higher where ours is better; a row with a
-target that is missed makes the exit status 1. `--quick` takes one repeat in place of three, at the
-same sizes. Growth rows double one size: `ours` is how many times longer it takes, `theirs` linear
-growth. Limit rows tell the share of the machine's memory bandwidth or matrix products, measured in
-the same run, that is reached. `--write` puts the table into docs/acquisition.md.
+memory is its own, and on one thread unless the row says otherwise. Results are compared: the picks,
+or what a method that samples has attained. A higher `ratio` is better for us; a row that misses its
+target makes the exit status 1. `--quick` takes one repeat instead of three, at the same sizes.
+Growth rows double one size: `ours` is how many times longer it takes, `theirs` linear growth. Limit
+rows give the share of the machine's memory bandwidth or matrix products, measured in the same run, that
+is reached. `--write` puts the table into docs/acquisition.md.
 The peers are in the extra `bench`; batchbald-redux: see `acquisition_rows/batch_bald.py`.
 """
 

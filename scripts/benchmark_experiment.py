@@ -1,4 +1,4 @@
-"""What does an active-learning experiment on real images cost, beside a library that forwards all?
+"""Measure what an active-learning experiment on real images costs, here and with Baal.
 
     python scripts/benchmark_experiment.py [--quick] [--only PART ...] [--json FILE] [--write]
 
@@ -10,8 +10,8 @@ backbone frozen, head, optimiser, steps and number of passes, in its fastest mod
 neither images nor convolutions. Its seconds are scaled by image: training by labelled image and
 step, the pool and the held-out part by image, each to the sum over the rounds of the full run.
 `quality`: the common part, 2 rounds over 256 images, over 10 seeds, each with a split of its own;
-both are judged on the whole held-out part. Baal's own code trains, predicts and chooses on features
-that its frozen trunk gave once, in fp32, which changes its time and not its result.
+both are measured on the whole held-out part. Baal's own code trains, predicts and chooses on
+features that its frozen trunk gave once, in fp32, which changes its time and not its result.
 `--quick` changes nothing: every part runs once.
 """
 

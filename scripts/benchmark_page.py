@@ -1,9 +1,9 @@
-"""How long does a person wait on the labelling page, from the key to the next image on the screen?
+"""Measure how long a person waits on the labelling page, from the key to the next image.
 
     python scripts/benchmark_page.py [--quick] [--json FILE]
 
-A real browser before a real server with a pool of 100,000 JPEGs (320 x 240), while the loop's
-process works beside it. The browser itself measures: from the key's own time stamp, over the answer
+A real browser uses a real server with a pool of 100,000 JPEGs (320 x 240) while the loop's process
+works. The browser itself measures: from the key's own time stamp, over the answer
 in the store, to the frame after the next image is decoded and shown. `theirs` is what is allowed.
 `--quick` takes 2,000 images and fewer answers.
 """

@@ -1,4 +1,4 @@
-"""How fast is the pass over a pool of photographs, against what the machine can do and its peers?
+"""Measure the pass over a pool of photographs against the limit of the machine and against peers.
 
     python scripts/benchmark_pool.py [--quick] [--only PART ...] [--json FILE] [--write]
 
@@ -7,7 +7,7 @@ on pixels in memory, with all cores at work, over the number of cores. The plain
 DataLoader with worker processes, NCHW and fp32, with the reference decoder. Baal predicts with
 20 passes over the first 64 of the images, in each of its modes and a process of its own; so do we.
 Models are built, and our trunk is made ready, before the clock runs. The weights are random, and
-features are compared before a figure is told. Tasks take turns and the best counts; `--quick` takes
+features are compared before any figure. Tasks take turns and the best counts; `--quick` takes
 one turn. A second run reads hashes and features from the cache, in the same process. Baal is in the
 extra `bench`, with Jupyter; `pip install --no-deps baal==2.1.0 "structlog<23"` is enough.
 """

@@ -1,4 +1,4 @@
-"""How fast does a bundle sort photographs, against the pass over a pool in the same precision?
+"""Measure how fast a bundle sorts photographs, against the pass over a pool in the same precision.
 
     python scripts/benchmark_predict.py [--quick] [--json FILE] [--write]
 
@@ -7,7 +7,7 @@ rows is timed: reading, the reference decoder, the network with its activation m
 verdict and novelty against 1,000 known images. The page of pictures that follows is not: its cost
 is that of 500 pictures, whatever the number of images. The pool pass runs in fp32 on eager PyTorch,
 with its own faster decoder, and yields features. Weights are random, and the features are compared
-before a figure is told. The two take turns and the best counts; `--quick` takes one turn.
+before a figure is given. The two take turns and the best counts; `--quick` takes one turn.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How do time and memory grow with the pool, and does a run stay within the peak that it tells?
+"""Measure how time and memory grow with the pool, and whether a run stays within its stated peak.
 
     python scripts/benchmark_scaling.py [--quick] [--only PART ...] [--json FILE] [--write]
 
@@ -6,7 +6,7 @@
 over 10,000 and 100,000 small images of noise with a real network (random weights, 1,280 features),
 each in a fresh process: with entropy, whose scores are fused into the pass, and with k-center,
 which reads all features, in memory and in a memory map. The first run of each pool finds no cache.
-The network sees 32 pixels, for the figures are about numbers of images and not about pixels.
+The network sees 32 pixels, because the figures are about numbers of images and not about pixels.
 `million`: a pool of a million images whose features are made, not decoded: scores of 20 passes,
 and features in a memory map. All sizes run once, with `--quick` too.
 """

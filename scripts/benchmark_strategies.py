@@ -1,4 +1,4 @@
-"""Which strategy saves labels on which data, and which loses to random?
+"""Measure which strategy saves labels on which data, and which loses to random.
 
     python scripts/benchmark_strategies.py --xsdd FOLDER            everything, then the page
     python scripts/benchmark_strategies.py --protocol digits elpv   some of it
@@ -11,8 +11,8 @@ runs/benchmark/<protocol>/, two runs at a time with one thread each; what is fin
 again. Of it, benchmarks/<protocol>.csv keeps every curve and benchmarks/picks.csv a sha256 over all
 that each run asked for, and docs/benchmark.md is written from these alone. FOLDER is a checkout of
 X-SDD's repository (configs/experiment/xsdd.yaml). `--check` remakes seed 0 of a few strategies from
-an empty cache and fails where one asks for other images than the benchmark did; on another kind of
-processor it may, for sums are rounded differently there.
+an empty cache and fails if one asks for other images than the benchmark did. On another kind of
+processor this may happen, because sums are rounded differently there.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Who passes the conformance suite: ours beside Baal, scikit-activeml and batchbald-redux.
+"""Run the conformance suite on strategies of ours, Baal, scikit-activeml and batchbald-redux.
 
 `python scripts/conformance_of_peers.py` prints the table, `--write` puts it into
-docs/acquisition.md. A peer that is not installed is named and left out. Each is handed what it
-declares in its own form; the adapters answer for it where its interface has no word for it (n = 0,
-n outside the pool), so that what is told is about the strategy.
+docs/acquisition.md. A peer that is not installed is named and left out. Each gets what it declares
+in its own form. The adapters handle cases that a peer's interface does not have (n = 0, n outside
+the pool), so that the result is about the strategy.
 """
 
 import argparse

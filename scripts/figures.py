@@ -1,4 +1,4 @@
-"""What the benchmarks share: their command line, their figures and the table they print."""
+"""Share what all benchmarks need: their command line, their figures and the table they print."""
 
 from __future__ import annotations
 

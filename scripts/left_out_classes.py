@@ -1,4 +1,4 @@
-"""Does novelty tell a class that nobody has seen? Each class is left out in turn.
+"""Measure whether novelty recognises an unseen class: each class is left out in turn.
 
     python scripts/left_out_classes.py data=csv data.root=FOLDER data.file=FOLDER/labels.csv
 

@@ -1,4 +1,4 @@
-"""Which features of a frozen trunk are worth most? Macro-F1 by labels, for random and margin.
+"""Measure which features of a frozen trunk are worth most: macro-F1 by labels, random and margin.
 
     python scripts/measure_features.py data=elpv data.image.size=224
     python scripts/measure_features.py data=csv data.root=FOLDER data.file=FOLDER/labels.csv

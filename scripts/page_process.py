@@ -1,4 +1,4 @@
-"""The labelling page as a process of its own, and Chromium before it."""
+"""Start the labelling page as its own process, and Chromium to use it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the benchmarks of the pool pass work on: photographs, two networks, and the passes."""
+"""Make what the benchmarks of the pool pass work on: photographs, two networks, and the passes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where does each millisecond of the pool pass go?
+"""Measure where each millisecond of the pool pass goes.
 
     python scripts/profile_pool.py [--quick] [--write]
 

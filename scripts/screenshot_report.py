@@ -1,4 +1,4 @@
-"""Take the picture of the shop report that stands in the documents.
+"""Take the picture of the shop report in the documents.
 
     python scripts/screenshot_report.py [FOLDER]
 

@@ -1,4 +1,4 @@
-"""Take the picture of a study's page that stands in README.
+"""Take the picture of a study's page in README.
 
     python scripts/screenshot_study.py runs/benchmark/xsdd
 

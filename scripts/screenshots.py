@@ -1,4 +1,4 @@
-"""Take the pictures of the labelling page that stand in the documents.
+"""Take the pictures of the labelling page in the documents.
 
     python scripts/screenshots.py
 

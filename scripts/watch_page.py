@@ -1,9 +1,9 @@
-"""Take the picture of a watched line's status page that stands in docs/watch.md.
+"""Take the picture of a watched line's status page in docs/watch.md.
 
     python scripts/watch_page.py
 
-Paints metal parts, trains and exports a model, lets 400 more parts arrive, the last 120 under a
-lamp that has aged, and photographs the page in a real browser. Writes docs/watch.png.
+Paints metal parts, trains and exports a model, lets 400 more parts arrive, the last 120 under an
+aged lamp, and photographs the page in a real browser. Writes docs/watch.png.
 """
 
 from __future__ import annotations

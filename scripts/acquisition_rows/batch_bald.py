@@ -1,10 +1,10 @@
 """BatchBALD against batchbald-redux, and what the joint labels of both picks tell.
 
-batchbald-redux wants an experiment tracker and its friends, which its selection does not use:
+batchbald-redux depends on an experiment tracker that its selection does not use:
 
     pip install --no-deps batchbald-redux==2.0.5 toma==1.1.0
 
-It is given 10,000 samples, its paper's number; ours has 40,000 outcomes. More would be slower.
+It gets 10,000 samples, the number of its paper; ours has 40,000 outcomes. More would be slower.
 The passes are networks around a mean one, and images come in kinds, so that the best rows by BALD
 are near duplicates. What a batch attains is estimated for both with the same million draws.
 """

@@ -1,6 +1,7 @@
 """TypiClust, ProbCover and both herdings: within 3 GB and 2 minutes, and the plain greedy's picks.
 
-Nothing is labelled, which is the most work: no row is covered yet. The features are k_center's.
+Nothing is labelled, which is the most work because no row is covered yet. The features are those of
+k_center.
 """
 
 from __future__ import annotations

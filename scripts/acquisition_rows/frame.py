@@ -1,4 +1,4 @@
-"""What the rows share: a task alone in a process of its own, and the limits of the machine."""
+"""Run a task alone in its own process, and measure the limits of the machine; for all rows."""
 
 from __future__ import annotations
 

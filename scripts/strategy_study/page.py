@@ -1,4 +1,4 @@
-"""The benchmark in words: every sentence and table is made from the numbers."""
+"""Write the benchmark page: every sentence and table is made from the numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the benchmark runs: protocols, strategies and seeds, stated before any result."""
+"""List what the benchmark runs: protocols, strategies and seeds, stated before any result."""
 
 from __future__ import annotations
 

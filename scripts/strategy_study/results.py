@@ -1,4 +1,4 @@
-"""What is kept of the benchmark: every run's curve, and a hash of what it asked for."""
+"""Read and write what the benchmark keeps: each run's curve and a hash of what it asked for."""
 
 from __future__ import annotations
 

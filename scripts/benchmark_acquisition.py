@@ -7,8 +7,8 @@ memory is its own, and on one thread unless the row says otherwise. Results are 
 or what a method that samples has attained. A higher `ratio` is better for us; a row that misses its
 target makes the exit status 1. `--quick` takes one repeat instead of three, at the same sizes.
 Growth rows double one size: `ours` is how many times longer it takes, `theirs` linear growth. Limit
-rows give the share of the machine's memory bandwidth or matrix products, measured in the same run, that
-is reached. `--write` puts the table into docs/acquisition.md.
+rows give the share of the machine's memory bandwidth or matrix products, measured in the same run,
+that is reached. `--write` puts the table into docs/acquisition.md.
 The peers are in the extra `bench`; batchbald-redux: see `acquisition_rows/batch_bald.py`.
 """
 

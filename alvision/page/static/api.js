@@ -1,11 +1,11 @@
-// The only place that speaks to the server.
+// All requests to the server go through this module.
 
 import { t } from "./text.js";
 
-/** No answer came: the connection is gone or the server is down. Worth trying again. */
+/** The server did not answer: the connection is lost or the server is down. Try again. */
 export class Offline extends Error {}
 
-/** The server understood and said no. Trying again would not help. */
+/** The server understood the request and refused it. Trying again would not help. */
 export class Refused extends Error {
   constructor(message, status) {
     super(message);

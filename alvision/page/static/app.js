@@ -1,4 +1,4 @@
-// The page: puts the parts together. The rules of a sitting are in sitting.js.
+// The page: connects its parts. How one person answers image after image is in sitting.js.
 
 import { labelBook } from "./book.js";
 import { classesPage, trainNow } from "./classes.js";
@@ -98,7 +98,7 @@ function wire() {
   feed.addEventListener("change", () => idle(sitting.current));
 }
 
-/** A button answers like its key; a click leaves no focus behind that the space key would press. */
+/** Let a button act like its key. A click drops the focus, else space would press it again. */
 function press(id, action) {
   $(id).addEventListener("click", (event) => {
     if (event.detail) event.currentTarget.blur();

@@ -11,7 +11,7 @@ export function labelBook(session, current) {
   const dialog = $("#book-dialog");
   const form = $("#book-form");
   let book = null;
-  let entry = null; // what is being edited, a copy
+  let entry = null; // a copy of the entry that is being edited
   let changed = false;
 
   const touch = (yes) => {

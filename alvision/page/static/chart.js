@@ -1,4 +1,4 @@
-// The learning curve with its band, as SVG that follows the page's colours.
+// The learning curve with its interval, as SVG in the page's colours.
 
 import { svgElement } from "./dom.js";
 import { fixed, t } from "./text.js";
@@ -94,7 +94,7 @@ function drawAxes(svg, { width, height, pad, x, y, bottom, top, first, last, met
   label({ x: pad.left + 6, y: pad.top + 9 }, metric);
 }
 
-/** Round values from low to high, about `most` of them. */
+/** Return round values from low to high, about `most` of them. */
 function steps(low, high, most) {
   const raw = (high - low || 1) / most;
   const power = 10 ** Math.floor(Math.log10(raw));

@@ -1,4 +1,4 @@
-// Add, rename and merge classes in the middle of the work, and end a batch early.
+// Add, rename and merge classes while people label, and end a batch early.
 
 import { api } from "./api.js";
 import { $, make, setText, uuid } from "./dom.js";

@@ -1,4 +1,4 @@
-// Images on which people disagree: the answers and the model side by side, and the last word.
+// Images on which people disagree: their answers, the model's, and the final decision.
 
 import { api } from "./api.js";
 import { $, make, setText, uuid } from "./dom.js";
@@ -41,7 +41,9 @@ export function conflictsPage(session) {
     setText($("#conflict-place"), t("conflicts.place", { n: place + 1, total: conflicts.length }));
     const answer = (vote) => (vote.label ? session.shown(vote.label) : t(`last.${vote.kind}`));
     $("#conflict-votes").replaceChildren(
-      ...votes.map((vote) => make("li", {}, make("b", {}, answer(vote)), make("span", {}, vote.by))),
+      ...votes.map((vote) =>
+        make("li", {}, make("b", {}, answer(vote)), make("span", {}, vote.by)),
+      ),
     );
     $("#conflict-model").replaceChildren(...bars(probabilities));
     $("#conflict-settle").replaceChildren(

@@ -1,11 +1,11 @@
-// Dialogs: opened by any element with data-open, closed by their cross, Escape or a click beside.
+// Dialogs: opened by any element with data-open, closed by their cross, Escape or a click outside.
 
 import { Offline, Refused } from "./api.js";
 import { $, $$, setText } from "./dom.js";
 
 const openers = new Map();
 
-/** Say what prepares a dialog before it shows; it may be asynchronous. */
+/** Register what prepares a dialog before it shows; it may be asynchronous. */
 export function prepare(name, open) {
   openers.set(name, open);
 }
@@ -22,7 +22,7 @@ export function close(name) {
   $(`#${name}-dialog`).close();
 }
 
-/** Run something that talks to the server; what it refuses stands in the dialog. */
+/** Run something that talks to the server; show in the dialog what the server refuses. */
 export async function guard(dialog, action) {
   showError(dialog, "");
   try {
@@ -46,7 +46,7 @@ export function begin() {
     const mayClose = () => dialog.dispatchEvent(new Event("leave", { cancelable: true }));
     $("[data-close]", dialog).addEventListener("click", () => mayClose() && dialog.close());
     dialog.addEventListener("cancel", (event) => mayClose() || event.preventDefault());
-    let outside = false; // a drag that begins in a text field and ends beside is no click beside
+    let outside = false; // a drag that begins in a text field must not close the dialog
     dialog.addEventListener("pointerdown", (event) => (outside = event.target === dialog));
     dialog.addEventListener("click", (event) => {
       if (outside && event.target === dialog && mayClose()) dialog.close();

@@ -1,9 +1,10 @@
-// The few helpers by which elements are found and made. Text is always set as text, never as markup.
+// Helpers that find and make elements. Text is always set as text, never as markup: class names and
+// notes come from other people.
 
 export const $ = (selector, root = document) => root.querySelector(selector);
 export const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
 
-/** Make an element; `on*` properties are listeners, the rest are attributes (false leaves one out). */
+/** Make an element; `on*` properties are listeners, others are attributes (false: left out). */
 export function make(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -29,12 +30,12 @@ export function svgElement(tag, attributes = {}) {
   return element;
 }
 
-/** Set text only where it differs, so that a screen reader does not repeat what stands already. */
+/** Set text only where it differs, so that a screen reader does not repeat it. */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** A random UUID; `crypto.randomUUID` is missing on a plain http address of a local network. */
+/** Return a random UUID; `crypto.randomUUID` is missing on plain http in a local network. */
 export function uuid() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[6] = (bytes[6] & 0x0f) | 0x40;
@@ -43,7 +44,7 @@ export function uuid() {
   return [8, 12, 16, 20, 32].map((end, i, ends) => hex.slice(ends[i - 1] ?? 0, end)).join("-");
 }
 
-/** Read and write what this browser remembers of a person; a browser that keeps nothing forgets. */
+/** Read and write this browser's settings of a person; a browser may refuse to keep them. */
 export const memory = {
   get(name) {
     try {

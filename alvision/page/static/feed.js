@@ -1,17 +1,17 @@
-// The images in hand: leased from the server, loaded and decoded before they are needed.
+// The next images: leased from the server, loaded and decoded before they are needed.
 
 import { Offline, api } from "./api.js";
 import { memory } from "./dom.js";
 
-const IN_HAND = 14; // so that ten answers can be given while the connection is gone
-const REFILL_AT = 11;
-const DECODED = 3; // a decoded image takes megabytes; the rest is kept as it came
+const IN_HAND = 14; // so that a person can give ten answers without a connection
+const REFILL_AT = 11; // three images a request, and never fewer than ten for a lost connection
+const DECODED = 3; // a decoded image takes megabytes; the others stay compressed
 
 export class Feed extends EventTarget {
   #session;
   #asking = null;
   items = [];
-  message = null; // why nothing came
+  message = null; // why the server sent none
   asked = false;
 
   constructor(session) {
@@ -26,19 +26,19 @@ export class Feed extends EventTarget {
     return item;
   }
 
-  /** Put an image back in front: an answer on an earlier one was taken back. */
+  /** Put an image back in front, because an earlier answer was undone. */
   putBack(item) {
     this.items.unshift(item);
   }
 
-  /** Drop an image that is on the screen again by an undo. */
+  /** Drop an image that an undo has put on the screen again. */
   forget(id) {
     this.items = this.items.filter((item) => item.id !== id);
   }
 
   /** Ask for more if few are left; several callers share one request.
    *
-   * While answers wait to be sent the server does not know of them, and would ask again.
+   * Not while answers wait to be sent: the server does not know them and would ask again.
    */
   refill(current) {
     if (this.items.length > REFILL_AT || this.#session.outbox.waiting) return Promise.resolve();
@@ -48,7 +48,7 @@ export class Feed extends EventTarget {
     return this.#asking;
   }
 
-  /** Load what comes next; the first few are decoded too. */
+  /** Load the next images, and decode the first few. */
   prepare() {
     this.items.forEach((item, place) => {
       load(item);
@@ -84,7 +84,7 @@ export function load(item) {
   loadOpinion(item);
 }
 
-/** Load what stands beside the image; with blind mode it comes only after the answer. */
+/** Load the pictures of the model's opinion; with blind mode it comes only after the answer. */
 export function loadOpinion(item) {
   item.thumbs = (item.neighbours ?? []).map((near) => {
     const thumb = new Image(72, 72);
@@ -102,11 +102,11 @@ export function loadHeatmap(item) {
   item.heat.src = api.heatmap(item);
 }
 
-/** Let go of an image's pictures; they are loaded again if it comes back. */
+/** Release an image's pictures; they are loaded again if it comes back. */
 export function release(item) {
   item.picture = item.thumbs = item.heat = null;
 }
 
 function decode(item) {
-  item.picture.decode().catch(() => {}); // shown as broken when its turn comes
+  item.picture.decode().catch(() => {}); // `Sitting` reports it when the image is shown
 }

@@ -1,4 +1,4 @@
-// The running head, and the line at the foot that says what happened and whether it is stored.
+// The header with the progress, and the footer that says what happened and whether it is saved.
 
 import { drawCurve } from "./chart.js";
 import { $, $$, make, setText } from "./dom.js";
@@ -21,7 +21,7 @@ export function drawHeader(session) {
   drawNotice(session);
 }
 
-/** Words for the hours that labelling everything would take. */
+/** Return the hours that labelling everything would take, in words. */
 export function left(hours) {
   if (hours === null || hours === undefined) return "–";
   if (hours < 1) return t("head.left.minutes", { n: Math.max(1, Math.round(60 * hours)) });
@@ -42,7 +42,7 @@ function drawScore(state) {
   setText($("#changed"), changed);
 }
 
-/** One line for what the person should know; trouble comes first. */
+/** Show one line of news; errors come first. */
 function drawNotice(session) {
   const { trouble, predicted, phase } = session.state;
   const lines = [];
@@ -69,22 +69,23 @@ export function drawSaved(outbox) {
       t("saved.dismiss"),
     );
     line.replaceChildren(words, " ", forget);
-  } else if (!connected) setText(line, waiting ? t("saved.kept", { n: waiting }) : t("saved.offline"));
+  } else if (!connected)
+    setText(line, waiting ? t("saved.kept", { n: waiting }) : t("saved.offline"));
   else setText(line, waiting ? t("saved.sending", { n: waiting }) : t("saved.all"));
 }
 
-/** Say what was just done, for the eye and for a screen reader. */
+/** Show what was just done; a screen reader reads it out. */
 export function showLast(text, { trouble = false } = {}) {
   const line = $("#last");
   line.classList.toggle("trouble", trouble);
   setText(line, text);
 }
 
-/** Words for an answer that was just given, with what the model had thought, if it may be told. */
+/** Describe the answer just given, with the model's prediction if it may be shown. */
 export function answered(session, { kind, label, item, opinion }) {
-  const said =
+  const answer =
     kind === "label" ? t("last.label", { name: session.shown(label) }) : t(`last.${kind}`);
   const best = item.blind && opinion === item ? null : opinion.probabilities?.[0];
-  if (!best) return said;
-  return `${said} · ${t("last.opinion", { name: session.shown(best[0]), n: percent(best[1]) })}`;
+  if (!best) return answer;
+  return `${answer} · ${t("last.opinion", { name: session.shown(best[0]), n: percent(best[1]) })}`;
 }

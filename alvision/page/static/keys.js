@@ -1,4 +1,4 @@
-// One key an image. Keys are silent while a dialog is open or text is typed.
+// One key answers an image. Keys do nothing while a dialog is open or text is typed.
 
 import { $, memory } from "./dom.js";
 
@@ -12,7 +12,7 @@ export function listen(actions, digit) {
     if (event.target.closest("input, textarea, select")) return;
     if (event.repeat && !REPEATING.has(event.key)) return;
     const pressed = event.target.closest("button:focus-visible");
-    if (event.key === " " && pressed) return; // whoever tabbed to a button means the button
+    if (event.key === " " && pressed) return; // a person who tabbed to a button means the button
     if (/^[1-9]$/.test(event.key)) {
       event.preventDefault();
       digit(Number(event.key), event);

@@ -1,11 +1,12 @@
-// Answers that the server has not confirmed. They lie in IndexedDB, so neither a lost connection
-// nor a closed browser loses one; the server takes each uuid once, so sending twice does no harm.
+// Answers that the server has not confirmed. They are kept in IndexedDB, so that neither a lost
+// connection nor a closed browser loses one; the server stores each uuid once, so sending an answer
+// twice does no harm.
 
 import { Offline, Refused, api } from "./api.js";
 import { t } from "./text.js";
 
-const CHUNK = 50;
-const WAITS = [500, 1000, 2000, 4000]; // milliseconds between attempts
+const CHUNK = 50; // events in one request, which may have 256 kB
+const WAITS = [500, 1000, 2000, 4000]; // milliseconds; a server restarts within seconds
 
 function done(request) {
   return new Promise((resolve, reject) => {
@@ -21,10 +22,10 @@ export class Outbox extends EventTarget {
   #attempt = 0;
   #sending = null;
   waiting = 0; // kept for this data set and not confirmed
-  refused = []; // entries that the server did not take, with what it said
+  refused = []; // entries that the server refused, with its reasons
   connected = true;
 
-  /** Find what an earlier sitting left behind for this data set, and send it. */
+  /** Find and send what an earlier session left behind for this data set. */
   async begin(store) {
     this.#store = store;
     await this.#count();
@@ -32,14 +33,14 @@ export class Outbox extends EventTarget {
     this.#changed();
   }
 
-  /** Give an answer: resolves when it is in the server's store, or else durable in this browser.
+  /** Submit an answer: resolves when it is in the server's store, or else durable in this browser.
    *
-   * Returns what the server said, or null if the answer waits here. Raises Refused if the server
-   * said no, and Offline if neither the server nor this browser could keep it.
+   * Returns the server's reply, or null if the answer waits here. Throws Refused if the server
+   * refuses it, and Offline if neither the server nor this browser could keep it.
    */
   async submit(by, event) {
     const kept = this.#keep(by, event);
-    kept.catch(() => {}); // it only matters without a connection
+    kept.catch(() => {}); // a failure matters only without a connection, see below
     if (!this.waiting && this.connected) {
       const forget = () => kept.then(() => this.#forget([event.uuid])).catch(() => {});
       try {
@@ -67,13 +68,13 @@ export class Outbox extends EventTarget {
     return null;
   }
 
-  /** Tell that some other call failed or worked, so that waiting answers go at once. */
+  /** Note that another request worked or failed, so that waiting answers are sent at once. */
   noteConnection(connected) {
     if (connected && !this.connected) this.#plan(0);
     else if (!connected && this.connected) this.#lost();
   }
 
-  /** Let go of the answers that the server refused; the person has read why. */
+  /** Forget the answers that the server refused; the person has read why. */
   async dismiss() {
     await this.#forget(this.refused.map((entry) => entry.event.uuid));
     await this.#count();
@@ -144,7 +145,7 @@ export class Outbox extends EventTarget {
   }
 
   async #count() {
-    const entries = await this.#entries().catch(() => []); // a browser that keeps nothing
+    const entries = await this.#entries().catch(() => []); // it may refuse to keep any
     this.refused = entries.filter((entry) => entry.error);
     this.waiting = entries.length - this.refused.length;
   }

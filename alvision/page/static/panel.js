@@ -1,4 +1,4 @@
-// Beside the image: why it was chosen, the answers with the model's opinion, the nearest images.
+// The panel beside the image: why it was chosen, the answers, the model's opinion, nearest images.
 
 import { $, make, setText } from "./dom.js";
 import { percent, t } from "./text.js";
@@ -21,7 +21,7 @@ export class Panel extends EventTarget {
     this.#find.addEventListener("blur", () => this.closeSearch());
   }
 
-  /** Draw the answers anew if the classes changed; their order is fixed, never the model's. */
+  /** Redraw the answers if the classes changed; the model's order would bias people. */
   update() {
     const drawn = JSON.stringify(this.#session.classes);
     if (drawn === this.#drawn) return;
@@ -44,7 +44,7 @@ export class Panel extends EventTarget {
     this.#near(item, hidden);
   }
 
-  /** Show for a moment which answer was given. */
+  /** Highlight for a moment which answer was given. */
   flash(label) {
     const found = this.#choices.find(({ shownClass }) => shownClass.name === label)?.button;
     if (!found) return;

@@ -1,11 +1,11 @@
-// Who labels, how the page looks, and the first page that asks for classes.
+// The person's name, the settings, and the first page that asks for classes.
 
 import { Offline, Refused, api } from "./api.js";
 import { $, $$, icon, make, memory, setText } from "./dom.js";
 import { t } from "./text.js";
 import { close, open, prepare } from "./dialogs.js";
 
-/** Ask for a name if this browser knows none; resolves when there is one. */
+/** Ask for a name if this browser has none; resolves when there is one. */
 export function askName(session) {
   if (session.person) return Promise.resolve();
   const dialog = $("#name-dialog");
@@ -33,7 +33,7 @@ export function askName(session) {
   return named;
 }
 
-/** The first page: ask for the classes and which of them are defects. */
+/** Show the first page, which asks for the classes and which of them are defects. */
 export function askClasses(session) {
   const form = $("#setup-form");
   const rows = $("#setup-rows");

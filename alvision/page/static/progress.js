@@ -1,4 +1,4 @@
-// The progress page: the curve at full size, changes of mind with their images, figures.
+// The progress dialog: the curve at full size, changed predictions with their images, figures.
 
 import { api } from "./api.js";
 import { drawCurve } from "./chart.js";
@@ -52,7 +52,7 @@ function drawChanged(session) {
   setText($("#changed-words"), others(count, changed.length));
 }
 
-/** Words for the changes without a picture: only images that are answered are shown. */
+/** Describe the changes without a picture: only answered images are shown. */
 function others(count, shown) {
   if (!count) return t("progress.changed.none");
   if (!shown) return t("progress.changed.blind", { n: count });

@@ -1,9 +1,9 @@
-// What this page knows of the server: classes, counts, curve. Asked again every few seconds.
+// The server's state on this page: classes, counts, curve. It is fetched again every few seconds.
 
 import { Offline, Refused, api } from "./api.js";
 import { memory } from "./dom.js";
 
-const EVERY = 4000; // milliseconds
+const EVERY = 4000; // milliseconds; `server.py` computes new figures every 2 s
 
 export class Session extends EventTarget {
   #timer = null;
@@ -12,7 +12,7 @@ export class Session extends EventTarget {
   outbox;
   state = null;
   person = memory.get("name") ?? "";
-  error = null; // what a refused request said
+  error = null; // the reason of a refused request
 
   constructor(outbox) {
     super();
@@ -26,12 +26,12 @@ export class Session extends EventTarget {
     return this.state?.classes ?? [];
   }
 
-  /** Hide the model's opinion until the answer is given: the person's choice, or the server's. */
+  /** Whether the model's opinion is hidden until the answer, by the person or the server. */
   get blind() {
     return memory.get("blind") === "on" || Boolean(this.state?.blind);
   }
 
-  /** Return the name that a class is shown under; its key is its name for ever. */
+  /** Return the name that a class is shown under; its key never changes. */
   shown(name) {
     return this.classes.find((shownClass) => shownClass.name === name)?.shown ?? name;
   }
@@ -42,7 +42,7 @@ export class Session extends EventTarget {
     this.dispatchEvent(new Event("person"));
   }
 
-  /** Ask the server how things stand; callers at the same time share one request. */
+  /** Fetch the state; callers at the same time share one request. */
   poll() {
     this.#asking ??= this.#ask().finally(() => {
       this.#asking = null;
@@ -52,7 +52,7 @@ export class Session extends EventTarget {
     return this.#asking;
   }
 
-  /** Count an answer at once; the next poll brings the server's own count. */
+  /** Count an answer at once; the next poll brings the server's count. */
   count(sign, kind, seconds) {
     if (!this.state) return;
     this.#answers += 1;

@@ -1,17 +1,17 @@
-// One person's sitting: an image, an answer, the next image; and back, as far as one likes.
+// One person labelling: an image, an answer, the next image, and undo as far back as they like.
 
 import { Offline, Refused, api } from "./api.js";
 import { uuid } from "./dom.js";
 import { load, release } from "./feed.js";
 
 const KEPT = 8; // pictures of answered images that stay loaded, so that undo is instant
-const AGAIN = 1500; // milliseconds between two questions while nothing is there to label
+const AGAIN = 1500; // milliseconds between two requests while there is nothing to label
 
 export class Sitting extends EventTarget {
   #session;
   #feed;
   #outbox;
-  #given = []; // answers of this page, oldest first; earlier ones are asked of the server
+  #given = []; // answers of this page, oldest first; the server knows earlier ones
   #stopwatch = new Stopwatch();
   #timer = null;
   current = null;
@@ -27,14 +27,14 @@ export class Sitting extends EventTarget {
       if (!this.current && !this.busy) this.advance();
     });
     session.addEventListener("person", () => {
-      this.#given = []; // each takes back only their own answers
+      this.#given = []; // people undo only their own answers
     });
     this.#outbox.addEventListener("change", () => {
       if (this.#outbox.connected && !this.#outbox.waiting) this.#feed.refill(this.current);
     });
   }
 
-  /** Whether an answer or a picture is on its way; keys do nothing meanwhile. */
+  /** Whether an answer is being stored or a picture loaded; keys do nothing meanwhile. */
   get busy() {
     return this.#busy;
   }
@@ -44,7 +44,7 @@ export class Sitting extends EventTarget {
     this.#tell("busy", yes);
   }
 
-  /** Show the next image and ask for more behind it; nothing in hand shows why. */
+  /** Show the next image and ask for more; where there is none, show why. */
   async advance(since = null) {
     const item = this.#feed.take();
     await this.#show(item, since);
@@ -93,7 +93,7 @@ export class Sitting extends EventTarget {
     }
   }
 
-  /** Take the last answer back and show its image again, across restarts of page and server. */
+  /** Undo the last answer and show its image again, across restarts of page and server. */
   async undo() {
     if (this.busy) return;
     this.busy = true;
@@ -125,10 +125,11 @@ export class Sitting extends EventTarget {
     }
   }
 
-  /** Keep a note with the image on the screen; it stays to be answered. */
+  /** Store a note about the image on the screen, which must still be answered. */
   async flag(note) {
     const { id, round } = this.current;
-    await this.#outbox.submit(this.#session.person, { uuid: uuid(), id, kind: "flag", note, round });
+    const event = { uuid: uuid(), id, kind: "flag", note, round };
+    await this.#outbox.submit(this.#session.person, event);
     this.#tell("flagged", null);
   }
 
@@ -154,7 +155,7 @@ export class Sitting extends EventTarget {
   }
 }
 
-/** Leave in the browser's timeline how long the person waited: from the key to the painted image. */
+/** Record in the browser's timeline how long the person waited for the next image. */
 function measure(since) {
   requestAnimationFrame(() =>
     setTimeout(() =>
@@ -163,7 +164,7 @@ function measure(since) {
   );
 }
 
-/** Time that an image was on a visible page. */
+/** Measure how long an image was on a visible page. */
 class Stopwatch {
   #sum = 0;
   #since = performance.now();

@@ -1,4 +1,4 @@
-// Every word on the page comes from the catalogue, which the page carries as data.
+// Every word on the page comes from the catalogue `text/en.json`, which the page contains as data.
 
 const catalogue = JSON.parse(document.getElementById("text").textContent);
 const plurals = new Intl.PluralRules(catalogue.language);
@@ -9,11 +9,6 @@ export function t(key, values = {}) {
   const found = catalogue[key] ?? catalogue[`${key}.${plurals.select(values.n ?? 0)}`];
   if (found === undefined) throw new Error(`the catalogue has no text ${key}`);
   return found.replace(/\{(\w+)\}/g, (_, name) => written(values[name]));
-}
-
-/** Return whether the catalogue has a text of this very key. */
-export function has(key) {
-  return key in catalogue;
 }
 
 export function percent(p) {

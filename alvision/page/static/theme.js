@@ -3,5 +3,5 @@ try {
   const theme = localStorage.getItem("alvision.theme");
   if (theme && theme !== "auto") document.documentElement.dataset.theme = theme;
 } catch {
-  // A browser that keeps nothing follows the system's colours.
+  // A browser that refuses to keep settings follows the system's colours.
 }

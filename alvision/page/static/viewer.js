@@ -3,8 +3,8 @@
 import { $, setText } from "./dom.js";
 import { load, loadHeatmap } from "./feed.js";
 
-const MOST = 16;
-const STEP = 1.25;
+const MOST = 16; // times; beyond, one pixel of a photograph is larger than a fingertip
+const STEP = 1.25; // a key press or click: three of them double the size
 
 export class Viewer {
   #frame = $("#frame");
@@ -26,7 +26,7 @@ export class Viewer {
     this.#frame.addEventListener("dblclick", () => (this.#scale > 1 ? this.fit() : this.zoom(2)));
   }
 
-  /** Show an image, already loaded as a rule; null clears the stage. */
+  /** Show an image, usually loaded already; null clears the view. */
   show(item, alt) {
     this.#item = item;
     this.fit();

@@ -5,6 +5,7 @@ import uuid
 import pytest
 
 from alvision.labels.consensus import consensus
+from alvision.page.assignment import Assignment
 
 IDS = [f"worn/{i:02d}.png" for i in range(12)]
 OPINION = {
@@ -215,3 +216,17 @@ def test_train_now_closes_the_batch(page, ask, store):
         assert page.tell("/api/close", by="ann", uuid=word) == {"stored": [word]}
     (event,) = store.events()
     assert (event.kind, event.round) == ("close", 0)
+
+
+def test_looking_at_candidates_changes_nothing(page):
+    assignment = Assignment(page.page.state)
+    first = page.items(n=1)[0]["id"]
+    answer = page.say(first)
+    page.items(n=1)  # moves past the answered image
+    page.say(first, kind="undo", target=answer)
+    with page.page.state.lock:
+        page.page.state.refresh()
+        looks = [list(assignment._candidates("bo")) for _ in range(3)]
+    assert looks[0] == looks[1] == looks[2]
+    assert page.state()["labels"] == 0
+    assert first in {item["id"] for item in page.items("bo", n=12)}

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from alvision.core.records import SampleId
     from alvision.deploy.bundle.bundle import Bundle
     from alvision.deploy.train.labelled_data import LabelledData
-    from alvision.labels.agreement import Agreement
+    from alvision.labels.voting import Agreement
     from alvision.reporting.shop.facts import MonitorImage, Shop
 
 PICTURES, STRIP = 48, 24

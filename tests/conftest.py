@@ -13,7 +13,7 @@ from PIL import Image
 
 from tests.support import PROJECT
 
-pytest_plugins = ["tests.support.browser", "tests.support.line"]
+pytest_plugins = ["tests.support.browser", "tests.support.case_names", "tests.support.line"]
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -39,16 +39,30 @@ def truth(manifest):
     return dict(zip(manifest.ids, manifest.truth, strict=True))
 
 
+def learner_of(manifest, model=TINY, trainer=ON_CPU, seed=0, classes=CLASSES):
+    hashes = content_hashes(manifest)
+    data = DataConfig(kind="class_folders", image=ImageConfig(size=32))
+    return Learner(manifest, hashes, classes, data, model, trainer, seed, manifest.ids)
+
+
 @pytest.fixture
 def learn(manifest):
     """Return what makes a learner; a key word changes one of its arguments."""
 
     def make(model=TINY, trainer=ON_CPU, seed=0, classes=CLASSES, of=manifest):
-        hashes = content_hashes(of)
-        data = DataConfig(kind="class_folders", image=ImageConfig(size=32))
-        return Learner(of, hashes, classes, data, model, trainer, seed, of.ids)
+        return learner_of(of, model, trainer, seed, classes)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def taught(painted_parts, tmp_path_factory):
+    """Return a learner and its model of round 1, for tests that change neither."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ALVISION_CACHE", str(tmp_path_factory.mktemp("taught")))
+        manifest = build(DataConfig(kind="class_folders", root=str(painted_parts)))
+        learner = learner_of(manifest)
+        return learner, learner.fit(dict(zip(manifest.ids, manifest.truth, strict=True)), round=1)
 
 
 @pytest.fixture

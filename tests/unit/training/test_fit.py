@@ -102,18 +102,18 @@ def test_a_head_learns_alike_whatever_the_scale_of_its_features(learn, embedded,
     assert np.allclose(*said, atol=1e-3)
 
 
-def test_a_checkpoint_of_another_network_is_refused(learn, truth, tmp_path):
-    learner = learn()
-    learner.save(learner.fit(truth, round=1), tmp_path / "model.ckpt")
+def test_a_checkpoint_of_another_network_is_refused(taught, learn, tmp_path):
+    learner, model = taught
+    learner.save(model, tmp_path / "model.ckpt")
     others = (learn(seed=1), learn(FINETUNE), learn(replace(TINY, backbone="timm:test_convnext")))
     for other in others:
         with pytest.raises(UserError, match="another network"):
             other.load(tmp_path / "model.ckpt")
 
 
-def test_a_frozen_trunk_is_not_in_the_checkpoint(learn, truth, tmp_path):
-    learner = learn()
-    learner.save(learner.fit(truth, round=1), tmp_path / "model.ckpt")
+def test_a_frozen_trunk_is_not_in_the_checkpoint(taught, tmp_path):
+    learner, model = taught
+    learner.save(model, tmp_path / "model.ckpt")
     content = torch.load(tmp_path / "model.ckpt", weights_only=True)
     assert set(content["state_dict"]) == {"head.scale", "head.first.weight", "head.first.bias"}
     assert content["trunk"] == learner.backbone.fingerprint

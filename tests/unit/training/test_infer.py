@@ -8,9 +8,9 @@ from alvision.core.errors import UserError
 from tests.unit.training.conftest import CLASSES, FINETUNE, ON_CPU, TINY, both_ways, mean_entropy
 
 
-def test_inference_gives_what_is_needed_and_no_more(learn, truth):
-    learner = learn()
-    model, ids = learner.fit(truth, round=1), tuple(truth)[::-3]
+def test_inference_gives_what_is_needed_and_no_more(taught, truth):
+    learner, model = taught
+    ids = tuple(truth)[::-3]
     nothing = learner.infer(model, ids, needs=set(), round=1)
     assert (nothing.ids, nothing.log_probs, nothing.features) == (ids, None, None)
     needs = {"log_probs", "features", "labels", "passes"}
@@ -26,9 +26,8 @@ def test_inference_gives_what_is_needed_and_no_more(learn, truth):
     assert fused.log_probs is None
 
 
-def test_pool_and_labelled_see_the_same_networks_and_rounds_differ(learn, truth):
-    learner, ids = learn(), tuple(truth)
-    model = learner.fit(truth, round=1)
+def test_pool_and_labelled_see_the_same_networks_and_rounds_differ(taught, truth):
+    (learner, model), ids = taught, tuple(truth)
 
     def networks(ids, round):
         return learner.infer(model, ids, needs={"log_probs"}, round=round).log_probs
@@ -105,9 +104,9 @@ def test_the_passes_of_an_ensemble_are_its_members(learn, truth, tmp_path):
         learn(replace(model, passes=1)).check({"passes"})
 
 
-def test_a_class_appended_later_has_probability_zero(learn, truth, tmp_path):
-    learner = learn()
-    learner.save(learner.fit(truth, round=1), tmp_path / "model.ckpt")
+def test_a_class_appended_later_has_probability_zero(taught, learn, truth, tmp_path):
+    learner, fitted = taught
+    learner.save(fitted, tmp_path / "model.ckpt")
     wider = learn(classes=("torn", "ok", "worn"))
     model = wider.load(tmp_path / "model.ckpt")
     assert wider.predict(model, tuple(truth)).classes == CLASSES

@@ -3,6 +3,7 @@ import time
 
 import pytest
 from hydra.utils import instantiate
+from jaxtyping import config
 from omegaconf import OmegaConf
 
 from alvision import CONFIG_DIR
@@ -28,8 +29,22 @@ def marked(file):
     return pytest.param(file, marks=[pytest.mark.slow] if file.stem in SLOW else [], id=name(file))
 
 
+@pytest.fixture
+def shapes_unchecked():
+    """Leave shapes and types unchecked, which takes half the time of a conformance check."""
+    config.update("jaxtyping_disable", True)
+    yield
+    config.update("jaxtyping_disable", False)
+
+
 @pytest.mark.parametrize("file", [marked(file) for file in FILES])
-def test_every_configured_strategy_conforms(file):
+def test_every_configured_strategy_conforms(file, shapes_unchecked):
+    conformance.check(instantiate(OmegaConf.load(file)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("file", FILES, ids=name)
+def test_every_configured_strategy_conforms_and_its_shapes_are_as_annotated(file):
     conformance.check(instantiate(OmegaConf.load(file)))
 
 
@@ -46,7 +61,7 @@ def test_the_strategies_are_found():
 @pytest.mark.parametrize(
     ("acquire", "broken"), faulty.FAULTS, ids=[name_of(acquire) for acquire, _ in faulty.FAULTS]
 )
-def test_a_faulty_strategy_is_refused_by_the_property_it_breaks(acquire, broken):
+def test_a_faulty_strategy_is_refused_by_the_property_it_breaks(acquire, broken, shapes_unchecked):
     with pytest.raises(conformance.ConformanceError, match=broken) as refused:
         conformance.check(acquire)
     assert str(refused.value).startswith(f"{name_of(acquire)} breaks '")

@@ -1,4 +1,4 @@
-"""Tonight's batch for labelling, and what the answers prove about the images that passed."""
+"""The queue for labelling, and what the answers prove about the images that passed."""
 
 from __future__ import annotations
 
@@ -21,20 +21,21 @@ from alvision.watch.records import Records, Row
 FOLDER = "queue"
 COLUMNS = ["id", "label"]
 CONFIDENCE = 0.95
+"""Confidence of the bound on what passed, one-sided; the page says so."""
 _WANTED = "queue IS NULL AND (audit OR folder IN ('human', 'new')) AND state = 'moved'"
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What people's answers prove about the images that passed.
+    """The proof about the images that passed, from the answers of people.
 
     Attributes:
         passed: Images that passed.
-        drawn: Of them, drawn at random for people to look at.
-        answered: Of those, in batches that are answered to the last image.
-        escaped: Of these, those that people did not call good.
-        open: Drawn ones without an answer.
-        at_most: Upper limit of the escaped share of what passed, 95 % sure, one-sided.
+        drawn: Those of them that were drawn at random for people to check.
+        answered: Those of the drawn ones whose batch is answered completely.
+        escaped: Those of the answered ones that people did not call good.
+        open: Drawn images without an answer.
+        at_most: Upper limit of the bad share of what passed, 95 % sure, one-sided.
     """
 
     passed: int
@@ -46,20 +47,20 @@ class Audit:
 
 
 def fill(records: Records, to: Path, *, batch: int, today: date) -> int:
-    """Queue what people should label: the audit, then what tells most of the human band and novel.
+    """Queue images for labelling: the audit, then doubtful and novel ones, most telling first.
 
     The queue is a folder of its own, `<to>/queue/`, with the images of all days, and one table a
     day, `queue-<day>.csv`, whose labels are blank. A table that somebody has changed is never
-    written again; what comes later goes into the next one of that day.
+    written again; later images go into the next one of that day.
 
     Args:
         records: The records.
         to: The line's folder.
-        batch: Most images a day beside the audit. What finds no room waits for the next day.
+        batch: Most doubtful and novel images a day; the rest wait for the next day.
         today: The day.
 
     Returns:
-        How many images are new in the queue.
+        The number of images added to the queue.
     """
     started = f"queue-{today.isoformat()}"
     of_today = "sheet >= ? AND sheet < ? AND NOT audit"
@@ -79,7 +80,10 @@ def fill(records: Records, to: Path, *, batch: int, today: date) -> int:
 
 
 def finish(records: Records, to: Path) -> None:
-    """Bring the files of the queue to their places, and write the tables that name them."""
+    """Put the files of the queue in their places, and write the tables that list them.
+
+    The records name both first, so after a kill the next call does what is left.
+    """
     waiting = records.rows("queue IS NOT NULL AND NOT queued")
     for row in waiting:
         source, target = to / row.file, to / FOLDER / str(row.queue)
@@ -98,54 +102,54 @@ def finish(records: Records, to: Path) -> None:
 def audited(
     records: Records, to: Path, model: str, *, good: Sequence[str], labels: str | None
 ) -> Audit:
-    """Bound the escaped share of the images that passed, from the random audit among them.
+    """Bound the bad share of the images that passed, from the random audit among them.
 
-    Clopper and Pearson's exact limit (doi:10.1093/biomet/26.4.404). The audit was drawn at random
-    from what passed, so nothing is assumed about the parts, and the limit speaks of the images that
-    passed here under this model, not of tomorrow's. What is assumed: that the people are right;
-    that whether a batch gets answered to its end does not depend on what is in it (a batch that is
-    not, does not count at all); and that the limit is read at a time that it did not choose itself.
-    An unsure or skipped image counts as escaped. It is a share of what passed; an escape rate is a
-    share of the defects.
+    Clopper and Pearson's exact limit (doi:10.1093/biomet/26.4.404). Because the audit is a random
+    sample of what passed, the limit assumes nothing about the parts; it holds for the images that
+    passed here under this model, and not for tomorrow's. It assumes that people are right, that
+    whether a batch is answered completely does not depend on its content (an incomplete batch does
+    not count at all), and that it is read on a fixed schedule and not when it looks best. An unsure
+    or skipped image counts as bad. The share is one of what passed; an escape rate is a share of
+    the defects.
 
     Args:
         records: The records.
         to: The line's folder.
-        model: The model in force; another one starts at nothing.
+        model: The model in force; a new model starts without any answers.
         good: Names of the classes of good parts.
-        labels: Store of the answers, where it is not the one beside the queue.
+        labels: Store of the answers; None: the one beside the queue.
     """
     rows = records.rows("audit AND model = ?", model)
-    said = _answers(rows, to, labels)
+    answers = _answers(rows, to, labels)
     batches: dict[str | None, list[Row]] = defaultdict(list)
     for row in rows:
         batches[row.sheet].append(row)
     finished = [
         row
         for sheet, own in batches.items()
-        if sheet is not None and all(row.sha256 in said for row in own)
+        if sheet is not None and all(row.sha256 in answers for row in own)
         for row in own
     ]
-    escaped = sum(said[row.sha256] not in good for row in finished)
+    escaped = sum(answers[row.sha256] not in good for row in finished)
     return Audit(
         passed=records.count("folder = 'pass' AND model = ?", model),
         drawn=len(rows),
         answered=len(finished),
         escaped=escaped,
-        open=sum(row.sha256 not in said for row in rows),
+        open=sum(row.sha256 not in answers for row in rows),
         at_most=rate_at_most(escaped, len(finished), confidence=CONFIDENCE),
     )
 
 
 def waiting(records: Records, to: Path, labels: str | None) -> int:
-    """Return how many images of the queue nobody has spoken on."""
+    """Return how many images of the queue nobody has answered."""
     rows = records.rows("queue IS NOT NULL")
-    said = _answers(rows, to, labels)
-    return sum(row.sha256 not in said for row in rows)
+    answers = _answers(rows, to, labels)
+    return sum(row.sha256 not in answers for row in rows)
 
 
 def _answers(rows: Sequence[Row], to: Path, labels: str | None) -> dict[str, str | None]:
-    """Return what people said of images, by content; None: they named no class."""
+    """Return the class of each answered image by its content; None where no class was named."""
     content = {row.queue: row.sha256 for row in rows if row.queue}
 
     def resolve(event: Event) -> str | None:
@@ -163,7 +167,7 @@ def _store(to: Path) -> Path:
 
 
 def _sheet(records: Records, to: Path, started: str) -> str:
-    """Return the table that new images of today go into: the last one nobody has touched."""
+    """Return the table for new images of today: the last one, unless somebody has changed it."""
     number = 1
     while True:
         name = f"{started}.csv" if number == 1 else f"{started}-{number}.csv"
@@ -180,7 +184,7 @@ def _content(records: Records, sheet: str) -> list[list[str]]:
 
 
 def _untouched(path: Path, content: Sequence[list[str]]) -> bool:
-    """Tell whether a table is as it was written, or is not there yet."""
+    """Tell whether a table is as it was written, or does not exist yet."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             head, *rows = csv.reader(file)
@@ -192,7 +196,7 @@ def _untouched(path: Path, content: Sequence[list[str]]) -> bool:
 
 
 def _link(source: Path, target: Path) -> None:
-    """Let an image lie in the queue too: a second name where the disk has such, else a copy."""
+    """Put an image into the queue too: as a hard link if the disk can, else as a copy."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(source, target)

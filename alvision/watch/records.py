@@ -147,16 +147,16 @@ class Records:
 
     def add(self, row: Row) -> None:
         """Add an image."""
-        told = {_column(name): value for name, value in asdict(row).items() if name != "number"}
-        marks = ", ".join("?" * len(told))
+        values = {_column(name): value for name, value in asdict(row).items() if name != "number"}
+        marks = ", ".join("?" * len(values))
         self._database.execute(
-            f"INSERT INTO image ({', '.join(told)}) VALUES ({marks})", [*told.values()]
+            f"INSERT INTO image ({', '.join(values)}) VALUES ({marks})", [*values.values()]
         )
 
     def change(self, number: int, **values: Any) -> None:
         """Change columns of an image."""
-        told = ", ".join(f"{name} = ?" for name in values)
-        query = f"UPDATE image SET {told} WHERE number = ?"
+        columns = ", ".join(f"{name} = ?" for name in values)
+        query = f"UPDATE image SET {columns} WHERE number = ?"
         self._database.execute(query, [*values.values(), number])
 
     def known(self, name: str, sha256: str) -> Row | None:

@@ -17,7 +17,7 @@ from alvision.deploy.bundle.network import Deployed
 
 FORMATS = ("onnx", "openvino", "torch")
 TOLERANCE = 1e-3
-"""How far a logit may be from the model's, as a share of the largest logit.
+"""Largest difference of a logit from the model's, as a share of the largest logit.
 
 Runtimes add float32 numbers in different orders; a wrong operator is off by far more.
 """

@@ -64,7 +64,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Verification:
-    """What a bundle's backends were checked with.
+    """The result of checking a bundle's backends.
 
     Attributes:
         images: How many images.

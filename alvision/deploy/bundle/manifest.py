@@ -19,7 +19,7 @@ FORMAT = 2
 
 @dataclass(frozen=True)
 class NoveltyScale:
-    """How novelty is measured: see `verdict.novelty`.
+    """The scale of novelty, see `verdict.novelty`.
 
     Attributes:
         neighbours: Known images that the distance is averaged over.

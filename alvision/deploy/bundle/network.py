@@ -1,4 +1,4 @@
-"""The network that a bundle holds: from pixels to logits, features and an activation map."""
+"""The network of a bundle: from pixels to logits, features and activation maps."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Deployed(nn.Module):
     """A trunk and a head as one network without randomness, in fp32.
 
     The activation map is that of Zhou et al., arXiv 1512.04150: a class's weights on the last
-    feature map M [D,h,w], map_c = sum_d w[c,d]·M_d; of features of several depths it tells what the
-    last stage contributes. Where the features do not begin with the mean of M, or the head is not
-    linear, it is the map's energy instead, sqrt(mean_d M_d²), one for all classes.
+    feature map M [D,h,w], map_c = sum_d w[c,d]·M_d; with features of several depths it shows what
+    the last stage contributes. Where the features do not begin with the mean of M, or the head is
+    not linear, the map's energy is used instead, sqrt(mean_d M_d²), one map for all classes.
 
     Args:
         trunk: Maps images [B,3,H,W] to features [B,D].
@@ -62,7 +62,7 @@ class Deployed(nn.Module):
     def _through(self, images: Tensor) -> tuple[Tensor, Tensor]:
         self._seen = []
         features = self.trunk(images)
-        # Several views of an image: the map is that of the first, the image as it is.
+        # With several views of an image, the map is that of the first: the image as it is.
         seen, self._seen = self._seen, []
         return features, seen[0]
 
@@ -75,7 +75,7 @@ class Deployed(nn.Module):
         return part.shape == mean.shape and torch.allclose(mean, part, rtol=1e-2, atol=1e-3)
 
     def _gain(self, features: Tensor, last: Tensor) -> Tensor:
-        """Return what the trunk multiplies the mean of the last map by: 1, or to a norm of 1."""
+        """Return the trunk's factor after the mean of the last map: 1, or what makes its norm 1."""
         part = features[:, : last.shape[1]]
         length = last.mean(dim=(2, 3)).norm(dim=1).clamp(min=1e-12)
         return (part.norm(dim=1) / length)[:, None, None, None]
@@ -85,7 +85,7 @@ class Deployed(nn.Module):
 
 
 def _last_map(trunk: nn.Module, size: int) -> str:
-    """Return the name of the module that is the last to give a feature map with places."""
+    """Return the name of the last module whose output is a feature map with more than one place."""
     found: list[str] = []
 
     def hook(name: str) -> Any:

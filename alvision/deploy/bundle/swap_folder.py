@@ -1,4 +1,4 @@
-"""Put a folder in the place of another one, so that a kill at any moment leaves a whole one."""
+"""Replace a folder by another one so that a kill at any moment leaves a whole one."""
 
 from __future__ import annotations
 
@@ -17,29 +17,31 @@ from alvision.core.errors import UserError
 from alvision.core.rounds import sync_folder
 
 _LOCK_SECONDS = 10.0
+"""Seconds to wait for a process that is replacing the folder at this moment."""
 _EXCHANGE, _HERE = 2, -100
+"""RENAME_EXCHANGE and AT_FDCWD of Linux."""
 _UNSUPPORTED = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EPERM)
 
 
 def install(
     source: Path, folder: Path, *, check: Callable[[Path], object] = lambda copy: None
 ) -> None:
-    """Put a copy of `source` in the place of `folder`, which becomes `<folder>.previous`.
+    """Install a copy of `source` as `folder`, and keep the old one as `<folder>.previous`.
 
-    Where the file system can exchange two folders in one step (Linux), `folder` is there at every
-    moment. Elsewhere it is missing for the moment between two renames; after a kill just then,
-    `recover` brings it back. Hold `locked(folder)` meanwhile.
+    Where the file system can exchange two folders in one step (Linux), `folder` exists at every
+    moment. Elsewhere it is missing between two renames; after a kill in that moment `recover`
+    brings it back. Hold `locked(folder)` meanwhile.
 
     Args:
-        source: What to copy.
-        folder: Where to; may be new.
-        check: Looks at the copy before it is put in place, and may raise.
+        source: The folder to copy.
+        folder: The folder to replace; it need not exist.
+        check: Called with the copy before it is installed; may raise.
     """
     beside, previous = _beside(folder, "part"), previous_of(folder)
     _copy(source, beside)
     check(beside)
     if folder.exists():
-        # The old folder is kept before anything happens to it.
+        # Keep the old folder first: rolling back must be possible after a kill at any later step.
         kept = _beside(folder, "kept")
         _copy(folder, kept)
         replace(kept, previous)
@@ -62,7 +64,7 @@ def roll_back(folder: Path) -> None:
 
 
 def replace(beside: Path, folder: Path) -> None:
-    """Rename `beside` to `folder`; what was there is gone afterwards. Hold `locked(folder)`."""
+    """Rename `beside` to `folder` and delete the old folder. Hold `locked(folder)` meanwhile."""
     old = _beside(folder, "old")
     shutil.rmtree(old, ignore_errors=True)
     if not folder.exists():
@@ -77,25 +79,28 @@ def replace(beside: Path, folder: Path) -> None:
 
 
 def previous_of(folder: Path) -> Path:
-    """Return where the folder is kept that another one took the place of."""
+    """Return the path that `install` keeps the old folder under."""
     return folder.with_name(f"{folder.name}.previous")
 
 
 def recover(folder: Path) -> None:
-    """Bring a folder back that a kill between two renames took away; else do nothing."""
+    """Bring back a folder that is missing after a kill between two renames; else do nothing."""
     if folder.exists() or not _beside(folder, "old").exists():
         return
     with locked(folder):
+        # Look again: the process that held the lock may have finished its second rename.
         if not folder.exists() and _beside(folder, "old").exists():
             _beside(folder, "old").rename(folder)
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep a place for this process.
+    """Lock a folder for this process, so that no other one replaces it at the same time.
+
+    The lock is a file beside the folder, because the folder itself is renamed.
 
     Raises:
-        UserError: Another process has it.
+        UserError: Another process holds the lock.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     held = FileLock(_beside(folder, "lock"))
@@ -116,7 +121,7 @@ def _beside(folder: Path, purpose: str) -> Path:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a folder and force every byte of it to disk."""
+    """Copy a folder and force it to disk: the rename must not become durable before the bytes."""
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(source, target, copy_function=shutil.copyfile)
     for path in sorted(target.rglob("*")):
@@ -130,7 +135,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _exchange(one: Path, other: Path) -> bool:
-    """Swap two names in one step (renameat2); False where that cannot be done."""
+    """Exchange two names in one step (renameat2); False where that cannot be done."""
     if sys.platform != "linux":
         return False
     try:

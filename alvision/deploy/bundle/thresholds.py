@@ -1,4 +1,4 @@
-"""`thresholds.json`: where a bundle draws the line, what that promises, and how it is said.
+"""`thresholds.json`: the thresholds of a bundle, what they promise, and the promise in words.
 
 The file is tied to one `bundle.json` by its sha256 and signed with its own, because a threshold
 that belongs to another model, or that somebody has edited, would promise what nobody has proven.
@@ -23,7 +23,7 @@ VOIDS = (
     "another image spec, model or threshold than those in the bundle",
     "sealed images that were trained on, or chosen because the model found them hard",
 )
-"""What a promise does not cover."""
+"""Cases that a promise does not cover."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Overkill:
 
 @dataclass(frozen=True)
 class ClassPromise:
-    """What the sealed defects of one class prove.
+    """The promise for one class, as its sealed defects prove it.
 
     Attributes:
         defects: Independent sealed defects of the class.

@@ -23,7 +23,7 @@ COLUMNS = ("class", "verdict", "defect_score", "novelty")
 
 @dataclass(frozen=True)
 class Decision:
-    """What a bundle decides about one image.
+    """The decision of a bundle about one image.
 
     Attributes:
         class_name: The likeliest class.

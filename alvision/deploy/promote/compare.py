@@ -26,7 +26,7 @@ Mistake = Callable[[str, Decision], bool]
 
 @dataclass(frozen=True)
 class Terms:
-    """What must be shown about a new model.
+    """The conditions that a new model must be shown to meet.
 
     Attributes:
         margin: How much worse any rate may be.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ThresholdRequest:
-    """What a threshold must promise.
+    """The promise that a threshold is asked to keep.
 
     Attributes:
         escape: Highest share of defects that may pass.

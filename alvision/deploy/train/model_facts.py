@@ -1,4 +1,4 @@
-"""What is known of a final model: `final/model.json`, and the figures that bundles repeat.
+"""The facts of a final model: `final/model.json`, and the figures that bundles repeat.
 
 Plain data, so that what reads a bundle beside the line need not import torch.
 """
@@ -59,7 +59,7 @@ class MonitorFigures:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What `final/model.json` holds.
+    """The content of `final/model.json`.
 
     Attributes:
         classes: The class of each logit.

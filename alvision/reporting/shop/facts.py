@@ -63,7 +63,7 @@ class ClassRow:
 
 @dataclass(frozen=True)
 class Outlook:
-    """What could be promised; the sealed images are counted for it, not run.
+    """The promise that is possible now; the sealed images are counted for it, not run.
 
     Attributes:
         found: Independent sealed defects that a promise may use.

@@ -1,0 +1,45 @@
+"""The status of a watched line is plain data, read without a page."""
+
+from datetime import datetime
+
+import pytest
+
+from alvision.deploy.bundle.bundle import open_bundle
+from alvision.watch.line import Setting, open_line
+from alvision.watch.status import label_command, read_status
+from tests.support.parts import imported
+
+imported("onnxruntime")
+AT = datetime(2026, 3, 1, 12, 0)
+
+
+@pytest.fixture
+def line(shop):
+    with open_line(Setting(shop.bundle, shop.inbox, shop.line, settle=0.0)) as line:
+        yield line
+
+
+def test_a_line_that_has_received_nothing(line):
+    status = read_status(line, at=AT)
+    assert status.counts == {} and status.newest == [] and status.drift_tests == []
+    assert status.alarmed == [] and status.waiting == 0 and status.promise is None
+    assert status.audit.passed == 0 and status.audit.at_most == 1.0
+    assert len(status.statistics) == status.reference.values.shape[1]
+
+
+def test_the_newest_images_come_first_and_broken_files_are_named(line, shop):
+    shop.deliver(range(4))
+    shop.put("broken.png", b"no image")
+    line.step()
+    status = read_status(line, at=AT)
+    assert sum(status.counts.values()) == 5
+    assert [row.number for row in status.newest] == sorted(
+        (row.number for row in status.newest), reverse=True
+    )
+    assert [row.name for row in status.broken] == ["broken.png"]
+    assert status.at == AT and status.to == shop.line
+
+
+def test_the_command_that_opens_the_queue(small_bundle, tmp_path):
+    command = label_command(open_bundle(small_bundle), tmp_path)
+    assert command == f'alvision label data.root={tmp_path} "classes=[ok,worn]" "defects=[worn]"'

@@ -2,24 +2,53 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from alvision.cli.console import bar, console
-from alvision.config.compose import compose
-from alvision.config.overrides import take
-from alvision.core.errors import UserError
+from alvision.cli.options import Options, Range, option
 from alvision.core.records import SECONDS_PER_LABEL
-from alvision.data.hashes import content_hashes
-from alvision.data.images import ImageSpec
-from alvision.data.manifest import build
+
+USAGE = """\
+alvision check data=folder data.root=parts/
+alvision check data=csv data.root=parts/ data.file=labels.csv to=check.html
+
+Reads every image once, prints what it finds and writes a page with pictures.
+Status 1 if something must be mended before labelling starts. The data set is
+named as for `run`."""
+
+DAY = 86400
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckOptions(Options):
+    """The words of `check` beside the keys of a run."""
+
+    command = "check"
+    example = "alvision check data.root=parts/"
+
+    to: Path | None = option("The page.", default=None, shown="runs/<name>/check.html")
+    seconds: float = option(
+        "The seconds that one answer takes, for the hours that labelling everything would take.",
+        default=SECONDS_PER_LABEL,
+        within=Range(0, DAY, ends=False),
+    )
+
+
+OPTIONS = (CheckOptions,)
 
 
 def check(words: list[str]) -> int:
-    """Look over a data set; status 1 if something must be mended first."""
+    """Look over a data set; return 1 if something must be mended first."""
+    options, words = CheckOptions.take(words)
+
+    from alvision.config.compose import compose
     from alvision.data import checks
+    from alvision.data.hashes import content_hashes
+    from alvision.data.images import ImageSpec
+    from alvision.data.manifest import build
     from alvision.reporting import check as check_report
 
-    taken, words = take(words, "to", "seconds")
     config = compose(words).config
     spec = ImageSpec.from_config(config.data.image)
     manifest = build(config.data)
@@ -31,22 +60,12 @@ def check(words: list[str]) -> int:
             hashes,
             spec,
             classes=config.classes,
-            seconds_per_label=_seconds(taken.get("seconds")),
+            seconds_per_label=options.seconds,
             progress=progress,
             seed=config.seed,
         )
     console.print(check_report.table(result))
-    page = Path(taken.get("to") or Path("runs") / str(config.name) / "check.html")
+    page = options.to or Path("runs") / str(config.name) / "check.html"
     check_report.write(result, manifest, spec, page)
     console.print(f"report: {page}")
     return int(any(finding.severity == "error" for finding in result.findings))
-
-
-def _seconds(text: str | None) -> float:
-    try:
-        seconds = SECONDS_PER_LABEL if text is None else float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < 86400:
-        raise UserError(f"seconds={text} must be the seconds that one answer takes, e.g. 4")
-    return seconds

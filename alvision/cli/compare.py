@@ -5,34 +5,58 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from alvision.cli.console import console
-from alvision.cli.run import run_in_study
-from alvision.config.compose import compose
-from alvision.config.overrides import parse, take, take_count, take_names, tidy
+from alvision.cli.options import Options, Range, option
 from alvision.config.schema import RunConfig
 from alvision.core.errors import UserError
-from alvision.dataset.dataset import DataSet
-from alvision.loop.build import build_learner
-from alvision.run_folder.load import load_run
-from alvision.run_folder.round_files import read_csv
-from alvision.study.timing import timed
+
+USAGE = """\
+alvision compare experiment=elpv "acquisition=[random_sampling,margin]" seeds=12
+
+Runs every acquisition function with every seed, from the same first labels, and
+measures each against random_sampling. The same command resumes: finished runs are
+not repeated, and more seeds extend the study. All other keys are those of `run`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareOptions(Options):
+    """The words of `compare` beside the keys of a run."""
+
+    command = "compare"
+    example = 'alvision compare experiment=elpv "acquisition=[random_sampling,margin]" seeds=12'
+
+    acquisition: tuple[str, ...] = option(
+        "The acquisition functions.",
+        default=("random_sampling", "margin", "entropy", "bald", "k_center"),
+    )
+    seeds: int = option("Number of seeds, 0 .. N-1.", default=5, within=Range(1))
+    jobs: int | None = option(
+        "Runs at a time; more than there are GPUs share them.",
+        default=None,
+        within=Range(1),
+        shown="one a GPU, or one a core where heads are trained on a CPU",
+    )
+    out: Path | None = option("The study's folder.", default=None, shown="runs/<name>")
+
+
+OPTIONS = (CompareOptions,)
 
 
 def compare(words: list[str]) -> int:
     """Run acquisitions x seeds and write the comparison."""
+    options, words = CompareOptions.take(words)
+
+    from alvision.config.compose import compose
     from alvision.study.compare import compare as study
 
-    names, words = take_names(words, "acquisition")
-    seeds, words = take_count(words, "seeds", 5)
-    jobs, words = take_count(words, "jobs", 0)
-    if any(key in ("seed", "acquisition") for key in _keys(words)):
+    names, seeds = list(options.acquisition), options.seeds
+    if any(word.partition("=")[0].lstrip("+") in ("seed", "acquisition") for word in words):
         raise UserError("compare takes seeds=N and acquisition=[...]; seed= is for `run`")
-    if names is None:
-        names = ["random_sampling", "margin", "entropy", "bald", "k_center"]
     if not names:
         raise UserError('acquisition= names nothing: "acquisition=[random_sampling,margin]"')
     first = compose([*words, f"acquisition={names[0]}"])
@@ -40,18 +64,16 @@ def compare(words: list[str]) -> int:
         raise UserError("compare needs the truth of every image; leave oracle= out")
     for name in names[1:]:
         compose([*words, f"acquisition={name}"])
-    out = first.config.out if "out" in _keys(words) else Path("runs") / str(first.config.name)
-    words = take(words, "out")[1]
+    root = options.out or Path("runs") / str(first.config.name)
     devices = _devices(first.config)
-    jobs = jobs or _jobs(first.config, len(names) * seeds, len(devices))
+    jobs = options.jobs or _jobs(first.config, len(names) * seeds, len(devices))
     _warm(first.config)
-    root = Path(str(out))
     with explained(root):
         comparison = study(
             names,
             seeds,
             out=root,
-            launch=partial(launch, words=words, out=str(out), threads=1 if jobs > 1 else None),
+            launch=partial(launch, words=words, out=str(root), threads=1 if jobs > 1 else None),
             finished=partial(finished, rounds=first.config.budget.rounds),
             jobs=jobs,
             devices=devices,
@@ -65,6 +87,8 @@ def compare(words: list[str]) -> int:
 
 def ended_early(root: Path, names: list[str], seeds: int, *, rounds: int) -> list[str]:
     """Say in a line for each acquisition which of its runs had fewer rounds than were asked for."""
+    from alvision.run_folder.round_files import read_csv
+
     notes = []
     for name in names:
         last = {
@@ -84,6 +108,10 @@ def launch(acquisition: str, seed: int, *, words: list[str], out: str, threads: 
     """Do one run of a study, in whatever process; `full` is one fit on the whole pool."""
     import torch
 
+    from alvision.cli.run import run_in_study
+    from alvision.config.compose import compose
+    from alvision.study.timing import timed
+
     if threads:
         torch.set_num_threads(threads)
     full = acquisition == "full"
@@ -96,6 +124,8 @@ def launch(acquisition: str, seed: int, *, words: list[str], out: str, threads: 
 
 def finished(folder: Path, *, rounds: int) -> bool:
     """Tell whether a run of a study has nothing left to do."""
+    from alvision.run_folder.round_files import read_csv
+
     last = 0 if folder.parent.name == "full" else rounds
     table = folder / "metrics.csv"
     # The table comes last: a kill may have come between the round's last file and its row.
@@ -132,13 +162,12 @@ def _warm(config: RunConfig) -> None:
     """Compute the features once, with every core, before the jobs share them."""
     if config.model.training != "frozen":
         return
+    from alvision.dataset.dataset import DataSet
+    from alvision.loop.build import build_learner
+
     data = DataSet.open(config)
     learner = build_learner(config, data, progress=True)
     learner.infer(None, data.manifest.ids, needs={"features"}, round=0)
-
-
-def _keys(words: list[str]) -> list[str]:
-    return [override.key_or_group for override in parse([tidy(word) for word in words])]
 
 
 @contextmanager
@@ -156,7 +185,9 @@ def explained(root: Path) -> Iterator[None]:
 
 def tell(root: Path, comparison: Any) -> int:
     """Print a study's table and verdict and name its report."""
+    from alvision.dataset.dataset import DataSet
     from alvision.reporting.study import page as study_report
+    from alvision.run_folder.load import load_run
     from alvision.study.markdown import table
     from alvision.study.verdict import verdict
 

@@ -1,7 +1,8 @@
-"""`alvision COMMAND [ACTION] [key=value ...]`: the only place, with config, that knows Hydra."""
+"""From the words of the command line to one command and its exit status."""
 
 from __future__ import annotations
 
+import difflib
 import errno
 import os
 import signal
@@ -11,10 +12,14 @@ from collections.abc import Callable
 from importlib import import_module
 from types import FrameType
 
+from alvision.cli.options import DEBUG, TRUE
+
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 DISK_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 INTERRUPTED = 130
+"""Exit status of a command that Ctrl-C or SIGTERM ended, as shells have it: 128 + SIGINT."""
+HELP = ("--help", "-h", "help")
 
 
 def entry() -> None:
@@ -33,7 +38,7 @@ def main(argv: list[str], dispatch: Callable[[list[str]], int] | None = None) ->
     from alvision.core.errors import UserError
     from alvision.core.records import AwaitingLabels
 
-    debug = any(word in ("debug=true", "debug=True") for word in argv)
+    debug = any(_asks_for_debug(word) for word in argv)
     try:
         return (dispatch or _dispatch)(list(argv))
     except AwaitingLabels as waiting:
@@ -63,25 +68,25 @@ def main(argv: list[str], dispatch: Callable[[list[str]], int] | None = None) ->
 
 
 def _dispatch(words: list[str]) -> int:
+    from alvision.cli import help
     from alvision.core.errors import UserError
-    from alvision.core.version import __version__
 
     if "--version" in words:
-        print(f"alvision {__version__}")
+        print(f"alvision {help.__version__}")
         return 0
-    wants_help = any(word in ("--help", "-h", "help") for word in words)
-    rest = [word for word in words if word not in ("--help", "-h", "help")]
+    wants_help = any(word in HELP for word in words)
+    rest = [word for word in words if word not in HELP]
     if not rest:
-        from alvision.cli import help
-
         help.overview()
         return 0 if wants_help or not words else 2
     name, words = rest[0], rest[1:]
-    from alvision.cli import help
-
     if name not in help.COMMANDS:
+        near = difflib.get_close_matches(name, help.COMMANDS, n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
         known = ", ".join(help.COMMANDS)
-        raise UserError(f"{name!r} is no command; there is: {known} (`alvision --help`)")
+        raise UserError(
+            f"there is no command {name!r}{hint}; there are: {known} (`alvision --help`)"
+        )
     if wants_help:
         help.command(name)
         return 0
@@ -96,7 +101,13 @@ def _dispatch(words: list[str]) -> int:
 
 def _command(name: str) -> Callable[[list[str]], int]:
     """Import a command when it is asked for: each brings only what it needs."""
-    return getattr(import_module(f"alvision.cli.{name}"), name)
+    command: Callable[[list[str]], int] = getattr(import_module(f"alvision.cli.{name}"), name)
+    return command
+
+
+def _asks_for_debug(word: str) -> bool:
+    key, _, value = word.partition("=")
+    return key == DEBUG and value.lower() in TRUE
 
 
 def _complain(message: str, debug: bool, *, status: int, unexpected: bool = False) -> int:

@@ -2,28 +2,53 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from alvision.cli.console import bar, console
-from alvision.config.overrides import take
-from alvision.core.errors import UserError
-from alvision.core.rounds import lock
-from alvision.run_folder.load import load_run_config_in_place
+from alvision.cli.options import Options, option
+
+USAGE = """\
+alvision export out=runs/brakes bundle=brakes.bundle
+alvision export out=runs/brakes bundle=brakes.bundle format=openvino
+
+Writes a bundle, a folder that runs anywhere: the network (model.onnx), everything
+about it (bundle.json), eight golden images with the logits that they must give, a
+model card, and predict.py, which needs only onnxruntime, numpy and Pillow. The
+export compares every backend with the trained model on at least 64 images and
+refuses a bundle that differs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions(Options):
+    """The words of `export`."""
+
+    command = "export"
+    example = "alvision export out=runs/brakes bundle=brakes.bundle"
+
+    out: Path = option("The folder of a run that `alvision train` has finished.")
+    bundle: Path | None = option("The bundle to write.", default=None, shown="<out>/bundle")
+    format: str = option(
+        "A form of the network beside ONNX: onnx (none), openvino or torch.",
+        default="onnx",
+        choices=("onnx", "openvino", "torch"),
+    )
+
+
+OPTIONS = (ExportOptions,)
 
 
 def export(words: list[str]) -> int:
     """Write the bundle of a final model and verify it."""
+    options = ExportOptions.parse(words)
+
+    from alvision.core.rounds import lock
     from alvision.deploy.bundle.export import export
     from alvision.deploy.train.final_model import load
+    from alvision.run_folder.load import load_run_config_in_place
 
-    taken, rest = take(words, "out", "bundle", "format", "debug")
-    if "out" not in taken or rest:
-        raise UserError(
-            "export needs a run's folder with a final model: alvision export out=runs/brakes "
-            "bundle=brakes.bundle format=onnx|openvino|torch"
-        )
-    root = Path(taken["out"])
-    folder = Path(taken.get("bundle") or root / "bundle")
+    root = options.out
+    folder = options.bundle or root / "bundle"
     config = load_run_config_in_place(root)
     with lock(root):
         final = load(config, root)
@@ -32,7 +57,7 @@ def export(words: list[str]) -> int:
                 final,
                 config,
                 folder,
-                format=taken.get("format", "onnx"),
+                format=options.format,
                 progress=lambda what, done, total: progress(done, total),
             )
     for backend, worst in found.differences.items():

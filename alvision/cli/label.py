@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from alvision.cli.options import Options
 from alvision.config.compose import configuration
 from alvision.data.cache import cache_folder
 from alvision.dataset.dataset import DataSet
@@ -14,6 +15,24 @@ from alvision.evaluation.metrics import metric
 from alvision.labels.store import LabelStore
 from alvision.page.image_urls import read_secret
 from alvision.page.state import PageContext
+
+USAGE = """\
+alvision label data.root=photos
+alvision label data.root=photos "classes=[ok,scratch,dent]" "defects=[scratch,dent]"
+alvision label data.root=photos page.host=0.0.0.0 labels.votes=2
+
+Opens a page in the browser and shows the first image at once. Without classes=
+the page asks for them. One key answers: 1-9 a class, space skips, u unsure, z
+undoes, ? shows all keys. The model learns beside the page: after every batch it
+trains and chooses the next images, and nobody waits for it. Some images are drawn
+at random and asked blind; only they say how good the model is.
+Every answer is stored before the next image shows. Ctrl-C ends it, and the same
+command goes on where it was. Labels that exist already count.
+page.host=0.0.0.0 lets in others who have the link (they give a name; there are no
+accounts). Nobody is given an image that is on somebody else's screen.
+Quote brackets, because shells change them."""
+
+OPTIONS: tuple[type[Options], ...] = ()
 
 ORACLE = "oracle=page"
 

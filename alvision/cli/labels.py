@@ -1,79 +1,191 @@
-"""`labels`: the labels that were given, out and in, checked, told, kept twice."""
+"""`labels`: verify, show, export, import and back up the labels of a data set or a run."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from alvision.cli.console import console
-from alvision.config.compose import compose
-from alvision.config.overrides import take, take_count, tidy
-from alvision.config.schema import RunConfig
+from alvision.cli.options import Options, Range, option
 from alvision.core.errors import UserError
-from alvision.data.manifest import Manifest
-from alvision.dataset.dataset import DataSet, open_label_store
-from alvision.labels.classes import ClassList, class_list
-from alvision.labels.consensus import consensus
-from alvision.labels.exchange.label_studio_server import Server, pull, push
-from alvision.labels.store import LabelStore
-from alvision.run_folder.load import load_run
 
-_WORDS = ("to", "from", "by", "form", "id", "server", "project", "slot")
+if TYPE_CHECKING:
+    from alvision.config.schema import RunConfig
+    from alvision.dataset.dataset import DataSet
+    from alvision.labels.classes import ClassList
+    from alvision.labels.exchange.label_studio_server import Server
+    from alvision.labels.store import LabelStore
+
+USAGE = """\
+alvision labels verify data.root=photos                check the store against the images
+alvision labels history data.root=photos n=20          what was said, by whom
+alvision labels people data.root=photos                who agrees with the consensus
+alvision labels export data.root=photos to=labels.csv
+alvision labels import data.root=photos from=labels.csv "classes=[ok,worn]" by=anna
+alvision labels backup data.root=photos to=kept
+alvision labels push out=runs/photos/uncertainty_herding/seed-0 server=http://localhost:8080
+alvision labels pull out=runs/photos/uncertainty_herding/seed-0 server=http://localhost:8080
+
+The store is the one beside data.root=, that of the run in out=, or labels.url=.
+import reads a table with the columns id and label (and by), class folders, or an
+exported log; a backup (from=kept) rebuilds a store that is empty. slot=seal sets
+the images of an imported table apart for `alvision threshold`: known bad parts,
+photographed as the line does, that nobody labelled before.
+push sends a round's images to Label Studio with the model's opinion and the
+reason, pull takes everybody's answers; both may be repeated. Put your access
+token for Label Studio into LABEL_STUDIO_API_KEY."""
+
+
+ORACLE = "files"
+"""Labels without a run are people's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelsOptions(Options):
+    """The words of every action; those that are left name the data set, as for `run`."""
+
+    command = "labels"
+    example = "alvision labels verify data.root=photos"
+
+    out: Path | None = option(
+        "A run, whose labels are meant.", default=None, shown="the labels beside data.root"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class HistoryOptions(LabelsOptions):
+    """The words of `labels history`."""
+
+    command = "labels history"
+    example = "alvision labels history data.root=photos n=20"
+
+    n: int | None = option("The newest lines only.", default=None, within=Range(1), shown="all")
+    id: str | None = option("One image only.", default=None, shown="all")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions(LabelsOptions):
+    """The words of `labels export`."""
+
+    command = "labels export"
+    example = "alvision labels export data.root=photos to=labels.csv"
+
+    form: str = option(
+        "log: every event; votes: what each person says now; folders: class folders.",
+        default="log",
+        choices=("log", "votes", "folders"),
+    )
+    to: Path | None = option(
+        "The table, or the folder of the class folders.", default=None, shown="labels.csv"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportOptions(LabelsOptions):
+    """The words of `labels import`."""
+
+    command = "labels import"
+    example = (
+        "labels import needs from=FILE, a table with the columns id and label, or from=FOLDER, "
+        "class folders or a backup"
+    )
+
+    source: Path = option("A table, class folders, or a backup.", key="from")
+    by: str = option("Who said it, where the table has no column `by`.", default="import")
+    slot: str | None = option(
+        "seal: set the images apart for `alvision threshold`.", default=None, choices=("seal",)
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupOptions(LabelsOptions):
+    """The words of `labels backup`."""
+
+    command = "labels backup"
+    example = "alvision labels backup data.root=photos to=kept"
+
+    to: Path | None = option("A new folder.", default=None, shown="labels-<date and time>")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerOptions(LabelsOptions):
+    """The words of `labels push` and `labels pull`."""
+
+    command = "labels push and pull"
+    example = "alvision labels push out=runs/photos/uncertainty_herding/seed-0"
+
+    server: str | None = option(
+        "Address of the Label Studio server.",
+        default=None,
+        shown="LABEL_STUDIO_URL, or http://localhost:8080",
+    )
+    project: str | None = option("Its project.", default=None, shown="<name>")
+
+
+OPTIONS = (
+    LabelsOptions,
+    HistoryOptions,
+    ExportOptions,
+    ImportOptions,
+    BackupOptions,
+    ServerOptions,
+)
 
 
 def labels(words: list[str]) -> int:
     """Do what the action says with the labels of a data set or a run."""
-    action, words = (words[0], words[1:]) if words else ("", [])
-    if action not in _ACTIONS:
-        actions = "|".join(_ACTIONS)
-        raise UserError(f"labels needs an action: alvision labels {actions} key=value ...")
-    taken, words = take(words, *_WORDS)
-    count, words = take_count(words, "n", 0) if action == "history" else (0, words)
-    config = _config(words)
+    name, words = (words[0], words[1:]) if words else ("", [])
+    if name not in _ACTIONS:
+        raise UserError(
+            f"labels needs an action: alvision labels {'|'.join(_ACTIONS)} key=value ..."
+        )
+    action = _ACTIONS[name]
+    options, words = action.options.take(words)
+
+    from alvision.dataset.dataset import open_label_store
+
+    if options.out:
+        config = _of_run(options.out, words)
+    elif name == "push":  # which run it is without out= follows from its strategy: Hydra knows
+        config = _composed(words)
+    else:
+        config = _beside_data(words)
     with open_label_store(config) as store:
-        return _ACTIONS[action](Desk(store, config, taken, count))
+        return action.run(OpenLabels(store, config), options)
 
 
 @dataclass(frozen=True)
-class Desk:
-    """What an action works on: a store, the data it is about, and the words of the command."""
+class OpenLabels:
+    """A label store, and the data set that it is about; some actions do without its images."""
 
     store: LabelStore
     config: RunConfig
-    words: dict[str, str]
-    count: int
 
     @cached_property
     def data(self) -> DataSet:
-        """Return the data set of today; some actions do without its images."""
+        """Return the data set with the images of today."""
+        from alvision.dataset.dataset import DataSet
+
         return DataSet.open(self.config)
-
-    @property
-    def manifest(self) -> Manifest:
-        """Return its images."""
-        return self.data.manifest
-
-    @property
-    def hashes(self) -> Mapping[str, str]:
-        """Return their sha256."""
-        return self.data.hashes
 
     @cached_property
     def classes(self) -> ClassList:
         """Return the classes: the configured ones or those of the labels, and what was added."""
+        from alvision.labels.classes import class_list
+
         events = self.store.events()
         named = sorted({event.label for event in events if event.kind == "label" and event.label})
         return class_list(self.config.classes or named, events)
 
     def needs_classes(self) -> Sequence[str]:
-        """Return the class names, which must have been said.
+        """Return the class names, which must be configured.
 
         Raises:
-            UserError: They were not.
+            UserError: They are not.
         """
         if self.config.classes is None:
             raise UserError(
@@ -81,157 +193,156 @@ class Desk:
             )
         return self.classes.open
 
-    def say(self, text: str) -> None:
-        """Print a line as it is."""
-        console.print(text, markup=False)
 
-
-def _export(desk: Desk) -> int:
+def _export(opened: OpenLabels, options: ExportOptions) -> int:
+    from alvision.labels.consensus import consensus
     from alvision.labels.exchange.csv_file import export_labels, export_votes
     from alvision.labels.exchange.folders import export_folders
 
-    form, to = desk.words.get("form", "log"), Path(desk.words.get("to") or "labels.csv")
-    if form == "log":
-        desk.say(f"{export_labels(desk.store, to)} events written to {to}")
-    elif form == "votes":
-        desk.say(f"{export_votes(desk.store, to, desk.data.resolve)} votes written to {to}")
-    elif form == "folders":
-        if "to" not in desk.words:
-            raise UserError("form=folders needs to=FOLDER, where the class folders go")
-        settled = consensus(desk.store.events(), desk.data.resolve)
-        count = export_folders(settled, to, desk.manifest.path)
-        desk.say(f"{count} images copied into class folders in {to}")
-    else:
-        raise UserError(f"form={form} is unknown; one of: log, votes, folders")
+    to = options.to or Path("labels.csv")
+    if options.form == "log":
+        print(f"{export_labels(opened.store, to)} events written to {to}")
+        return 0
+    if options.form == "folders" and options.to is None:
+        raise UserError("form=folders needs to=FOLDER, where the class folders go")
+    resolve = opened.data.resolve
+    if options.form == "votes":
+        print(f"{export_votes(opened.store, to, resolve)} votes written to {to}")
+        return 0
+    count = export_folders(consensus(opened.store.events(), resolve), to, opened.data.manifest.path)
+    print(f"{count} images copied into class folders in {to}")
     return 0
 
 
-def _import(desk: Desk) -> int:
-    from alvision.deploy.threshold.import_sealed import import_sealed
+def _import(opened: OpenLabels, options: ImportOptions) -> int:
     from alvision.labels.backup import is_backup, rebuild
     from alvision.labels.exchange.csv_file import images_named, import_labels
     from alvision.labels.exchange.folders import import_folders
 
-    if "from" not in desk.words:
-        raise UserError(
-            "labels import needs from=FILE, a table with the columns id and label,"
-            " or from=FOLDER, class folders or a backup"
-        )
-    source = Path(desk.words["from"])
+    source = options.source
     if is_backup(source):
-        desk.say(f"rebuilt: {rebuild(desk.store, source)} events")
+        print(f"rebuilt: {rebuild(opened.store, source)} events")
         return 0
-    bring = import_folders if source.is_dir() else import_labels
-    classes = desk.needs_classes()
-    if desk.words.get("slot", "seal") != "seal":
-        raise UserError(f"slot={desk.words['slot']} is unknown: slot=seal, or leave it out")
-    if "slot" in desk.words:
+    classes = opened.needs_classes()
+    if options.slot:
+        from alvision.deploy.threshold.import_sealed import import_sealed
+
         if source.is_dir():
-            raise UserError("slot=seal needs from=FILE, a table that names the drawer's images")
-        named = images_named(source, desk.manifest.ids)
-        import_sealed(desk.data, named)
+            raise UserError("slot=seal needs from=FILE, a table that names the images")
+        named = images_named(source, opened.data.manifest.ids)
+        import_sealed(opened.data, named)
+    bring = import_folders if source.is_dir() else import_labels
     counts = bring(
-        desk.store,
+        opened.store,
         source,
         classes=classes,
-        ids=desk.manifest.ids,
-        hashes=desk.hashes,
-        by=desk.words.get("by", "import"),
+        ids=opened.data.manifest.ids,
+        hashes=opened.data.hashes,
+        by=options.by,
     )
-    desk.say(f"imported: {counts}")
+    print(f"imported: {counts}")
     return 0
 
 
-def _verify(desk: Desk) -> int:
+def _verify(opened: OpenLabels, options: LabelsOptions) -> int:
     from alvision.labels.verify import verify
 
     problems = verify(
-        desk.store, ids=desk.manifest.ids, hashes=desk.hashes, classes=desk.classes.keys
+        opened.store,
+        ids=opened.data.manifest.ids,
+        hashes=opened.data.hashes,
+        classes=opened.classes.keys,
     )
     for problem in problems:
-        desk.say(f"- {problem}")
-    desk.say(f"{desk.store.last()} events, {len(problems)} problems")
+        print(f"- {problem}")
+    print(f"{opened.store.last()} events, {len(problems)} problems")
     return int(bool(problems))
 
 
-def _history(desk: Desk) -> int:
+def _history(opened: OpenLabels, options: HistoryOptions) -> int:
     from alvision.labels.history import history
 
-    events = desk.store.events()
-    lines = zip(events, history(events, desk.classes), strict=True)
-    wanted = desk.words.get("id")
-    told = [line for event, line in lines if wanted is None or event.id == wanted]
-    for line in told[-desk.count :]:
-        desk.say(line)
+    events = opened.store.events()
+    lines = zip(events, history(events, opened.classes), strict=True)
+    wanted = [line for event, line in lines if options.id in (None, event.id)]
+    for line in wanted[-options.n :] if options.n else wanted:
+        print(line)
     return 0
 
 
-def _people(desk: Desk) -> int:
+def _people(opened: OpenLabels, options: LabelsOptions) -> int:
+    from alvision.labels.consensus import consensus
     from alvision.labels.voting import agreement
 
-    found = agreement(consensus(desk.store.events(), desk.data.resolve))
+    resolve = opened.data.resolve
+    found = agreement(consensus(opened.store.events(), resolve))
     if not found:
-        desk.say("no image was answered by two people yet: labels.votes=2 asks for that")
+        print("no image was answered by two people yet: labels.votes=2 asks for that")
     for by, person in found.items():
         wrong = {pair: n for pair, n in person.confusion.items() if pair[0] != pair[1]}
         most = sorted(wrong.items(), key=lambda item: (-item[1], item[0]))[:3]
-        taken = ", ".join(f"{truth} for {said} ({n})" for (truth, said), n in most)
-        told = f"{by}: {person.agreed} of {person.images} as the consensus"
-        desk.say(f"{told}; takes {taken}" if taken else told)
+        mistakes = ", ".join(f"{truth} for {answer} ({n})" for (truth, answer), n in most)
+        agreed = f"{by}: {person.agreed} of {person.images} as the consensus"
+        print(f"{agreed}; takes {mistakes}" if mistakes else agreed)
     return 0
 
 
-def _backup(desk: Desk) -> int:
+def _backup(opened: OpenLabels, options: BackupOptions) -> int:
     from alvision.labels.backup import back_up
 
-    to = Path(desk.words.get("to") or f"labels-{datetime.now():%Y-%m-%d-%H%M%S}")
-    beside = [desk.data.audit_file] if desk.config.answered_by_people else []
-    desk.say(f"{back_up(desk.store, to, beside=beside)} events kept in {to}")
+    to = options.to or Path(f"labels-{datetime.now():%Y-%m-%d-%H%M%S}")
+    beside = [opened.data.audit_file] if opened.config.answered_by_people else []
+    print(f"{back_up(opened.store, to, beside=beside)} events kept in {to}")
     return 0
 
 
-def _push(desk: Desk) -> int:
+def _push(opened: OpenLabels, options: ServerOptions) -> int:
+    from alvision.labels.exchange.label_studio_server import push
     from alvision.oracles.sheet import copy_picture
     from alvision.run_folder.round_files import QueryFile
 
-    asked = sorted(Path(str(desk.config.out)).glob("rounds/[0-9][0-9][0-9]/query.csv"))
+    asked = sorted(Path(str(opened.config.out)).glob("rounds/[0-9][0-9][0-9]/query.csv"))
     if not asked:
         raise UserError("labels push needs out=, the folder of a run that asks people")
 
     def copy(id: str, folder: Path, name: str) -> Path | None:
-        source = desk.manifest.path(id)
+        source = opened.data.manifest.path(id)
         if source is None or not source.is_file():
             return None
         return folder / copy_picture(source, folder, name)
 
-    title = _title(desk)
+    title = options.project or str(opened.config.name)
     new, there = push(
-        _studio(desk),
+        _studio(options),
         QueryFile().read(asked[-1]),
         title=title,
-        classes=desk.needs_classes(),
-        hashes=desk.hashes,
+        classes=opened.needs_classes(),
+        hashes=opened.data.hashes,
         copy=copy,
     )
-    desk.say(f"{new} images sent to the project {title!r}, {there} were there")
+    print(f"{new} images sent to the project {title!r}, {there} were there")
     return 0
 
 
-def _pull(desk: Desk) -> int:
+def _pull(opened: OpenLabels, options: ServerOptions) -> int:
+    from alvision.labels.exchange.label_studio_server import pull
+
     counts = pull(
-        _studio(desk),
-        desk.store,
-        title=_title(desk),
-        classes=desk.needs_classes(),
-        ids=desk.manifest.ids,
-        hashes=desk.hashes,
+        _studio(options),
+        opened.store,
+        title=options.project or str(opened.config.name),
+        classes=opened.needs_classes(),
+        ids=opened.data.manifest.ids,
+        hashes=opened.data.hashes,
     )
-    desk.say(f"pulled: {counts}")
+    print(f"pulled: {counts}")
     return 0
 
 
-def _studio(desk: Desk) -> Server:
-    url = desk.words.get("server") or os.environ.get("LABEL_STUDIO_URL", "http://localhost:8080")
+def _studio(options: ServerOptions) -> Server:
+    from alvision.labels.exchange.label_studio_server import Server
+
+    url = options.server or os.environ.get("LABEL_STUDIO_URL", "http://localhost:8080")
     token = os.environ.get("LABEL_STUDIO_API_KEY")
     if not token:
         raise UserError(
@@ -241,26 +352,44 @@ def _studio(desk: Desk) -> Server:
     return Server(url, token)
 
 
-def _title(desk: Desk) -> str:
-    return desk.words.get("project") or str(desk.config.name)
+def _of_run(out: Path, words: list[str]) -> RunConfig:
+    """Return the configuration of the run whose labels are meant."""
+    from alvision.run_folder.load import load_run
+
+    if more := [word for word in words if not word.startswith("debug=")]:
+        raise UserError(f"out= names a run, which knows its data and classes; leave out {more[0]}")
+    config, _, _ = load_run(out)
+    return replace(config, out=str(out))
 
 
-def _config(words: list[str]) -> RunConfig:
-    """Find whose labels are meant: a run's own by out=, else those beside the data."""
-    out = take([tidy(word) for word in words], "out")[0].get("out", "").strip("'")
-    if not out:
-        return compose(["oracle=files", *words]).config
-    config, _, _ = load_run(Path(out))
-    return replace(config, out=out)
+def _beside_data(words: list[str]) -> RunConfig:
+    """Return the configuration of the data set whose labels are meant."""
+    from alvision.config.plain import plain_configuration
+
+    plain = [word for word in words if not word.startswith("debug=")]
+    return plain_configuration(plain, oracle=ORACLE) or _composed(words)
 
 
-_ACTIONS: dict[str, Callable[[Desk], int]] = {
-    "verify": _verify,
-    "history": _history,
-    "people": _people,
-    "export": _export,
-    "import": _import,
-    "backup": _backup,
-    "push": _push,
-    "pull": _pull,
+def _composed(words: list[str]) -> RunConfig:
+    from alvision.config.compose import configuration
+
+    return configuration([f"oracle={ORACLE}", *words])
+
+
+class _Action(NamedTuple):
+    """What an action reads and what it does."""
+
+    options: type[LabelsOptions]
+    run: Callable[[OpenLabels, Any], int]
+
+
+_ACTIONS = {
+    "verify": _Action(LabelsOptions, _verify),
+    "history": _Action(HistoryOptions, _history),
+    "people": _Action(LabelsOptions, _people),
+    "export": _Action(ExportOptions, _export),
+    "import": _Action(ImportOptions, _import),
+    "backup": _Action(BackupOptions, _backup),
+    "push": _Action(ServerOptions, _push),
+    "pull": _Action(ServerOptions, _pull),
 }

@@ -1,25 +1,267 @@
-"""Values of a command's own words, read once."""
+"""A command's own words, parsed once into a frozen dataclass whose fields also make its help.
+
+    @dataclass(frozen=True, kw_only=True)
+    class PredictOptions(Options):
+        command = "predict"
+        example = "alvision predict bundle=brakes.bundle images=incoming/"
+
+        bundle: Path = option("The bundle that predicts.")
+        keep: float = option("Share to keep.", default=0.5, within=Range(0, 1))
+
+`PredictOptions.parse(words)` checks every word. A command that also takes the keys of a run calls
+`take`, and hands the words that are left to `config.compose`. No work of a command belongs here.
+"""
 
 from __future__ import annotations
 
+import difflib
+import math
+import re
+from dataclasses import MISSING, Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, Self, get_args, get_origin, get_type_hints
+
 from alvision.core.errors import UserError
 
+TRUE, FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+DEBUG = "debug"
+"""Every command takes it; `dispatch` reads it, because it must hold while words are parsed too."""
 
-def strange(rest: list[str]) -> str:
-    """Name the first word that a command does not know."""
-    return f" (what is {rest[0]}?)" if rest else ""
+
+@dataclass(frozen=True)
+class Range:
+    """The numbers that an option accepts.
+
+    Attributes:
+        low: The lower bound.
+        high: The upper bound; infinity itself is never accepted.
+        ends: The bounds are accepted too.
+
+    >>> str(Range(0, 1)), str(Range(0, 1, ends=False)), str(Range(1)), str(Range(0, ends=False))
+    ('from 0 to 1', 'above 0 and below 1', 'from 1', 'above 0')
+    """
+
+    low: float
+    high: float = math.inf
+    ends: bool = True
+
+    def __contains__(self, value: float) -> bool:
+        if self.ends:
+            return self.low <= value <= self.high and math.isfinite(value)
+        return self.low < value < self.high
+
+    def __str__(self) -> str:
+        low = f"{'from' if self.ends else 'above'} {self.low:g}"
+        return low if self.high == math.inf else f"{low} {self._high} {self.high:,g}"
+
+    @property
+    def _high(self) -> str:
+        return "to" if self.ends else "and below"
 
 
-def number(text: str, key: str, low: float, high: float) -> float:
-    """Read a number between two bounds.
+class Listed(NamedTuple):
+    """One option as help shows it."""
+
+    key: str
+    default: str
+    meaning: str
+
+
+def option(
+    meaning: str,
+    *,
+    key: str | None = None,
+    default: Any = MISSING,
+    within: Range | None = None,
+    choices: tuple[str, ...] = (),
+    shown: str | None = None,
+) -> Any:
+    """Describe an option of a command; it becomes a field of the command's dataclass.
+
+    Args:
+        meaning: One sentence for help and for refusals.
+        key: The word before `=`; None: the field's name.
+        default: The value where the word is absent; left out: the option is required.
+        within: Numbers only: the range that is accepted.
+        choices: Texts only: the values that are accepted.
+        shown: The default in words, where the value itself says too little.
+    """
+    about = {"meaning": meaning, "key": key, "within": within, "choices": choices, "shown": shown}
+    return field(default=default, metadata=about)
+
+
+class Options:
+    """The base of every command's options.
+
+    Attributes:
+        command: What people type after `alvision`.
+        example: A command line that works; a refusal of a missing option shows it.
+    """
+
+    command: ClassVar[str]
+    example: ClassVar[str]
+
+    @classmethod
+    def parse(cls, words: list[str]) -> Self:
+        """Read all words of a command.
+
+        Raises:
+            UserError: A word is unknown, given twice or out of its range, or one is missing.
+        """
+        values, rest = cls._read(words)
+        for word in rest:
+            key, equals, value = word.partition("=")
+            if key != DEBUG or not equals:
+                raise UserError(cls._unknown(word))
+            boolean(DEBUG, value)
+        return cls._made(values)
+
+    @classmethod
+    def take(cls, words: list[str]) -> tuple[Self, list[str]]:
+        """Read the command's own words and return the others, in their order.
+
+        Raises:
+            UserError: A word is given twice or out of its range, or one is missing.
+        """
+        values, rest = cls._read(words)
+        return cls._made(values), rest
+
+    @classmethod
+    def listed(cls) -> list[Listed]:
+        """Return every option with its default, for help."""
+        return [_listed(entry) for entry in cls._fields()]
+
+    @classmethod
+    def _read(cls, words: list[str]) -> tuple[dict[str, Any], list[str]]:
+        """Return the values of the words that are the command's, by field, and the other words."""
+        own = {_key(entry): entry for entry in cls._fields()}
+        kinds = get_type_hints(cls)
+        values: dict[str, Any] = {}
+        rest = []
+        for word in words:
+            key, equals, text = word.partition("=")
+            if not equals or key not in own:
+                rest.append(word)
+                continue
+            entry = own[key]
+            if entry.name in values:
+                raise UserError(f"{key}= is given twice; give it once")
+            values[entry.name] = _value(entry, kinds[entry.name], text)
+        return {name: value for name, value in values.items() if value is not MISSING}, rest
+
+    @classmethod
+    def _made(cls, values: dict[str, Any]) -> Self:
+        missing = [
+            f"{_key(entry)}="
+            for entry in cls._fields()
+            if entry.default is MISSING and entry.name not in values
+        ]
+        if missing:
+            verb = "is" if len(missing) == 1 else "are"
+            raise UserError(f"{' and '.join(missing)} {verb} missing: {cls.example}")
+        return cls(**values)
+
+    @classmethod
+    def _fields(cls) -> tuple[Field[Any], ...]:
+        return fields(cls)  # type: ignore[arg-type]  # the subclasses are dataclasses
+
+    @classmethod
+    def _unknown(cls, word: str) -> str:
+        key, equals, _ = word.partition("=")
+        keys = [_key(entry) for entry in cls._fields()]
+        if not equals:
+            return f"{word!r} is not understood: options are key=value, as in {cls.example}"
+        near = difflib.get_close_matches(key, keys, n=1, cutoff=0.5)
+        hint = f"; did you mean {near[0]}=?" if near else ""
+        name = cls.command.partition(" ")[0]
+        return (
+            f"{cls.command} has no option {key}= ({word}){hint} "
+            f"(`alvision {name} --help` lists the options)"
+        )
+
+
+def boolean(key: str, text: str) -> bool:
+    """Read a yes or no.
+
+    >>> boolean("once", "Yes"), boolean("once", "0")
+    (True, False)
 
     Raises:
-        UserError: It is none, or not between them.
+        UserError: It is neither: a typo must not mean no.
     """
+    if text.lower() in TRUE:
+        return True
+    if text.lower() in FALSE:
+        return False
+    raise UserError(f"{key}={text} must be true or false (or yes, no, on, off, 1, 0)")
+
+
+def _key(entry: Field[Any]) -> str:
+    return entry.metadata["key"] or entry.name
+
+
+def _listed(entry: Field[Any]) -> Listed:
+    meaning, default = entry.metadata["meaning"], entry.default
+    if entry.metadata["shown"] is not None:
+        return Listed(_key(entry), "", f"{meaning} Default: {entry.metadata['shown']}.")
+    if default is MISSING:
+        return Listed(_key(entry), "", f"{meaning} Required.")
+    if isinstance(default, bool):
+        return Listed(_key(entry), str(default).lower(), meaning)
+    if isinstance(default, tuple):
+        return Listed(_key(entry), f"[{','.join(default)}]", meaning)
+    return Listed(_key(entry), "" if default is None else str(default), meaning)
+
+
+def _value(entry: Field[Any], kind: Any, text: str) -> Any:
+    """Read an option's text as its field's type; MISSING where it is empty and may be absent."""
+    key, within = _key(entry), entry.metadata["within"]
+    kinds = [part for part in get_args(kind) if part is not type(None)]
+    kind = kinds[0] if type(None) in get_args(kind) else kind
+    if kind is bool:
+        return boolean(key, text)
+    if kind in (int, float):
+        return _number(key, text, kind, within, entry.metadata["meaning"])
+    if get_origin(kind) is tuple:
+        return _names(text)
+    if not text:
+        return MISSING  # scripts write `to=$TO` with TO unset: as if the word were absent
+    choices = entry.metadata["choices"]
+    if choices and text not in choices:
+        raise UserError(f"{key}={text} is unknown; one of: {', '.join(choices)}")
+    return Path(_unquoted(text)) if kind is Path else text
+
+
+def _number(key: str, text: str, kind: type, within: Range | None, meaning: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        value = float("nan")
-    if not low < value < high and not (key == "human" and value in (0, 1)):
-        raise UserError(f"{key}={text} must be a number between {low:g} and {high:g}")
-    return value
+        value = math.nan
+    whole = kind is int
+    if not math.isfinite(value) or (whole and value != int(value)) or value not in (within or ANY):
+        noun = "whole number" if whole else "number"
+        bounds = f" {within}" if within else ""
+        raise UserError(f"{key}={text} must be a {noun}{bounds}: {meaning[0].lower()}{meaning[1:]}")
+    return int(value) if whole else value
+
+
+ANY = Range(-math.inf, math.inf)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Read `[a,b]`, `a,b` or `a`."""
+    names = [name.strip() for name in text.strip().strip("[]").split(",")]
+    return tuple(name for name in names if name)
+
+
+def _unquoted(text: str) -> str:
+    r"""Undo the quotes of Hydra's grammar, which people and `alvision.api` put around paths.
+
+    >>> print(_unquoted("'my parts'"), _unquoted("plain"), _unquoted(r"'it\'s'"))
+    my parts plain it's
+    """
+    if len(text) < 2 or text[0] not in "'\"" or text[-1] != text[0]:
+        return text
+    inner, mark = text[1:-1], text[0]
+    # Backslashes mean themselves, except before a quote and at the end.
+    return re.sub(rf"(\\+)({mark}|$)", lambda found: "\\" * (len(found[1]) // 2) + found[2], inner)

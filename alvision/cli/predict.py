@@ -2,35 +2,55 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from alvision.cli.console import bar, console
-from alvision.cli.options import strange
-from alvision.config.overrides import take
-from alvision.core.errors import UserError
+from alvision.cli.options import Options, option
+
+USAGE = """\
+alvision predict bundle=brakes.bundle images=incoming/ to=predictions.csv
+
+Writes one row an image: class, verdict, defect score, novelty, calibrated
+probabilities, and the reason where an image cannot be read. Beside the table it
+writes a page with the 500 most telling pictures and their heatmaps. Memory does
+not grow with the number of images. Status 1 if an image could not be read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictOptions(Options):
+    """The words of `predict`."""
+
+    command = "predict"
+    example = "alvision predict bundle=brakes.bundle images=incoming/ to=predictions.csv"
+
+    bundle: Path = option("The bundle that predicts.")
+    images: Path = option("The folder of photographs, subfolders included.")
+    to: Path = option(
+        "The table, .csv or .parquet; the page is written beside it.",
+        default=Path("predictions.csv"),
+    )
+
+
+OPTIONS = (PredictOptions,)
 
 
 def predict(words: list[str]) -> int:
-    """Run a bundle over a folder; status 1 if an image cannot be read."""
+    """Run a bundle over a folder; return 1 if an image cannot be read."""
+    options = PredictOptions.parse(words)
+
     from alvision.deploy.bundle.bundle import open_bundle
     from alvision.deploy.bundle.predict import images_in
     from alvision.deploy.bundle.prediction_table import write_table
     from alvision.reporting import predictions
 
-    taken, rest = take(words, "bundle", "images", "to", "debug")
-    if not {"bundle", "images"} <= taken.keys() or rest:
-        raise UserError(
-            "predict needs a bundle and a folder: alvision predict bundle=brakes.bundle "
-            f"images=incoming/ to=predictions.csv{strange(rest)}"
-        )
-    bundle, root = open_bundle(Path(taken["bundle"])), Path(taken["images"])
-    paths = images_in(root)
-    to = Path(taken.get("to") or "predictions.csv")
+    bundle = open_bundle(options.bundle)
+    paths = images_in(options.images)
     with bar("predicting") as progress:
-        table = write_table(bundle, paths, root, to, progress=progress)
-    page, counts = to.with_suffix(".html"), table.counts
-    predictions.write(bundle, table.shown, root, counts, page)
-    told = ", ".join(f"{count} {name}" for name, count in counts.items())
-    console.print(f"{len(paths)} images: {told}", markup=False)
-    console.print(f"table: {to}, page: {page}", markup=False)
+        table = write_table(bundle, paths, options.images, options.to, progress=progress)
+    page, counts = options.to.with_suffix(".html"), table.counts
+    predictions.write(bundle, table.shown, options.images, counts, page)
+    verdicts = ", ".join(f"{count} {name}" for name, count in counts.items())
+    console.print(f"{len(paths)} images: {verdicts}", markup=False)
+    console.print(f"table: {options.to}, page: {page}", markup=False)
     return int(bool(counts.get("unreadable")))

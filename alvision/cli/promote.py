@@ -1,35 +1,99 @@
-"""`promote`: a new model onto the line if it is no worse, and back."""
+"""`promote`: put a new bundle on the line if it is shown to be no worse, or go back."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from alvision.cli.console import bar, console
-from alvision.cli.options import number, strange
-from alvision.config.overrides import take
+from alvision.cli.options import Options, Range, option
 from alvision.core.errors import UserError
-from alvision.deploy.bundle.bundle import Bundle, open_bundle
-from alvision.deploy.bundle.swap_folder import install, locked, previous_of, recover, roll_back
-from alvision.run_folder.load import load_run_config_in_place
+
+if TYPE_CHECKING:
+    from alvision.deploy.bundle.bundle import Bundle
+
+USAGE = """\
+alvision promote bundle=new.bundle over=line.bundle margin=0.01
+alvision promote rollback over=line.bundle
+
+Compares both models on the monitor images, which neither was trained on. The new
+bundle replaces the old one if its error rate, escape rate and overkill rate are
+each shown to be at most margin= higher, and if no known defect newly escapes.
+Otherwise the line stays as it is, the reason is one line, and the status is 1.
+Only one image of each group counts, because parts of one lot are alike;
+independent=true counts them all. The page shows the pictures on which the two
+models differ. The old bundle is kept as line.bundle.previous; rollback swaps the
+two, and a second rollback swaps them again."""
 
 REFUSED = 1
 """Exit status if the old model stays; 2 where the two cannot be compared at all."""
+
+SHARE = Range(0, 1, ends=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromoteOptions(Options):
+    """The words of `promote`."""
+
+    command = "promote"
+    example = (
+        "alvision promote bundle=new.bundle over=line.bundle margin=0.01, or "
+        "alvision promote rollback over=line.bundle"
+    )
+
+    bundle: Path = option("The new bundle.")
+    over: Path = option("The line's bundle, which it replaces.")
+    out: Path | None = option(
+        "The run that the new bundle comes from, if its folder has moved.",
+        default=None,
+        shown="as the bundle says",
+    )
+    margin: float = option(
+        "By how much a rate may be higher than the old model's.", default=0.01, within=SHARE
+    )
+    escape_margin: float | None = option(
+        "The same for the escape rate alone.",
+        key="margin.escape",
+        default=None,
+        within=SHARE,
+        shown="margin",
+    )
+    confidence: float = option(
+        "Probability that a model which is worse by its margin is refused.",
+        default=0.95,
+        within=SHARE,
+    )
+    independent: bool = option(
+        "Count every image, even where several come from one group.", default=False
+    )
+    to: Path = option("The page about the comparison.", default=Path("promotion.html"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RollbackOptions(Options):
+    """The words of `promote rollback`."""
+
+    command = "promote rollback"
+    example = "alvision promote rollback over=line.bundle"
+
+    over: Path = option("The line's bundle, whose previous one comes back.")
+
+
+OPTIONS = (PromoteOptions, RollbackOptions)
 
 
 def promote(words: list[str]) -> int:
     """Put a bundle in the place of the line's if it is shown not to be worse, or go back."""
     if words and words[0] == "rollback":
-        return _rollback(words[1:])
-    keys = ("bundle", "over", "out", "margin", "margin.escape", "confidence", "independent", "to")
-    taken_words, rest = take(words, *keys, "debug")
-    if not {"bundle", "over"} <= taken_words.keys() or rest:
-        raise UserError(
-            "promote needs a bundle and the line's: alvision promote bundle=new.bundle "
-            f"over=line.bundle margin=0.01, or alvision promote rollback over=line.bundle"
-            f"{strange(rest)}"
-        )
-    new, line = open_bundle(Path(taken_words["bundle"])), Path(taken_words["over"])
+        return _rollback(RollbackOptions.parse(words[1:]))
+    options = PromoteOptions.parse(words)
+
+    from alvision.deploy.bundle.bundle import open_bundle
+    from alvision.deploy.bundle.swap_folder import install, locked, recover
+
+    new, line = open_bundle(options.bundle), options.over
     if line.resolve() == new.folder.resolve():
         raise UserError("bundle= and over= are one folder")
     recover(line)
@@ -42,27 +106,29 @@ def promote(words: list[str]) -> int:
     if _same(old, new):
         console.print(f"{line} is this model already", markup=False)
         return 0
-    return _replace(new, old, taken_words)
+    return _replace(new, old, options)
 
 
-def _replace(new: Bundle, old: Bundle, words: dict[str, str]) -> int:
+def _replace(new: Bundle, old: Bundle, options: PromoteOptions) -> int:
+    from alvision.deploy.bundle.bundle import open_bundle
+    from alvision.deploy.bundle.swap_folder import install, locked
     from alvision.deploy.promote.compare import Terms, check_comparable, compare
     from alvision.deploy.train.labelled_data import load_labelled
     from alvision.reporting import promotion as page
+    from alvision.run_folder.load import load_run_config_in_place
 
-    margin = number(words.get("margin", "0.01"), "margin", 0, 1)
     terms = Terms(
-        margin=margin,
-        escape_margin=number(words.get("margin.escape", str(margin)), "margin.escape", 0, 1),
-        confidence=number(words.get("confidence", "0.95"), "confidence", 0, 1),
-        independent=words.get("independent", "false").lower() == "true",
+        margin=options.margin,
+        escape_margin=options.margin if options.escape_margin is None else options.escape_margin,
+        confidence=options.confidence,
+        independent=options.independent,
     )
     check_comparable(old, new)
-    config = load_run_config_in_place(Path(words.get("out") or new.manifest.run))
+    config = load_run_config_in_place(options.out or Path(new.manifest.run))
     labelled = load_labelled(config)
     with bar("comparing") as progress:
         found = compare(old, new, labelled, terms, progress=progress)
-    to = Path(words.get("to") or "promotion.html")
+    to = options.to
     to.parent.mkdir(parents=True, exist_ok=True)
     page.write(found, old, new, labelled, terms, to)
     for measure in found.measures:
@@ -87,14 +153,11 @@ def _replace(new: Bundle, old: Bundle, words: dict[str, str]) -> int:
     return 0
 
 
-def _rollback(words: list[str]) -> int:
-    given, rest = take(words, "over", "debug")
-    if "over" not in given or rest:
-        raise UserError(
-            f"rollback needs the line's bundle: alvision promote rollback over=line.bundle"
-            f"{strange(rest)}"
-        )
-    line = Path(given["over"])
+def _rollback(options: RollbackOptions) -> int:
+    from alvision.deploy.bundle.bundle import open_bundle
+    from alvision.deploy.bundle.swap_folder import locked, previous_of, recover, roll_back
+
+    line = options.over
     previous = previous_of(line)
     recover(line)
     recover(previous)

@@ -1,71 +1,97 @@
-"""`report`: the page of a run or a study made again, or the shop report of a bundle."""
+"""`report`: rebuild the page of a run or a study, or write the shop report of a bundle."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
-from alvision.cli.compare import explained, tell
 from alvision.cli.console import bar, console
-from alvision.cli.options import number, strange
-from alvision.config.overrides import take
-from alvision.core.errors import UserError
+from alvision.cli.options import Options, option
+from alvision.cli.threshold import PromiseOptions
 from alvision.core.rounds import DOCUMENT
-from alvision.run_folder.load import load_run, load_run_config_in_place
+
+USAGE = """\
+alvision report out=runs/elpv/margin/seed-0
+alvision report out=runs/elpv
+alvision report bundle=brakes.bundle
+
+Rebuilds the page of a run or of a study from the files in its folder. With
+bundle= it writes the shop report: what is promised (or what could be promised,
+and how many bad parts that takes), the pictures that slip through or are stopped
+for nothing, the borderline, labels and agreement, and what to photograph more
+of. The shop report uses monitor images; it does not use the sealed test images."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportOptions(Options):
+    """The words of `report` for a run or a study."""
+
+    command = "report"
+    example = (
+        "alvision report out=runs/elpv (a run or a study), "
+        "alvision report bundle=brakes.bundle (the shop report)"
+    )
+
+    out: Path = option("The folder of a run or of a study.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShopReportOptions(PromiseOptions):
+    """The words of `report bundle=`."""
+
+    command = "report bundle=..."
+    example = "alvision report bundle=brakes.bundle"
+
+    to: Path | None = option("The page.", default=None, shown="report.html in the bundle")
+
+
+OPTIONS = (ReportOptions, ShopReportOptions)
 
 
 def report(words: list[str]) -> int:
     """Rebuild a run's or a study's report from its files, or write a bundle's."""
+    if any(word.startswith("bundle=") for word in words):
+        return _of_bundle(ShopReportOptions.parse(words))
+    root = ReportOptions.parse(words).out
+    return _of_run(root) if (root / DOCUMENT).exists() else _of_study(root)
+
+
+def _of_run(root: Path) -> int:
     from alvision.reporting.loggers import tensorboard
-    from alvision.reporting.run import page as run_report
+    from alvision.reporting.run import page
+    from alvision.run_folder.load import load_run
+
+    _, manifest, spec = load_run(root)
+    for folder in sorted((root / "rounds").glob("[0-9][0-9][0-9]")):
+        if (folder / "metrics.json").exists():
+            tensorboard.log(root, int(folder.name), manifest=manifest, spec=spec)
+    console.print(f"report: {page.write(root, manifest=manifest, spec=spec)}")
+    return 0
+
+
+def _of_study(root: Path) -> int:
+    from alvision.cli.compare import explained, tell
     from alvision.study.compare import rebuild
 
-    if any(word.startswith("bundle=") for word in words):
-        return shop_report(words)
-    taken, rest = take(words, "out", "debug")
-    if "out" not in taken or rest:
-        raise UserError(
-            "report needs the folder and nothing else: alvision report out=runs/elpv (a run or a "
-            "study), alvision report bundle=brakes.bundle (the shop report)"
-        )
-    root = Path(taken["out"])
-    if (root / DOCUMENT).exists():
-        _, manifest, spec = load_run(root)
-        for folder in sorted((root / "rounds").glob("[0-9][0-9][0-9]")):
-            if (folder / "metrics.json").exists():
-                tensorboard.log(root, int(folder.name), manifest=manifest, spec=spec)
-        console.print(f"report: {run_report.write(root, manifest=manifest, spec=spec)}")
-        return 0
     with explained(root):
         comparison = rebuild(root)
     return tell(root, comparison)
 
 
-def shop_report(words: list[str]) -> int:
-    """Write a bundle's shop report; no picture of the seal is judged for it."""
+def _of_bundle(options: ShopReportOptions) -> int:
     from alvision.deploy.bundle.bundle import open_bundle
-    from alvision.deploy.threshold.plan import ThresholdRequest
-    from alvision.deploy.train import labelled_data
+    from alvision.deploy.train.labelled_data import load_labelled
     from alvision.reporting.shop import page
     from alvision.reporting.shop.facts import collect, headline
+    from alvision.run_folder.load import load_run_config_in_place
 
-    keys = ("bundle", "out", "escape", "confidence", "threshold.independent", "to")
-    taken, rest = take(words, *keys, "debug")
-    if rest:
-        raise UserError(
-            f"the shop report needs a bundle: alvision report bundle=brakes.bundle{strange(rest)}"
-        )
-    bundle = open_bundle(Path(taken["bundle"]))
-    config = load_run_config_in_place(Path(taken.get("out") or bundle.manifest.run))
-    request = ThresholdRequest(
-        escape=number(taken.get("escape", "0.02"), "escape", 0, 1),
-        confidence=number(taken.get("confidence", "0.95"), "confidence", 0, 1),
-        independent=taken.get("threshold.independent", "false").lower() == "true",
-    )
-    known = labelled_data.load_labelled(config)
-    with bar("looking at the monitor images") as progress:
-        shop = collect(bundle, known, config, request, progress=progress)
-    to = Path(taken.get("to") or bundle.folder / "report.html")
-    page.write(shop, bundle, known, to)
+    bundle = open_bundle(options.bundle)
+    config = load_run_config_in_place(options.out or Path(bundle.manifest.run))
+    labelled = load_labelled(config)
+    with bar("predicting the monitor images") as progress:
+        shop = collect(bundle, labelled, config, options.request(), progress=progress)
+    to = options.to or bundle.folder / "report.html"
+    page.write(shop, bundle, labelled, to)
     console.print(headline(bundle, shop.outlook), markup=False)
     console.print(f"report: {to}", markup=False)
     return 0

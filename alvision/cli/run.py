@@ -9,24 +9,40 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from alvision.cli.console import console
-from alvision.config.compose import ComposedRun, as_yaml, compose
-from alvision.config.schema import RunConfig
+from alvision.cli.options import Options
 from alvision.core.errors import UserError
-from alvision.core.rounds import Round
-from alvision.data.images import ImageSpec, UnreadableImage, shrink_factor
-from alvision.data.manifest import Manifest
-from alvision.loop.build import build_experiment, open_data
-from alvision.loop.experiment import Experiment
-from alvision.loop.run import differs_from_budget, history
-from alvision.loop.run import run as run_loop
-from alvision.run_folder.load import load_run
 
 if TYPE_CHECKING:
+    from alvision.config.compose import ComposedRun
+    from alvision.config.schema import RunConfig
+    from alvision.core.rounds import Round
+    from alvision.data.images import ImageSpec
+    from alvision.data.manifest import Manifest
+    from alvision.loop.experiment import Experiment
     from alvision.reporting.loggers.lightning import RunLogger
+
+USAGE = """\
+alvision run data.root=parts/ model=resnet18 acquisition=bald trainer=gpu
+alvision run experiment=elpv seed=3
+alvision run -m experiment=elpv acquisition=margin,bald seed=0,1,2
+alvision run data.root=photos oracle=files "classes=[ok,worn]" "defects=[worn]"
+alvision run experiment=elpv --cfg job
+
+Class folders (parts/ok, parts/worn) or a label column answer in place of people.
+oracle=files asks people: it writes a table to fill in and waits. The same command
+resumes. -m runs every combination of several values, and hydra/launcher=joblib
+(submitit_local, submitit_slurm, ray) runs them at once. --cfg job prints the
+configuration and runs nothing. Your own acquisition function needs one file:
+./configs/acquisition/mine.yaml, `_target_: my_scores.f`.
+Quote brackets, because shells change them."""
+
+OPTIONS: tuple[type[Options], ...] = ()
 
 
 def run(words: list[str]) -> int:
     """Run or resume one experiment and write its report; `--cfg job` prints its configuration."""
+    from alvision.config.compose import as_yaml, compose
+
     shown, words = _take_cfg(words)
     if shown is not None:
         print(as_yaml(words, **shown), end="")
@@ -60,6 +76,9 @@ def _take_cfg(words: list[str]) -> tuple[dict[str, Any] | None, list[str]]:
 
 def run_in_study(composed: ComposedRun) -> None:
     """Run an experiment that `compare` reports on: no progress, no TensorBoard, no page."""
+    from alvision.loop.build import build_experiment, open_data
+    from alvision.loop.run import run as run_loop
+
     with ExitStack() as stack:
         data = open_data(composed.config)
         exp = build_experiment(composed, data, stack=stack, progress=False)
@@ -74,7 +93,10 @@ def run_and_report(composed: ComposedRun, *, wait: bool = False) -> None:
         composed: The configuration and its strategies.
         wait: With a page: wait for its people instead of ending.
     """
-    from alvision.reporting.loggers import tensorboard
+    from alvision.loop.build import build_experiment, open_data
+    from alvision.loop.run import differs_from_budget, history
+    from alvision.loop.run import run as run_loop
+    from alvision.run_folder.load import load_run
 
     config = composed.config
     data = open_data(config)
@@ -96,6 +118,8 @@ def run_and_report(composed: ComposedRun, *, wait: bool = False) -> None:
         for row in history(exp)[:-1]:  # the last one is published again
             console.print(line(row, config.target.metric))
 
+        from alvision.reporting.loggers import tensorboard
+
         def publish(rnd: Round) -> None:
             log_and_write(rnd)
             tensorboard.log(exp.root, rnd.number, manifest=manifest, spec=spec)
@@ -114,6 +138,8 @@ def _with_logger(
     composed: ComposedRun, exp: Experiment, stack: ExitStack
 ) -> Callable[[Round], None]:
     """Return what publishes a round: to the chosen logger, then as the run's own tables."""
+    from alvision.loop.run import history
+
     logger = _logger(composed, exp, stack)
 
     def publish(rnd: Round) -> None:
@@ -176,6 +202,8 @@ def shrinks(manifest: Manifest, spec: ImageSpec) -> str | None:
     """Warn if the network sees photographs at less than an eighth of their size; looks at 20."""
     if manifest.features is not None:
         return None
+    from alvision.data.images import UnreadableImage, shrink_factor
+
     most = 1.0
     for path in manifest.paths[:: max(1, len(manifest) // 20)]:
         with suppress(UnreadableImage):

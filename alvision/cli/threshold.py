@@ -1,73 +1,133 @@
-"""`threshold`: what a bundle may let through, by a promise that was proven."""
+"""`threshold`: the threshold that provably lets few defects through."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alvision.cli.console import bar, console
-from alvision.cli.options import number, strange
-from alvision.config.overrides import take
+from alvision.cli.options import Options, Range, option
 from alvision.core.errors import UserError
-from alvision.core.rounds import lock
-from alvision.run_folder.load import load_run_config_in_place
 
 if TYPE_CHECKING:
     from alvision.deploy.bundle.thresholds import ClassPromise
+    from alvision.deploy.threshold.plan import ThresholdRequest
+
+USAGE = """\
+alvision threshold bundle=brakes.bundle escape=0.02 confidence=0.95
+alvision threshold bundle=brakes.bundle escape=0.05 human=0.1
+alvision threshold bundle=brakes.bundle look=1 scrap=20
+
+Sets the largest threshold whose escape rate is provably at most escape=, using
+the sealed test images alone. With too few sealed defects it refuses and says how
+many are missing. Each use of the sealed images is logged: another model needs
+sealed defects that are new since then, or has to prove more. Only one defect of
+each group counts, because parts of one lot are alike; threshold.independent=true
+counts them all. Writes thresholds.json into the bundle."""
+
+SHARE = Range(0, 1, ends=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromiseOptions(Options):
+    """What a promise is about; `threshold` proves it and `report bundle=` previews it."""
+
+    bundle: Path = option("The bundle.")
+    out: Path | None = option(
+        "The run that the bundle comes from, if its folder has moved.",
+        default=None,
+        shown="as the bundle says",
+    )
+    escape: float = option(
+        "Highest share of the defects that may pass.", default=0.02, within=SHARE
+    )
+    confidence: float = option("Probability that the promise holds.", default=0.95, within=SHARE)
+    independent: bool = option(
+        "Count every part, even where several come from one group.",
+        key="threshold.independent",
+        default=False,
+    )
+
+    def request(self) -> ThresholdRequest:
+        """Return what is to be promised."""
+        from alvision.deploy.threshold.plan import ThresholdRequest
+
+        return ThresholdRequest(
+            escape=self.escape, confidence=self.confidence, independent=self.independent
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThresholdOptions(PromiseOptions):
+    """The words of `threshold`."""
+
+    command = "threshold"
+    example = "alvision threshold bundle=brakes.bundle escape=0.02 confidence=0.95"
+
+    human: float | None = option(
+        "Share of the parts that a person has time to check.", default=None, within=Range(0, 1)
+    )
+    look: float | None = option(
+        "Cost of one part that a person checks; needs scrap=.",
+        default=None,
+        within=Range(0, ends=False),
+    )
+    scrap: float | None = option(
+        "Cost of one good part that is thrown away; needs look=.",
+        default=None,
+        within=Range(0, ends=False),
+    )
+
+    def __post_init__(self) -> None:
+        costs = (self.look is not None) + (self.scrap is not None)
+        if costs == 1 or (costs and self.human is not None):
+            raise UserError(
+                "give look= and scrap= (costs), or human= (a share of the parts), or none of them"
+            )
+
+    def request(self) -> ThresholdRequest:
+        """Return what the threshold has to promise, and what a person's time costs."""
+        costs = None if self.look is None or self.scrap is None else (self.look, self.scrap)
+        return replace(super().request(), human=self.human, costs=costs)
+
+
+OPTIONS = (ThresholdOptions,)
 
 
 def threshold(words: list[str]) -> int:
     """Set the threshold of a bundle by a promise, or refuse."""
+    options = ThresholdOptions.parse(words)
+
+    from alvision.core.rounds import lock
     from alvision.deploy.bundle.bundle import open_bundle
-    from alvision.deploy.threshold.plan import ThresholdRequest
     from alvision.deploy.threshold.set_threshold import set_threshold
     from alvision.deploy.train.labelled_data import load_labelled
+    from alvision.run_folder.load import load_run_config_in_place
 
-    keys = ("bundle", "out", "escape", "confidence", "threshold.independent", "human", "look")
-    taken, rest = take(words, *keys, "scrap", "debug")
-    if "bundle" not in taken or rest:
-        raise UserError(
-            "threshold needs a bundle and nothing but its own keys: alvision threshold "
-            f"bundle=brakes.bundle escape=0.02 confidence=0.95{strange(rest)}"
-        )
-    bundle = open_bundle(Path(taken["bundle"]))
-    config = load_run_config_in_place(Path(taken.get("out") or bundle.manifest.run))
-    costs = ("look" in taken) + ("scrap" in taken)
-    if costs == 1 or (costs and "human" in taken):
-        raise UserError("give look= and scrap= (costs), or human= (a share of the parts), or none")
-    request = ThresholdRequest(
-        escape=number(taken.get("escape", "0.02"), "escape", 0, 1),
-        confidence=number(taken.get("confidence", "0.95"), "confidence", 0, 1),
-        independent=taken.get("threshold.independent", "false").lower() == "true",
-        human=number(taken["human"], "human", 0, 1) if "human" in taken else None,
-        costs=(
-            number(taken["look"], "look", 0, float("inf")),
-            number(taken["scrap"], "scrap", 0, float("inf")),
-        )
-        if costs
-        else None,
-    )
+    bundle = open_bundle(options.bundle)
+    config = load_run_config_in_place(options.out or Path(bundle.manifest.run))
     with lock(Path(str(config.out))), bar("scoring the sealed images") as progress:
         thresholds = set_threshold(
-            bundle, load_labelled(config), config, request, progress=progress
+            bundle, load_labelled(config), config, options.request(), progress=progress
         )
     console.print(thresholds.promise, markup=False)
     if thresholds.human:
-        share = f"{100 * thresholds.human:.0f} in 100"
         console.print(
             f"pass below {thresholds.low:.4f}, reject from {thresholds.high:.4f}, a person looks "
-            f"between them ({share})"
+            f"between them ({100 * thresholds.human:.0f} in 100)"
         )
     else:
         console.print(f"reject from {thresholds.low:.4f}")
     for name, own in thresholds.per_class.items():
-        console.print(f"{name}: {_class_words(own)}", markup=False)
+        console.print(f"{name}: {_of_class(own)}", markup=False)
     console.print("It does not hold for: " + "; ".join(thresholds.voids), markup=False)
     console.print(f"next: alvision report bundle={bundle.folder}", markup=False)
     return 0
 
 
-def _class_words(own: ClassPromise) -> str:
+def _of_class(own: ClassPromise) -> str:
+    """Say whether the promise holds for one class of defects alone."""
     if own.holds is None:
         return f"no promise of its own, {own.defects} sealed and {own.needed} needed"
     if own.holds:

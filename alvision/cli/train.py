@@ -2,25 +2,54 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from alvision.cli.console import console
-from alvision.config.compose import compose
-from alvision.config.overrides import take, tidy
+from alvision.cli.options import Options, option
 from alvision.core.rounds import DOCUMENT, claim, lock
-from alvision.dataset.dataset import DataSet
-from alvision.run_folder.experiment_file import describe_run
-from alvision.run_folder.load import load_run_config_in_place
+
+USAGE = """\
+alvision train out=runs/brakes/uncertainty_herding/seed-0
+alvision train data=csv data.root=parts/ data.file=labels.csv out=runs/brakes
+
+Trains on every label that is not held out: those of the run in out=, or those
+that the data itself names (class folders, a label column). The temperature and
+every figure come from the monitor images, which no model was trained on. Writes
+<out>/final/: model.ckpt, model.json, monitor.parquet and reliability.png."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions(Options):
+    """The words of `train` that may stand alone; every other word is a key of a run."""
+
+    command = "train"
+    example = "alvision train out=runs/brakes"
+
+    out: Path | None = option(
+        "The run to train on. Alone: with that run's labels and settings.",
+        default=None,
+        shown="runs/<name>/...",
+    )
+    debug: bool = option("Show tracebacks.", default=False)
+
+
+OPTIONS = (TrainOptions,)
 
 
 def train(words: list[str]) -> int:
     """Train the final model of a run, or of data that is labelled already."""
+    options, rest = TrainOptions.take(words)
+
+    from alvision.config.compose import compose
+    from alvision.dataset.dataset import DataSet
     from alvision.deploy.train.final_model import FOLDER, train
     from alvision.deploy.train.labelled_data import import_truth
+    from alvision.run_folder.experiment_file import describe_run
+    from alvision.run_folder.load import load_run_config_in_place
 
-    taken, rest = take([tidy(word) for word in words], "out", "debug")
-    root = Path(taken.get("out", "").strip("'"))
-    if taken.get("out") and not rest and (root / DOCUMENT).exists():
+    root = options.out
+    if root and not rest and (root / DOCUMENT).exists():
         config, fresh = load_run_config_in_place(root), None
     else:
         fresh = compose(words)

@@ -5,34 +5,93 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
-from alvision.config.overrides import take
-from alvision.core.errors import UserError
+from alvision.cli.console import console
+from alvision.cli.options import Options, Range, option
 
 if TYPE_CHECKING:
     from alvision.watch.line import Line, Setting
     from alvision.watch.status import Status
 
-console = Console(highlight=False, soft_wrap=True)
+USAGE = """\
+alvision watch bundle=brakes.bundle images=inbox/ to=line/
+alvision watch bundle=brakes.bundle images=inbox/ to=line/ once=true
+
+Predicts every image that arrives in inbox/ once and moves it to line/pass, reject,
+human (between the two thresholds), new (unlike anything known) or broken.
+line/queue holds what people should label: the doubtful and novel images (at most
+batch= a day) and a random audit= share of what passes. Their answers
+(alvision label data.root=line/queue) bound the share of bad parts that pass.
+line/status.html shows that bound, and warns with pictures when the line changes.
+Ctrl-C ends it; the same command goes on, also after a kill, a loss of power or a
+full disk. once=true works on what is there and ends, for a scheduler: status 1 if
+the line has changed."""
+
 PAGE = "status.html"
 BUSY_SECONDS, IDLE_SECONDS = 10.0, 60.0
 """Between two writings of the status page, while images come and while none do."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class WatchOptions(Options):
+    """The words of `watch`."""
+
+    command = "watch"
+    example = "alvision watch bundle=brakes.bundle images=inbox/ to=line/"
+
+    bundle: Path = option("The bundle that sorts.")
+    images: Path = option("The folder where images arrive.")
+    to: Path = option("The folder that they are sorted into.")
+    audit: float = option(
+        "Share of what passes that people check, drawn at random.", default=0.05, within=Range(0, 1)
+    )
+    batch: int = option(
+        "Doubtful and novel images queued for people each day.",
+        default=100,
+        within=Range(0, 100_000),
+    )
+    settle: float = option(
+        "Seconds that a file must be unchanged before it is read.",
+        default=2.0,
+        within=Range(0, 3600),
+    )
+    once: bool = option("Work on what is there and end.", default=False)
+    labels: str | None = option(
+        "The store of the answers.", key="labels.url", default=None, shown="beside the queue"
+    )
+
+    def setting(self) -> Setting:
+        """Return what is watched, and how."""
+        from alvision.watch.line import Setting
+
+        return Setting(
+            bundle=self.bundle,
+            inbox=self.images,
+            to=self.to,
+            audit=self.audit,
+            batch=self.batch,
+            settle=self.settle,
+            labels=self.labels,
+        )
+
+
+OPTIONS = (WatchOptions,)
+
+
 def watch(words: list[str]) -> int:
-    """Sort images as they arrive; status 1 if the line has changed, 0 if it was stopped."""
+    """Sort images as they arrive; return 1 if the line has changed, 0 if it was stopped."""
+    options = WatchOptions.parse(words)
+
     from alvision.watch.line import open_line
 
-    setting, once = _setting(words)
-    with open_line(setting) as line:
+    with open_line(options.setting()) as line:
         watched = _Watched(line)
         try:
-            watched.run(once)
+            watched.run(options.once)
         except KeyboardInterrupt:
             console.print("stopped; the same command goes on")
             watched.tell()
@@ -113,36 +172,3 @@ class _Watched:
         pages.save(self.setting.to / PAGE, report.page(status))
         self._written = time.monotonic()
         return status
-
-
-def _setting(words: list[str]) -> tuple[Setting, bool]:
-    from alvision.watch.line import Setting
-
-    keys = ("bundle", "images", "to", "audit", "batch", "settle", "once", "labels.url", "debug")
-    taken, rest = take(words, *keys)
-    if not all(taken.get(key) for key in ("bundle", "images", "to")) or rest:
-        strange = f" (what is {rest[0]}?)" if rest else ""
-        raise UserError(
-            "watch needs a bundle and two folders: alvision watch bundle=brakes.bundle "
-            f"images=inbox/ to=line/{strange}"
-        )
-    setting = Setting(
-        bundle=Path(taken["bundle"]),
-        inbox=Path(taken["images"]),
-        to=Path(taken["to"]),
-        audit=_number(taken, "audit", 0.05, 1),
-        batch=int(_number(taken, "batch", 100, 100_000)),
-        settle=_number(taken, "settle", 2.0, 3600),
-        labels=taken.get("labels.url") or None,
-    )
-    return setting, taken.get("once", "false").lower() == "true"
-
-
-def _number(taken: dict[str, str], key: str, default: float, most: float) -> float:
-    try:
-        value = float(taken.get(key, default))
-    except ValueError:
-        value = math.nan
-    if not 0 <= value <= most:
-        raise UserError(f"{key}={taken[key]} must be a number from 0 to {most:g}")
-    return value

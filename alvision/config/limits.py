@@ -116,5 +116,7 @@ def _limited(part: Any, prefix: str) -> Iterator[tuple[str, Any, Choice | Range]
         value = getattr(part, field.name)
         if is_dataclass(value):
             yield from _limited(value, f"{prefix}{field.name}.")
+        elif value == field.default:
+            continue  # a default is allowed, and the list of a choice may cost an import
         elif LIMIT in field.metadata:
             yield prefix + field.name, value, field.metadata[LIMIT]

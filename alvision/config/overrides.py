@@ -72,48 +72,6 @@ def parse(words: list[str]) -> list[Override]:
     return parsed
 
 
-def take(words: list[str], *keys: str) -> tuple[dict[str, str], list[str]]:
-    """Take plain `key=value` words off a list: what a command reads itself.
-
-    >>> take(["to=a b.csv", "seed=1"], "to")
-    ({'to': 'a b.csv'}, ['seed=1'])
-    """
-    taken = {key: word.partition("=")[2] for key in keys for word in words if _key(word) == key}
-    return taken, [word for word in words if _key(word) not in keys]
-
-
-def take_names(words: list[str], key: str) -> tuple[list[str] | None, list[str]]:
-    """Take a list of names off, written `key=[a,b]` or `key=a,b` or `key=a`; None if absent.
-
-    >>> take_names(["acquisition=[margin,bald]", "seed=1"], "acquisition")
-    (['margin', 'bald'], ['seed=1'])
-    """
-    taken, rest = take(words, key)
-    if key not in taken:
-        return None, rest
-    names = [name.strip() for name in taken[key].strip().strip("[]").split(",")]
-    return [name for name in names if name], rest
-
-
-def take_count(words: list[str], key: str, default: int) -> tuple[int, list[str]]:
-    """Take a positive whole number off.
-
-    Raises:
-        UserError: It is not one.
-    """
-    taken, rest = take(words, key)
-    if key not in taken:
-        return default, rest
-    text = taken[key]
-    if not text.isdecimal() or int(text) < 1:
-        raise UserError(f"{key}={text} must be a whole number from 1")
-    return int(text), rest
-
-
 def is_list(override: Override) -> bool:
     """Tell whether an override names several values, as a list or as a sweep."""
     return override.value_type == ValueType.ELEMENT and isinstance(override.value(), list)
-
-
-def _key(word: str) -> str:
-    return word.partition("=")[0].lstrip("+")

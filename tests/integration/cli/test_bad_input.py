@@ -23,36 +23,42 @@ def refused(result, *parts):
         assert part in err, err
 
 
-@pytest.mark.parametrize(
-    ("words", "told"),
-    [
-        (["data.root=nowhere"], ["nowhere"]),
-        (["data.root=empty"], ["empty"]),
-        ([], ["data.root"]),
-        (["data.root=parts", "data.rot=1"], ["data.rot", "did you mean"]),
-        (["data.root=parts", "seed=many"], ["seed", "many"]),
-        (["data.root=parts", "classes=[ok]"], ["two names"]),
-        (["data.root=parts", "classes=[ok,new]"], ["worn", "does not name"]),
-        (["data.root=parts", "classes=[ok,worn,skip]"], ["skip"]),
-        (["data.root=parts", "defects=[rust]"], ["rust"]),
-        (["data.root=parts", "acquisition=bald", "model.head=linear"], ["dropout"]),
-        (["data.root=parts", "budget.batch=1000"], ["budget.batch=1000", "pool of"]),
-        (["data.root=parts", "budget.batch=0"], ["budget.batch=0"]),
-        (["data.root=parts", "model.backbone=resnet0"], ["resnet0"]),
-        (["data.root=parts", "model.backbone=vit_b_16"], ["vit_b_16"]),
-        (["data.root=parts", "model.weights=missing.pth"], ["missing.pth"]),
-        (["data.root=parts", "oracle=files"], ["classes="]),
-        (["data=csv", "data.root=parts", "data.file=table.csv"], ["table.csv", "path"]),
-        (["data=csv", "data.root=parts", "data.file=no.csv"], ["no.csv"]),
-        (["data.root=broken"], ["unreadable"]),
-        (
-            ["data.root=parts", "audit.share=0.999", "oracle=files", "classes=[ok,worn]"],
-            ["held out", "audit.share"],
-        ),
-        (["data.root=parts", "acquisition=[margin,bald]"], ["compare"]),
-    ],
-)
-def test_one_line_that_says_what_to_do(run, tmp_path, words, told):
+MISTAKES = [
+    (["data.root=nowhere"], ["nowhere"]),
+    (["data.root=empty"], ["empty"]),
+    ([], ["data.root"]),
+    (["data.root=parts", "data.rot=1"], ["data.rot", "did you mean"]),
+    (["data.root=parts", "seed=many"], ["seed", "many"]),
+    (["data.root=parts", "classes=[ok]"], ["two names"]),
+    (["data.root=parts", "classes=[ok,new]"], ["worn", "does not name"]),
+    (["data.root=parts", "classes=[ok,worn,skip]"], ["skip"]),
+    (["data.root=parts", "defects=[rust]"], ["rust"]),
+    (["data.root=parts", "acquisition=bald", "model.head=linear"], ["dropout"]),
+    (["data.root=parts", "budget.batch=1000"], ["budget.batch=1000", "pool of"]),
+    (["data.root=parts", "budget.batch=0"], ["budget.batch=0"]),
+    (["data.root=parts", "model.backbone=resnet0"], ["resnet0"]),
+    (["data.root=parts", "model.backbone=vit_b_16"], ["vit_b_16"]),
+    (["data.root=parts", "model.weights=missing.pth"], ["missing.pth"]),
+    (["data.root=parts", "oracle=files"], ["classes="]),
+    (["data=csv", "data.root=parts", "data.file=table.csv"], ["table.csv", "path"]),
+    (["data=csv", "data.root=parts", "data.file=no.csv"], ["no.csv"]),
+    (["data.root=broken"], ["unreadable"]),
+    (
+        ["data.root=parts", "audit.share=0.999", "oracle=files", "classes=[ok,worn]"],
+        ["held out", "audit.share"],
+    ),
+    (["data.root=parts", "acquisition=[margin,bald]"], ["compare"]),
+]
+
+
+def words_of(value):
+    """Name a case by its words."""
+    return " ".join(value[0]) or "no words"
+
+
+@pytest.mark.parametrize("case", MISTAKES, ids=words_of)
+def test_one_line_that_says_what_to_do(run, tmp_path, case):
+    words, told = case
     (tmp_path / "empty").mkdir()
     (tmp_path / "parts" / "table.csv").write_text("file,class\n")
     for name in ("a", "b"):
@@ -81,6 +87,53 @@ def test_a_mistake_put_right_is_not_held_against_its_folder(run, mistake):
     tiny = [word for word in TINY if word.split("=")[0] not in keys]
     refused(run("run", "data.root=parts", "out=o", *mistake, *tiny))
     assert run("run", "data.root=parts", "out=o", "budget.rounds=0", *TINY[:-1])[0] == 0
+
+
+OF_EVERY_COMMAND = [
+    (["check", "data.root=parts", "seconds=0"], ["seconds=0", "above 0"]),
+    (["check", "data.root=parts", "second=3"], ["second"]),
+    (["label", "data.root=nowhere"], ["nowhere"]),
+    (["compare", "data.root=parts", "seeds=none"], ["seeds=none", "whole number from 1"]),
+    (["compare", "data.root=parts", "jobs=0"], ["jobs=0"]),
+    (["compare", "data.root=parts", "acquisition=[]"], ["acquisition="]),
+    (["compare", "data.root=parts", "seed=3"], ["seeds=N"]),
+    (["report"], ["out= is missing", "bundle="]),
+    (["report", "out=nowhere"], ["nowhere"]),
+    (["report", "out=o", "outs=p"], ["outs=", "did you mean out=?"]),
+    (["report", "bundle=b", "escape=2"], ["escape=2", "above 0 and below 1"]),
+    (["labels"], ["verify|history"]),
+    (["labels", "burn"], ["verify|history"]),
+    (["labels", "verify", "data.rot=parts"], ["data.rot", "did you mean data.root"]),
+    (["labels", "verify", "out=nowhere"], ["nowhere"]),
+    (["labels", "verify", "out=o", "classes=[a]"], ["out= names a run", "classes=[a]"]),
+    (["labels", "import", "data.root=parts", "classes=[ok,worn]"], ["from="]),
+    (["labels", "import", "data.root=parts", "from=x", "slot=sea"], ["slot=sea", "one of: seal"]),
+    (["cache", "prune", "keep=-1"], ["keep=-1", "from 0"]),
+    (["train", "out=a", "out=b"], ["out= is given twice"]),
+    (["export", "bundle=b"], ["out= is missing", "alvision export out="]),
+    (["export", "out=o", "format=onyx"], ["format=onyx", "onnx, openvino, torch"]),
+    (["threshold"], ["bundle= is missing", "alvision threshold bundle="]),
+    (["threshold", "bundle=b", "escpae=0.1"], ["escpae=", "did you mean escape=?"]),
+    (["threshold", "bundle=b", "threshold.independent=ja"], ["independent=ja", "true or false"]),
+    (["predict", "b.bundle"], ["'b.bundle' is not understood", "bundle=brakes.bundle"]),
+    (["predict", "bundle=b"], ["images= is missing"]),
+    (["promote", "bundle=b"], ["over= is missing"]),
+    (["promote", "bundle=b", "over=l", "independent=si"], ["independent=si", "true or false"]),
+    (["promote", "rollback"], ["over= is missing", "promote rollback over="]),
+    (["promote", "rollback", "over=l", "margin=0.1"], ["no option margin="]),
+    (["watch", "bundle=b", "images=i"], ["to= is missing"]),
+    (["watch", "bundle=b", "images=i", "to=t", "once=maybe"], ["once=maybe", "true or false"]),
+    (["watch", "bundle=b", "images=i", "to=t", "audit=2"], ["audit=2", "from 0 to 1"]),
+    (["rnu"], ["'rnu'", "did you mean run?"]),
+]
+
+
+@pytest.mark.parametrize("case", OF_EVERY_COMMAND, ids=words_of)
+def test_every_command_names_a_mistake_in_its_words(run, case):
+    words, told = case
+    result = run(*words)
+    refused(result, *told)
+    assert result[0] == 2
 
 
 def test_an_unknown_command_and_a_command_without_its_words(run):

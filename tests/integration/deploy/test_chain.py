@@ -227,10 +227,10 @@ def test_a_backend_that_decides_otherwise_leaves_nothing_behind(place, capsys, m
 
 def test_what_cannot_be_is_one_line(place, capsys):
     assert "is not a run's folder" in bad(capsys, "export", "out=nowhere")
-    assert "choose onnx, openvino, torch" in bad(
+    assert "format=tensorrt is unknown" in bad(
         capsys, "export", "out=run", "bundle=x", "format=tensorrt"
     )
-    assert "between 0 and 1" in bad(capsys, "threshold", "bundle=b", "escape=2")
-    assert "what is colour" in bad(capsys, "threshold", "bundle=b", "colour=red")
+    assert "above 0 and below 1" in bad(capsys, "threshold", "bundle=b", "escape=2")
+    assert "no option colour=" in bad(capsys, "threshold", "bundle=b", "colour=red")
     assert "give look= and scrap=" in bad(capsys, "threshold", "bundle=b", "look=1")
     assert not (place / "x").exists() and not list(place.glob(".*.part"))

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alvision.config.overrides import parse, take, take_count, take_names, tidy
+from alvision.config.overrides import parse, tidy
 from alvision.core.errors import UserError
 
 text = st.text(st.characters(exclude_categories=["C", "Z"], include_characters=" "), min_size=1)
@@ -33,13 +33,3 @@ def test_grammar_that_hydra_cannot_read_is_one_line():
     with pytest.raises(UserError, match="quote the value") as caught:
         parse(["experiment=[a"])
     assert "\n" not in str(caught.value)
-
-
-def test_taking_words_off():
-    assert take(["to=a=b", "seed=1"], "to") == ({"to": "a=b"}, ["seed=1"])
-    assert take_names(["acquisition=margin"], "acquisition") == (["margin"], [])
-    assert take_names(["seed=1"], "acquisition") == (None, ["seed=1"])
-    assert take_count(["seeds=12"], "seeds", 5) == (12, [])
-    assert take_count([], "seeds", 5) == (5, [])
-    with pytest.raises(UserError, match="whole number from 1"):
-        take_count(["seeds=0"], "seeds", 5)

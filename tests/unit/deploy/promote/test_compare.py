@@ -99,10 +99,10 @@ def test_what_cannot_be_compared_is_one_line(bundles, shop, capsys):
     (run.parent / "parts").rename(run.parent / "moved")
     for words, expected in (
         (["bundle=new", "over=line"], "are not where they were"),
-        (["bundle=new"], "promote needs a bundle and the line's"),
-        (["bundle=new", "over=line", "colour=red"], "what is colour"),
+        (["bundle=new"], "over= is missing: alvision promote"),
+        (["bundle=new", "over=line", "colour=red"], "no option colour="),
         (["bundle=line", "over=line"], "are one folder"),
-        (["bundle=new", "over=line", "margin=2"], "margin=2 must be a number between"),
+        (["bundle=new", "over=line", "margin=2"], "margin=2 must be a number above 0"),
         (["bundle=new", "over=."], "is no bundle"),
     ):
         assert main(["promote", *words]) == 2

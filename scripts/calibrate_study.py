@@ -20,6 +20,7 @@ from blocks import rewrite
 
 from alvision.evaluation.curves import band
 from alvision.evaluation.intervals import Estimate
+from alvision.evaluation.metrics import metric
 from alvision.study.collect import Study
 from alvision.study.summary import Comparison, summarise
 
@@ -71,7 +72,7 @@ def draw(kind: str, seeds: int, others: int, *, effect: float, seed: int) -> Stu
     full = 0.8 + split
     return Study(
         folder=Path("study"),
-        metric="macro_f1",
+        metric=metric("macro_f1"),
         acquisitions=names,
         baseline=names[0],
         seeds=tuple(range(seeds)),

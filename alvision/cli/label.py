@@ -11,7 +11,7 @@ from alvision.cli.options import Options
 from alvision.config.compose import configuration
 from alvision.data.cache import cache_folder
 from alvision.dataset.dataset import DataSet
-from alvision.evaluation.metrics import metric
+from alvision.evaluation.metrics import metric, metrics_of
 from alvision.labels.store import LabelStore
 from alvision.page.image_urls import read_secret
 from alvision.page.state import PageContext
@@ -68,7 +68,7 @@ def page_context(data: DataSet, store: LabelStore) -> PageContext:
         held_out=frozenset(data.split.held_out),
         secret=read_secret(data.audit_file.with_name("page.key")),
         cache=cache_folder() / "page",
-        metric=metric(config.target.metric),
+        metric=metric(config.target.metric, metrics_of(config.metrics)),
         classes=tuple(config.classes or ()),
         defects=tuple(config.defects or ()),
         value_range=tuple(depth) if depth else None,

@@ -153,13 +153,21 @@ def _with_logger(
 def _logger(composed: ComposedRun, exp: Experiment, stack: ExitStack) -> RunLogger | None:
     if composed.logger is None:
         return None
+    from alvision.evaluation.metrics import metrics_of
     from alvision.reporting.loggers.lightning import RunLogger
 
     config, name = composed.config, str(composed.choices["logger"])
     chosen = {key: composed.choices[key] for key in ("acquisition", "cold_start")}
     settings = {**asdict(config), **chosen}
     return stack.enter_context(
-        RunLogger(composed.logger, name, exp.root, study=str(config.name), settings=settings)
+        RunLogger(
+            composed.logger,
+            name,
+            exp.root,
+            study=str(config.name),
+            settings=settings,
+            metrics=metrics_of(config.metrics),
+        )
     )
 
 

@@ -28,6 +28,7 @@ def validate(config: RunConfig) -> None:
         UserError: A value is out of its range, or two settings contradict each other.
     """
     check_limits(config)
+    _check_metrics(config)
     initial = config.budget.initial
     if initial != "all" and (type(initial) is not int or initial < 0):
         raise UserError(f"budget.initial={initial} must be a whole number from 0, or all")
@@ -54,6 +55,16 @@ def validate(config: RunConfig) -> None:
         )
     if config.classes is not None:
         validate_classes(config.classes, config.defects)
+
+
+def _check_metrics(config: RunConfig) -> None:
+    from alvision.evaluation.metrics import metric_names, metrics_of  # numpy: not for `--help`
+
+    names = metric_names(metrics_of(config.metrics))
+    if config.target.metric not in names:
+        raise UserError(
+            f"target.metric={config.target.metric} is unknown; one of: {', '.join(names)}"
+        )
 
 
 def validate_training(model: ModelConfig, trainer: TrainerConfig, *, images: bool) -> None:

@@ -117,7 +117,7 @@ def from_node(
         acquire=_strategy(node.acquisition, f"acquisition={choices['acquisition']}"),
         cold_start=_strategy(_function(node.cold_start), f"cold_start={choices['cold_start']}"),
         command=" ".join(["alvision run", *map(_shell, words)]),
-        logger=_strategy(node.logger, f"logger={choices['logger']}") if node.logger else None,
+        logger=_logger(node.logger, f"logger={choices['logger']}") if node.logger else None,
     )
 
 
@@ -271,6 +271,11 @@ def _function(node: Any) -> Any:
         return node
     ours = (PER_CLASS, KNOWN_DEFECTS)
     return OmegaConf.masked_copy(node, [str(key) for key in node if key not in ours])
+
+
+def _logger(node: Any, name: str) -> Callable[..., Any]:
+    """Return what builds a run's logger, unbuilt: each run of a study opens one of its own."""
+    return _strategy(OmegaConf.merge(node, {"_partial_": True}), name)
 
 
 def _strategy(node: Any, name: str) -> Callable[..., Any]:

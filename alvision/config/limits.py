@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from math import isfinite
 from typing import Any
@@ -19,19 +19,18 @@ class Choice:
     """A name out of a list.
 
     Attributes:
-        names: Gives the list; a function, so that the schema needs no import for it.
+        names: The list.
         or_own: A part of the user's own will do too: a mapping with `_target_`.
     """
 
-    names: Callable[[], tuple[str, ...]]
+    names: tuple[str, ...]
     or_own: bool = False
 
     def problem(self, value: Any) -> str | None:
         """Say what is wrong with a value; None if nothing is."""
-        names = self.names()
         if self.or_own and is_node(value):
             return None
-        return None if value in names else f"is unknown; one of: {', '.join(names)}"
+        return None if value in self.names else f"is unknown; one of: {', '.join(self.names)}"
 
 
 @dataclass(frozen=True)
@@ -60,17 +59,12 @@ class Range:
 
 def choice(*names: str) -> Mapping[str, Choice]:
     """Return a field's metadata: one of these names."""
-    return {LIMIT: Choice(lambda: names)}
+    return {LIMIT: Choice(names)}
 
 
 def choice_or_own(*names: str) -> Mapping[str, Choice]:
     """Return a field's metadata: one of these names, or a part of the user's own."""
-    return {LIMIT: Choice(lambda: names, or_own=True)}
-
-
-def choice_of(names: Callable[[], tuple[str, ...]]) -> Mapping[str, Choice]:
-    """Return a field's metadata: one of the names that a function gives."""
-    return {LIMIT: Choice(names)}
+    return {LIMIT: Choice(names, or_own=True)}
 
 
 def at_least(least: float) -> Mapping[str, Range]:

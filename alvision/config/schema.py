@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from alvision.config.limits import above, at_least, between, choice, choice_of, choice_or_own
+from alvision.config.limits import above, at_least, between, choice, choice_or_own
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -17,12 +17,6 @@ if TYPE_CHECKING:
 
 MISSING: Any = "???"
 """OmegaConf's mark of a value that must be set; written out so that the schema needs no import."""
-
-
-def _metrics() -> tuple[str, ...]:
-    from alvision.evaluation.metrics import metric_names  # here: `--help` needs no numpy
-
-    return tuple(metric_names())
 
 
 @dataclass(frozen=True)
@@ -237,11 +231,11 @@ class TargetConfig:
     """What a study counts labels to.
 
     Attributes:
-        metric: A column of metrics.csv.
+        metric: A column of metrics.csv; `checks` knows which, because of `metrics`.
         value: The score to reach; null: .95 of the full-data score.
     """
 
-    metric: str = field(default="macro_f1", metadata=choice_of(_metrics))
+    metric: str = "macro_f1"
     value: float | None = None
 
 
@@ -292,6 +286,8 @@ class RunConfig:
             class seen has cold_start.per_class=5 labels (0: until there is a model), but asks
             for no more than budget.initial images beyond the first round. In a simulated run
             cold_start.known_defects=0 defects are known beforehand, for nothing, and no normals.
+        metrics: Metrics of your own, a list of nodes with `_target_`; columns of metrics.csv after
+            the shipped ones, and values of target.metric. null: the shipped ones.
         logger: Where rounds are logged too, from configs/logger; TensorBoard's files are always
             written.
         debug: Show tracebacks.
@@ -314,6 +310,7 @@ class RunConfig:
     target: TargetConfig = field(default_factory=TargetConfig)
     labels: LabelsConfig = field(default_factory=LabelsConfig)
     page: PageConfig = field(default_factory=PageConfig)
+    metrics: Any = None
     logger: Any = None
 
     @property

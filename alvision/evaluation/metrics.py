@@ -6,13 +6,14 @@ the study, the labelling page and the reports all read `METRICS`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 
+from alvision.core.doors import build
 from alvision.core.errors import UserError
 from alvision.evaluation.probabilities import ClassProbabilities
 
@@ -121,7 +122,7 @@ def bootstrap(metric: Metric, outcomes: Outcomes, draws: np.ndarray) -> np.ndarr
         draws: Row numbers of the resamples, [S, n]; see `intervals.resample`.
     """
     if metric.resampled is not None and len(outcomes):
-        return metric.resampled(outcomes, draws)
+        return np.asarray(metric.resampled(outcomes, draws))
     values = [metric.of(outcomes.take(rows)) for rows in draws]
     return np.array([np.nan if value is None else value for value in values])
 
@@ -277,6 +278,57 @@ METRICS: tuple[Metric, ...] = (
     ),
 )
 """The metrics in the order of metrics.csv."""
+
+
+_TAKEN = ("round", "labels", "answers", "seconds", "cold_start", "n", "per_class", "confusion")
+"""Keys of metrics.json beside the metrics, which no metric may be called."""
+
+
+def metrics_of(nodes: Sequence[Mapping[str, Any]] | None) -> tuple[Metric, ...]:
+    """Return the shipped metrics and then the user's own, as the setting `metrics` names them.
+
+    Args:
+        nodes: Plain data with `_target_`, each of which gives a `Metric`; None: no own ones.
+
+    Raises:
+        UserError: A node gives something else, or a name that cannot be a column of metrics.csv.
+    """
+    found = list(METRICS)
+    if nodes is not None and not isinstance(nodes, list | tuple):
+        raise UserError("metrics= is a list: metrics=[{_target_: my_metrics.worst_recall}]")
+    for node in nodes or ():
+        own = build(node, "metrics")
+        if not isinstance(own, Metric) or own.function is None:
+            raise UserError(
+                f"metrics: {node['_target_']} gave a {type(own).__name__}, but a metric is an "
+                "alvision.evaluation.metrics.Metric with a function"
+            )
+        if not own.name.isidentifier() or own.name in (*metric_names(found), *_TAKEN):
+            raise UserError(f"metrics: {own.name!r} is taken or is no name of letters and _")
+        found.append(own)
+    return tuple(found)
+
+
+def described(metrics: Iterable[Metric]) -> list[dict[str, Any]]:
+    """Return the user's own among some metrics as plain data, for a run's experiment.yaml."""
+    return [
+        {
+            "name": own.name,
+            "title": own.title,
+            "higher_is_better": own.higher_is_better,
+            "needs_defects": own.needs_defects,
+        }
+        for own in metrics
+        if own not in METRICS
+    ]
+
+
+def recorded(entries: Sequence[Mapping[str, Any]] | None) -> tuple[Metric, ...]:
+    """Return the metrics of a finished run: the shipped ones and those that `described` noted.
+
+    Their values are in the run's files, so a report needs no code of the user's.
+    """
+    return METRICS + tuple(Metric(function=None, **entry) for entry in entries or ())
 
 
 def metric(name: str, metrics: Sequence[Metric] = METRICS) -> Metric:

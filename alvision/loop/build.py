@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from alvision.core.rounds import Codec, claim, finished_rounds, lock, rounds_of
 from alvision.core.seeding import generator
 from alvision.dataset.dataset import DataSet
 from alvision.dataset.simulation import Simulation, simulation
-from alvision.evaluation.metrics import evaluate, metric_names
+from alvision.evaluation.metrics import METRICS, Metric, evaluate, metric_names, metrics_of
 from alvision.explain.reasons import reasons
 from alvision.labels.consensus import Resolve, consensus, standing
 from alvision.labels.store import LabelStore
@@ -81,6 +81,7 @@ def build_experiment(
     if simulated:
         simulated.begin(store, data.hashes, run)
     steps = codecs(learner, data.classes)
+    metrics = metrics_of(config.metrics)
     return Experiment(
         root=root,
         classes=data.classes,
@@ -97,9 +98,9 @@ def build_experiment(
         generator=lambda round, purpose: generator(config.seed, round, purpose),
         explain=reasons,
         evaluate=lambda predictions, labels: evaluate(
-            predictions, labels, classes=data.classes, defects=config.defects
+            predictions, labels, classes=data.classes, defects=config.defects, metrics=metrics
         ),
-        publish=lambda rnd: write_tables(root, steps, learner.set_aside),
+        publish=lambda rnd: write_tables(root, steps, learner.set_aside, metrics),
         codecs=steps,
         truth=simulated.truth if simulated else None,
         spare=SPARE_BATCHES * config.budget.batch if config.oracle.kind == "page" else 0,
@@ -125,14 +126,17 @@ def build_learner(config: RunConfig, data: DataSet, *, progress: bool) -> Learne
 
 
 def write_tables(
-    root: Path, codecs: Mapping[str, Codec], set_aside: Mapping[SampleId, str]
+    root: Path,
+    codecs: Mapping[str, Codec],
+    set_aside: Mapping[SampleId, str],
+    metrics: Sequence[Metric] = METRICS,
 ) -> None:
     """Write the tables that follow from the finished rounds; they can be made again at any time.
 
     `metrics.csv` holds every finished round, also those beyond a budget that was lowered since.
     """
     history = [rnd.read("metrics.json") for rnd in finished_rounds(root, codecs)]
-    write_metrics_table(root / "metrics.csv", history, metric_names())
+    write_metrics_table(root / "metrics.csv", history, metric_names(metrics))
     if set_aside:
         with (root / "set_aside.csv").open("w", encoding="utf-8", newline="") as file:
             rows = [("id", "reason"), *sorted(set_aside.items())]

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from alvision.core.version import __version__
+from alvision.evaluation.metrics import described, metrics_of
 
 if TYPE_CHECKING:
     from alvision.config.schema import RunConfig
@@ -36,7 +37,7 @@ OUTSIDE_FINGERPRINT = (
 )
 """What a run may change, by key or group; `classes` and `defects` may only grow (`claim`)."""
 
-ADDED = ("data.source", "trainer.callbacks", "trainer.loss", "trainer.optimizer")
+ADDED = ("data.source", "metrics", "trainer.callbacks", "trainer.loss", "trainer.optimizer")
 """Keys that the first run folders lack. Null means what was done before there was the key, so it is
 left out: a run keeps its identity, and with it the uuids of its answers, over versions."""
 
@@ -71,6 +72,7 @@ def describe_run(
         if not any(key == out or key.startswith(f"{out}.") for out in OUTSIDE_FINGERPRINT)
         and not (value is None and key in ADDED)
     }
+    own = described(metrics_of(config.metrics))
     digest = hashlib.sha256(json.dumps(flat, sort_keys=True).encode()).hexdigest()
     return {
         "run": str(uuid.uuid4()) if anonymous else digest[:32],
@@ -84,6 +86,7 @@ def describe_run(
         "manifest": manifest,
         "classes": list(classes),
         "defects": config.defects,
+        **({"metrics": own} if own else {}),
         "config": plain,
         "fingerprint": flat,
     }

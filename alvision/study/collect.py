@@ -12,7 +12,7 @@ import numpy as np
 
 from alvision.core.errors import UserError
 from alvision.core.rounds import read_document
-from alvision.evaluation.metrics import comparable
+from alvision.evaluation.metrics import Metric, comparable, recorded
 from alvision.evaluation.metrics import metric as metric_of
 from alvision.run_folder.round_files import read_csv
 from alvision.study.per_class import Details, read_details
@@ -36,7 +36,7 @@ class Study:
 
     Attributes:
         folder: Where the runs are.
-        metric: What the curves show, a metric of which higher is better.
+        metric: What the curves show; higher is better.
         acquisitions: Names, in the order of the report.
         baseline: `random_sampling`, or None if it is not part of the study.
         seeds: Seeds in increasing order; row i of every array belongs to seeds[i].
@@ -50,7 +50,7 @@ class Study:
     """
 
     folder: Path
-    metric: str
+    metric: Metric
     acquisitions: tuple[str, ...]
     baseline: str | None
     seeds: tuple[int, ...]
@@ -65,7 +65,7 @@ class Study:
     @property
     def metric_title(self) -> str:
         """Return the metric's name in a sentence."""
-        return metric_of(self.metric).title
+        return self.metric.title
 
     @property
     def others(self) -> tuple[str, ...]:
@@ -135,8 +135,9 @@ def collect(
 
     told = first["config"].get("target") or {}
     metric = metric or told.get("metric") or "macro_f1"
-    if metric not in comparable():
-        raise UserError(f"target.metric={metric}: choose one of {', '.join(comparable())}")
+    known = recorded(first.get("metrics"))
+    if metric not in comparable(known):
+        raise UserError(f"target.metric={metric}: choose one of {', '.join(comparable(known))}")
     tables = {key: _read_metrics(path, metric) for key, path in runs.items()}
     _refuse_unequal(folder, names, wanted, tables)
     full = np.array([_read_metrics(path, metric)[-1, 1] for path in full_runs])
@@ -146,7 +147,7 @@ def collect(
         targets = np.full(len(wanted), float(value))
     return Study(
         folder=folder,
-        metric=metric,
+        metric=metric_of(metric, known),
         acquisitions=names,
         baseline=BASELINE if BASELINE in names else None,
         seeds=wanted,

@@ -152,7 +152,7 @@ def _runs(comparison: Comparison) -> Iterator[dict[str, Any]]:
                     "seed": seed,
                     "round": rnd,
                     "answers": float(study.answers[place, rnd]),
-                    study.metric: float(values[place, rnd]),
+                    study.metric.name: float(values[place, rnd]),
                     "seconds": float(seconds[name][place, rnd]),
                 }
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from alvision.evaluation.metrics import comparable
+from alvision.evaluation.metrics import metric as metric_of
 from alvision.run_folder.round_files import read_csv
 from alvision.study.collect import BASELINE, FULL, TARGET_SHARE, Study, collect, seeds_of
 from alvision.study.per_class import Details
@@ -31,7 +32,7 @@ def curves(folder: Path) -> list[dict[str, object]]:
                         "acquisition": name,
                         "seed": seed,
                         **{column: line[column] for column in COLUMNS[2:]},
-                        study.metric: f"{float(line[study.metric]):.{DIGITS}f}",
+                        study.metric.name: f"{float(line[study.metric.name]):.{DIGITS}f}",
                     }
                 )
     return rows
@@ -57,7 +58,7 @@ def study_of(path: Path) -> Study:
     nothing = np.zeros((len(seeds), 0))
     return Study(
         folder=path,
-        metric=metric,
+        metric=metric_of(metric),
         acquisitions=tuple(names),
         baseline=BASELINE,
         seeds=seeds,

@@ -1,15 +1,17 @@
-"""Rounds for MLflow or Weights & Biases, through Lightning's own loggers.
+"""Log a run's rounds through Lightning's loggers: MLflow, Weights & Biases or any other.
 
-A logger's function takes the run's place and what is known of it, and returns Lightning's logger:
-`configs/logger/` names it, and `./configs/logger/mine.yaml` may name another.
+`configs/logger/` names what makes the logger: one of Lightning's classes by `_target_`, or a
+function of a `Place`, which is told where the run belongs.
 """
 
 from __future__ import annotations
 
+import inspect
 import json
 import logging
 import os
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +23,7 @@ from alvision.core.errors import UserError
 from alvision.core.records import AwaitingLabels
 from alvision.core.rounds import write_atomically
 from alvision.data.cache import cache_folder
+from alvision.evaluation.metrics import METRICS, Metric
 from alvision.reporting.loggers.metric_names import scalars
 
 if TYPE_CHECKING:
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 
 STATE = "logger.json"
 LOCAL = "sqlite:///mlflow.db"
+EXTRAS = ("mlflow", "wandb")
+"""Loggers whose package comes with an extra of the same name."""
 
 
 @dataclass(frozen=True)
@@ -36,22 +41,56 @@ class Place:
 
     Attributes:
         study: The name of all runs of one experiment.
-        run: The run's own, e.g. margin/seed-0.
+        run: The run's own name, e.g. margin/seed-0.
         folder: The run's folder.
-        known: What the logger called the run when it was logged before; None: a new one.
+        known: The logger's own `version` of the run if it was logged before; None: a new run.
     """
 
     study: str
     run: str
     folder: Path
-    known: str | None
+    known: str | int | None
 
 
 class MakeLogger(Protocol):
-    """What a file in `configs/logger/` names, with its keys filled in."""
+    """A function that `configs/logger/` may name, its other keys filled in."""
 
     def __call__(self, place: Place) -> Logger:
         """Return Lightning's logger for a run."""
+
+
+def lightning_logger(make: Callable[..., Logger], place: Place) -> Logger:
+    """Build one of Lightning's own loggers for a run.
+
+    The arguments that say which run it is are filled in where the class has them and the YAML does
+    not give them: `name` (`experiment_name` and `run_name` with MLflow) and, so that a resumed run
+    goes on where it was, `version` (`run_id`). `save_dir` is `logs` in the current folder.
+
+    Args:
+        make: The class, with the keys of the YAML filled in.
+        place: The run.
+    """
+    run = {
+        "save_dir": "logs",
+        "name": f"{place.study}/{place.run}",
+        "version": place.known,
+        "experiment_name": place.study,
+        "run_name": place.run,
+        "run_id": place.known,
+    }
+    given = getattr(make, "keywords", {})
+    takes = inspect.signature(make).parameters
+    return make(**{key: run[key] for key in run if key in takes and key not in given})
+
+
+def _build(make: Callable[..., Logger], place: Place) -> Logger:
+    from pytorch_lightning.loggers import Logger
+
+    takes_a_place = "place" in inspect.signature(make).parameters
+    logger = make(place) if takes_a_place else lightning_logger(make, place)
+    if not isinstance(logger, Logger):
+        raise TypeError(f"{type(logger).__name__} is no logger of pytorch_lightning.loggers")
+    return logger
 
 
 def mlflow(
@@ -105,42 +144,52 @@ def wandb(
 class RunLogger:
     """One run in one logger: every round once, whatever was killed or cut off between.
 
-    What was logged stands in `<folder>/logger.json`. Where a round cannot be logged the run goes
-    on, and the next round brings it along.
+    `<folder>/logger.json` says which rounds were logged. Where a round cannot be logged the run
+    goes on, and the next round brings it along.
     """
 
     def __init__(
-        self, make: MakeLogger, name: str, folder: Path, study: str, settings: Mapping[str, Any]
+        self,
+        make: Callable[..., Logger],
+        name: str,
+        folder: Path,
+        study: str,
+        settings: Mapping[str, Any],
+        metrics: Sequence[Metric] = METRICS,
     ) -> None:
         """Open the logger.
 
         Args:
-            make: Builds Lightning's logger.
+            make: Builds Lightning's logger: a function of a `Place`, or one of its classes.
             name: The logger's name, for messages and the state.
             folder: The run's folder.
             study: The name of all runs of one experiment.
             settings: The configuration, logged once.
+            metrics: The metrics of the run.
 
         Raises:
             UserError: Its package is missing, or it cannot be reached.
         """
-        self.name, self.file = name, folder / STATE
+        self.name, self.file, self.metrics = name, folder / STATE, metrics
         before = self._states().get(name, {})
         self.rounds: int = before.get("rounds", 0)
         place = Place(study, "/".join(folder.resolve().parts[-2:]), folder, before.get("run"))
         try:
             # Two runs that start at once would both make a new database or experiment.
-            with FileLock(cache_folder() / "logger.lock"):
-                self.logger = make(place)
+            with FileLock(cache_folder() / "logger.lock"), warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="Experiment logs directory")
+                self.logger = _build(make, place)
                 if place.known is None:
                     self.logger.log_hyperparams(dict(settings))
                 # Asking for it opens the run, and only then it has a name.
                 self.experiment = getattr(self.logger, "experiment", None)
-                self.run = str(self.logger.version)
+                self.run: str | int = _plain(self.logger.version)
+            if self.run == place.known and _begins_anew(self.logger):
+                self.rounds = 0
         except ModuleNotFoundError as error:
-            raise UserError(
-                f"logger={name} needs the package {error.name}: pip install 'alvision[{name}]'"
-            ) from None
+            package = error.name or _line(error)
+            hint = f"pip install 'alvision[{name}]'" if name in EXTRAS else "install it"
+            raise UserError(f"logger={name} needs the package {package}: {hint}") from None
         except Exception as error:  # every logger has errors of its own
             raise UserError(f"logger={name} cannot be opened: {_line(error)}") from error
         self._remember()
@@ -149,7 +198,9 @@ class RunLogger:
         """Log the rounds that are not logged yet; return why that failed, if it did."""
         try:
             for row in history[self.rounds :]:
-                self.logger.log_metrics(scalars(row), step=row["round"])
+                self.logger.log_metrics(scalars(row, self.metrics), step=row["round"])
+                # Before it counts as logged, because a kill would take what is in memory.
+                self._flush()
                 self.rounds = row["round"] + 1
         except Exception as error:
             return f"logger={self.name} does not take round {self.rounds} now: {_line(error)}"
@@ -173,6 +224,11 @@ class RunLogger:
         except Exception:  # the rounds' files have all of it, and the state says what is missing
             logging.getLogger(__name__).debug("logger=%s", self.name, exc_info=True)
 
+    def _flush(self) -> None:
+        self.logger.save()
+        if callable(flush := getattr(self.experiment, "flush", None)):
+            flush()
+
     def _states(self) -> dict[str, dict[str, Any]]:
         return json.loads(self.file.read_text(encoding="utf-8")) if self.file.exists() else {}
 
@@ -180,6 +236,18 @@ class RunLogger:
         states = {**self._states(), self.name: {"run": self.run, "rounds": self.rounds}}
         text = json.dumps(states, indent=1)
         write_atomically(self.file, lambda beside: _write(beside, text))
+
+
+def _plain(version: Any) -> str | int:
+    """Return a version as JSON keeps it: Lightning's file loggers tell the number 0 from "0"."""
+    return version if isinstance(version, int) else str(version)
+
+
+def _begins_anew(logger: Logger) -> bool:
+    """Tell whether a logger deletes its file when it opens it, so that all rounds are due again."""
+    from pytorch_lightning.loggers import CSVLogger
+
+    return isinstance(logger, CSVLogger)
 
 
 def _write(path: Path, text: str) -> None:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from alvision.evaluation.metrics import metric_names
+from alvision.evaluation.metrics import METRICS, Metric, metric_names
 
 BUDGET = ("labels", "answers", "seconds")
 
 
-def scalars(metrics: Mapping[str, Any]) -> dict[str, float]:
+def scalars(metrics: Mapping[str, Any], known: Sequence[Metric] = METRICS) -> dict[str, float]:
     """Return what metrics.json knows of a round as numbers by name; what is unknown is left out.
+
+    Args:
+        metrics: The content of metrics.json.
+        known: The metrics of the run.
 
     >>> scalars({"round": 2, "labels": 40, "macro_f1": 0.5, "escape_rate": None})
     {'metrics/macro_f1': 0.5, 'budget/labels': 40.0}
     """
-    groups = {"metrics": metric_names(), "budget": BUDGET}
+    groups = {"metrics": metric_names(known), "budget": BUDGET}
     found = {
         f"{group}/{name}": float(metrics[name])
         for group, names in groups.items()

@@ -69,7 +69,7 @@ def log(
 
 def _write(writer: SummaryWriter, run: RunFolder, rnd: RoundFiles, thumbnails: Thumbnails) -> None:
     step = rnd.number
-    for name, value in scalars(rnd.metrics or {}).items():
+    for name, value in scalars(rnd.metrics or {}, run.metrics).items():
         writer.add_scalar(name, value, step)
     known = answers_by_image(run)
     if rnd.query:

@@ -10,6 +10,7 @@ from typing import Any
 from alvision.core.errors import UserError
 from alvision.core.records import Event, QueryRow, SampleId
 from alvision.core.rounds import read_document
+from alvision.evaluation.metrics import Metric, metric, recorded
 from alvision.labels.consensus import consensus, standing
 from alvision.labels.location import stored_labels
 from alvision.labels.store import LabelStore
@@ -77,6 +78,16 @@ class RunFolder:
         """Return what was chosen: acquisition, model, data, cold_start, oracle."""
         chosen = self.experiment.get("choices") or {}
         return {str(name): str(value) for name, value in chosen.items() if value is not None}
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """Return the metrics of the run: the shipped ones and the user's own."""
+        return recorded(self.experiment.get("metrics"))
+
+    @property
+    def target(self) -> Metric:
+        """Return the metric that the run aims at, `target.metric`."""
+        return metric(str(self.setting("target", "metric", default="macro_f1")), self.metrics)
 
     def setting(self, *path: str, default: Any = None) -> Any:
         """Return a value of the configuration, e.g. `setting("target", "metric")`."""

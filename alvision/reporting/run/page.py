@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alvision.core.records import QueryRow, SampleId
+from alvision.evaluation.metrics import metric
 from alvision.reporting import figures, html
 from alvision.reporting.run import summary
 from alvision.reporting.run.folder import ImageAnswer, RoundFiles, RunFolder, answers_by_image, read
@@ -84,7 +85,7 @@ def _content(run: RunFolder, thumbnails: html.Thumbnails) -> dict[str, Any]:
         "target": _target(run),
         "tiles": _tiles(run, metrics, classes),
         "chart": _chart(run),
-        "metrics": [(name, summary.title_of(name)) for name in summary.metrics_shown(run)],
+        "metrics": [(known.name, known.title) for known in summary.metrics_shown(run)],
         "rounds": summary.round_rows(run),
         "classes": classes,
         "rarest": next((row for row in classes if row.rarest), None),
@@ -111,9 +112,8 @@ def _tiles(
         ("answers given", html.number(metrics["answers"]), f"{metrics['labels']:,} trained on"),
         ("macro-F1", html.number(metrics.get("macro_f1")), "mean over the classes"),
     ]
-    target = run.setting("target", "metric", default="macro_f1")
-    if target != "macro_f1":
-        tiles.append((summary.title_of(target), html.number(metrics.get(target)), "target"))
+    if run.target.name != "macro_f1":
+        tiles.append((run.target.title, html.number(metrics.get(run.target.name)), "target"))
     rarest = next((row for row in classes if row.rarest), None)
     if rarest and rarest.scores.get("recall") is not None:
         support = html.count(rarest.scores["support"], "held-out image")
@@ -128,13 +128,12 @@ def _target(run: RunFolder) -> str | None:
     value = run.setting("target", "value")
     if value is None:
         return None
-    name = run.setting("target", "metric", default="macro_f1")
     reached = [
         rnd.metrics["answers"]
         for rnd in run.finished
-        if rnd.metrics and (rnd.metrics.get(name) or 0) >= value
+        if rnd.metrics and (rnd.metrics.get(run.target.name) or 0) >= value
     ]
-    said = f"The target, {summary.title_of(name)} {html.number(float(value))},"
+    said = f"The target, {run.target.title} {html.number(float(value))},"
     if not reached:
         return f"{said} is not reached yet."
     return f"{said} was first reached after {html.count(reached[0], 'answer')}."
@@ -142,18 +141,17 @@ def _target(run: RunFolder) -> str | None:
 
 def _chart(run: RunFolder) -> str | None:
     rows = [rnd.metrics or {} for rnd in run.finished]
-    target = run.setting("target", "metric", default="macro_f1")
-    names = ["macro_f1"] if target == "macro_f1" else ["macro_f1", target]
-    if not any(row.get(name) is not None for row in rows for name in names):
+    shown = list(dict.fromkeys((metric("macro_f1"), run.target)))
+    if not any(row.get(known.name) is not None for row in rows for known in shown):
         return None
     lines = [
         figures.Curve(
-            summary.title_of(name),
+            known.title,
             [row["answers"] for row in rows],
-            [row.get(name) for row in rows],
+            [row.get(known.name) for row in rows],
             colour=figures.SERIES[place],
         )
-        for place, name in enumerate(names)
+        for place, known in enumerate(shown)
     ]
     value = run.setting("target", "value")
     levels = {} if value is None else {f"target {float(value):.3g}": float(value)}

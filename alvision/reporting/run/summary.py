@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from alvision.core.records import SampleId
-from alvision.evaluation.metrics import METRICS, metric
+from alvision.evaluation.metrics import Metric
 from alvision.loop.cold_start import SLOT
 from alvision.reporting.html import count, number, signed
 from alvision.reporting.run.folder import ImageAnswer, RoundFiles, RunFolder, answers_by_image
@@ -43,12 +43,12 @@ def training_answers(run: RunFolder) -> dict[SampleId, ImageAnswer]:
     return {id: answer for id, answer in answers_by_image(run).items() if id not in audit}
 
 
-def metrics_shown(run: RunFolder) -> list[str]:
+def metrics_shown(run: RunFolder) -> list[Metric]:
     """Return the metrics that this run has: escape and overkill rate only where known."""
     finished = [rnd.metrics or {} for rnd in run.finished]
     return [
-        known.name
-        for known in METRICS
+        known
+        for known in run.metrics
         if not known.needs_defects or any(row.get(known.name) is not None for row in finished)
     ]
 
@@ -191,8 +191,3 @@ def confusion(last: RoundFiles | None) -> list[dict[str, Any]]:
 def name_of(run: RunFolder) -> str:
     """Return what the run is called: its name, else its data, else its folder."""
     return str(run.setting("name") or run.choices.get("data") or run.root.name)
-
-
-def title_of(name: str) -> str:
-    """Return a metric's name in a sentence."""
-    return metric(name).title

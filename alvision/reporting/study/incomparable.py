@@ -7,7 +7,6 @@ from typing import Any
 
 from alvision.core.rounds import DOCUMENT
 from alvision.reporting import html
-from alvision.reporting.run import summary
 from alvision.reporting.run.folder import RunFolder, read
 
 
@@ -30,11 +29,10 @@ def write(folder: Path | str, reason: str) -> Path | None:
 
 def _told(run: RunFolder, path: str) -> dict[str, Any]:
     metrics = (run.finished[-1].metrics if run.finished else None) or {}
-    wanted = str(run.setting("target", "metric", default="macro_f1"))
     return {
         "path": path,
         "rounds": len(run.finished),
         "answers": metrics.get("answers"),
-        "metric": summary.title_of(wanted),
-        "score": metrics.get(wanted),
+        "metric": run.target.title,
+        "score": metrics.get(run.target.name),
     }

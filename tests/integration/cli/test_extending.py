@@ -1,5 +1,6 @@
 """Parts of the user's own, as docs/extending.md shows them: the page itself is run."""
 
+import csv
 import json
 import re
 import shlex
@@ -76,14 +77,81 @@ def test_the_page_shows_what_works(outside, tmp_path, title):
     metrics = json.loads((folder / "rounds" / "001" / "metrics.json").read_text())
     assert metrics["labels"] == 10
     torch.load(folder / "rounds" / "001" / "model.ckpt", weights_only=True)
+    if title == "A metric":
+        assert_own_metric(folder)
+    if title == "A logger":
+        assert_logged_once(tmp_path / "logs", rounds=2)
     if title == "Lightning callbacks":
         assert len((tmp_path / "losses.csv").read_text().splitlines()) == 2 * 20
     # What was chosen belongs to the run, and the same command finds it all done.
     chosen = str(read_document(folder)["fingerprint"])
-    assert title == "An acquisition function" or re.search(r"my_|torch\.optim|albument", chosen)
+    outside_the_settings = ("An acquisition function", "A logger")
+    assert title in outside_the_settings or re.search(r"my_|torch\.optim|albument", chosen)
     before = (folder / "metrics.csv").read_bytes()
     assert outside({}, *small(words))[0] == 0
     assert (folder / "metrics.csv").read_bytes() == before
+    if title == "A logger":
+        assert_logged_once(tmp_path / "logs", rounds=2)
+
+
+def assert_own_metric(folder):
+    """Check the column, its values and what the report calls it."""
+    with (folder / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0])[-1] == "worst_recall"
+    assert all(0 <= float(row["worst_recall"]) <= float(row["accuracy"]) for row in rows)
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "worst recall" in page
+
+
+def assert_logged_once(logs, rounds):
+    """Check that a CSV logger holds each round once."""
+    (file,) = logs.rglob("metrics.csv")
+    with file.open(newline="") as table:
+        assert [row["step"] for row in csv.DictReader(table)] == [str(k) for k in range(rounds)]
+
+
+OWN_METRIC = """
+from alvision.evaluation.metrics import Metric
+
+def no_metric(): return 0.5
+def taken(): return Metric("ece", "ece", len, higher_is_better=True)
+
+def rate():
+    return Metric("rate", "rate", _rate, higher_is_better=True)
+def _rate(outcomes): return (outcomes.truth == outcomes.called).mean()
+"""
+
+
+@pytest.mark.parametrize(
+    ("node", "says"),
+    [
+        ("[{_target_:my_metric.no_metric}]", "gave a float"),
+        ("[{_target_:my_metric.taken}]", "'ece' is taken"),
+        ("{_target_:my_metric.rate}", "metrics= is a list"),
+        ("[{_target_:my_metric.nothing}]", "has no attribute"),
+    ],
+)
+def test_a_metric_that_is_none_is_one_line(outside, node, says):
+    words = ["run", "data.root=photos", *TINY, f"metrics={node}"]
+    status, _, err = outside({"my_metric.py": OWN_METRIC}, *words)
+    assert status == 2
+    assert err.count("\n") == 1 and "metrics" in err and says in err
+
+
+def test_a_study_compares_by_a_metric_of_ones_own(outside, tmp_path):
+    words = [
+        "compare", "data.root=photos", "acquisition=[random_sampling,margin]", "seeds=1", "jobs=1",
+        *TINY, "budget.rounds=1", "metrics=[{_target_:my_metric.rate}]", "target.metric=rate",
+        "out=study",
+    ]  # fmt: skip
+    status, _, err = outside({"my_metric.py": OWN_METRIC}, *words)
+    assert status == 0, err
+    forget()
+    (tmp_path / "my_metric.py").unlink()  # a report takes the values from the files
+    status, out, err = outside({}, "report", "out=study")
+    assert status == 0, err
+    assert "Mean rate over the learning curve" in out
 
 
 MISTAKES = {

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from alvision.evaluation.metrics import metric_names
+from alvision.evaluation.metrics import metric, metric_names
 from alvision.run_folder.round_files import write_metrics_table
 from alvision.study.collect import Study, run_folder
 
@@ -32,7 +32,7 @@ def study(
     full = 0.8 + split
     return Study(
         folder=Path("study"),
-        metric="macro_f1",
+        metric=metric("macro_f1"),
         acquisitions=names,
         baseline="random_sampling",
         seeds=tuple(range(seeds)),

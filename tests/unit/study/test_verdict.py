@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from alvision.evaluation.intervals import Estimate
+from alvision.evaluation.metrics import metric
 from alvision.study.collect import Study, collect
 from alvision.study.markdown import markdown, table
 from alvision.study.statistics import Ratio
@@ -206,7 +207,7 @@ def made(difference, *, p_value=0.01, ratio=None, target=0.67, seeds=12, missed=
     names = ("random_sampling", "k_center")
     study_ = Study(
         folder=Path("runs/demo"),
-        metric="macro_f1",
+        metric=metric("macro_f1"),
         acquisitions=names,
         baseline=names[0],
         seeds=tuple(range(seeds)),

@@ -1,10 +1,11 @@
 """What is logged, once, and what happens where it cannot be: with Lightning's CSV logger."""
 
 import csv
+import functools
 import json
 
 import pytest
-from pytorch_lightning.loggers import CSVLogger
+from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
 from alvision.core.errors import UserError
 from alvision.core.records import AwaitingLabels
@@ -137,8 +138,47 @@ def test_what_cannot_be_opened_is_one_line(folder):
     def away(place):
         raise RuntimeError("no API key\nconfigured")
 
-    with pytest.raises(UserError, match=r"no_such_package: pip install 'alvision\[mine\]'"):
+    with pytest.raises(UserError, match="logger=mine needs the package no_such_package"):
         opened(folder, missing)
+    with pytest.raises(UserError, match="object is no logger of pytorch_lightning"):
+        opened(folder, lambda place: object())
     with pytest.raises(UserError, match="cannot be opened: RuntimeError: no API key configured"):
         opened(folder, away)
     assert not (folder / "logger.json").exists()
+
+
+def in_lightnings_csv(tmp_path):
+    return functools.partial(CSVLogger, save_dir=tmp_path / "logs")
+
+
+def test_lightnings_own_logger_needs_no_function_and_goes_on(folder, tmp_path):
+    for rounds in (1, 2, 3):  # begun, then resumed twice
+        with opened(folder, in_lightnings_csv(tmp_path)) as logger:
+            assert logger.log(HISTORY[:rounds]) is None
+    (file,) = (tmp_path / "logs").rglob("metrics.csv")
+    assert file.parent == tmp_path / "logs" / "parts" / "margin" / "seed-0" / "version_0"
+    with file.open(newline="") as table:
+        assert [row["step"] for row in csv.DictReader(table)] == ["0", "1", "2"]
+
+
+def test_what_is_logged_is_on_disk_before_it_counts(folder, tmp_path):
+    logger = opened(folder, in_lightnings_csv(tmp_path))
+    logger.log(HISTORY[:2])  # no exit: the process was killed
+    (file,) = (tmp_path / "logs").rglob("metrics.csv")
+    assert len(file.read_text().splitlines()) == 3
+
+
+def test_tensorboards_logger_goes_on_too(folder, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    make = functools.partial(TensorBoardLogger, save_dir=str(tmp_path / "logs"))
+    for rounds in (2, 3):
+        with opened(folder, make) as logger:
+            assert logger.log(HISTORY[:rounds]) is None
+    place = tmp_path / "logs" / "parts" / "margin" / "seed-0" / "version_0"
+    found = EventAccumulator(str(place)).Reload().Scalars("metrics/macro_f1")
+    assert [(point.step, round(point.value, 3)) for point in found] == [
+        (0, 0.5),
+        (1, 0.6),
+        (2, 0.7),
+    ]

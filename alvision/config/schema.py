@@ -231,7 +231,7 @@ class TargetConfig:
     """What a study counts labels to.
 
     Attributes:
-        metric: A column of metrics.csv; `checks` knows which, because of `metrics`.
+        metric: A column of metrics.csv, one of your own `metrics` too.
         value: The score to reach; null: .95 of the full-data score.
     """
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from alvision.config.schema import RunConfig
     from alvision.core.records import Query
     from alvision.study import Comparison
+    from alvision.training.trained import TrainedModel
 
 PLAIN = re.compile(r"[A-Za-z_][\w.\-]*")
 """Texts that mean themselves in Hydra's grammar; all others are quoted."""
@@ -86,6 +87,16 @@ class Run:
         import pandas
 
         return pandas.read_csv(self.folder / "metrics.csv")
+
+    def model(self, round: int) -> TrainedModel:
+        """Return the trained model of a round: `.classes`, `.predict(images)`, `.module`.
+
+        Raises:
+            UserError: There is no such round, or its trunk cannot be rebuilt here.
+        """
+        from alvision.training.trained import load
+
+        return load(self.folder, round)
 
     def query(self, round: int) -> Query:
         """Return what a round asked for, with the reason for every image."""

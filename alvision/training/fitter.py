@@ -19,6 +19,7 @@ from alvision.inference.engine import threads
 from alvision.inference.features import Features
 from alvision.inference.predictions import SampleId
 from alvision.models import heads
+from alvision.models.backbones import Backbone, build_once
 from alvision.models.heads import AnyHead
 from alvision.training.augment import Augment
 from alvision.training.checkpoint import Model
@@ -204,6 +205,23 @@ class Fitter:
             loss=own_loss(self.trainer),
             optimizer=own_optimizer(self.trainer),
         )
+
+
+def initial_backbone(model: ModelConfig, seed: int) -> Backbone:
+    """Build the trunk that every round starts from; one for all runs of a study.
+
+    Args:
+        model: The network.
+        seed: The run's seed, which only random weights follow.
+    """
+    return build_once(
+        model.backbone,
+        model.weights,
+        seed if model.weights is None else None,
+        model.features,
+        model.views,
+        model.drop_path,
+    )
 
 
 def own_loss(trainer: TrainerConfig) -> Loss | None:

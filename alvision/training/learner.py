@@ -23,12 +23,12 @@ from alvision.inference import engine, pool
 from alvision.inference.features import Features
 from alvision.inference.pool import LogProbs
 from alvision.inference.predictions import Predictions, SampleId, Score
-from alvision.models.backbones import Backbone, build_once
+from alvision.models.backbones import Backbone
 from alvision.models.heads import onto_classes
 from alvision.models.sampling import Sampled, stochastic
 from alvision.training import checkpoint, cross_validation, fitter
 from alvision.training.checkpoint import Model
-from alvision.training.fitter import Fitter
+from alvision.training.fitter import Fitter, initial_backbone
 
 if TYPE_CHECKING:
     from alvision.config.schema import DataConfig, ModelConfig, TrainerConfig
@@ -75,15 +75,7 @@ class Learner:
         self.engine = engine.choose(trainer, model.engine, progress=progress)
         self.backbone: Backbone | None = None
         if manifest.features is None:
-            # Built once for all runs of a study; only random weights follow the seed.
-            self.backbone = build_once(
-                model.backbone,
-                model.weights,
-                seed if model.weights is None else None,
-                model.features,
-                model.views,
-                model.drop_path,
-            )
+            self.backbone = initial_backbone(model, seed)
         spec = ImageSpec.from_config(data.image)
         self.features = Features(manifest, hashes, spec, self.engine, self.backbone)
         of_image = dict(zip(manifest.ids, groups, strict=True))

@@ -3,13 +3,19 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+import torch
 import yaml
+from PIL import Image
 
 import alvision
 from alvision.api import words
 from alvision.cli import main
 from alvision.core.errors import UserError
+from alvision.data.manifest import build
+from alvision.evaluation.probabilities import ClassProbabilities
+from alvision.run_folder.load import load_run
 from alvision.study import verdict
 from tests.integration.conftest import TINY
 from tests.support.parts import imported
@@ -103,3 +109,56 @@ def test_from_photographs_to_predictions(tmp_path, monkeypatch, parts):
     assert len(rows) == 36
     with pytest.raises(UserError, match=r"\.csv"):
         alvision.predict(bundle, "parts", to="table.parquet")
+
+
+WAYS = {
+    "frozen": {},
+    "a head of one's own": {"model__head": {"_target_": "torch.nn.Linear", "_partial_": True}},
+    "finetuned": {"model__training": "finetune", "trainer__epochs": 1},
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_rounds_model_says_in_a_notebook_what_it_said_in_its_run(
+    parts, tmp_path, monkeypatch, way
+):
+    monkeypatch.chdir(tmp_path)
+    tiny = dict(word.split("=") for word in TINY)
+    settings = {key: int(value) if value.isdigit() else value for key, value in tiny.items()}
+    settings |= {"model.weights": None, "budget.rounds": 1, "trainer.precision": "32-true"}
+    settings |= WAYS[way]
+    run = alvision.run(data__root=str(parts), out="here", **settings)
+    model = run.model(1)
+    file = run.folder / "rounds" / "001" / "predictions.parquet"
+    then = ClassProbabilities.read(file)
+    paths = [parts / id for id in then.ids]
+    now = model.predict(paths)
+    assert model.classes == then.classes == ("ok", "worn") and model.fitted
+    assert np.allclose(now.values, then.values, atol=1e-5)
+    assert now.ids == tuple(map(str, paths))
+    in_memory = model.predict([np.asarray(Image.open(path)) for path in paths])
+    assert np.array_equal(in_memory.values, now.values) and in_memory.ids[:2] == ("0", "1")
+    assert np.allclose(model.predict(paths[0]).values, now.values[:1], atol=1e-6)
+    pixels = torch.from_numpy(np.stack([np.asarray(Image.open(path)) for path in paths]))
+    with torch.inference_mode():
+        p = model.module(pixels).softmax(1)
+    assert np.allclose(p.numpy(), then.values, atol=1e-4)
+    with pytest.raises(UserError, match=r"no model of round 9; it has \[0, 1\]"):
+        run.model(9)
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    with pytest.raises(UserError, match="cannot be used"):
+        model.predict("broken.png")
+
+
+def test_a_model_of_embeddings_takes_embeddings(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = alvision.run("digits", out="here", **SMALL)
+    model = run.model(1)
+    then = ClassProbabilities.read(run.folder / "rounds" / "001" / "predictions.parquet")
+    manifest = build(run_config(run.folder).data)
+    rows = [manifest.row(id) for id in then.ids]
+    assert np.allclose(model.predict(manifest.features[rows]).values, then.values, atol=1e-5)
+
+
+def run_config(folder):
+    return load_run(folder)[0]

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from alvision import CONFIG_DIR
 from alvision.acquisition import bald, needs, random_sampling
 from alvision.ask_tell import Asker
+from tests.support import PROJECT
 
 STRATEGIES = sorted(path.stem for path in CONFIG_DIR.glob("acquisition/*.yaml"))
 IDS = [f"{number:02d}.png" for number in range(30)]
@@ -201,3 +202,30 @@ def test_torch_waits_for_the_first_question():
         "a.tell({'a': 'ok'}); a.to_json(); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+class Stub:
+    """A model and people for the example in the documents."""
+
+    def outputs(self, ids):
+        return outputs(len(ids))["log_probs"].exp().mean(1), outputs(len(ids))["features"]
+
+    def fit(self, labels):
+        self.fitted = labels
+
+    def label(self, id):
+        return "ok"
+
+
+def test_the_documents_show_a_loop_that_runs(tmp_path, monkeypatch):
+    page = (PROJECT / "docs" / "python.md").read_text(encoding="utf-8")
+    example = page.partition("```python\n")[2].partition("```")[0]
+    assert "Asker" in example and len(example.strip().splitlines()) <= 12
+    (tmp_path / "photos").mkdir()
+    for id in IDS:
+        (tmp_path / "photos" / id).touch()
+    monkeypatch.chdir(tmp_path)
+    model = Stub()
+    exec(example, {"my_model": model, "my_people": Stub()})
+    assert len(model.fitted) == 15
+    assert len(Asker.from_json((tmp_path / "asker.json").read_text()).pool) == 15

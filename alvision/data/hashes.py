@@ -7,8 +7,9 @@ import os
 import sqlite3
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -91,18 +92,22 @@ def hashes_of_possible_duplicates(manifest: Manifest) -> dict[SampleId, str]:
     memo = _Memo()
     try:
         with _threads() as threads:
+            several = [stamp for files in by_size.values() if len(files) > 1 for _, stamp in files]
+            remembered = memo.get(several)
             doubtful: list[tuple[int, int]] = []
             for size, files in by_size.items():
                 if len(files) == 1:
                     continue
-                known = {manifest.ids[row]: memo.get(stamp) for row, stamp in files}
-                if all(known.values()):
-                    hashes |= {id: hash for id, hash in known.items() if hash}
+                found = [remembered.get(stamp) for _, stamp in files]
+                if all(found):
+                    hashes |= {manifest.ids[row]: remembered[stamp] for row, stamp in files}
                 else:
                     doubtful += [(size, row) for row, _ in files]
-            probes = threads.map(_middle, [manifest.paths[row] for _, row in doubtful])
+            probed = [manifest.paths[row] for _, row in doubtful]
+            # A thread gets many files at a time: handing one over costs more than reading it.
+            probes = threads.map(_middles, _batched(probed))
             alike: dict[tuple[int, bytes | None], list[int]] = defaultdict(list)
-            for (size, row), probe in zip(doubtful, probes, strict=True):
+            for (size, row), probe in zip(doubtful, chain.from_iterable(probes), strict=True):
                 alike[size, probe].append(row)
             rows = [row for found in alike.values() if len(found) > 1 for row in found]
             for start in range(0, len(rows), BATCH):
@@ -121,6 +126,15 @@ def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(min(16, 2 * (os.cpu_count() or 1)))
 
 
+def _batched(paths: list[Path]) -> Iterator[list[Path]]:
+    for start in range(0, len(paths), BATCH):
+        yield paths[start : start + BATCH]
+
+
+def _middles(paths: list[Path]) -> list[bytes | None]:
+    return [_middle(path) for path in paths]
+
+
 def _middle(path: Path) -> bytes | None:
     """Return some bytes from the middle, where pictures differ whatever their format's header."""
     try:
@@ -133,7 +147,8 @@ def _middle(path: Path) -> bytes | None:
 
 def _hashes(paths: tuple[Path, ...], memo: _Memo, threads: ThreadPoolExecutor) -> list[str | None]:
     stamps = [_stamp(path) for path in paths]
-    known = [memo.get(stamp) if stamp else None for stamp in stamps]
+    remembered = memo.get([stamp for stamp in stamps if stamp])
+    known = [remembered.get(stamp) if stamp else None for stamp in stamps]
     unknown = [i for i, hash in enumerate(known) if hash is None and stamps[i]]
     fresh: list[tuple[_Stamp, str]] = []
     for i, hash in zip(unknown, threads.map(_sha256, [paths[i] for i in unknown]), strict=True):
@@ -175,17 +190,24 @@ class _Memo:
         except (sqlite3.Error, UserError):
             self.close()
 
-    def get(self, stamp: _Stamp) -> str | None:
-        if self.connection is None:
-            return None
-        try:
-            found = self.connection.execute(
-                "SELECT sha256 FROM hashes WHERE path = ? AND size = ? AND modified = ?", stamp
-            ).fetchone()
-        except sqlite3.Error:
-            self.close()
-            return None
-        return found[0] if found else None
+    def get(self, stamps: list[_Stamp]) -> dict[_Stamp, str]:
+        """Return the hashes of those files that have not changed since they were hashed."""
+        found: dict[_Stamp, str] = {}
+        for start in range(0, len(stamps), BATCH):
+            wanted = stamps[start : start + BATCH]
+            if self.connection is None:
+                return {}
+            marks = ",".join("?" * len(wanted))
+            try:
+                rows = self.connection.execute(
+                    f"SELECT path, size, modified, sha256 FROM hashes WHERE path IN ({marks})",
+                    [stamp.path for stamp in wanted],
+                ).fetchall()
+            except sqlite3.Error:
+                self.close()
+                return {}
+            found |= {_Stamp(*row[:3]): row[3] for row in rows}
+        return found
 
     def put(self, fresh: list[tuple[_Stamp, str]]) -> None:
         if self.connection is None or not fresh:

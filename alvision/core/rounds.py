@@ -208,8 +208,10 @@ def read_document(root: Path) -> dict[str, Any]:
     import yaml
 
     path = root / DOCUMENT
+    # The C parser is seven times faster, which a study of 200 runs notices.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
         if not {"run", "fingerprint", "classes", "defects", "config"} <= set(document):
             raise ValueError("it lacks its keys")
     except FileNotFoundError:

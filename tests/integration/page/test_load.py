@@ -129,13 +129,13 @@ def team_url():
 
 @pytest.mark.slow
 def test_twenty_people_lose_and_double_nothing(tmp_path):
-    check(*crowd(tmp_path, tmp_path / "labels.db", seconds=20, kills=1))
+    check(*crowd(tmp_path, tmp_path / "labels.db", seconds=12, kills=1))
 
 
 @pytest.mark.slow
 @pytest.mark.postgres
 def test_twenty_people_on_postgresql_lose_and_double_nothing(tmp_path, team_url):
-    check(*crowd(tmp_path, team_url, seconds=20, kills=1))
+    check(*crowd(tmp_path, team_url, seconds=12, kills=1))
 
 
 @pytest.mark.soak

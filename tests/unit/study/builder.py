@@ -63,7 +63,9 @@ def write_run(out: Path, name: str, seed: int, values, *, manifest=None, **chang
         "config": {"target": {"metric": "macro_f1", "value": None}},
         "choices": {"acquisition": name},
     }
-    text = yaml.safe_dump(document, sort_keys=False)
+    text = yaml.dump(
+        document, sort_keys=False, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    )
     (folder / "experiment.yaml").write_text(text, encoding="utf-8")
     history = [
         {"round": k, "labels": 20 * (k + 1), "answers": 20 * (k + 1), "macro_f1": float(value)}

@@ -43,3 +43,10 @@ def test_a_folder_without_python_is_named_by_the_package_it_is_in():
     plain = [path for path in FOLDERS if path not in PACKAGES]
     assert len(plain) > 3
     assert [name_of(p) for p in plain if f"`{p.name}/`" not in docstring(p.parent)] == []
+
+
+def test_the_tree_in_architecture_is_the_tree():
+    text = tree.DOCUMENT.read_text(encoding="utf-8")
+    shown = re.search(r"<!-- tree:begin -->\n(.*?)\n<!-- tree:end -->", text, re.S)[1]
+    right = tree.tree()
+    assert shown == right, f"run: python scripts/architecture_tree.py --write\n\n{right}"

@@ -35,7 +35,7 @@ HERE = Path(__file__).parent
 # An address leads to the same picture for ever, but a file may be replaced: an hour is enough for
 # a sitting.
 _KEEP = {"cache-control": "private, max-age=3600, immutable"}
-By = Annotated[requests.Name, Query()]
+By = Annotated[requests.Name, Query(description="A person's name.")]
 
 
 class Page:
@@ -73,15 +73,19 @@ class Page:
 
 def _labelling(app: FastAPI, labelling: LabellingApi, progress: Progress) -> None:
     @app.get("/api/state")
-    def state(by: str = Query("", max_length=80)) -> responses.State:
+    def state(
+        by: str = Query("", max_length=80, description="A person's name; empty: nobody yet."),
+    ) -> responses.State:
         """Return everything that the page shows around the image."""
         return progress.state(by)
 
     @app.get("/api/next")
     def next(
-        by: By, n: int = Query(3, ge=0, le=MOST_AT_ONCE), held: str = ""
+        by: By,
+        n: int = Query(3, ge=0, le=MOST_AT_ONCE, description="How many new images, at most."),
+        held: str = Query("", description="Addresses of the images on the page, with commas."),
     ) -> responses.NextItems:
-        """Give a person up to n images; `held` are those on the page, whose leases are renewed."""
+        """Give a person up to n images, and renew the leases of those that the page holds."""
         return labelling.next(by, n, [address for address in held.split(",") if address])
 
     # Unset fields are left out: an opinion has a field only where the model has something to say.

@@ -15,7 +15,7 @@ Resolve = Callable[[Event], SampleId | None]
 
 @dataclass(frozen=True)
 class Settled:
-    """The class of one image.
+    """Hold the class of one image and the votes for it.
 
     Attributes:
         label: The class with most votes; in a tie the one of them that was answered last. Where
@@ -42,7 +42,7 @@ def standing(
 
     Args:
         events: The log, or its beginning up to a pin, in the order of the log.
-        resolve: Tells which image an event is about; without it, the id in the event.
+        resolve: Finds the image that an event is about; without it, the id in the event.
     """
     events = tuple(events)
     back = taken_back(events)
@@ -69,7 +69,7 @@ def consensus(events: Iterable[Event], resolve: Resolve | None = None) -> dict[S
 
     Args:
         events: The log, or its beginning up to a pin, in the order of the log.
-        resolve: Tells which image an event is about; without it, the id in the event.
+        resolve: Finds the image that an event is about; without it, the id in the event.
 
     >>> consensus([Event("a.png", "label", "worn", "me", 0, "1")])["a.png"].label
     'worn'

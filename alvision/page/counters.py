@@ -10,8 +10,9 @@ from alvision.core.records import Event, SampleId
 from alvision.labels.ledger import Ledger
 from alvision.labels.voting import disputed
 
+# With 40 of 40 answers predicted, fewer than 8 % are wrong (95 % confidence): worth telling people.
 STREAK = 40
-"""So many answers of a class in a row, all predicted, show that asking for more is no use."""
+"""After so many answers of a class in a row that the model predicted, the page says so."""
 
 # The median of the last answers: a person gets faster, and a break must not count.
 _PACE_ANSWERS = 200

@@ -28,7 +28,7 @@ _CHANGES_SHOWN = 12
 
 @dataclass(frozen=True)
 class Figures:
-    """What is computed beside the requests, when a round or the held-out labels have grown.
+    """Hold what is computed between requests, whenever a round ends or held-out labels change.
 
     Attributes:
         curve: One point a finished round, where enough held-out images are labelled.

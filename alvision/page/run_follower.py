@@ -15,7 +15,7 @@ Phase = Literal["features", "asking", "training", "done"]
 
 @dataclass(frozen=True)
 class ModelOpinion:
-    """What a model says of one image before anybody answered; a row of `opinions.json`.
+    """Hold what a model says of one image before anybody answers it, as in `opinions.json`.
 
     Attributes:
         probabilities: The probability of each class.

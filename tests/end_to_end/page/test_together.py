@@ -100,7 +100,7 @@ def test_classes_are_added_and_renamed_in_the_middle(enter, server):
     ana.page.fill("#classes-name", SCRIPT)
     ana.page.check("#classes-defect")
     ana.page.click("#classes-add button")
-    expect(ana, "#classes-status", "Stored")
+    expect(ana, "#classes-status", "Saved")
     ana.page.fill("#classes-rows > div:nth-child(3) input", "bump")
     ana.page.click("#classes-rows > div:nth-child(3) button")
     expect(ana, "#answers", "bump")

@@ -116,6 +116,9 @@ def to_torch(network: Deployed, size: int, folder: Path) -> Run:
         program = torch.export.export(
             network, (example,), dynamic_shapes={"pixels": {0: torch.export.Dim("batch")}}
         )
+        # As in `strip_notes`: the trace of a node names the paths of this machine.
+        for node in program.graph.nodes:
+            node.meta.pop("stack_trace", None)
         torch.export.save(program, path)
         module = torch.export.load(path).module()
 

@@ -1,8 +1,10 @@
+import zipfile
+
 import pytest
 import torch
 from torch import nn
 
-from alvision.deploy.bundle.backends import strip_notes, to_onnx
+from alvision.deploy.bundle.backends import strip_notes, to_onnx, to_torch
 from tests.support import PROJECT
 from tests.support.parts import imported
 
@@ -38,6 +40,15 @@ def test_notes_are_stripped_wherever_they_are(tmp_path):
     assert b"/srv/ana" not in (tmp_path / "m.onnx").read_bytes()
     kept = onnx.load(tmp_path / "m.onnx")
     assert [one.op_type for one in kept.graph.node] == ["Identity"]
+
+
+def test_an_exported_program_of_torch_names_no_path(tmp_path):
+    torch.manual_seed(0)
+    to_torch(Small().eval(), 16, tmp_path)
+    with zipfile.ZipFile(tmp_path / "model.pt2") as archive:
+        content = b"".join(archive.read(name) for name in archive.namelist())
+    for path in (str(PROJECT), "site-packages", ".py"):
+        assert path.encode() not in content
 
 
 @pytest.mark.slow

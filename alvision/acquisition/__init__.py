@@ -2,10 +2,9 @@
 
 A *score* maps log_probs [N, K, C] to [N], higher = more worth labelling. A *select* takes pool,
 labelled, n and a generator and returns n unique rows; `top_k(score=...)` makes a select of a score.
-A new strategy is one function in a file here and one YAML in `configs/acquisition/`: it is found by
-its name, and the list below, for what reads the source only, may follow later.
-`testing.conformance.check` says what it breaks. Nothing here may read files, labels or the
-configuration: torch and `inference.predictions` are the only imports.
+A new strategy is one function in a file here, which is found by its name, and one YAML in
+`configs/acquisition/`; `testing.conformance.check` says what it breaks. Nothing here may read
+files, labels or the configuration: torch and `inference.predictions` are the only imports.
 """
 
 from importlib import import_module

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alvision.cli.console import console
-from alvision.cli.options import Options, Range, option
+from alvision.cli.options import Options, option
+from alvision.config.limits import between
 
 if TYPE_CHECKING:
     from alvision.watch.line import Line, Setting
@@ -47,17 +48,19 @@ class WatchOptions(Options):
     images: Path = option("The folder where images arrive.")
     to: Path = option("The folder that they are sorted into.")
     audit: float = option(
-        "Share of what passes that people check, drawn at random.", default=0.05, within=Range(0, 1)
+        "Share of what passes that people check, drawn at random.",
+        default=0.05,
+        limits=between(at_least=0, at_most=1),
     )
     batch: int = option(
         "Doubtful and novel images queued for people each day.",
         default=100,
-        within=Range(0, 100_000),
+        limits=between(at_least=0, at_most=100_000),
     )
     settle: float = option(
         "Seconds that a file must be unchanged before it is read.",
         default=2.0,
-        within=Range(0, 3600),
+        limits=between(at_least=0, at_most=3600),
     )
     once: bool = option("Work on what is there and end.", default=False)
     labels: str | None = option(

@@ -33,7 +33,8 @@ class _OldNames:
     ) -> ModuleSpec | None:
         if fullname not in MOVED:
             return None
-        return ModuleSpec(fullname, self, is_package=fullname == "alvision.delivery")
+        package = fullname == "alvision.delivery"
+        return ModuleSpec(fullname, self, is_package=package)  # type: ignore[arg-type]
 
     def create_module(self, spec: ModuleSpec) -> None:
         return None  # an ordinary module

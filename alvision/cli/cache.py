@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alvision.cli.console import console
-from alvision.cli.options import Options, option
-from alvision.config.limits import at_least
+from alvision.cli.options import Options, Range, option
 from alvision.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ class PruneOptions(Options):
     keep: float | None = option(
         "Gigabytes that may stay, e.g. 5; 0 removes everything.",
         default=None,
-        limits=at_least(0),
+        within=Range(0),
         shown="ALVISION_CACHE_GB, or 20",
     )
 

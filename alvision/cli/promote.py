@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alvision.cli.console import bar, console
-from alvision.cli.options import Options, option
-from alvision.config.limits import between
+from alvision.cli.options import Options, Range, option
 from alvision.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ two, and a second rollback swaps them again."""
 REFUSED = 1
 """Exit status if the old model stays; 2 where the two cannot be compared at all."""
 
-SHARE = between(above=0, below=1)
+SHARE = Range(0, 1, ends=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,19 +51,19 @@ class PromoteOptions(Options):
         shown="as the bundle says",
     )
     margin: float = option(
-        "By how much a rate may be higher than the old model's.", default=0.01, limits=SHARE
+        "By how much a rate may be higher than the old model's.", default=0.01, within=SHARE
     )
     escape_margin: float | None = option(
         "The same for the escape rate alone.",
         key="margin.escape",
         default=None,
-        limits=SHARE,
+        within=SHARE,
         shown="margin",
     )
     confidence: float = option(
         "Probability that a model which is worse by its margin is refused.",
         default=0.95,
-        limits=SHARE,
+        within=SHARE,
     )
     independent: bool = option(
         "Count every image, even where several come from one group.", default=False

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alvision.cli.console import console
-from alvision.cli.options import Options, Range, option
+from alvision.cli.options import Options, option
+from alvision.config.limits import at_least
 from alvision.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class PruneOptions(Options):
     keep: float | None = option(
         "Gigabytes that may stay, e.g. 5; 0 removes everything.",
         default=None,
-        within=Range(0),
+        limits=at_least(0),
         shown="ALVISION_CACHE_GB, or 20",
     )
 

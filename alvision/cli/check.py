@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alvision.cli.console import bar, console
-from alvision.cli.options import Options, Range, option
+from alvision.cli.options import Options, option
+from alvision.config.limits import between
 from alvision.core.records import SECONDS_PER_LABEL
 
 USAGE = """\
@@ -31,7 +32,7 @@ class CheckOptions(Options):
     seconds: float = option(
         "The seconds that one answer takes, for the hours that labelling everything would take.",
         default=SECONDS_PER_LABEL,
-        within=Range(0, DAY, ends=False),
+        limits=between(above=0, below=DAY),
     )
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from alvision.cli.console import console
-from alvision.cli.options import Options, Range, option
+from alvision.cli.options import Options, option
+from alvision.config.limits import at_least
 from alvision.config.schema import RunConfig
 from alvision.core.errors import UserError
 
@@ -34,11 +35,11 @@ class CompareOptions(Options):
         "The acquisition functions.",
         default=("random_sampling", "margin", "entropy", "bald", "k_center"),
     )
-    seeds: int = option("Number of seeds, 0 .. N-1.", default=5, within=Range(1))
+    seeds: int = option("Number of seeds, 0 .. N-1.", default=5, limits=at_least(1))
     jobs: int | None = option(
         "Runs at a time; more than there are GPUs share them.",
         default=None,
-        within=Range(1),
+        limits=at_least(1),
         shown="one a GPU, or one a core where heads are trained on a CPU",
     )
     out: Path | None = option("The study's folder.", default=None, shown="runs/<name>")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from alvision.cli.console import bar, console
 from alvision.cli.options import Options, option
+from alvision.config.limits import choice
 
 USAGE = """\
 alvision export out=runs/brakes bundle=brakes.bundle
@@ -31,7 +32,7 @@ class ExportOptions(Options):
     format: str = option(
         "A form of the network beside ONNX: onnx (none), openvino or torch.",
         default="onnx",
-        choices=("onnx", "openvino", "torch"),
+        limits=choice("onnx", "openvino", "torch"),
     )
 
 

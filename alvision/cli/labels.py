@@ -10,7 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from alvision.cli.options import Options, Range, option
+from alvision.cli.options import Options, option
+from alvision.config.limits import at_least, choice
 from alvision.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class HistoryOptions(LabelsOptions):
     command = "labels history"
     example = "alvision labels history data.root=photos n=20"
 
-    n: int | None = option("The newest lines only.", default=None, within=Range(1), shown="all")
+    n: int | None = option("The newest lines only.", default=None, limits=at_least(1), shown="all")
     id: str | None = option("One image only.", default=None, shown="all")
 
 
@@ -77,7 +78,7 @@ class ExportOptions(LabelsOptions):
     form: str = option(
         "log: every event; votes: what each person says now; folders: class folders.",
         default="log",
-        choices=("log", "votes", "folders"),
+        limits=choice("log", "votes", "folders"),
     )
     to: Path | None = option(
         "The table, or the folder of the class folders.", default=None, shown="labels.csv"
@@ -97,7 +98,7 @@ class ImportOptions(LabelsOptions):
     source: Path = option("A table, class folders, or a backup.", key="from")
     by: str = option("Who said it, where the table has no column `by`.", default="import")
     slot: str | None = option(
-        "seal: set the images apart for `alvision threshold`.", default=None, choices=("seal",)
+        "seal: set the images apart for `alvision threshold`.", default=None, limits=choice("seal")
     )
 
 

@@ -6,7 +6,7 @@
         example = "alvision predict bundle=brakes.bundle images=incoming/"
 
         bundle: Path = option("The bundle that predicts.")
-        keep: float = option("Share to keep.", default=0.5, within=Range(0, 1))
+        keep: float = option("Share to keep.", default=0.5, limits=between(at_least=0, at_most=1))
 
 `PredictOptions.parse(words)` checks every word. A command that also takes the keys of a run calls
 `take`, and hands the words that are left to `config.compose`. No work of a command belongs here.
@@ -17,46 +17,20 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from dataclasses import MISSING, Field, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, field, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, Self, get_args, get_origin, get_type_hints
 
+from alvision.config.limits import LIMIT, Choice, Range
 from alvision.core.errors import UserError
 
+Limit = Choice | Range
+NO_LIMITS: Mapping[str, Limit] = MappingProxyType({})
 TRUE, FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 DEBUG = "debug"
 """Every command takes it; `dispatch` reads it, because it must hold while words are parsed too."""
-
-
-@dataclass(frozen=True)
-class Range:
-    """The numbers that an option accepts.
-
-    Attributes:
-        low: The lower bound.
-        high: The upper bound; infinity itself is never accepted.
-        ends: The bounds are accepted too.
-
-    >>> str(Range(0, 1)), str(Range(0, 1, ends=False)), str(Range(1)), str(Range(0, ends=False))
-    ('from 0 to 1', 'above 0 and below 1', 'from 1', 'above 0')
-    """
-
-    low: float
-    high: float = math.inf
-    ends: bool = True
-
-    def __contains__(self, value: float) -> bool:
-        if self.ends:
-            return self.low <= value <= self.high and math.isfinite(value)
-        return self.low < value < self.high
-
-    def __str__(self) -> str:
-        low = f"{'from' if self.ends else 'above'} {self.low:g}"
-        return low if self.high == math.inf else f"{low} {self._high} {self.high:,g}"
-
-    @property
-    def _high(self) -> str:
-        return "to" if self.ends else "and below"
 
 
 class Listed(NamedTuple):
@@ -72,8 +46,7 @@ def option(
     *,
     key: str | None = None,
     default: Any = MISSING,
-    within: Range | None = None,
-    choices: tuple[str, ...] = (),
+    limits: Mapping[str, Limit] = NO_LIMITS,
     shown: str | None = None,
 ) -> Any:
     """Describe an option of a command; it becomes a field of the command's dataclass.
@@ -82,12 +55,11 @@ def option(
         meaning: One sentence for help and for refusals.
         key: The word before `=`; None: the field's name.
         default: The value where the word is absent; left out: the option is required.
-        within: Numbers only: the range that is accepted.
-        choices: Texts only: the values that are accepted.
+        limits: What is allowed, from `alvision.config.limits`: `between(...)`, `choice(...)`.
         shown: The default in words, where the value itself says too little.
     """
-    about = {"meaning": meaning, "key": key, "within": within, "choices": choices, "shown": shown}
-    return field(default=default, metadata=about)
+    about = {"meaning": meaning, "key": key, "shown": shown}
+    return field(default=default, metadata={**about, **limits})
 
 
 class Options:
@@ -215,37 +187,41 @@ def _listed(entry: Field[Any]) -> Listed:
 
 def _value(entry: Field[Any], kind: Any, text: str) -> Any:
     """Read an option's text as its field's type; MISSING where it is empty and may be absent."""
-    key, within = _key(entry), entry.metadata["within"]
+    key = _key(entry)
     kinds = [part for part in get_args(kind) if part is not type(None)]
     kind = kinds[0] if type(None) in get_args(kind) else kind
     if kind is bool:
         return boolean(key, text)
-    if kind in (int, float):
-        return _number(key, text, kind, within, entry.metadata["meaning"])
     if get_origin(kind) is tuple:
         return _names(text)
-    if not text:
+    if kind is Path:
+        text = _unquoted(text)
+    if not text and kind in (Path, str):
         return MISSING  # scripts write `to=$TO` with TO unset: as if the word were absent
-    choices = entry.metadata["choices"]
-    if choices and text not in choices:
-        raise UserError(f"{key}={text} is unknown; one of: {', '.join(choices)}")
-    return Path(_unquoted(text)) if kind is Path else text
+    value = _number(entry, kind, text) if kind in (int, float) else kind(text)
+    limit: Limit | None = entry.metadata.get(LIMIT)
+    if limit and (problem := limit.problem(value)):
+        hint = f": {_small(entry)}" if kind in (int, float) else ""
+        raise UserError(f"{key}={text} {problem}{hint}")
+    return value
 
 
-def _number(key: str, text: str, kind: type, within: Range | None, meaning: str) -> float:
+def _number(entry: Field[Any], kind: type, text: str) -> float:
     try:
         value = float(text)
     except ValueError:
         value = math.nan
-    whole = kind is int
-    if not math.isfinite(value) or (whole and value != int(value)) or value not in (within or ANY):
-        noun = "whole number" if whole else "number"
-        bounds = f" {within}" if within else ""
-        raise UserError(f"{key}={text} must be a {noun}{bounds}: {meaning[0].lower()}{meaning[1:]}")
-    return int(value) if whole else value
+    if not math.isfinite(value):
+        raise UserError(f"{_key(entry)}={text} must be a number: {_small(entry)}")
+    if kind is int and not value.is_integer():
+        raise UserError(f"{_key(entry)}={text} must be a whole number: {_small(entry)}")
+    return int(value) if kind is int else value
 
 
-ANY = Range(-math.inf, math.inf)
+def _small(entry: Field[Any]) -> str:
+    """Return an option's meaning as the end of a sentence."""
+    meaning: str = entry.metadata["meaning"]
+    return meaning[0].lower() + meaning[1:]
 
 
 def _names(text: str) -> tuple[str, ...]:

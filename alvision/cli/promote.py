@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alvision.cli.console import bar, console
-from alvision.cli.options import Options, Range, option
+from alvision.cli.options import Options, option
+from alvision.config.limits import between
 from alvision.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ two, and a second rollback swaps them again."""
 REFUSED = 1
 """Exit status if the old model stays; 2 where the two cannot be compared at all."""
 
-SHARE = Range(0, 1, ends=False)
+SHARE = between(above=0, below=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,19 +52,19 @@ class PromoteOptions(Options):
         shown="as the bundle says",
     )
     margin: float = option(
-        "By how much a rate may be higher than the old model's.", default=0.01, within=SHARE
+        "By how much a rate may be higher than the old model's.", default=0.01, limits=SHARE
     )
     escape_margin: float | None = option(
         "The same for the escape rate alone.",
         key="margin.escape",
         default=None,
-        within=SHARE,
+        limits=SHARE,
         shown="margin",
     )
     confidence: float = option(
         "Probability that a model which is worse by its margin is refused.",
         default=0.95,
-        within=SHARE,
+        limits=SHARE,
     )
     independent: bool = option(
         "Count every image, even where several come from one group.", default=False

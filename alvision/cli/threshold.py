@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alvision.cli.console import bar, console
-from alvision.cli.options import Options, Range, option
+from alvision.cli.options import Options, option
+from alvision.config.limits import above, between
 from alvision.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ sealed defects that are new since then, or has to prove more. Only one defect of
 each group counts, because parts of one lot are alike; threshold.independent=true
 counts them all. Writes thresholds.json into the bundle."""
 
-SHARE = Range(0, 1, ends=False)
+SHARE = between(above=0, below=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,9 +41,9 @@ class PromiseOptions(Options):
         shown="as the bundle says",
     )
     escape: float = option(
-        "Highest share of the defects that may pass.", default=0.02, within=SHARE
+        "Highest share of the defects that may pass.", default=0.02, limits=SHARE
     )
-    confidence: float = option("Probability that the promise holds.", default=0.95, within=SHARE)
+    confidence: float = option("Probability that the promise holds.", default=0.95, limits=SHARE)
     independent: bool = option(
         "Count every part, even where several come from one group.",
         key="threshold.independent",
@@ -66,17 +67,19 @@ class ThresholdOptions(PromiseOptions):
     example = "alvision threshold bundle=brakes.bundle escape=0.02 confidence=0.95"
 
     human: float | None = option(
-        "Share of the parts that a person has time to check.", default=None, within=Range(0, 1)
+        "Share of the parts that a person has time to check.",
+        default=None,
+        limits=between(at_least=0, at_most=1),
     )
     look: float | None = option(
         "Cost of one part that a person checks; needs scrap=.",
         default=None,
-        within=Range(0, ends=False),
+        limits=above(0),
     )
     scrap: float | None = option(
         "Cost of one good part that is thrown away; needs look=.",
         default=None,
-        within=Range(0, ends=False),
+        limits=above(0),
     )
 
     def __post_init__(self) -> None:

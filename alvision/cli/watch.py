@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alvision.cli.console import console
-from alvision.cli.options import Options, Range, option
+from alvision.cli.options import Options, option
+from alvision.config.limits import between
 
 if TYPE_CHECKING:
     from alvision.watch.line import Line, Setting
@@ -47,17 +48,19 @@ class WatchOptions(Options):
     images: Path = option("The folder where images arrive.")
     to: Path = option("The folder that they are sorted into.")
     audit: float = option(
-        "Share of what passes that people check, drawn at random.", default=0.05, within=Range(0, 1)
+        "Share of what passes that people check, drawn at random.",
+        default=0.05,
+        limits=between(at_least=0, at_most=1),
     )
     batch: int = option(
         "Doubtful and novel images queued for people each day.",
         default=100,
-        within=Range(0, 100_000),
+        limits=between(at_least=0, at_most=100_000),
     )
     settle: float = option(
         "Seconds that a file must be unchanged before it is read.",
         default=2.0,
-        within=Range(0, 3600),
+        limits=between(at_least=0, at_most=3600),
     )
     once: bool = option("Work on what is there and end.", default=False)
     labels: str | None = option(
@@ -100,12 +103,12 @@ def watch(words: list[str]) -> int:
 
 
 class _Watched:
-    """A line, and what is told of it."""
+    """A line and the messages about it."""
 
     def __init__(self, line: Line) -> None:
         self.line, self.setting = line, line.setting
         self._written = -math.inf
-        self._told: tuple[str, ...] = ()
+        self._warned_of: tuple[str, ...] = ()
 
     def run(self, once: bool) -> None:
         """Work until interrupted; once: only on what is there now."""
@@ -113,7 +116,7 @@ class _Watched:
 
         line, again = self.line, False
         if moved := line.finish_moves():
-            console.print(f"{count(moved, 'image')} judged before and not moved yet: done")
+            console.print(f"{count(moved, 'image')} sorted before but not moved: moved now")
         while True:
             self._write(BUSY_SECONDS if line.step(self._say) else IDLE_SECONDS)
             if once and (again or not line.inbox.arriving):
@@ -124,12 +127,12 @@ class _Watched:
             console.print(f"{count(left, 'file')} still being written, or not whole yet: next time")
 
     def tell(self) -> int:
-        """Write the page for the last time and say how it stands."""
+        """Write the page for the last time and print what it says."""
         from alvision.reporting import watch as report
 
         status = self._publish()
-        told = ", ".join(f"{number:,} {name}" for name, number in status.counts.items())
-        console.print(f"{sum(status.counts.values()):,} images: {told or 'none yet'}")
+        counts = ", ".join(f"{number:,} {name}" for name, number in status.counts.items())
+        console.print(f"{sum(status.counts.values()):,} images: {counts or 'none yet'}")
         console.print(report.bound(status.audit))
         console.print(f"page: {self.setting.to / PAGE}", markup=False)
         return int(bool(status.alarmed))
@@ -139,17 +142,17 @@ class _Watched:
         setting, records = self.setting, self.line.records
         now, queued = datetime.now(), self._queue()
         if counts:
-            told = ", ".join(f"{number} {name}" for name, number in sorted(counts.items()))
-            console.print(f"{now:%H:%M:%S} {told}" + (f"; {queued} queued" if queued else ""))
+            done = ", ".join(f"{number} {name}" for name, number in sorted(counts.items()))
+            console.print(f"{now:%H:%M:%S} {done}" + (f"; {queued} queued" if queued else ""))
         tests = records.drift_tests(self.line.judge.model, limit=1)
         alarmed = tuple(tests[0].alarmed) if tests else ()
-        if alarmed and not self._told:
+        if alarmed and not self._warned_of:
             from alvision.reporting import watch as report
 
             change = report.changed(self._publish())
             page = setting.to / PAGE
             console.print(f"warning: the line has changed: {change}; see {page}", markup=False)
-        self._told = alarmed
+        self._warned_of = alarmed
 
     def _queue(self) -> int:
         from alvision.watch.queue import fill
@@ -158,7 +161,7 @@ class _Watched:
         return fill(self.line.records, setting.to, batch=setting.batch, today=today)
 
     def _write(self, seconds: float) -> None:
-        """Write the page if the last one is so old."""
+        """Write the page if the last one is at least this old."""
         if time.monotonic() - self._written >= seconds:
             self._publish()
 

@@ -6,7 +6,6 @@ import sys
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
@@ -26,13 +25,19 @@ MOVED = {
 """Each documented old name and its new one. Remove an entry only in a release that says so."""
 
 
-class _OldNames(MetaPathFinder, Loader):
+class _OldNames:
+    # Not a subclass of importlib.abc's classes: `alvision --help` would pay for their import.
+
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         if fullname not in MOVED:
             return None
-        return ModuleSpec(fullname, self, is_package=fullname == "alvision.delivery")
+        package = fullname == "alvision.delivery"
+        return ModuleSpec(fullname, self, is_package=package)  # type: ignore[arg-type]
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        return None  # an ordinary module
 
     def exec_module(self, module: ModuleType) -> None:
         new = import_module(MOVED[module.__name__])

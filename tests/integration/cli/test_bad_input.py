@@ -93,7 +93,7 @@ OF_EVERY_COMMAND = [
     (["check", "data.root=parts", "seconds=0"], ["seconds=0", "above 0"]),
     (["check", "data.root=parts", "second=3"], ["second"]),
     (["label", "data.root=nowhere"], ["nowhere"]),
-    (["compare", "data.root=parts", "seeds=none"], ["seeds=none", "whole number from 1"]),
+    (["compare", "data.root=parts", "seeds=none"], ["seeds=none", "must be a number"]),
     (["compare", "data.root=parts", "jobs=0"], ["jobs=0"]),
     (["compare", "data.root=parts", "acquisition=[]"], ["acquisition="]),
     (["compare", "data.root=parts", "seed=3"], ["seeds=N"]),
@@ -108,7 +108,7 @@ OF_EVERY_COMMAND = [
     (["labels", "verify", "out=o", "classes=[a]"], ["out= names a run", "classes=[a]"]),
     (["labels", "import", "data.root=parts", "classes=[ok,worn]"], ["from="]),
     (["labels", "import", "data.root=parts", "from=x", "slot=sea"], ["slot=sea", "one of: seal"]),
-    (["cache", "prune", "keep=-1"], ["keep=-1", "from 0"]),
+    (["cache", "prune", "keep=-1"], ["keep=-1", "at least 0"]),
     (["train", "out=a", "out=b"], ["out= is given twice"]),
     (["export", "bundle=b"], ["out= is missing", "alvision export out="]),
     (["export", "out=o", "format=onyx"], ["format=onyx", "onnx, openvino, torch"]),
@@ -123,7 +123,7 @@ OF_EVERY_COMMAND = [
     (["promote", "rollback", "over=l", "margin=0.1"], ["no option margin="]),
     (["watch", "bundle=b", "images=i"], ["to= is missing"]),
     (["watch", "bundle=b", "images=i", "to=t", "once=maybe"], ["once=maybe", "true or false"]),
-    (["watch", "bundle=b", "images=i", "to=t", "audit=2"], ["audit=2", "from 0 to 1"]),
+    (["watch", "bundle=b", "images=i", "to=t", "audit=2"], ["audit=2", "at least 0 and at most 1"]),
     (["rnu"], ["'rnu'", "did you mean run?"]),
 ]
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from alvision.cli.help import COMMANDS
-from alvision.cli.options import FALSE, TRUE, Options, Range, option
+from alvision.cli.options import FALSE, TRUE, Options, option
 from alvision.cli.promote import PromoteOptions
 from alvision.cli.report import ShopReportOptions
 from alvision.cli.threshold import ThresholdOptions
 from alvision.cli.watch import WatchOptions
+from alvision.config.limits import at_least, between, choice
 from alvision.core.errors import UserError
 from alvision.deploy.promote.compare import Terms
 from alvision.watch.line import Setting
@@ -23,9 +24,9 @@ class Sample(Options):
     example = "alvision sample file=a.png"
 
     file: Path = option("The file.")
-    share: float = option("A share.", default=0.5, within=Range(0, 1, ends=False))
-    count: int | None = option("A count.", default=None, within=Range(1))
-    form: str = option("A form.", default="short", choices=("short", "long"))
+    share: float = option("A share.", default=0.5, limits=between(above=0, below=1))
+    count: int | None = option("A count.", default=None, limits=at_least(1))
+    form: str = option("A form.", default="short", limits=choice("short", "long"))
     names: tuple[str, ...] = option("Names.", default=("a",))
     quick: bool = option("Be quick.", key="be.quick", default=False)
 
@@ -65,10 +66,10 @@ def test_an_empty_word_means_the_default_where_there_is_one():
         (["file=a", "other=1"], r"no option other= \(other=1\) \("),
         (["a.png"], "'a.png' is not understood"),
         (["file=a", "file=b"], "file= is given twice"),
-        (["file=a", "share=1"], "share=1 must be a number above 0 and below 1: a share"),
-        (["file=a", "share=half"], "share=half must be a number above 0 and below 1"),
+        (["file=a", "share=1"], "share=1 must be above 0 and below 1: a share"),
+        (["file=a", "share=half"], "share=half must be a number: a share"),
         (["file=a", "share=nan"], "share=nan"),
-        (["file=a", "count=0"], "count=0 must be a whole number from 1: a count"),
+        (["file=a", "count=0"], "count=0 must be at least 1: a count"),
         (["file=a", "count=2.5"], "count=2.5 must be a whole number"),
         (["file=a", "count=inf"], "count=inf"),
         (["file=a", "form=tall"], "form=tall is unknown; one of: short, long"),

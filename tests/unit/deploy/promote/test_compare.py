@@ -102,7 +102,7 @@ def test_what_cannot_be_compared_is_one_line(bundles, shop, capsys):
         (["bundle=new"], "over= is missing: alvision promote"),
         (["bundle=new", "over=line", "colour=red"], "no option colour="),
         (["bundle=line", "over=line"], "are one folder"),
-        (["bundle=new", "over=line", "margin=2"], "margin=2 must be a number above 0"),
+        (["bundle=new", "over=line", "margin=2"], "margin=2 must be above 0"),
         (["bundle=new", "over=."], "is no bundle"),
     ):
         assert main(["promote", *words]) == 2

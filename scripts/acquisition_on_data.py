@@ -63,20 +63,20 @@ def table(found: dict[str, Areas]) -> str:
     ]
     for data, values in found.items():
         for name in sorted(values, key=lambda name: -values[name].mean()):
-            cells = [data, name, _told(mean_interval(values[name]), "{:.3f}")]
+            cells = [data, name, _with_interval(mean_interval(values[name]), "{:.3f}")]
             if name == BASELINE:
                 cells += ["", ""]
             else:
                 more = values[name] - values[BASELINE]
                 cells += [
-                    _told(mean_interval(more), "{:+.3f}"),
+                    _with_interval(mean_interval(more), "{:+.3f}"),
                     f"{(more > 0).sum()} of {len(more)}",
                 ]
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _told(estimate: Estimate, form: str) -> str:
+def _with_interval(estimate: Estimate, form: str) -> str:
     value, low, high = (form.format(x) for x in (estimate.value, estimate.low, estimate.high))
     return f"{value} ({low} to {high})"
 

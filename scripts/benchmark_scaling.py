@@ -88,19 +88,19 @@ def child(program: str, *words: str, folder: Path) -> tuple[dict[str, float], st
 
 
 def run(folder: Path, count: int, *more: str) -> tuple[float, float, float]:
-    """Return wall seconds, the measured peak and the one that was told first, in GB."""
+    """Return wall seconds, the measured peak and the one that was stated first, in GB."""
     words = [
         "run", "data=class_folders", f"data.root={folder / str(count)}", "data.image.size=32",
         "model.weights=null", "budget.rounds=1", f"out={folder / 'runs' / '-'.join(map(str, more))}"
         f"{count}", *more,
     ]  # fmt: skip
     began = time.perf_counter()
-    told, text = child(RUN, *words, folder=folder)
+    found, text = child(RUN, *words, folder=folder)
     seconds = time.perf_counter() - began
     said = re.search(r"memory: at most ([\d.]+) GB", text)
     if said is None:
         sys.exit("the run did not tell its peak")
-    return seconds, told["peak"] / 1e9, float(said[1])
+    return seconds, found["peak"] / 1e9, float(said[1])
 
 
 def images(quick: bool) -> list[figures.Figure]:
@@ -115,14 +115,14 @@ def images(quick: bool) -> list[figures.Figure]:
                 ("k-center", K_CENTER),
                 ("k-center, memory map", (*K_CENTER, "trainer.memory_map=true")),
             ):
-                took, measured, expected = run(folder, count, *more)
+                took, measured, stated = run(folder, count, *more)
                 seconds[label, count] = took
                 name = f"{count:,} images, {label}: peak"
                 rows += [
                     figures.figure(f"{name} against {LIMIT:.0f} GB", "GB", measured, LIMIT),
-                    figures.figure(f"{name} against what was told", "GB", measured, expected),
+                    figures.figure(f"{name} against the stated peak", "GB", measured, stated),
                     figures.figure(
-                        f"{name} that was told against 1.5 x measured", "GB", expected,
+                        f"{name} as stated against 1.5 x measured", "GB", stated,
                         1.5 * measured,
                     ),
                 ]  # fmt: skip
@@ -138,11 +138,11 @@ def million(quick: bool) -> list[figures.Figure]:
     rows = []
     with tempfile.TemporaryDirectory() as name:
         for field in ("scores", "features"):
-            told, _ = child(MADE, str(MILLION), field, name, folder=Path(name))
+            found, _ = child(MADE, str(MILLION), field, name, folder=Path(name))
             label = f"{MILLION:,} made images, {field}"
             rows += [
-                figures.figure(f"{label}: peak", "GB", told["peak"] / 1e9, LIMIT),
-                figures.figure(f"{label}: time", "s", told["seconds"], 0.0, figures.NO_TARGET),
+                figures.figure(f"{label}: peak", "GB", found["peak"] / 1e9, LIMIT),
+                figures.figure(f"{label}: time", "s", found["seconds"], 0.0, figures.NO_TARGET),
             ]
     return rows
 

@@ -134,7 +134,7 @@ def holds(estimate: Estimate, truth: float) -> bool:
     return bool(low <= truth <= high)
 
 
-def table(studies: int, told: Callable[[str], None] = print) -> str:
+def table(studies: int, show: Callable[[str], None] = print) -> str:
     """Return the whole table in Markdown."""
     head = (
         "luck", "seeds", "strategies", "claims, nothing there", "the same, win matrix",
@@ -151,7 +151,7 @@ def table(studies: int, told: Callable[[str], None] = print) -> str:
                 planted = measure(kind, seeds, others, studies, planted=True, seed=10**5)
                 found = f"{planted.share('found'):.2f}"
             lines.append((kind, str(seeds), str(others), *cells, found))
-            told(" ".join(lines[-1]))
+            show(" ".join(lines[-1]))
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

@@ -158,8 +158,8 @@ def verdict(acquire) -> str:
     except conformance.ConformanceError as error:
         if isinstance(error.__cause__, TimeoutError):
             return f"nothing broken after {SECONDS} s, and not finished"
-        told = " ".join(str(error).split(" breaks ", 1)[1].split()).replace("|", "\\|")
-        return told if len(told) < 240 else f"{told[:236]} ..."
+        message = " ".join(str(error).split(" breaks ", 1)[1].split()).replace("|", "\\|")
+        return message if len(message) < 240 else f"{message[:236]} ..."
     finally:
         signal.alarm(0)
     return "passes"

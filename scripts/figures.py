@@ -73,7 +73,7 @@ def main(
 
     Args:
         description: Its first line is the help.
-        parts: What to measure, by name; each is told whether it shall be quick.
+        parts: What to measure, by name; each gets whether it shall be quick.
         page: The file, and the name of the block in it, that `--write` puts the table into.
     """
     parser = argparse.ArgumentParser(description=description.splitlines()[0])

@@ -35,7 +35,7 @@ class Measured:
         result: Whatever the task returned; tensors as NumPy arrays.
         seconds: Wall time.
         cpu: Time of the process on all its threads.
-        memory: Peak above what the input took, in MB; 1 is the least that is told.
+        memory: Peak above what the input took, in MB; 1 is the least that is reported.
         peak: Peak of the whole process, input and libraries included, in MB.
     """
 

@@ -68,7 +68,7 @@ def _check_metrics(config: RunConfig) -> None:
 
 
 def validate_training(model: ModelConfig, trainer: TrainerConfig, *, images: bool) -> None:
-    """Check the settings of a network and its training, for whoever trains without a run.
+    """Check the settings of a network and its training when there is no run around them.
 
     Args:
         model: The network.
@@ -144,7 +144,8 @@ def validate_classes(classes: list[str], defects: list[str] | None) -> None:
     """Check the class list, wherever it came from.
 
     Raises:
-        UserError: Fewer than two classes, a name no table can hold, a defect that is no class.
+        UserError: Fewer than two classes, a name that no table can hold, or a defect
+            that is not a class.
     """
     if len(classes) < 2:
         raise UserError(f'classes={classes} needs at least two names, e.g. "classes=[ok,worn]"')

@@ -288,7 +288,7 @@ def _strategy(node: Any, name: str) -> Callable[..., Any]:
         reason = " ".join(str(root).split())
         raise UserError(f"{name} cannot be built: {reason}") from None
     if not callable(made):
-        raise UserError(f"{name} is no function: its file needs `_partial_: true`")
+        raise UserError(f"{name} is not a function: its file needs `_partial_: true`")
     return made
 
 

@@ -35,7 +35,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Range:
-    """A finite number between limits; None is no limit."""
+    """A finite number between limits; None sets no limit."""
 
     at_least: float | None = None
     above: float | None = None

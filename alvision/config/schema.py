@@ -21,7 +21,7 @@ MISSING: Any = "???"
 
 @dataclass(frozen=True)
 class ImageConfig:
-    """How a file becomes the array that a network sees; stored with every model.
+    """Describe how a file becomes the array that a network sees; stored with every model.
 
     Attributes:
         size: Side of the square that the network sees, in pixels.
@@ -40,7 +40,7 @@ class ImageConfig:
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Where the images are, and what is known about them.
+    """Say where the images are and what is known about them.
 
     Attributes:
         kind: folder | class_folders | csv | parquet | embeddings | elpv | xsdd | digits |
@@ -128,7 +128,7 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class TrainerConfig:
-    """How the network is trained and run.
+    """Say how the network is trained and run.
 
     Attributes:
         accelerator: auto | cpu | gpu.
@@ -181,7 +181,7 @@ class TrainerConfig:
 
 @dataclass(frozen=True)
 class BudgetConfig:
-    """How many answers are asked for.
+    """Limit how many answers are asked for.
 
     Attributes:
         initial: Labels to start from (known ones count); `all` labels the whole pool.
@@ -198,7 +198,7 @@ class BudgetConfig:
 
 @dataclass(frozen=True)
 class AuditConfig:
-    """What is held out.
+    """Say how much is held out.
 
     Attributes:
         share: Share of the groups: the test part of a simulated run, the audit part with people.
@@ -209,7 +209,7 @@ class AuditConfig:
 
 @dataclass(frozen=True)
 class OracleConfig:
-    """Who answers.
+    """Say who answers.
 
     Attributes:
         kind: simulated (the truth) | files (people fill in a table) | page (people answer in the
@@ -228,7 +228,7 @@ class OracleConfig:
 
 @dataclass(frozen=True)
 class TargetConfig:
-    """What a study counts labels to.
+    """Name the score that a study counts labels to.
 
     Attributes:
         metric: A column of metrics.csv, one of your own `metrics` too.
@@ -241,7 +241,7 @@ class TargetConfig:
 
 @dataclass(frozen=True)
 class LabelsConfig:
-    """Where people's labels live, and how many settle an image.
+    """Say where people's labels are kept, and how many settle an image.
 
     Attributes:
         url: A file for them, or postgresql+psycopg://USER@HOST/DATABASE; null: beside data.root.
@@ -259,8 +259,9 @@ class PageConfig:
     """The page that people label on (`alvision label`).
 
     Attributes:
-        host: Address to listen on; 0.0.0.0: the local network too, for who has the link.
-        port: Port; keep it, for a browser that was cut off keeps its answers by address and port.
+        host: Address to listen on; 0.0.0.0: the local network too, but only with the link.
+        port: Port; keep it, because a browser that was cut off stores its answers by address and
+            port.
         open: Open the browser.
         blind: Show what the model thinks only after the answer.
     """
@@ -273,7 +274,7 @@ class PageConfig:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Everything a run can be told.
+    """Hold every setting of a run.
 
     Attributes:
         name: First part of the default `out`; null: the experiment's or the root's name.
@@ -285,7 +286,7 @@ class RunConfig:
         cold_start: The strategy without a model, from configs/cold_start; it goes on until each
             class seen has cold_start.per_class=5 labels (0: until there is a model), but asks
             for no more than budget.initial images beyond the first round. In a simulated run
-            cold_start.known_defects=0 defects are known beforehand, for nothing, and no normals.
+            cold_start.known_defects=0 defects are known beforehand, at no cost, and no good parts.
         metrics: Metrics of your own, a list of nodes with `_target_`; columns of metrics.csv after
             the shipped ones, and values of target.metric. null: the shipped ones.
         logger: Where rounds are logged too, from configs/logger; TensorBoard's files are always

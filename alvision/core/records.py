@@ -58,7 +58,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Answer:
-    """One word of one person (or of the simulated oracle) on one image.
+    """Record what one person (or the simulated oracle) answered about one image.
 
     Attributes:
         id: The image.
@@ -81,7 +81,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Event(Answer):
-    """What the store keeps: an answer, or something else that was said or done.
+    """Record an answer, or something else that was said or done; the store keeps these.
 
     Kinds beside the answers'. About an image: `import` (a label from elsewhere), `settle` (a class
     that ends a dispute), `flag` (look at this one). About a round: `close` (train now, its rows
@@ -114,7 +114,7 @@ class Answers:
 
 
 class Oracle(Protocol):
-    """Whoever answers: the truth, a file that people fill in, a page."""
+    """Answer queries: from the truth, a file that people fill in, or a page."""
 
     def __call__(self, query: Query) -> list[Answer]:
         """Answer a query; raise AwaitingLabels while people are not done."""

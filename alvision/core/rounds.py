@@ -27,7 +27,7 @@ DOCUMENT = "experiment.yaml"
 
 
 class Codec(Protocol):
-    """How a step's value becomes a file and comes back."""
+    """Write a step's value to a file and read it back."""
 
     def write(self, value: Any, path: Path) -> None:
         """Write the value to a path that does not exist yet."""

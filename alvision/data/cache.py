@@ -33,7 +33,7 @@ def cache_folder() -> Path:
 
 
 def maps_folder() -> Path:
-    """Return where memory maps of a pass lie while they are used."""
+    """Return the folder for memory maps of a pass while they are used."""
     return cache_folder() / "maps"
 
 
@@ -41,7 +41,7 @@ def cache_limit() -> int:
     """Return how many bytes the features may take, `$ALVISION_CACHE_GB` or 20 GB.
 
     Raises:
-        UserError: It is no number.
+        UserError: It is not a number.
     """
     text = os.environ.get("ALVISION_CACHE_GB", "20")
     try:

@@ -177,7 +177,7 @@ def _sha256(path: Path) -> str | None:
 
 
 class _Memo:
-    """Hashes by path, size and time stamp; a memo that fails is no memo, never an error."""
+    """Hashes by path, size and time stamp; a memo that fails is ignored, never an error."""
 
     def __init__(self) -> None:
         self.connection: sqlite3.Connection | None = None

@@ -1,4 +1,4 @@
-"""Which files are images, and how they are to be read. No Pillow here: listing needs none."""
+"""Tell which files are images and how they are read. No Pillow here: listing needs none."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HEIC_SUFFIXES = frozenset({".heic", ".heif"})
 
 @dataclass(frozen=True)
 class ImageSpec:
-    """How a file becomes an array; stored with every model.
+    """Describe how a file becomes an array; stored with every model.
 
     Attributes:
         size: Side of the square, in pixels.

@@ -40,7 +40,7 @@ def load(path: Path, spec: ImageSpec) -> np.ndarray:
     """Read an image as uint8 [size, size, 3], RGB, the way `spec` says.
 
     EXIF orientation is applied, then the crop, then an antialiased bilinear resize that does not
-    keep the aspect ratio. Transparent pixels lie on black. Of several frames the first counts.
+    keep the aspect ratio. Transparent pixels are laid on black. Of several frames the first counts.
 
     Grey values deeper than 8 bits are mapped linearly from `spec.value_range` to 0..255 and
     clipped. Without a range: 16 bits from 0..65535, 32-bit integers from 0..2^31 - 1, floats from
@@ -61,7 +61,7 @@ def read(path: Path) -> bytes:
     """Return a file's content.
 
     Raises:
-        UnreadableImage: There is no such file, or it cannot be read.
+        UnreadableImage: The file is missing or cannot be read.
         OSError: No handles or memory are left.
     """
     try:
@@ -103,7 +103,7 @@ def shrink_factor(path: Path, spec: ImageSpec) -> float:
 
 
 def header_exif(image: Image.Image) -> Image.Exif:
-    """Return the EXIF data that stand before the pixels, without decoding them."""
+    """Return the EXIF data that come before the pixels, without decoding them."""
     # The PNG reader's own method decodes the pixels, in case that EXIF data follow them.
     return Image.Image.getexif(image)
 

@@ -1,4 +1,4 @@
-"""The list of images that everything else speaks of by id."""
+"""The list of images, which everything else refers to by id."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What is known about N images, as columns whose rows align; ascending by id.
+    """List N images and what is known about them, as columns whose rows align; ascending by id.
 
     Attributes:
         root: Folder that the ids are relative to.

@@ -1,4 +1,4 @@
-"""Who may be trained on and who judges: groups stay whole, exact duplicates stay together."""
+"""Split images into pool and held-out parts: groups stay whole, exact duplicates together."""
 
 from __future__ import annotations
 
@@ -108,10 +108,10 @@ def audit_split(
 ) -> Split:
     """Split images that people label: a group is audit if blake2b(group) < share, whoever asks.
 
-    A part in `known` (by group) is kept for ever, so that what one model trained on never judges
-    another. `known` is asked for the images of a group too (by `image_key`): a lone image keeps its
-    part when it joins a group later. Where it then says several parts, the pool wins, for what may
-    have been trained on must not judge.
+    A part in `known` (by group) is kept for ever, so that no model is evaluated on what another
+    was trained on. `known` is asked for the images of a group too (by `image_key`): a lone image
+    keeps its part when it joins a group later. If that gives several parts, the pool wins, because
+    what may have been trained on must not be evaluated on.
 
     Raises:
         UserError: If the share is not in 0 .. below 1.

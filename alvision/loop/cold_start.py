@@ -17,7 +17,7 @@ SLOT = "cold_start"
 
 @dataclass(frozen=True)
 class ColdStart:
-    """Whether the cold start chooses in a round, or the acquisition does.
+    """Say whether the cold start chooses in a round, or the acquisition does.
 
     Attributes:
         active: The cold start chooses.

@@ -71,7 +71,7 @@ def select_batch(
 
 @dataclass(frozen=True)
 class _Chooser:
-    """Who chooses in a round, and what it chooses by."""
+    """Choose in a round: the strategy, the model and the labels it chooses by."""
 
     exp: Experiment
     strategy: Strategy

@@ -34,7 +34,7 @@ def load_run(root: Path) -> tuple[RunConfig, Manifest | None, ImageSpec]:
 
 
 def load_run_config_in_place(root: Path) -> RunConfig:
-    """Return a run's configuration with `out` as the folder is called now, for work in it.
+    """Return a run's configuration whose `out` is the folder's name now, to work in it.
 
     Raises:
         UserError: The folder is not a run's, or its images are gone.

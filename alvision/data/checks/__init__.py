@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from alvision.core.records import SECONDS_PER_LABEL
 from alvision.data.checks import copies, files, learning
-from alvision.data.checks.context import Material
+from alvision.data.checks.context import CheckContext
 from alvision.data.checks.findings import (
     SEVERITIES,
     CheckResult,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CheckResult", "Example", "Finding", "Severity", "Table", "check", "duration"]
 
-CHECKS: dict[str, Callable[[Material], list[Finding]]] = {
+CHECKS: dict[str, Callable[[CheckContext], list[Finding]]] = {
     "every file can be read": files.unreadable,
     "all files are of one kind": files.kinds,
     "all pictures have the same size": files.sizes,
@@ -70,7 +70,7 @@ def check(
         progress: Called with (images done, images in all).
         seed: Of the folds.
     """
-    material = Material(
+    context = CheckContext(
         manifest=manifest,
         hashes=hashes,
         groups=group_keys(manifest, hashes),
@@ -82,27 +82,25 @@ def check(
     passed, skipped = [], []
     for all_clear, look in CHECKS.items():
         try:
-            found = look(material)
+            found = look(context)
         except NotApplicable as reason:
             skipped.append(f"{all_clear}: not tested, {reason}")
             continue
         findings += found
         if not found:
             passed.append(all_clear)
-    distinct = len(
-        {hashes.get(id, id) for id in manifest.ids if id not in material.scan.unreadable}
-    )
+    distinct = len({hashes.get(id, id) for id in manifest.ids if id not in context.scan.unreadable})
     hours = distinct * seconds_per_label / 3600
     findings.append(_effort(distinct, hours, seconds_per_label))
     return CheckResult(
         images=len(manifest),
-        readable=len(material.scan.rows),
+        readable=len(context.scan.rows),
         findings=tuple(sorted(findings, key=lambda found: SEVERITIES.index(found.severity))),
         passed=tuple(passed),
         skipped=tuple(skipped),
         hours=hours,
         seconds_per_label=seconds_per_label,
-        unreadable=material.scan.unreadable,
+        unreadable=context.scan.unreadable,
     )
 
 

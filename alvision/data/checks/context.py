@@ -1,4 +1,4 @@
-"""What every check is handed."""
+"""The data set as every check sees it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Material:
-    """A data set after one look at each image.
+class CheckContext:
+    """Hold a data set after each image was read once.
 
     Attributes:
         manifest: The images.
@@ -65,7 +65,7 @@ class Material:
         return known
 
     def need_files(self) -> None:
-        """Raise NotApplicable where there are no files to look at."""
+        """Raise NotApplicable if the data has no files to check."""
         if self.manifest.features is not None:
             raise NotApplicable("embeddings have no image files")
         if not self.scan.files:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alvision.data.checks import near
-from alvision.data.checks.context import Material
+from alvision.data.checks.context import CheckContext
 from alvision.data.checks.findings import Example, Finding, NotApplicable, amount
 
 EXAMPLES = 6
@@ -18,13 +18,13 @@ LEAST_WIDTH = 16
 LEAST_LIKENESS_OF_FEATURES = 0.995
 
 
-def exact_duplicates(material: Material) -> list[Finding]:
+def exact_duplicates(context: CheckContext) -> list[Finding]:
     """Count images with the same bytes, and those of them that carry different classes."""
-    manifest = material.manifest
+    manifest = context.manifest
     members: dict[str, list[int]] = defaultdict(list)
     for row, id in enumerate(manifest.ids):
-        if id in material.hashes:
-            members[material.hashes[id]].append(row)
+        if id in context.hashes:
+            members[context.hashes[id]].append(row)
     copies = [rows for rows in members.values() if len(rows) > 1]
     if not copies:
         return []
@@ -36,35 +36,35 @@ def exact_duplicates(material: Material) -> list[Finding]:
             f"{amount(len(copies), 'picture')} found more than once, byte for byte.",
             "Nothing to do: copies share a group, so they never sit on both sides of a split, and "
             "only one of them is asked about.",
-            examples=_pairs(material, [(rows[0], rows[1]) for rows in copies]),
+            examples=_pairs(context, [(rows[0], rows[1]) for rows in copies]),
         )
     ]
-    torn = [(rows[0], other) for rows in copies if (other := _other_class(material, rows))]
+    torn = [(rows[0], other) for rows in copies if (other := _other_class(context, rows))]
     if torn:
         findings.append(
             Finding(
                 "error",
                 f"{amount(len(torn), 'picture')} with more than one class",
-                "Exact copies of one file lie under different classes; at most one is right.",
+                "Exact copies of one file are under different classes; at most one is right.",
                 "Decide which class is right and remove the other copy.",
-                examples=_pairs(material, torn),
+                examples=_pairs(context, torn),
             )
         )
     return findings
 
 
-def near_duplicates(material: Material) -> list[Finding]:
+def near_duplicates(context: CheckContext) -> list[Finding]:
     """Find pictures that are nearly the same, and whether they straddle groups or splits."""
-    scan = material.scan
+    scan = context.scan
     if len(scan.rows) < 2:
         raise NotApplicable("fewer than two images can be read")
     least = near.LEAST_CORRELATION
-    if material.manifest.features is not None:
+    if context.manifest.features is not None:
         least = LEAST_LIKENESS_OF_FEATURES
-        if material.manifest.features.shape[1] < LEAST_WIDTH:
+        if context.manifest.features.shape[1] < LEAST_WIDTH:
             raise NotApplicable(f"embeddings narrower than {LEAST_WIDTH} are close by chance")
     pairs = near.alike(scan.vectors, near.close_pairs(scan.bits), least)
-    digest = np.array([hash(material.hashes.get(material.id(p), p)) for p in range(len(scan.rows))])
+    digest = np.array([hash(context.hashes.get(context.id(p), p)) for p in range(len(scan.rows))])
     pairs = pairs[digest[pairs[:, 0]] != digest[pairs[:, 1]]]
     if len(pairs) == 0:
         return []
@@ -72,16 +72,16 @@ def near_duplicates(material: Material) -> list[Finding]:
     sizes = Counter(component.tolist())
     clusters = [number for number, size in sizes.items() if size > 1]
     images = sum(sizes[number] for number in clusters)
-    apart, advice = _apart(material, pairs)
-    unlike = pairs[_differs(pairs, [material.label(p) for p in range(len(scan.rows))])]
+    apart, advice = _apart(context, pairs)
+    unlike = pairs[_differs(pairs, [context.label(p) for p in range(len(scan.rows))])]
     detail = (
         f"{amount(images, 'image')} in {amount(len(clusters), 'set')} of pictures that differ "
         "by no more than a re-encoded or brighter copy would"
         + (f"; the largest set has {max(sizes.values()):,}." if max(sizes.values()) > 2 else ".")
     )
     title = f"{amount(images, 'image')} have a near duplicate"
-    if len(apart) and material.has_groups:
-        title = "Near duplicates lie in different groups"
+    if len(apart) and context.has_groups:
+        title = "Near duplicates are in different groups"
         detail += f" {amount(len(np.unique(apart)), 'image')} have theirs in another group."
     if len(unlike):
         detail += f" {amount(len(np.unique(unlike)), 'image')} have one of another class."
@@ -92,18 +92,18 @@ def near_duplicates(material: Material) -> list[Finding]:
             title,
             detail,
             advice,
-            examples=_pairs(material, [(scan.rows[a], scan.rows[b]) for a, b in ordered.tolist()]),
+            examples=_pairs(context, [(scan.rows[a], scan.rows[b]) for a, b in ordered.tolist()]),
         )
     ]
 
 
-def straddling(material: Material) -> list[Finding]:
+def straddling(context: CheckContext) -> list[Finding]:
     """Name groups of which the given split puts some images into train and some into test."""
-    manifest = material.manifest
+    manifest = context.manifest
     if len(set(manifest.splits) - {None}) < 2:
         raise NotApplicable("the data set gives no split")
     sides: dict[str, dict[str, int]] = defaultdict(dict)
-    for row, (group, split) in enumerate(zip(material.groups, manifest.splits, strict=True)):
+    for row, (group, split) in enumerate(zip(context.groups, manifest.splits, strict=True)):
         if split is not None:
             sides[group].setdefault(split, row)
     torn = {group: rows for group, rows in sides.items() if len(rows) > 1}
@@ -117,17 +117,17 @@ def straddling(material: Material) -> list[Finding]:
             "rewards recognising the part: " + ", ".join(sorted(torn)[:5]) + ".",
             "Correct the split column, or leave it out with data.split_column=null: alvision then "
             "splits by whole groups.",
-            examples=_pairs(material, [tuple(rows.values())[:2] for rows in torn.values()]),
+            examples=_pairs(context, [tuple(rows.values())[:2] for rows in torn.values()]),
         )
     ]
 
 
-def _apart(material: Material, pairs: NDArray[np.intp]) -> tuple[NDArray[np.intp], str]:
-    groups = [material.group(p) for p in range(len(material.scan.rows))]
+def _apart(context: CheckContext, pairs: NDArray[np.intp]) -> tuple[NDArray[np.intp], str]:
+    groups = [context.group(p) for p in range(len(context.scan.rows))]
     apart = pairs[_differs(pairs, groups)]
     if len(apart) == 0:
-        return apart, "Nothing to do: each set lies within one group, which is kept whole."
-    if material.has_groups:
+        return apart, "Nothing to do: each set is within one group, which is kept whole."
+    if context.has_groups:
         return apart, (
             "Look at the pairs: if they show one part, give them one group, or the test part "
             "holds pictures that the model was trained on."
@@ -145,8 +145,8 @@ def _differs(pairs: NDArray[np.intp], values: list[str] | list[str | None]) -> N
     )
 
 
-def _other_class(material: Material, rows: list[int]) -> int | None:
-    truth = material.manifest.truth
+def _other_class(context: CheckContext, rows: list[int]) -> int | None:
+    truth = context.manifest.truth
     return next(
         (
             row
@@ -157,8 +157,8 @@ def _other_class(material: Material, rows: list[int]) -> int | None:
     )
 
 
-def _pairs(material: Material, rows: Iterable[Sequence[int]]) -> tuple[Example, ...]:
-    manifest = material.manifest
+def _pairs(context: CheckContext, rows: Iterable[Sequence[int]]) -> tuple[Example, ...]:
+    manifest = context.manifest
     examples: list[Example] = []
     used: set[int] = set()
     for pair in rows:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from alvision.data.checks.context import Material
+from alvision.data.checks.context import CheckContext
 from alvision.data.checks.findings import Example, Finding, Table, amount, listing, percent
 
 EXAMPLES = 6
@@ -18,19 +18,19 @@ ODD_AREA = 4.0
 """Times the median from which a picture counts as unlike the others."""
 
 
-def unreadable(material: Material) -> list[Finding]:
+def unreadable(context: CheckContext) -> list[Finding]:
     """Name the files that cannot be read, with the reason."""
-    found = material.scan.unreadable
+    found = context.scan.unreadable
     if not found:
         return []
-    everything = len(found) == len(material.manifest)
+    everything = len(found) == len(context.manifest)
     return [
         Finding(
             "error" if everything else "warning",
             "No image can be read"
             if everything
             else f"{amount(len(found), 'file')} cannot be read",
-            f"Of {amount(len(material.manifest), 'image')}: "
+            f"Of {amount(len(context.manifest), 'image')}: "
             + listing([f"{reason} ({n:,})" for reason, n in Counter(found.values()).most_common()])
             + ".",
             "Look at the reasons in the table; does data.root point to the pictures?"
@@ -41,10 +41,10 @@ def unreadable(material: Material) -> list[Finding]:
     ]
 
 
-def kinds(material: Material) -> list[Finding]:
+def kinds(context: CheckContext) -> list[Finding]:
     """Tell where file formats, colour modes or numbers of channels differ."""
-    material.need_files()
-    files = material.scan.files
+    context.need_files()
+    files = context.scan.files
     kind_of = [(file.format, file.mode, file.channels) for file in files]
     counts = Counter(kind_of).most_common()
     if len(counts) == 1:
@@ -65,7 +65,7 @@ def kinds(material: Material) -> list[Finding]:
             if mixed
             else "",
             examples=tuple(
-                Example((material.id(p),), f"{kind_of[p][0]} {kind_of[p][1]}")
+                Example((context.id(p),), f"{kind_of[p][0]} {kind_of[p][1]}")
                 for p in _first_of_each(odd, kind_of)[:EXAMPLES]
             ),
             table=Table(
@@ -81,10 +81,10 @@ def _first_of_each(positions: Sequence[int], kind_of: Sequence[tuple[str, str, i
     return sorted(first.values()) + [p for p in positions if p not in first.values()]
 
 
-def sizes(material: Material) -> list[Finding]:
+def sizes(context: CheckContext) -> list[Finding]:
     """Tell where picture sizes differ, and which pictures are unlike the others."""
-    material.need_files()
-    files = material.scan.files
+    context.need_files()
+    files = context.scan.files
     counts = Counter((file.width, file.height) for file in files).most_common()
     if len(counts) == 1:
         return []
@@ -113,7 +113,7 @@ def sizes(material: Material) -> list[Finding]:
             if odd
             else "",
             examples=tuple(
-                Example((material.id(p),), f"{files[p].width} × {files[p].height}")
+                Example((context.id(p),), f"{files[p].width} × {files[p].height}")
                 for p in odd[:EXAMPLES]
             ),
             table=Table(
@@ -124,10 +124,10 @@ def sizes(material: Material) -> list[Finding]:
     ]
 
 
-def shrinking(material: Material) -> list[Finding]:
+def shrinking(context: CheckContext) -> list[Finding]:
     """Warn where the resize makes pictures so much smaller that small defects vanish."""
-    material.need_files()
-    shrink = np.array([file.shrink for file in material.scan.files])
+    context.need_files()
+    shrink = np.array([file.shrink for file in context.scan.files])
     strong = np.flatnonzero(shrink > MOST_SHRINK)
     if len(strong) == 0:
         return []
@@ -140,7 +140,7 @@ def shrinking(material: Material) -> list[Finding]:
             "becomes less than one pixel.",
             "Raise data.image.size, or cut the inspected region out with data.image.crop.",
             examples=tuple(
-                Example((material.id(int(p)),), f"{shrink[p]:.1f} times smaller")
+                Example((context.id(int(p)),), f"{shrink[p]:.1f} times smaller")
                 for p in worst[:EXAMPLES]
             ),
         )

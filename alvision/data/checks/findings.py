@@ -1,4 +1,4 @@
-"""What a check says: findings in words, with examples and a table."""
+"""Findings: what a check reports, in words, with examples and a table."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ class CheckResult:
         images: Images in the manifest.
         readable: Those that can be read.
         findings: Errors first, then warnings, then notes.
-        passed: What was looked at and found in order, in words.
-        skipped: What could not be looked at, and why.
+        passed: The checks that found nothing, in words.
+        skipped: The checks that could not be made, and why.
         unreadable: Every unreadable image with its reason.
         hours: What labelling every distinct readable image would take.
         seconds_per_label: The time for one answer that `hours` assumes.
@@ -94,7 +94,7 @@ class CheckResult:
             return f"{amount(errors, 'error')} to repair before labelling starts"
         if warnings:
             return f"{amount(warnings, 'warning')} to look at before labelling starts"
-        return "nothing stands in the way of labelling"
+        return "nothing prevents labelling"
 
 
 def amount(number: int, thing: str) -> str:

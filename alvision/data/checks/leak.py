@@ -19,7 +19,7 @@ LEAST_GROUPS = 8
 BLOCKS = 20
 LEAST_BLOCKS = 5
 """Runs of consecutive images that the data, and each folder, are cut into where no groups are
-known: few and long, for a run shorter than a burst of one part hides what it should show."""
+known: few and long, because a run shorter than a burst of one part hides what it should show."""
 ALPHA = 0.01
 LEAST_DROP = 0.03
 """Loss of accuracy below which a leak, though shown, is called small."""
@@ -63,7 +63,7 @@ def leak(
 
     Both splits have 5 folds dealt out class by class and are drawn 5 times, so every image is
     classified equally often by both. The difference is tested by groups, not by images: Student's
-    t of the group sums, one-sided. Classes that lie in a single group cannot be judged and are
+    t of the group sums, one-sided. Classes that are in a single group cannot be tested and are
     left out.
 
     Args:
@@ -107,7 +107,7 @@ def leak(
 def file_order_blocks(folders: Sequence[str]) -> list[str]:
     """Name runs of consecutive images of one folder: `BLOCKS` in all, `LEAST_BLOCKS` in each.
 
-    Files that stand side by side are often of one part or one shift, so that such runs stand in
+    Neighbouring files are often of one part or one shift, so that such runs stand in
     for groups that nobody has named.
 
     >>> file_order_blocks(["a"] * 40)[::10]

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import PurePosixPath
 
 from alvision.core.records import NOT_CLASSES
-from alvision.data.checks.context import Material
+from alvision.data.checks.context import CheckContext
 from alvision.data.checks.findings import (
     Example,
     Finding,
@@ -33,17 +33,17 @@ TELLING_BYTES = 0.95
 BYTES = "size in bytes"
 
 
-def classes(material: Material) -> list[Finding]:
+def classes(context: CheckContext) -> list[Finding]:
     """Count the images of each class and compare the names with the configured ones."""
-    truth = [label for label in material.manifest.truth if label is not None]
+    truth = [label for label in context.manifest.truth if label is not None]
     if not truth:
         raise NotApplicable("no class is known yet")
     counts = Counter(truth)
-    named = material.classes or tuple(sorted(counts))
+    named = context.classes or tuple(sorted(counts))
     few = [label for label in named if 0 < counts[label] < FEW]
     absent = [label for label in named if label not in counts]
     unknown = sorted(set(counts) - set(named))
-    missing = len(material.manifest) - len(truth)
+    missing = len(context.manifest) - len(truth)
     largest, smallest = max(counts.values()), min(counts.values())
     findings = [
         Finding(
@@ -66,7 +66,7 @@ def classes(material: Material) -> list[Finding]:
                 f"{amount(len(unknown), 'class')} in the data that the configuration does not name",
                 f"{listing(unknown)}; configured are {listing(named)}.",
                 "Add them to classes=[...], or correct the labels.",
-                examples=_examples_of(material, unknown),
+                examples=_examples_of(context, unknown),
             )
         )
     if absent:
@@ -85,7 +85,7 @@ def classes(material: Material) -> list[Finding]:
                 f"{amount(len(few), 'class')} with fewer than {FEW} images",
                 listing([f"{label} ({counts[label]})" for label in few]),
                 "Collect more, or merge it into a class that is treated alike on the line.",
-                examples=_examples_of(material, few),
+                examples=_examples_of(context, few),
             )
         )
     if len(counts) == 1:
@@ -107,15 +107,15 @@ def classes(material: Material) -> list[Finding]:
     return findings
 
 
-def leaks(material: Material) -> list[Finding]:
+def leaks(context: CheckContext) -> list[Finding]:
     """Tell how much a random split would flatter, by the nearest neighbour's accuracy."""
-    positions = material.labelled
-    truth = [str(material.label(p)) for p in positions]
-    groups, known = _groups(material)
-    result = leak(material.scan.vectors[list(positions)], truth, groups, material.seed)
+    positions = context.labelled
+    truth = [str(context.label(p)) for p in positions]
+    groups, known = _groups(context)
+    result = leak(context.scan.vectors[list(positions)], truth, groups, context.seed)
     if result is None:
         raise NotApplicable(
-            "the leak test needs two classes that each lie in several groups, and 8 groups"
+            "the leak test needs two classes that are each in several groups, and 8 groups"
         )
     what = "groups" if known else "runs of neighbouring files"
     detail = (
@@ -143,28 +143,28 @@ def leaks(material: Material) -> list[Finding]:
         Finding(
             "warning",
             f"Neighbouring files look alike: a random split flatters by {points}",
-            detail + " Files that stand side by side seem to show one part, shift or strip.",
+            detail + " Neighbouring files seem to show one part, shift or strip.",
             "Say what belongs together: data.group_by=parent, pattern or capture_time, or a group "
             "column. Otherwise every score promises more than the line will see.",
         )
     ]
 
 
-def shortcut_findings(material: Material) -> list[Finding]:
+def shortcut_findings(context: CheckContext) -> list[Finding]:
     """Name what gives a class away without a look at the picture."""
-    material.need_files()
-    positions = material.labelled
-    truth = [str(material.label(p)) for p in positions]
+    context.need_files()
+    positions = context.labelled
+    truth = [str(context.label(p)) for p in positions]
     if len(set(truth)) < 2:
         raise NotApplicable("the shortcut test needs two classes")
-    facts = facts_of([material.scan.files[p] for p in positions])
-    found = shortcuts(facts, truth, [material.group(p) for p in positions], material.seed)
+    facts = facts_of([context.scan.files[p] for p in positions])
+    found = shortcuts(facts, truth, [context.group(p) for p in positions], context.seed)
     by_fact: dict[str, list[Shortcut]] = defaultdict(list)
     for shortcut in found:
         least = TELLING_BYTES if shortcut.fact == BYTES else TELLING
         if shortcut.balanced_accuracy >= least:
             by_fact[shortcut.fact].append(shortcut)
-    return [_shortcut(material, fact, by_fact[fact], facts[fact]) for fact in by_fact]
+    return [_shortcut(context, fact, by_fact[fact], facts[fact]) for fact in by_fact]
 
 
 def facts_of(files: list[FileFacts]) -> dict[str, list[str]]:
@@ -201,7 +201,9 @@ def _ordinal(day: str) -> int | None:
         return None
 
 
-def _shortcut(material: Material, fact: str, found: list[Shortcut], values: list[str]) -> Finding:
+def _shortcut(
+    context: CheckContext, fact: str, found: list[Shortcut], values: list[str]
+) -> Finding:
     worst = found[0]
     rows = tuple(
         (
@@ -215,13 +217,13 @@ def _shortcut(material: Material, fact: str, found: list[Shortcut], values: list
         for shortcut in found
     )
     with_value = [
-        p for p, value in zip(material.labelled, values, strict=True) if value == worst.value
+        p for p, value in zip(context.labelled, values, strict=True) if value == worst.value
     ]
-    telling = [p for p in with_value if material.label(p) == worst.label][: EXAMPLES // 2]
+    telling = [p for p in with_value if context.label(p) == worst.label][: EXAMPLES // 2]
     against = [
         p
-        for p, value in zip(material.labelled, values, strict=True)
-        if (material.label(p) == worst.label) != (value == worst.value)
+        for p, value in zip(context.labelled, values, strict=True)
+        if (context.label(p) == worst.label) != (value == worst.value)
     ][: EXAMPLES // 2]
     return Finding(
         "warning",
@@ -234,7 +236,7 @@ def _shortcut(material: Material, fact: str, found: list[Shortcut], values: list
         "Record all classes alike, or re-encode every picture in one way before training; at the "
         "least, do not trust the score of this class.",
         examples=tuple(
-            Example((material.id(p),), f"{material.label(p)}: {values[material.labelled.index(p)]}")
+            Example((context.id(p),), f"{context.label(p)}: {values[context.labelled.index(p)]}")
             for p in [*telling, *against]
         ),
         table=Table(
@@ -243,20 +245,20 @@ def _shortcut(material: Material, fact: str, found: list[Shortcut], values: list
     )
 
 
-def _groups(material: Material) -> tuple[list[str], bool]:
-    groups = [material.group(p) for p in material.labelled]
+def _groups(context: CheckContext) -> tuple[list[str], bool]:
+    groups = [context.group(p) for p in context.labelled]
     sizes = Counter(groups)
     shared = sum(sizes[group] > 1 for group in groups)
-    if material.has_groups and 2 * shared >= len(groups):
+    if context.has_groups and 2 * shared >= len(groups):
         return groups, True
-    folders = [str(PurePosixPath(material.id(p)).parent) for p in material.labelled]
+    folders = [str(PurePosixPath(context.id(p)).parent) for p in context.labelled]
     return file_order_blocks(folders), False
 
 
-def _examples_of(material: Material, labels: list[str]) -> tuple[Example, ...]:
+def _examples_of(context: CheckContext, labels: list[str]) -> tuple[Example, ...]:
     chosen = [
         (id, label)
-        for id, label in zip(material.manifest.ids, material.manifest.truth, strict=True)
+        for id, label in zip(context.manifest.ids, context.manifest.truth, strict=True)
         if label in labels
     ]
     return tuple(Example((id,), str(label)) for id, label in chosen[:EXAMPLES])

@@ -39,7 +39,7 @@ UNKNOWN = "not recorded"
 
 @dataclass(frozen=True)
 class FileFacts:
-    """What is known of a picture without looking at it.
+    """Describe a picture by what its file says, without its pixels.
 
     Attributes:
         format: As the decoder names it, whatever the suffix says, e.g. `JPEG`.
@@ -66,7 +66,7 @@ class FileFacts:
 
 @dataclass(frozen=True)
 class Scan:
-    """What one pass over the readable images gave; all columns align with `rows`.
+    """Hold what one pass over the readable images found; all columns align with `rows`.
 
     Attributes:
         rows: Row numbers in the manifest, ascending.
@@ -88,7 +88,7 @@ def scan_images(manifest: Manifest, spec: ImageSpec, progress: Progress | None =
 
     Args:
         manifest: The images.
-        spec: The evaluation transform: what it cuts away is not looked at.
+        spec: The evaluation transform: what it cuts away is not checked.
         progress: Called with (images done, images in all).
     """
     if manifest.features is not None:

@@ -21,12 +21,12 @@ FOLDS = 5
 LEAST_UNITS = 10
 """Groups (or images without groups) that a class needs on each side to be tested."""
 LEAST_OF_VALUE = 5
-"""Groups that a value needs to stand alone; rarer ones are tested together."""
+"""Groups that a value needs to be tested by itself; rarer values are tested together."""
 
 
 @dataclass(frozen=True)
 class Shortcut:
-    """How well one fact alone tells one class from the rest.
+    """Measure how well one fact alone tells one class from the rest.
 
     Attributes:
         fact: What is known without looking at the picture, e.g. `file format`.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def embeddings(cfg: DataConfig) -> Listing:
     """List the rows of a Parquet file that has an id column and a column of float lists.
 
-    No image files are needed; a path is where the image of that id would lie below the root.
+    No image files are needed; a path is where the image of that id would be below the root.
 
     Raises:
         UserError: If a column is missing, an id is blank, or the features differ in width or are
@@ -49,7 +49,7 @@ def embeddings(cfg: DataConfig) -> Listing:
 
 
 def _path(root: Path, id: str) -> Path:
-    """Return where the image of an id would lie; the root, which is no file, if not below it."""
+    """Return where the image of an id would be; the root itself, if that is not below it."""
     path = absolute(root / id)
     return path if path.is_relative_to(root) else root
 

@@ -22,7 +22,7 @@ SKIPPED_SUFFIX = ".alvision"
 def folder(cfg: DataConfig) -> Listing:
     """List every image below the root.
 
-    Where all images lie in first-level folders, two of them or more, these are the classes;
+    Where all images are in first-level folders, two of them or more, these are the classes;
     otherwise no class is known.
 
     Raises:
@@ -39,15 +39,15 @@ def class_folders(cfg: DataConfig) -> Listing:
     """List every image below the root; its first-level folder is its class.
 
     Raises:
-        UserError: If the root is missing or holds no image, or an image lies in no class folder.
+        UserError: If the root is missing or holds no image, or an image is in no class folder.
     """
     root = existing_root(cfg)
     paths = image_files(root)
     loose = [path.name for path in paths if path.parent == root]
     if loose:
         raise UserError(
-            f"{len(loose)} images lie directly in {root}, first {loose[0]!r}: "
-            "with data=class_folders every image lies in the folder of its class"
+            f"{len(loose)} images are directly in {root}, first {loose[0]!r}: "
+            "with data=class_folders every image is in the folder of its class"
         )
     return Listing(root, [_row(path, root, True) for path in paths])
 

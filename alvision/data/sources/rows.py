@@ -1,4 +1,4 @@
-"""What a reader of a data set gives: rows, and the rules for ids that all readers share."""
+"""Rows, which every reader of a data set returns, and the rules for ids that they share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Row(NamedTuple):
     """One image as its source describes it; features are a float32 vector.
 
-    `answer_shares` says how often people give each answer, for the few data sets that know.
+    `answer_shares` says how often people give each answer, in the few data sets that know.
     """
 
     id: SampleId
@@ -70,7 +70,7 @@ def existing_root(cfg: DataConfig) -> Path:
 
 
 def existing_file(cfg: DataConfig) -> Path:
-    """Return `data.file` as an absolute path; a relative one lies below `data.root`, if set.
+    """Return `data.file` as an absolute path; a relative one is below `data.root`, if set.
 
     Raises:
         UserError: If it is not set or is not a file.

@@ -187,7 +187,7 @@ def _locate(value: object, root: Path, file: Path) -> tuple[str, Path]:
     path = absolute(root / given) if given else root
     if path == root or not path.is_relative_to(root):
         raise UserError(
-            f"{file} lists {given!r}, which is no file below {root}: "
+            f"{file} lists {given!r}, which is not a file below {root}: "
             "paths are relative to data.root and stay below it"
         )
     relative = path.relative_to(root).as_posix()

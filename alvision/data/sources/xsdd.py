@@ -25,7 +25,7 @@ LIST = Path(__file__).with_name("xsdd.csv")
 
 
 def xsdd(cfg: DataConfig) -> Listing:
-    """List the images below `data.root` by their content, wherever they lie and however called.
+    """List the images below `data.root` by their content, whatever their names and folders.
 
     An id is `<class>/<file name>`, as in the repository with `_` for blanks, so that folds and
     picks are the same for everybody.

@@ -40,7 +40,7 @@ def with_splits(manifest, **splits):
 def test_a_clean_data_set_raises_no_alarm(parts):
     result = look(listed(parts), classes=["ok", "worn"])
     assert titles(result, "error") == titles(result, "warning") == []
-    assert result.verdict == "nothing stands in the way of labelling"
+    assert result.verdict == "nothing prevents labelling"
     assert {"every file can be read", "no exact duplicates", "no near duplicates"} <= set(
         result.passed
     )
@@ -193,7 +193,7 @@ def test_without_truth_the_rest_is_still_looked_at(parts):
     manifest = listed(parts)
     blank = replace(manifest, truth=(None,) * len(manifest))
     result = look(blank)
-    assert result.verdict == "nothing stands in the way of labelling"
+    assert result.verdict == "nothing prevents labelling"
     assert sum("no class is known yet" in why for why in result.skipped) == 3
     assert "no exact duplicates" in result.passed
 

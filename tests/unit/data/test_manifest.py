@@ -79,7 +79,7 @@ def test_class_folders_take_the_first_level(tmp_path):
     cfg = DataConfig(kind="class_folders", root=str(tmp_path))
     assert build(cfg).truth == ("ok", "worn")
     save(tmp_path, "loose.png")
-    with pytest.raises(UserError, match=r"1 images lie directly.*loose\.png"):
+    with pytest.raises(UserError, match=r"1 images are directly.*loose\.png"):
         build(cfg)
 
 

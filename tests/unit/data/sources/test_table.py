@@ -75,7 +75,7 @@ def test_absolute_dotted_and_windows_paths_below_the_root(root):
 @pytest.mark.parametrize("path", ["../outside.png", "sub/../../outside.png", "/etc/x.png", "."])
 def test_paths_outside_the_root_are_refused(root, path):
     paint(0, "ok").save(root.parent / "outside.png")
-    with pytest.raises(UserError, match="no file below"):
+    with pytest.raises(UserError, match="not a file below"):
         csv(root, f"path\n{path}\n")
 
 
@@ -128,7 +128,7 @@ def test_columns_can_be_switched_off(root):
         ("path,path\na.png,b.png\n", "two columns of one name"),
         ("path,label\na.png\n", r"line 2: 1 fields where the header has 2"),
         ('path\n"a.png\n', "is not a CSV table"),
-        ("path,label\n,ok\n", "lists '', which is no file"),
+        ("path,label\n,ok\n", "lists '', which is not a file"),
     ],
 )
 def test_broken_tables_are_refused(root, text, message):

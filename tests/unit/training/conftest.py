@@ -39,18 +39,18 @@ def truth(manifest):
     return dict(zip(manifest.ids, manifest.truth, strict=True))
 
 
-def learner_of(manifest, model=TINY, trainer=ON_CPU, seed=0, classes=CLASSES):
+def learner_of(manifest, model=TINY, trainer=ON_CPU, seed=0, classes=CLASSES, groups=None):
     hashes = content_hashes(manifest)
     data = DataConfig(kind="class_folders", image=ImageConfig(size=32))
-    return Learner(manifest, hashes, classes, data, model, trainer, seed, manifest.ids)
+    return Learner(manifest, hashes, classes, data, model, trainer, seed, groups or manifest.ids)
 
 
 @pytest.fixture
 def learn(manifest):
     """Return what makes a learner; a key word changes one of its arguments."""
 
-    def make(model=TINY, trainer=ON_CPU, seed=0, classes=CLASSES, of=manifest):
-        return learner_of(of, model, trainer, seed, classes)
+    def make(model=TINY, trainer=ON_CPU, seed=0, classes=CLASSES, of=manifest, groups=None):
+        return learner_of(of, model, trainer, seed, classes, groups)
 
     return make
 

@@ -23,9 +23,10 @@ def test_a_wrong_label_is_not_learned_by_heart(learner, truth):
 
 
 @pytest.mark.slow
-def test_nothing_of_a_group_is_seen(learner, truth):
+def test_nothing_of_a_group_is_seen(learn, embedded, truth):
     """All images of a class are one group: whoever saw none of it cannot know it."""
-    learner.groups = {id: "worn" if label == "worn" else id for id, label in truth.items()}
+    groups = ["worn" if label == "worn" else id for id, label in truth.items()]
+    learner = learn(of=embedded, trainer=SURE, groups=groups)
     said = learner.cross_predict(truth, round=1)
     of_worn = [row for id, row in zip(said.ids, said.values, strict=True) if truth[id] == "worn"]
     assert np.max(np.array(of_worn)[:, CLASSES.index("worn")]) <= 0.5

@@ -1,4 +1,4 @@
-"""What the commands do, from Python: settings are arguments, results are objects.
+"""Run the commands from Python: settings are arguments, results are objects.
 
 Every function here runs the command of its name; docs/python.md shows them.
 """
@@ -69,7 +69,7 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run, as it lies in its folder.
+    """A finished run, read from its folder.
 
     Attributes:
         folder: The run's folder.

@@ -1,4 +1,4 @@
-"""What a strategy declares about itself: which fields it reads, and which properties it has."""
+"""Declare which fields a strategy reads and which properties it has, and read that back."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import numpy as np
 import torch
 
 FIELDS = frozenset({"scores", "log_probs", "features", "labels", "defects", "passes"})
-"""What a strategy can read. `passes`: the log_probs of several stochastic passes (K >= 2).
+"""Fields that a strategy can read. `passes`: the log_probs of several stochastic passes (K >= 2).
 `labels` and `defects` (which classes are defects) are there for labelled images only."""
 
 PROPERTIES = frozenset({"uncertainty", "disagreement", "deterministic", "sampled", "distance"})
-"""What a strategy can promise; `conformance.check` holds it to that.
+"""Properties that a strategy can promise; `conformance.check` tests them.
 
 uncertainty: a coin flip outranks certainty. disagreement: passes that disagree outrank passes that
 agree, and a coin flip in all passes scores 0. deterministic: the same rows whatever the generator,
@@ -175,8 +175,8 @@ def check_weights(parts: Mapping[str, Any], weights: Mapping[str, float | int]) 
         )
     good = all(isinstance(w, int | float) and 0 <= w < math.inf for w in weights.values())
     if not good or not any(weights.values()):
-        told = ", ".join(f"{name} {weight}" for name, weight in weights.items())
-        raise ValueError(f"weights {told}: they must be 0 or more, and not all 0")
+        given = ", ".join(f"{name} {weight}" for name, weight in weights.items())
+        raise ValueError(f"weights {given}: they must be 0 or more, and not all 0")
 
 
 def score_of(acquire: Callable[..., Any]) -> Callable[..., Any] | None:
@@ -230,8 +230,8 @@ def name_of(acquire: Callable[..., Any]) -> str:
     inside = dict(parts_of(acquire))
     if (score := _argument(acquire, "score")) is not None:
         inside["score"] = score
-    told = ", ".join(f"{argument}={name_of(part)}" for argument, part in inside.items())
-    return f"{name}({told})" if told else name
+    arguments = ", ".join(f"{argument}={name_of(part)}" for argument, part in inside.items())
+    return f"{name}({arguments})" if arguments else name
 
 
 def _innermost(acquire: Callable[..., Any]) -> Any:

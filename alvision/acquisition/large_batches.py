@@ -59,7 +59,7 @@ def cluster_margin(
     if not n:
         return Pick(order, scores[order])
     cluster, _ = k_means(directions[order], min((n + 1) // 2, _MOST_CLUSTERS))
-    # A candidate's lap is its place in its cluster, for candidates are in the order of scores.
+    # A candidate's lap is its place in its cluster, because candidates are in the order of scores.
     sizes = cluster.bincount()
     grouped = cluster.argsort(stable=True)
     place = torch.arange(len(order), device=order.device)

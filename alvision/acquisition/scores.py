@@ -85,7 +85,7 @@ def variation_ratio(log_probs: Float[Tensor, "n k c"]) -> Float[Tensor, " n"]:
 
     The form of Gal, Islam and Ghahramani, arXiv 1703.02910, over MC-dropout passes; it equals
     `least_confidence` of the mean and has its range, cost, uses and weaknesses. It is kept under
-    its own name because that paper's comparisons are told in it.
+    its own name because that paper's comparisons use it.
 
     >>> variation_ratio(torch.tensor([[[1.0, 0.0], [0.0, 1.0]]]).log())
     tensor([0.5000])

@@ -1,4 +1,4 @@
-"""Where in an image a convolutional network sees its class."""
+"""Show where in an image a convolutional network sees its class."""
 
 from __future__ import annotations
 

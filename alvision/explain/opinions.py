@@ -78,7 +78,7 @@ class Opinions:
     def _opinions(
         self, model: Any, ids: list[SampleId], number: int
     ) -> tuple[dict[SampleId, dict[str, Any]], dict[SampleId, int]]:
-        """Return what is told of each image, and the column of the class it is called."""
+        """Return what the page shows of each image, and the column of its most likely class."""
         infer, labels = self._learner.infer, self._labels()
         seen = infer(model, ids, needs={"log_probs", "features"}, round=number)
         near = infer(model, list(labels), needs={"features"}, round=number)

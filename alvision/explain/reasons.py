@@ -1,4 +1,4 @@
-"""Why each picked image was chosen, in words and from its own numbers."""
+"""Say why each picked image was chosen, in words and from its own numbers."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class Stored:
     """One cache on disk.
 
     Attributes:
-        folder: Where it lies.
+        folder: Its folder.
         size: Bytes.
         used: When it was last opened, in seconds since 1970.
         images: Images that it holds; damaged parts are not counted.

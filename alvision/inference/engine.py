@@ -1,4 +1,4 @@
-"""What the network runs on: chosen once for a run, and part of the feature cache's key."""
+"""Choose the device and precision of a run, once; both are part of the feature cache's key."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 KINDS = ("eager", "compile", "openvino")
 ROWS_ON_CPU = 4
 PROGRAM = "batch norm folded"
-"""What is done to a trunk before it runs; other words where that changes the last digits."""
+"""Names how a trunk is prepared. Change it with any change that moves the last digits of features,
+because it is part of the feature cache's key."""
 
 
 @dataclass(frozen=True)
 class Engine:
-    """Where and how a trunk is run.
+    """The device, precision and batch size that a trunk runs with.
 
     Attributes:
         device: The device of the trunk.

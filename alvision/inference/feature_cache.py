@@ -172,7 +172,7 @@ def read_part(index: Path, *, check: bool = True) -> tuple[list[str], np.ndarray
 
 
 def lock_of(folder: Path) -> Path:
-    """Return the lock file of a cache's folder; it lies beside it and stays when that goes."""
+    """Return the lock file of a cache's folder; it stays when the folder is removed."""
     return folder.with_name(f"{folder.name}.lock")
 
 

@@ -1,4 +1,4 @@
-"""How much memory a run will take, told before it starts."""
+"""Predict how much memory a run will take, before it starts."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from pathlib import Path
 BYTES_AN_IMAGE = 2_000
 """Ids, paths, hashes and answers of an image in the lists and tables of a round."""
 LATER = 200_000_000
-"""What training, tables and reports import and hold when they are first needed."""
+"""Bytes that training, tables and reports import and hold when they are first needed."""
 BETWEEN_FITS = 200_000_000
-"""What fits of a whole net leave between them, in pieces that the next one cannot use."""
+"""Bytes that fits of a whole net leave behind, in pieces too small for the next fit."""
 MARGIN = 1.05
+"""Room for what is not counted: a run must not exceed the peak that was announced."""
 
 _STATUS = Path("/proc/self/status")
 
 
 def peak() -> int | None:
     """Return the most bytes that this process has held so far; None where nothing tells."""
-    return _told("VmHWM")
+    return _status_bytes("VmHWM")
 
 
 def held() -> int | None:
     """Return the bytes that this process holds now; None where nothing tells."""
-    return _told("VmRSS")
+    return _status_bytes("VmRSS")
 
 
-def _told(name: str) -> int | None:
+def _status_bytes(name: str) -> int | None:
     try:
         lines = _STATUS.read_text(encoding="ascii").splitlines()
     except OSError:

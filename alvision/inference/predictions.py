@@ -16,7 +16,7 @@ SampleId = str
 
 @dataclass(frozen=True)
 class Predictions:
-    """What is known about a set of images; rows of all fields align.
+    """Predictions for a set of images; rows of all fields align.
 
     Attributes:
         ids: The images.
@@ -104,7 +104,7 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Pick:
-    """What a strategy chose, in the order of choice.
+    """The rows that a strategy chose, in the order of choice.
 
     Attributes:
         rows: Row numbers into the pool that was handed in, unique; turn them into ids at once.

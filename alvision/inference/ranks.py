@@ -156,10 +156,10 @@ def _read(
     path = folder / f"{number:06d}.npz"
     while not path.exists():
         if not process.is_alive() and not path.exists():
-            told = folder / f"error-{process.pid}"
+            reason = folder / f"error-{process.pid}"
             raise UserError(
-                told.read_text(encoding="utf-8")
-                if told.exists()
+                reason.read_text(encoding="utf-8")
+                if reason.exists()
                 else f"a process of trainer.devices ended (status {process.exitcode}); out of "
                 "memory? lower trainer.devices or trainer.batch_size"
             )

@@ -1,4 +1,4 @@
-"""Where the rows of a pass are put: in memory, or in a memory map in half precision."""
+"""Store the rows of a pass in memory, or in a memory map in half precision."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Rows:
         handle, name = tempfile.mkstemp(dir=self.folder)
         try:
             if hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(handle, 0, size)  # a full disk is told now, not by a crash later
+                os.posix_fallocate(handle, 0, size)  # a full disk fails now, not by a crash later
             else:
                 os.truncate(handle, size)
             self._map = mmap.mmap(handle, size)

@@ -106,7 +106,7 @@ def stages(trunk: nn.Module, library: str, name: str) -> list[str]:
     >>> stages(timm.create_model("test_resnet"), "timm", "test_resnet")
     ['layer2', 'layer3', 'layer4']
     """
-    names = _told(trunk) if library == "timm" else _children(trunk)
+    names = _named_by_timm(trunk) if library == "timm" else _children(trunk)
     last = {size: name for name, size in _sizes(trunk, names).items()}
     if len(last) < DEPTH:
         raise UserError(
@@ -116,7 +116,7 @@ def stages(trunk: nn.Module, library: str, name: str) -> list[str]:
     return list(last.values())[-DEPTH:]
 
 
-def _told(trunk: nn.Module) -> list[str]:
+def _named_by_timm(trunk: nn.Module) -> list[str]:
     known = {name for name, _ in trunk.named_modules()}
     info = getattr(trunk, "feature_info", None) or ()
     return [stage["module"] for stage in info if stage["module"] in known]

@@ -72,7 +72,7 @@ class Sampled(nn.Module):
 
 
 class _Run:
-    """What the modules of one trunk must know of each other during one call.
+    """State that the modules of one trunk share during one call.
 
     Attributes:
         number: The pass, None for the whole network.

@@ -20,7 +20,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Model:
-    """What a round has learned.
+    """The model that a round has learned.
 
     Attributes:
         classes: The class of each output, by name.
@@ -45,7 +45,8 @@ def write(model: Model, path: Path, about: dict[str, Any]) -> None:
     state = {} if model.module is None else model.module.state_dict()
     plain = {"format": FORMAT, "classes": list(model.classes), "fitted": model.fitted, **about}
     content = {
-        # Made anew: what is saved tells equal strings that are one object from those that are two.
+        # Made anew: torch.save notes which strings are one object, and equal models must
+        # give equal bytes.
         **json.loads(json.dumps(plain)),
         "state_dict": {name: value.detach().cpu().contiguous() for name, value in state.items()},
     }

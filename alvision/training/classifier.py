@@ -81,7 +81,8 @@ class Classifier(lightning.LightningModule):
         loss, (_, world) = self._loss(batch), rank_and_world()
         if world == 1:
             return loss
-        # The ranks' gradients are averaged, and their parts may weigh differently.
+        # DistributedDataParallel averages the ranks' gradients, but the class weights of their
+        # parts differ: scaled so, the average is the gradient of the whole batch.
         targets = batch[1]
         own = torch.ones_like(targets) if self.weights is None else self.weights[targets]
         own = own.sum().float()

@@ -72,7 +72,7 @@ def run(
 
 
 class Silence(lightning.Callback):
-    """Silence the processes of other ranks too; they are told by unpickling this, early on."""
+    """Silence the processes of other ranks too: unpickling this is the first thing that they do."""
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Set what `_quiet` has set in the process that started this one."""

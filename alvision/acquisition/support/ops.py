@@ -1,4 +1,4 @@
-"""What every strategy shares: checks of its input, and work in blocks of rows."""
+"""Check a strategy's input, and work in blocks of rows."""
 
 from __future__ import annotations
 

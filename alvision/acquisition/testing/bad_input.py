@@ -1,4 +1,4 @@
-"""What a strategy does with input that is wrong, and with input of another precision."""
+"""Check what a strategy does with wrong input, and with input of another precision."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a strategy must have, to run on one of your own: `conformance.check(acquire)`.
+"""Check a strategy of your own: `conformance.check(acquire)`.
 
 `check_input(acquire)` asks what bad input gets; a strategy that takes its fields through
 `acquisition.ops` has it for nothing.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from alvision.evaluation.curves import band
 from alvision.evaluation.intervals import Estimate
+from alvision.study.cells import cells
 from alvision.study.labelling_time import seconds_of
 from alvision.study.statistics import Ratio
 from alvision.study.summary import Comparison
@@ -83,16 +84,17 @@ def _cell(value: Any, digits: int) -> str:
 
 def _comparison(comparison: Comparison) -> Iterator[dict[str, Any]]:
     for row in comparison.rows:
+        shown = cells(row, comparison)
         yield {
-            "acquisition": row.acquisition,
-            "seeds": row.seeds,
-            **_estimate("aubc", row.aubc),
-            **_estimate("difference", row.difference),
-            "labels_to_target": row.labels_to_target,
-            "seeds_that_miss_the_target": row.missed,
-            **_ratio(row.ratio),
-            "p_value": row.p_value,
-            "detectable": row.detectable,
+            "acquisition": shown.acquisition,
+            "seeds": shown.seeds,
+            **_estimate("aubc", shown.area),
+            **_estimate("difference", shown.difference),
+            "labels_to_target": shown.labels_to_target,
+            "seeds_that_miss_the_target": shown.missed,
+            **_ratio(shown.ratio),
+            "p_value": shown.p_value,
+            "detectable": shown.detectable,
         }
 
 

@@ -7,9 +7,10 @@ from rich.table import Table
 from rich.text import Text
 
 from alvision.evaluation.intervals import Estimate
+from alvision.study.cells import Cells, cells
 from alvision.study.export import tables, to_markdown
 from alvision.study.statistics import Ratio
-from alvision.study.summary import Comparison, Row
+from alvision.study.summary import Comparison
 from alvision.study.verdict import verdict
 
 _HEAD = (
@@ -39,7 +40,7 @@ _NARROW = {
 
 def markdown(comparison: Comparison) -> str:
     """Return the comparison as a Markdown table with its legend."""
-    lines = [_HEAD, ("---", *["---:"] * (len(_HEAD) - 1)), *map(_cells, comparison.rows)]
+    lines = [_HEAD, ("---", *["---:"] * (len(_HEAD) - 1)), *_rows(comparison)]
     rows = ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
     return "\n".join([*rows, "", legend(comparison), ""])
 
@@ -69,9 +70,8 @@ def table(comparison: Comparison) -> Table:
     )
     for place, head in _NARROW.items():
         shown.add_column(head, justify="right" if place else "left", no_wrap=True)
-    for row in comparison.rows:
-        cells = _cells(row)
-        shown.add_row(*(Text(cells[place]) for place in _NARROW))
+    for texts in _rows(comparison):
+        shown.add_row(*(Text(texts[place]) for place in _NARROW))
     return shown
 
 
@@ -100,22 +100,26 @@ def legend(comparison: Comparison) -> str:
     )
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _rows(comparison: Comparison) -> list[tuple[str, ...]]:
+    return [_texts(cells(row, comparison)) for row in comparison.rows]
+
+
+def _texts(shown: Cells) -> tuple[str, ...]:
     return (
-        row.acquisition,
-        str(row.seeds),
-        _estimate(row.aubc, ".3f", row.seeds),
-        _estimate(row.difference, "+.3f", row.seeds),
-        "" if row.labels_to_target is None else f"{row.labels_to_target:.0f}",
-        ratio_cell(row.ratio if row.seeds > 1 else None),
-        "" if row.p_value is None else f"{row.p_value:.3f}",
+        shown.acquisition,
+        str(shown.seeds),
+        _estimate(shown.area, ".3f"),
+        _estimate(shown.difference, "+.3f"),
+        "" if shown.labels_to_target is None else f"{shown.labels_to_target:.0f}",
+        ratio_cell(shown.ratio),
+        "" if shown.p_value is None else f"{shown.p_value:.3f}",
     )
 
 
-def _estimate(estimate: Estimate | None, form: str, seeds: int) -> str:
+def _estimate(estimate: Estimate | None, form: str) -> str:
     if estimate is None:
         return ""
-    if seeds < 2:  # one tells no spread
+    if estimate.low is None or estimate.high is None:
         return f"{estimate.value:{form}}"
     return f"{estimate.value:{form}} [{estimate.low:{form}}, {estimate.high:{form}}]"
 

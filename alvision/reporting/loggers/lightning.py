@@ -110,7 +110,7 @@ def mlflow(
     return MLFlowLogger(
         experiment_name=experiment or place.study,
         run_name=place.run,
-        run_id=place.known,
+        run_id=None if place.known is None else str(place.known),
         tracking_uri=tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or LOCAL,
     )
 
@@ -133,7 +133,7 @@ def wandb(
         project=project or place.study,
         entity=entity,
         name=place.run,
-        version=place.known,
+        version=None if place.known is None else str(place.known),
         group=place.run.partition("/")[0],
         save_dir=place.folder,
         offline=offline,

@@ -8,13 +8,13 @@ from typing import Any
 
 from alvision.evaluation.intervals import Estimate
 from alvision.reporting import html
+from alvision.study.cells import Cells, cells, with_interval
 from alvision.study.classes import ClassRow
 from alvision.study.export import tables, to_csv
 from alvision.study.labelling_time import CostRow, seconds_of
 from alvision.study.markdown import document
 from alvision.study.statistics import Ratio
-from alvision.study.summary import Comparison, Row
-from alvision.study.verdict import outcome, sentence
+from alvision.study.summary import Comparison
 from alvision.study.win_matrix import Pair
 
 
@@ -30,7 +30,7 @@ def downloads(comparison: Comparison) -> dict[str, str]:
 
 def main_rows(comparison: Comparison, colours: Mapping[str, str]) -> list[dict[str, Any]]:
     """Return a row for each acquisition."""
-    return [_row(row, comparison, colours[row.acquisition]) for row in comparison.rows]
+    return [_row(cells(row, comparison), colours[row.acquisition]) for row in comparison.rows]
 
 
 def matrix(comparison: Comparison) -> list[dict[str, Any]]:
@@ -86,33 +86,33 @@ def times(ratio: Ratio | None) -> tuple[str, str, float] | None:
     return f"{bound}{ratio.value:.2f} ×", interval, ratio.value
 
 
-def interval(estimate: Estimate | None, seeds: int, *, sign: bool = False) -> str:
-    """Write the ends of an interval over seeds; one seed has none.
+def interval(estimate: Estimate | None, *, sign: bool = False) -> str:
+    """Write the ends of an interval over seeds; a dash where there is none.
 
-    >>> interval(Estimate(0.5, 0.4, 0.6), 8), interval(Estimate(0.5, 0.5, 0.5), 1)
+    >>> interval(Estimate(0.5, 0.4, 0.6)), interval(Estimate(0.5, None, None))
     ('0.400 to 0.600', '–')
     """
-    if estimate is None or seeds < 2:
+    if estimate is None or estimate.low is None:
         return "–"
     write = html.signed if sign else html.number
     return f"{write(estimate.low)} to {write(estimate.high)}"
 
 
-def _row(row: Row, comparison: Comparison, colour: str) -> dict[str, Any]:
+def _row(shown: Cells, colour: str) -> dict[str, Any]:
     return {
-        "name": row.acquisition,
+        "name": shown.acquisition,
         "colour": colour,
-        "outcome": outcome(row),
-        "sentence": sentence(row, comparison),
-        "seeds": row.seeds,
-        "aubc": row.aubc,
-        "area_interval": interval(row.aubc, row.seeds),
-        "labels": row.labels_to_target,
-        "missed": row.missed if comparison.study.target is not None else 0,
-        "ratio": times(row.ratio) if row.seeds > 1 else None,
-        "difference": row.difference,
-        "p_value": row.p_value,
-        "detectable": row.detectable if outcome(row) == "not shown" else None,
+        "outcome": shown.outcome,
+        "sentence": shown.sentence,
+        "seeds": shown.seeds,
+        "aubc": shown.area,
+        "area_interval": interval(shown.area),
+        "labels": shown.labels_to_target,
+        "missed": shown.missed,
+        "ratio": times(shown.ratio),
+        "difference": shown.difference,
+        "p_value": shown.p_value,
+        "detectable": shown.detectable if shown.outcome == "not shown" else None,
     }
 
 
@@ -126,7 +126,7 @@ def _cell(name: str, other: str, found: Mapping[tuple[str, str], Pair]) -> dict[
     return {
         "other": other,
         "value": value,
-        "interval": interval(Estimate(value, low, high), pair.seeds, sign=True),
+        "interval": interval(with_interval(Estimate(value, low, high), pair.seeds), sign=True),
         "ahead": pair.seeds - pair.ahead if turned else pair.ahead,
         "seeds": pair.seeds,
         "p_value": pair.p_value,
@@ -146,11 +146,13 @@ def _class(row: ClassRow, colour: str) -> dict[str, Any]:
         "held_out": row.held_out,
         "seeds": row.seeds,
         "f1": row.f1,
-        "f1_interval": interval(row.f1, row.seeds),
+        "f1_interval": interval(with_interval(row.f1, row.seeds)),
         "recall": row.recall,
-        "recall_interval": interval(row.recall, row.seeds),
+        "recall_interval": interval(with_interval(row.recall, row.seeds)),
         "difference": row.difference,
-        "difference_interval": interval(row.difference, row.seeds, sign=True),
+        "difference_interval": interval(
+            row.difference and with_interval(row.difference, row.seeds), sign=True
+        ),
         "p_value": row.p_value,
         "detectable": row.detectable,
     }

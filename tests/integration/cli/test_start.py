@@ -9,7 +9,7 @@ from alvision.cli.help import COMMANDS
 from tests.integration.conftest import TINY
 
 NETWORKS = ("torch", "torchvision", "timm", "pytorch_lightning", "albumentations")
-TABLES = ("pandas", "pyarrow", "sklearn", "scipy", "matplotlib", "cleanlab", "PIL")
+TABLES = ("pandas", "pyarrow", "sklearn", "scipy", "matplotlib", "cleanlab", "numpy", "PIL")
 COMPOSING = ("hydra", "omegaconf")
 
 

@@ -118,6 +118,7 @@ WAYS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_a_rounds_model_says_in_a_notebook_what_it_said_in_its_run(
     parts, tmp_path, monkeypatch, way
@@ -150,6 +151,7 @@ def test_a_rounds_model_says_in_a_notebook_what_it_said_in_its_run(
         model.predict("broken.png")
 
 
+@pytest.mark.slow
 def test_a_model_of_embeddings_takes_embeddings(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run = alvision.run("digits", out="here", **SMALL)

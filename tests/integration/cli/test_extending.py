@@ -64,6 +64,7 @@ def small(words):
     return [*words, *own, "budget.rounds=1", "trainer.epochs=1", "trainer.accelerator=cpu"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("title", sections())
 def test_the_page_shows_what_works(outside, tmp_path, title):
     fences = sections()[title]
@@ -139,6 +140,7 @@ def test_a_metric_that_is_none_is_one_line(outside, node, says):
     assert err.count("\n") == 1 and "metrics" in err and says in err
 
 
+@pytest.mark.slow
 def test_a_study_compares_by_a_metric_of_ones_own(outside, tmp_path):
     words = [
         "compare", "data.root=photos", "acquisition=[random_sampling,margin]", "seeds=1", "jobs=1",

@@ -59,6 +59,7 @@ def test_labels_need_their_database_alone(tmp_path, parts, words):
     assert imported(tmp_path, ["labels", *words, "data.root=parts"], slow) == []
 
 
+@pytest.mark.slow
 def test_a_run_says_what_there_is_before_it_builds_a_network(tmp_path, parts):
     slow = ("timm", "pytorch_lightning", "torch._dynamo", "torchvision", "sklearn", "scipy")
     slow += ("matplotlib", "pandas", "albumentations", "pyarrow", "tensorboard", "sympy")

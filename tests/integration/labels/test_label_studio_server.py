@@ -114,7 +114,7 @@ def image_of(server, task):
 def test_where_nobody_answers_it_says_so():
     with pytest.raises(UserError, match=r"no Label Studio answers at http://127\.0\.0\.1:1 "):
         Server("http://127.0.0.1:1", "t").project("x")
-    with pytest.raises(UserError, match="is no address"):
+    with pytest.raises(UserError, match="is not an address"):
         Server("localhost:8080", "t")
 
 

@@ -111,7 +111,7 @@ def launch(acquisition: str, seed: int, *, words: list[str], out: str, threads: 
 
     from alvision.cli.run import run_in_study
     from alvision.config.compose import compose
-    from alvision.study.timing import timed
+    from alvision.study.jobs import timed
 
     if threads:
         torch.set_num_threads(threads)
@@ -137,11 +137,11 @@ def _devices(config: RunConfig) -> list[str]:
     """Name the GPUs that runs can have one each of: none where a run uses none, or several."""
     import torch
 
-    from alvision.study.devices import VARIABLE, names
+    from alvision.study.jobs import VARIABLE, device_names
 
     if config.trainer.accelerator == "cpu" or config.trainer.devices > 1:
         return []
-    return names(torch.cuda.device_count(), os.environ.get(VARIABLE))
+    return device_names(torch.cuda.device_count(), os.environ.get(VARIABLE))
 
 
 def _jobs(config: RunConfig, runs: int, devices: int) -> int:

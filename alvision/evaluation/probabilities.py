@@ -11,6 +11,7 @@ import numpy as np
 from alvision.core.errors import UserError
 
 _PREFIX = "p:"
+"""Keeps a class that is called `id` apart from the column `id`."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -59,7 +59,7 @@ def curves(
     """Draw curves with their bands, each named at its end.
 
     Args:
-        lines: The curves; a later one lies above an earlier one.
+        lines: The curves; later ones are drawn over earlier ones.
         x_label: Name of the horizontal axis.
         y_label: Name of the vertical axis.
         levels: Dashed horizontal lines by name.

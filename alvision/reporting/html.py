@@ -43,7 +43,7 @@ class Thumbnails:
         self._left = budget
 
     def address(self, sample: SampleId) -> str | None:
-        """Return a `data:` address of the image; None where a placeholder must stand."""
+        """Return a `data:` address of the image; None where a placeholder is due."""
         if self._left <= 0 or (pixels := self.pixels(sample)) is None:
             return None
         self._left -= 1
@@ -84,8 +84,8 @@ def signed(value: float | None, digits: int = 3) -> str:
     """
     if value is None:
         return "–"
-    told = f"{value:+.{digits}f}".replace("-", "−")
-    return told[1:] if float(told[1:]) == 0 else told
+    text = f"{value:+.{digits}f}".replace("-", "−")
+    return text[1:] if float(text[1:]) == 0 else text
 
 
 def count(amount: int, thing: str) -> str:

@@ -15,8 +15,8 @@ from alvision.core.rounds import read_document
 from alvision.evaluation.metrics import Metric, comparable, recorded
 from alvision.evaluation.metrics import metric as metric_of
 from alvision.run_folder.round_files import read_csv
+from alvision.study.jobs import mean_hours
 from alvision.study.per_class import Details, read_details
-from alvision.study.timing import mean_hours
 
 BASELINE = "random_sampling"
 """What every other acquisition function is compared with."""
@@ -25,7 +25,10 @@ FULL = "full"
 """The folder of the fits on the whole pool."""
 
 TARGET_SHARE = 0.95
-"""Share of the full-data score that is the target where none is given."""
+"""Share of the full-data score that is the target where none is given.
+
+High enough to mean "as good as all labels", low enough that curves reach it well before their end.
+"""
 
 AGAIN = "run the same compare again to finish it"
 
@@ -133,15 +136,15 @@ def collect(
         both = {next(iter(documents)): first} | both
         _refuse_differences(folder, both, ignore=("acquisition", "seed", "budget", "cold_start"))
 
-    told = first["config"].get("target") or {}
-    metric = metric or told.get("metric") or "macro_f1"
+    wanted_target = first["config"].get("target") or {}
+    metric = metric or wanted_target.get("metric") or "macro_f1"
     known = recorded(first.get("metrics"))
     if metric not in comparable(known):
         raise UserError(f"target.metric={metric}: choose one of {', '.join(comparable(known))}")
     tables = {key: _read_metrics(path, metric) for key, path in runs.items()}
     _refuse_unequal(folder, names, wanted, tables)
     full = np.array([_read_metrics(path, metric)[-1, 1] for path in full_runs])
-    value = target if target is not None else told.get("value")
+    value = target if target is not None else wanted_target.get("value")
     targets: np.ndarray | None = TARGET_SHARE * full if full_runs else None
     if value is not None:
         targets = np.full(len(wanted), float(value))

@@ -117,9 +117,9 @@ def _failures(failed: Mapping[Job, Exception], total: int) -> str:
         if not isinstance(error, UserError):
             message = f"{type(error).__name__}: {message}"
         alike[message].append(f"{name} seed {seed}")
-    told = "; ".join(f"{_some(runs, 5)} ({message})" for message, runs in list(alike.items())[:3])
-    told += "; and others" if len(alike) > 3 else ""
-    return f"{len(failed)} of {total} runs failed: {told}. The same command does only these again"
+    named = "; ".join(f"{_some(runs, 5)} ({message})" for message, runs in list(alike.items())[:3])
+    named += "; and others" if len(alike) > 3 else ""
+    return f"{len(failed)} of {total} runs failed: {named}. The same command does only these again"
 
 
 def _some(names: list[str], most: int) -> str:

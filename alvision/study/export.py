@@ -193,8 +193,8 @@ def _estimate(name: str, estimate: Estimate | None) -> dict[str, float | None]:
 
 
 def _ratio(ratio: Ratio | None) -> dict[str, Any]:
-    told = (ratio.value, ratio.low, ratio.high, ratio.bound) if ratio else (None,) * 4
-    return dict(zip(("ratio", "ratio_low", "ratio_high", "ratio_is"), told, strict=True))
+    values = (ratio.value, ratio.low, ratio.high, ratio.bound) if ratio else (None,) * 4
+    return dict(zip(("ratio", "ratio_low", "ratio_high", "ratio_is"), values, strict=True))
 
 
 _TABLES: Mapping[str, Callable[[Comparison], Iterator[dict[str, Any]]]] = {

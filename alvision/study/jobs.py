@@ -1,7 +1,8 @@
-"""Do many independent jobs, in this process or several; a failed one stops no other."""
+"""Do the runs of a study: in this process or several, each on a GPU of its own, and timed."""
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import signal
@@ -14,14 +15,21 @@ from contextlib import contextmanager
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from multiprocessing.queues import SimpleQueue
+from pathlib import Path
 
-from alvision.study.devices import VARIABLE, dealt
+from alvision.core.rounds import write_atomically
 
 Job = tuple[str, int]
 """An acquisition and a seed."""
 
+VARIABLE = "CUDA_VISIBLE_DEVICES"
+"""What CUDA reads, once, when a process first asks it for anything."""
+
+TIME = "time.json"
+"""Beside the rounds of a run, whose files hold no clock times."""
+
 PATIENCE = 10
-"""Seconds that an interrupted process has to end before it is killed."""
+"""Seconds that an interrupted process has to end before it is killed: time to close its files."""
 
 
 def run_all(
@@ -153,3 +161,60 @@ def _end_with_parent() -> None:
     if parent := multiprocessing.parent_process():
         parent.join()
         os._exit(1)
+
+
+def device_names(count: int, visible: str | None) -> list[str]:
+    """Name the GPUs that this process sees, as `VARIABLE` names them for another.
+
+    Args:
+        count: How many there are.
+        visible: This process's own `VARIABLE`: numbers or UUIDs, of which CUDA takes those before
+            the first that it does not know; None: not set.
+
+    >>> device_names(2, None)
+    ['0', '1']
+    >>> device_names(2, "3,GPU-8f6a,-1,0")
+    ['3', 'GPU-8f6a']
+    """
+    if visible is None:
+        return [str(number) for number in range(count)]
+    return visible.split(",")[:count]
+
+
+def dealt(devices: Sequence[str], processes: int) -> list[str]:
+    """Give each process a device, in turn.
+
+    >>> dealt(["0", "1"], 3)
+    ['0', '1', '0']
+    """
+    return [devices[number % len(devices)] for number in range(processes)]
+
+
+@contextmanager
+def timed(folder: Path) -> Iterator[None]:
+    """Write the seconds of what is done inside, if the run goes from its start to its end in it.
+
+    A run that was resumed has no time: nobody saw all of it.
+    """
+    fresh = not (folder / "rounds").exists()
+    started = time.perf_counter()
+    yield
+    if fresh:
+        text = json.dumps({"seconds": round(time.perf_counter() - started, 3)}) + "\n"
+        write_atomically(folder / TIME, lambda beside: _write(beside, text))
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
+def mean_hours(folders: list[Path]) -> float | None:
+    """Return the mean hours of those runs that have a time; None if none has."""
+    found = []
+    for folder in folders:
+        try:
+            text = (folder / TIME).read_text(encoding="utf-8")
+            found.append(float(json.loads(text)["seconds"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return sum(found) / len(found) / 3600 if found else None

@@ -14,9 +14,13 @@ from scipy import optimize, special, stats
 from alvision.evaluation.intervals import holm, ratio_interval
 
 LEVEL = 0.05
+"""The probability of any false claim in a table that is accepted: the convention of the field."""
 POWER = 0.8
+"""The share of studies that should find an effect: the usual choice for planning a study."""
 EXACT_UP_TO = 20
+"""Seeds up to which all 2^n sign patterns are counted; 2^20 sums take tens of milliseconds."""
 FLIPS = 100_000
+"""Drawn sign patterns beyond that: they give a p-value of .05 to within some .001."""
 SIMULATED_UP_TO = 14
 """Seeds up to which the power of the test is simulated: 2^n subsets."""
 
@@ -143,7 +147,7 @@ def label_ratio(
 ) -> Ratio | None:
     """Compare labels to target: mean of random / mean of the strategy, paired by seed.
 
-    For a seed that never reached the target stands the least that it needed, and the ratio becomes
+    A seed that never reached the target counts as the least that it needed, and the ratio becomes
     a bound: at least that if only random has such seeds, at most if only the strategy has. None if
     both have: then nothing bounds it; and where a seed needed no label at all, which has no ratio.
 

@@ -84,8 +84,8 @@ def _nothing_better(comparison: Comparison, worse: list[Row]) -> str:
         return f"Too few seeds to tell: {_too_few(comparison)}."
     found = ""
     if worse:
-        told = ", ".join(f"{row.acquisition} ({_gain(row)})" for row in worse)
-        found = f"Worse than random sampling: {told}. "
+        numbers = ", ".join(f"{row.acquisition} ({_gain(row)})" for row in worse)
+        found = f"Worse than random sampling: {numbers}. "
         if len(worse) == len(comparison.others):
             return f"{found}Nothing beat it."
     detectable = max(row.detectable or 0 for row in comparison.others)
@@ -136,7 +136,7 @@ def _labels(row: Row, comparison: Comparison) -> str:
     if ratio is None:
         reason = f"{_missed(row)} {target}" if row.missed else f"some seeds start above {target}"
         return f"Whether it needs fewer labels is unknown: {reason}"
-    told = f"{_times(ratio)}, {_CI} {_ends(ratio)}"
+    numbers = f"{_times(ratio)}, {_CI} {_ends(ratio)}"
     if ratio.low is not None and ratio.low > 1:
         said = f"To reach {target} it needs {_times(ratio)} fewer labels ({_CI} {_ends(ratio)})"
         random = comparison.baseline
@@ -144,11 +144,11 @@ def _labels(row: Row, comparison: Comparison) -> str:
             said += f"; random sampling never reaches it in {random.missed} of {random.seeds} seeds"
         return said
     if ratio.high is not None and ratio.high < 1:
-        return f"But to reach {target} it needs more labels, not fewer ({told})"
+        return f"But to reach {target} it needs more labels, not fewer ({numbers})"
     if ratio.low == ratio.high == 1:
-        return f"To reach {target} it needs as many labels ({told})"
+        return f"To reach {target} it needs as many labels ({numbers})"
     missed = f"; {_missed(row)} {target}" if row.missed else ""
-    return f"Whether it needs fewer labels is inconclusive ({told}){missed}"
+    return f"Whether it needs fewer labels is inconclusive ({numbers}){missed}"
 
 
 def _missed(row: Row) -> str:

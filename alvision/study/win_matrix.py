@@ -14,7 +14,7 @@ from alvision.study.statistics import LEVEL, minimum_detectable_effect, paired_t
 
 @dataclass(frozen=True)
 class Pair:
-    """Two acquisition functions; the first one of a study stands first.
+    """Two acquisition functions; in the order of the study.
 
     Attributes:
         first: A name.

@@ -13,7 +13,11 @@ from alvision.loop.cold_start import SLOT
 from alvision.reporting.html import count, number, signed
 from alvision.reporting.run.folder import ImageAnswer, RoundFiles, RunFolder, answers_by_image
 
-_ORACLES = {"simulated": "the known truth", "files": "people, in files"}
+_ORACLES = {
+    "simulated": "the known truth",
+    "files": "people, in files",
+    "page": "people, on the page",
+}
 
 
 @dataclass(frozen=True)
@@ -54,13 +58,13 @@ def metrics_shown(run: RunFolder) -> list[Metric]:
 
 
 def sentences(run: RunFolder) -> list[str]:
-    """Say what was run, what it cost, where it stands and what the last round brought."""
+    """Say what was run, what it cost, how good it is and what the last round brought."""
     choices = run.choices
     training = run.setting("model", "training", default="")
-    told = ", ".join(filter(None, [choices.get("model", ""), training]))
+    model = ", ".join(filter(None, [choices.get("model", ""), training]))
     said = [
         f"Active learning by {choices.get('acquisition', 'an unnamed strategy')} on {name_of(run)}"
-        + (f" ({told})" if told else "")
+        + (f" ({model})" if model else "")
         + f", answered by {_ORACLES.get(choices.get('oracle', ''), 'an oracle')}."
     ]
     if not run.finished:

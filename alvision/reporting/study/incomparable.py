@@ -17,7 +17,7 @@ def write(folder: Path | str, reason: str) -> Path | None:
     """
     folder = Path(folder)
     runs = [
-        _told(read(path), path.relative_to(folder).as_posix())
+        _row(read(path), path.relative_to(folder).as_posix())
         for path in sorted(folder.glob("*/seed-*"))
         if (path / DOCUMENT).exists()
     ]
@@ -27,7 +27,7 @@ def write(folder: Path | str, reason: str) -> Path | None:
     return html.save(folder / "report.html", text)
 
 
-def _told(run: RunFolder, path: str) -> dict[str, Any]:
+def _row(run: RunFolder, path: str) -> dict[str, Any]:
     metrics = (run.finished[-1].metrics if run.finished else None) or {}
     return {
         "path": path,

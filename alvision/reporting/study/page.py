@@ -137,12 +137,12 @@ def _missed(
     full = read(path) if path.exists() else None
     rarest = study.details.rarest if study.details else None
     limit = min(PICTURES_A_ROUND, max(2, (PICTURES - CHOSEN) // len(runs)))
-    told = []
+    found_wrong = []
     for name, run in runs.items():
         held_out = missed(run, labels, thumbnails, limit=limit)
         found = found_of(run, full, rarest)
         if held_out or found:
-            told.append(
+            found_wrong.append(
                 {
                     "name": name,
                     "colour": colours[name],
@@ -151,7 +151,7 @@ def _missed(
                     "rarest": rarest,
                 }
             )
-    return told
+    return found_wrong
 
 
 def _colours(comparison: Comparison) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The tables of a study's page: what stands in each cell, and the files behind them."""
+"""The tables of a study's page: each row as its template needs it, and the files to download."""
 
 from __future__ import annotations
 

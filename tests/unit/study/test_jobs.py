@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alvision.study.devices import VARIABLE, dealt, names
-from alvision.study.jobs import run_all
+from alvision.study.jobs import VARIABLE, dealt, device_names, run_all
 from tests.unit.study import workers
 
 JOBS = [("margin", seed) for seed in range(6)]
@@ -38,12 +37,12 @@ def test_every_name_alone_means_what_it_means_in_the_list(listed, comma):
 
         visible = comma.join(listed)
         seen = read(visible)
-        assert [read(name) for name in names(len(seen), visible)] == [[one] for one in seen]
+        assert [read(name) for name in device_names(len(seen), visible)] == [[one] for one in seen]
 
 
 @pytest.mark.parametrize("visible", [None, "", "-1", "0,1"])
 def test_where_cuda_finds_no_device_there_is_no_name(visible):
-    assert names(0, visible) == []
+    assert device_names(0, visible) == []
 
 
 @pytest.mark.slow
@@ -60,7 +59,7 @@ def test_a_process_keeps_its_device(tmp_path, monkeypatch, visible, count, proce
     if visible is not None:
         monkeypatch.setenv(VARIABLE, visible)
     launch = partial(workers.tell, tmp_path, processes)
-    devices = names(count, visible)
+    devices = device_names(count, visible)
     assert run_all(JOBS, launch, processes=processes, devices=devices) == {}
     assert len(list(tmp_path.iterdir())) == len(JOBS)
     told = {(p.name.partition("-")[0], p.read_text()) for p in tmp_path.iterdir()}
@@ -81,7 +80,7 @@ def test_torch_finds_the_one_gpu_of_its_process(tmp_path):
     import torch
 
     count = torch.cuda.device_count()
-    devices = names(count, os.environ.get(VARIABLE))
+    devices = device_names(count, os.environ.get(VARIABLE))
     jobs = [("margin", seed) for seed in range(2 * count)]
     launch = partial(workers.cuda, tmp_path)
     assert run_all(jobs, launch, processes=max(2, count), devices=devices) == {}

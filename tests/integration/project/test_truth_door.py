@@ -12,6 +12,7 @@ DOORS = {
     "dataset/dataset.py": "names the classes and splits before round 0",
     "deploy/train/labelled_data.py": "labels of held-out images, and data that needs no rounds",
     "evaluation/metrics.py": "the evaluator: compares labels that it is handed",
+    "evaluation/outcomes.py": "the evaluator: joins predictions and labels by image",
     "loop/experiment.py": "holds it for the evaluator",
     "loop/run.py": "the evaluator: labels of held-out images in a simulated run",
     "data/splits.py": "stratifies before round 0",

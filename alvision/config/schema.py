@@ -7,6 +7,7 @@ defaults are those of `configs/`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from alvision.config.limits import above, at_least, between, choice, choice_or_own
@@ -320,6 +321,7 @@ class RunConfig:
         return self.oracle.kind != "simulated"
 
 
+@cache  # Hydra copies what it is given, and making the schema is a tenth of composing a run
 def register() -> None:
     """Make the schema known to Hydra, so that `configs/run.yaml` is checked against it."""
     from hydra.core.config_store import ConfigStore

@@ -70,6 +70,7 @@ def test_one_line_that_says_what_to_do(run, tmp_path, case):
     refused(run("run", *words, *tiny), *told)
 
 
+@pytest.mark.slow
 def test_a_run_folder_of_another_configuration(run, tmp_path):
     assert run("run", "data.root=parts", "out=o", *TINY, "budget.rounds=0")[0] == 0
     before = (tmp_path / "o" / "metrics.csv").read_bytes()

@@ -84,6 +84,7 @@ def test_a_sweep_is_a_study_too(run, tmp_path):
         assert {row["acquisition"] for row in csv.DictReader(file)} == {"random_sampling", "margin"}
 
 
+@pytest.mark.slow
 def test_bad_studies_are_one_line(run, tmp_path):
     for words, told in [
         (["compare", "seeds=none", *WORDS], "seeds=none"),

@@ -198,6 +198,7 @@ def listing(data): return ["a.png"]
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_one_line_that_names_the_setting(outside, mistake):
     key, value, says = MISTAKES[mistake]

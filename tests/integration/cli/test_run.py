@@ -17,6 +17,7 @@ def table(path):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_a_run_on_class_folders_leaves_everything_it_promises(run, tmp_path):
     status, out, err = run("run", "data.root=parts", "acquisition=bald", "defects=[worn]", *TINY)
     assert (status, err) == (0, "")

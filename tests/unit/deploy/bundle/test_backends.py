@@ -42,6 +42,7 @@ def test_notes_are_stripped_wherever_they_are(tmp_path):
     assert [one.op_type for one in kept.graph.node] == ["Identity"]
 
 
+@pytest.mark.slow
 def test_an_exported_program_of_torch_names_no_path(tmp_path):
     torch.manual_seed(0)
     to_torch(Small().eval(), 16, tmp_path)

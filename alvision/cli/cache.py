@@ -88,7 +88,8 @@ def _verify(words: list[str]) -> int:
     damaged = [path for cache in found for path in cache.damaged]
     for path in damaged:
         console.print(f"- damaged, and never read: {path}", markup=False)
-    console.print(f"{len(damaged)} damaged parts; `alvision cache prune` removes them")
+    advice = "; `alvision cache prune` removes them" if damaged else ""
+    console.print(f"{len(damaged) or 'no'} damaged parts{advice}")
     return int(bool(damaged))
 
 

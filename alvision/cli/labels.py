@@ -282,9 +282,9 @@ def _people(opened: OpenLabels, options: LabelsOptions) -> int:
     for by, person in found.items():
         wrong = {pair: n for pair, n in person.confusion.items() if pair[0] != pair[1]}
         most = sorted(wrong.items(), key=lambda item: (-item[1], item[0]))[:3]
-        mistakes = ", ".join(f"{truth} for {answer} ({n})" for (truth, answer), n in most)
-        agreed = f"{by}: {person.agreed} of {person.images} as the consensus"
-        print(f"{agreed}; takes {mistakes}" if mistakes else agreed)
+        mistakes = ", ".join(f"{truth} called {answer} ({n})" for (truth, answer), n in most)
+        agreed = f"{by} agreed with the consensus on {person.agreed} of {person.images} images"
+        print(f"{agreed}; {mistakes}" if mistakes else agreed)
     return 0
 
 

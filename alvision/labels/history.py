@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from alvision.core.errors import UserError
 from alvision.core.records import Event
 from alvision.labels.classes import ClassList
 from alvision.labels.consensus import taken_back
@@ -34,7 +35,7 @@ def _text(event: Event, classes: ClassList, number_of: dict[str, int]) -> str:
     if event.kind == "undo":
         return f"takes back event {number_of.get(event.target or '', 'that is not there')}"
     if event.kind == "book":
-        return f"writes on {name} in the label book: {read(event.note or '').rule}"
+        return f"writes on {name} in the label book: {_rule(event)}"
     return {
         "label": f"{event.id} is {name}",
         "skip": f"{event.id} is skipped",
@@ -47,3 +48,11 @@ def _text(event: Event, classes: ClassList, number_of: dict[str, int]) -> str:
         "rename": f"{event.label} is shown as {event.target}",
         "merge": f"{event.label} becomes {event.target}",
     }[event.kind]
+
+
+def _rule(event: Event) -> str:
+    """Return the rule of an entry; a damaged one must not hide the rest of the history."""
+    try:
+        return read(event.note or "").rule
+    except UserError:
+        return "(this entry cannot be read)"

@@ -85,6 +85,8 @@ def test_a_label_store_opens(old, capsys):
     assert main(["labels", "export", "data.root=flat", "to=labels.csv"]) == 0
     assert len(rows(old / "labels.csv")) == 36
     assert main(["labels", "backup", "data.root=flat", "to=kept"]) == 0
+    assert main(["labels", "history", "data.root=flat", "n=40"]) == 0
+    assert "cannot be read" in capsys.readouterr().out, "a damaged entry costs its own line alone"
 
 
 def test_a_bundle_predicts_and_is_promoted(old):

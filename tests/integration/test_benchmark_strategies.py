@@ -160,7 +160,7 @@ def test_steel_must_be_named(capsys):
 
 @pytest.mark.slow
 def test_a_protocol_is_run_kept_and_resumed(tmp_path, monkeypatch):
-    protocol = replace(PROTOCOLS["digits"], more=("budget.rounds=1", "jobs=1"))
+    protocol = replace(PROTOCOLS["digits"], more=("budget.rounds=1",))
     monkeypatch.setitem(PROTOCOLS, "digits", protocol)
     monkeypatch.setattr(benchmark, "SUBSET", {"digits": ("random_sampling",)})
     out, kept = tmp_path / "digits", tmp_path / "kept"

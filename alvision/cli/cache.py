@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alvision.cli.console import console
-from alvision.cli.options import Options, option
+from alvision.cli.options import Options, near_action, option
 from alvision.config.limits import at_least
 from alvision.core.errors import UserError
 
@@ -67,7 +67,8 @@ def cache(words: list[str]) -> int:
     """List the caches, check every byte of them, or bring them within their bound."""
     action, words = (words[0], words[1:]) if words else ("", [])
     if action not in _ACTIONS:
-        raise UserError(f"cache needs an action: alvision cache {'|'.join(_ACTIONS)}")
+        near = near_action(action, _ACTIONS)
+        raise UserError(f"cache needs an action: alvision cache {'|'.join(_ACTIONS)}{near}")
     return _ACTIONS[action](words)
 
 

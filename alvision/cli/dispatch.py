@@ -17,6 +17,8 @@ from alvision.cli.options import DEBUG, TRUE
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 DISK_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
+BROKEN_PIPE = 141
+"""Exit status where nobody reads the output any more, as of `| head -1`: 128 + SIGPIPE."""
 INTERRUPTED = 130
 """Exit status of a command that Ctrl-C or SIGTERM ended, as shells have it: 128 + SIGINT."""
 HELP = ("--help", "-h", "help")
@@ -25,7 +27,7 @@ HELP = ("--help", "-h", "help")
 def entry() -> None:
     """Run the command line and exit with its status."""
     signal.signal(signal.SIGTERM, _as_interrupt)
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(_flushed(main(sys.argv[1:])))
 
 
 def main(argv: list[str], dispatch: Callable[[list[str]], int] | None = None) -> int:
@@ -51,6 +53,8 @@ def main(argv: list[str], dispatch: Callable[[list[str]], int] | None = None) ->
             "interrupted; nothing is lost, the same command goes on", debug, status=INTERRUPTED
         )
     except OSError as error:
+        if isinstance(error, BrokenPipeError) and _flushed(0, "\n") == BROKEN_PIPE:
+            return BROKEN_PIPE
         if error.errno in DISK_FULL:
             where = f" ({error.filename})" if error.filename else ""
             return _complain(
@@ -96,7 +100,42 @@ def _dispatch(words: list[str]) -> int:
         from alvision.cli.sweep import sweep
 
         return sweep([word for word in words if word not in ("-m", "--multirun")])
-    return _command(name)(words)
+    return _run(name, words)
+
+
+def _run(name: str, words: list[str]) -> int:
+    """Run a command; its refusal of an unknown key offers its own options too."""
+    from alvision.config.limits import UnknownKey
+    from alvision.core.errors import UserError
+
+    try:
+        return _command(name)(words)
+    except UnknownKey as error:
+        raise UserError(error.of(name, _option_keys(name, words))) from None
+
+
+def _option_keys(name: str, words: list[str]) -> list[str]:
+    """Return the options of a command, or of the action that its first word names."""
+    options = import_module(f"alvision.cli.{name}").OPTIONS
+    action = [one for one in options if one.command == " ".join([name, *words[:1]])]
+    return [key for one in action or options for key in one.option_keys()]
+
+
+def _flushed(status: int, probe: str = "") -> int:
+    """Write what is left of the output; return the status, or that nobody reads it any more.
+
+    Args:
+        status: The command's status.
+        probe: Written first: a pipe breaks only when something is written into it.
+    """
+    try:
+        sys.stdout.write(probe)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes once more when it ends, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    return status
 
 
 def _command(name: str) -> Callable[[list[str]], int]:

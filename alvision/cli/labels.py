@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from alvision.cli.options import Options, option
+from alvision.cli.options import Options, near_action, option
 from alvision.config.limits import at_least, choice
 from alvision.core.errors import UserError
 
@@ -143,6 +143,7 @@ def labels(words: list[str]) -> int:
     if name not in _ACTIONS:
         raise UserError(
             f"labels needs an action: alvision labels {'|'.join(_ACTIONS)} key=value ..."
+            f"{near_action(name, _ACTIONS)}"
         )
     action = _ACTIONS[name]
     options, words = action.options.take(words)

@@ -17,7 +17,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, field, fields
 from pathlib import Path
 from types import MappingProxyType
@@ -104,6 +104,11 @@ class Options:
         return [_listed(entry) for entry in cls._fields()]
 
     @classmethod
+    def option_keys(cls) -> list[str]:
+        """Return the word before `=` of every option."""
+        return [_key(entry) for entry in cls._fields()]
+
+    @classmethod
     def _read(cls, words: list[str]) -> tuple[dict[str, Any], list[str]]:
         """Return the values of the words that are the command's, by field, and the other words."""
         own = {_key(entry): entry for entry in cls._fields()}
@@ -130,7 +135,7 @@ class Options:
         ]
         if missing:
             verb = "is" if len(missing) == 1 else "are"
-            raise UserError(f"{' and '.join(missing)} {verb} missing: {cls.example}")
+            raise UserError(f"{_listing(missing)} {verb} missing: {cls.example}")
         return cls(**values)
 
     @classmethod
@@ -140,10 +145,9 @@ class Options:
     @classmethod
     def _unknown(cls, word: str) -> str:
         key, equals, _ = word.partition("=")
-        keys = [_key(entry) for entry in cls._fields()]
         if not equals:
             return f"{word!r} is not understood: options are key=value, as in {cls.example}"
-        near = difflib.get_close_matches(key, keys, n=1, cutoff=0.5)
+        near = difflib.get_close_matches(key, cls.option_keys(), n=1, cutoff=0.5)
         hint = f"; did you mean {near[0]}=?" if near else ""
         name = cls.command.partition(" ")[0]
         return (
@@ -201,7 +205,7 @@ def _value(entry: Field[Any], kind: Any, text: str) -> Any:
     value = _number(entry, kind, text) if kind in (int, float) else kind(text)
     limit: Limit | None = entry.metadata.get(LIMIT)
     if limit and (problem := limit.problem(value)):
-        hint = f": {_small(entry)}" if kind in (int, float) else ""
+        hint = f" ({_small(entry)})" if kind in (int, float) else ""
         raise UserError(f"{key}={text} {problem}{hint}")
     return value
 
@@ -212,16 +216,35 @@ def _number(entry: Field[Any], kind: type, text: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise UserError(f"{_key(entry)}={text} must be a number: {_small(entry)}")
+        raise UserError(f"{_key(entry)}={text} must be a number ({_small(entry)})")
     if kind is int and not value.is_integer():
-        raise UserError(f"{_key(entry)}={text} must be a whole number: {_small(entry)}")
+        raise UserError(f"{_key(entry)}={text} must be a whole number ({_small(entry)})")
     return int(value) if kind is int else value
 
 
 def _small(entry: Field[Any]) -> str:
     """Return an option's meaning as the end of a sentence."""
     meaning: str = entry.metadata["meaning"]
-    return meaning[0].lower() + meaning[1:]
+    return (meaning[0].lower() + meaning[1:]).rstrip(".")
+
+
+def _listing(names: list[str]) -> str:
+    """Join names as a sentence does.
+
+    >>> _listing(["bundle=", "images=", "to="])
+    'bundle=, images= and to='
+    """
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def near_action(word: str, actions: Iterable[str]) -> str:
+    """Return a question for the action that a word looks like; empty where none does.
+
+    >>> near_action("lst", ["list", "prune"])
+    ' (did you mean list?)'
+    """
+    near = difflib.get_close_matches(word, list(actions), n=1)
+    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alvision.cli.console import bar, console
-from alvision.cli.options import Options, option
+from alvision.cli.options import Options, near_action, option
 from alvision.config.limits import between
 from alvision.core.errors import UserError
 
@@ -89,6 +89,8 @@ def promote(words: list[str]) -> int:
     """Put a bundle in the place of the line's if it is shown not to be worse, or go back."""
     if words and words[0] == "rollback":
         return _rollback(RollbackOptions.parse(words[1:]))
+    if words and (near := near_action(words[0], ["rollback"])):
+        raise UserError(f"promote has no action {words[0]!r}{near}")
     options = PromoteOptions.parse(words)
 
     from alvision.deploy.bundle.bundle import open_bundle

@@ -15,6 +15,7 @@ from alvision.config.compose import (
     as_user_error,
     compose,
     from_node,
+    refuse_empty,
     refuse_ignored,
     search_path,
     user_modules,
@@ -38,6 +39,7 @@ def sweep(words: list[str]) -> int:
     words = [tidy(word) for word in words]
     overrides = parse(words)
     refuse_ignored(overrides, works=HYDRAS_OWN)
+    refuse_empty(words)
     parsed = [o for o in overrides if not o.key_or_group.startswith("hydra")]
     swept = {o.key_or_group for o in parsed if o.is_sweep_override()}
     if not swept:
@@ -56,7 +58,7 @@ def sweep(words: list[str]) -> int:
         folder = create_config_search_path(str(CONFIG_DIR.resolve()))
         main = Hydra.create_main_hydra2("alvision", folder)
         batches = as_user_error(
-            lambda: main.multirun("run", job, [*search_path(), *settings, *words])
+            lambda: main.multirun("run", job, [*search_path(), *settings, *words]), words
         )
     runs = [run for batch in batches for run in batch]
     failed = [

@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 import difflib
+import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import hydra
+import yaml
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, ValueType
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from alvision.config.checks import KNOWN_DEFECTS, PER_CLASS
+from alvision.config.limits import UnknownKey
 from alvision.config.overrides import is_list, parse, quote, tidy
 from alvision.config.schema import RunConfig, register
 from alvision.core.errors import UserError
 from alvision.core.version import CONFIG_DIR
 
+NOT_EMPTY = ("name", "out", "data.root")
+"""An empty value of these is an unset variable of a shell, not a wish for the default."""
+PLAIN = (
+    (
+        re.compile(r"Invalid value assigned: (?:str|int|float|bool) is not a ListConfig"),
+        "must be a list in brackets",
+    ),
+    (re.compile(r"is not a valid bool"), "must be true or false"),
+    (re.compile(r"is not Optional"), "cannot be null; leave it out to get the default"),
+)
+"""What the libraries say, and what it means."""
 GROUPS = ("experiment", "data", "model", "trainer", "acquisition", "cold_start", "oracle", "logger")
 
 
@@ -90,6 +104,7 @@ def as_yaml(words: list[str], *, package: str | None = None, resolve: bool = Fal
 def _node(words: list[str]) -> tuple[DictConfig, DictConfig, list[str]]:
     words = [tidy(word) for word in words]
     refuse_ignored(parse(words))
+    refuse_empty(words)
     for override in parse(words):
         if override.is_sweep_override() or (override.key_or_group in GROUPS and is_list(override)):
             raise UserError(
@@ -98,7 +113,7 @@ def _node(words: list[str]) -> tuple[DictConfig, DictConfig, list[str]]:
             )
     with user_modules(), hydra.initialize_config_dir(str(CONFIG_DIR.resolve()), version_base="1.3"):
         node = as_user_error(
-            lambda: hydra.compose("run", [*search_path(), *words], return_hydra_config=True)
+            lambda: hydra.compose("run", [*search_path(), *words], return_hydra_config=True), words
         )
     choices = node.hydra.runtime.choices
     OmegaConf.set_struct(node, False)
@@ -159,11 +174,61 @@ def refuse_ignored(overrides: list[Override], *, works: tuple[str, ...] = ()) ->
         elif any(key.startswith(f"{free}.") for free in open_keys()):
             continue
         elif override.is_delete():
-            raise UserError(f"{word}: a setting cannot be taken away; write {key}=null")
+            null = f", or write {key}=null" if key in nullable() else ""
+            raise UserError(
+                f"{word}: a setting cannot be taken away; leave it out to get the default{null}"
+            )
+        elif key in GROUPS and _is_no_name(override):
+            raise UserError(_needs_a_name(key))
         elif override.is_add() and (key in GROUPS or key in keys()):
             raise UserError(f"{word}: there is {key} already; write it without the +")
         elif _adds(override) and key not in (*keys(), *GROUPS):
-            raise UserError(_unknown(key))
+            raise _unknown(key)
+
+
+def refuse_empty(words: list[str]) -> None:
+    """Refuse `out=`, `name=` and `data.root=` without a value.
+
+    Raises:
+        UserError: Naming the first one.
+    """
+    for word in words:
+        key, equals, value = word.partition("=")
+        if equals and not value.strip() and key.lstrip("+") in NOT_EMPTY:
+            raise UserError(f"{word} is empty: give it a value, or leave it out")
+
+
+def _is_no_name(override: Override) -> bool:
+    """Tell whether a group is given what cannot be a file's name: null, a number, true, nothing."""
+    if override.value_type != ValueType.ELEMENT:
+        return False
+    value = override.value()
+    return value == "" or value is None or isinstance(value, bool | int | float)
+
+
+def _needs_a_name(group: str) -> str:
+    """Say what a group may be; a user's own files count, as they do for Hydra."""
+    none = "; leave it out to have none" if group in ("experiment", "logger") else ""
+    listed = ", ".join(_options(group))
+    return f"{group}= needs the name of a file in configs/{group}; there is: {listed}{none}"
+
+
+def _options(group: str) -> list[str]:
+    folders = (CONFIG_DIR / group, Path.cwd() / "configs" / group)
+    return sorted({file.stem for folder in folders for file in folder.glob("*.yaml")})
+
+
+def nullable() -> list[str]:
+    """Return the keys that may be null."""
+    return [
+        key
+        for key, type_ in _typed(RunConfig())
+        if "None" in type_ or (type_ == "Any" and OmegaConf.select(_defaults(), key) is None)
+    ]
+
+
+def _defaults() -> DictConfig:
+    return OmegaConf.create(asdict(RunConfig()))
 
 
 def _adds(override: Override) -> bool:
@@ -210,15 +275,31 @@ def user_modules() -> Iterator[None]:
         GlobalHydra.instance().clear()
 
 
-def as_user_error(make: Callable[[], Any]) -> Any:
-    """Turn Hydra's and OmegaConf's errors into one line that names the key and what to do."""
+def as_user_error(make: Callable[[], Any], words: Iterable[str] = ()) -> Any:
+    """Turn Hydra's and OmegaConf's errors into one line that names the key and what to do.
+
+    Args:
+        make: What may fail.
+        words: The overrides; a refusal repeats the one that it is about.
+    """
     try:
         return make()
     except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(_explain(error)) from None
+        raise _explain(error, list(words)) from None
+    except yaml.YAMLError as error:
+        raise UserError(_broken_file(error)) from None
 
 
-def _explain(error: Exception) -> str:
+def _broken_file(error: yaml.YAMLError) -> str:
+    """Say which file is not YAML, and where."""
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    if mark is None:
+        return f"a file of configs/ is not YAML: {error}"
+    reason = getattr(error, "problem", None) or "cannot be read"
+    return f"{mark.name} is not YAML: {reason} (line {mark.line + 1}); correct the file"
+
+
+def _explain(error: Exception, words: list[str]) -> UserError:
     cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
     key = getattr(cause, "full_key", None)
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
@@ -233,16 +314,51 @@ def _explain(error: Exception) -> str:
             line for line in lines[1:] if not line.startswith(("Available", "Config search"))
         ]
         listed = [line for line in options if "/" not in line and ":" not in line]
-        return f"{first}; there is: {', '.join(sorted(listed))}" if listed else " ".join(lines)
+        sought = re.search(r"Could not find '(\w+)/([^']*)'", first)
+        if sought and listed:
+            return UserError(no_such_option(sought[1], sought[2], listed))
+        told = f"{first}; there is: {', '.join(sorted(listed))}" if listed else " ".join(lines)
+        return UserError(told)
     if isinstance(cause, OmegaConfBaseException) and key:
-        return f"{key}: {str(cause).splitlines()[0]}"
-    return " ".join(lines)
+        word = next((w for w in reversed(words) if w.lstrip("+").startswith(f"{key}=")), None)
+        return UserError(wrong_value(key, str(cause).splitlines()[0], word))
+    return UserError(" ".join(lines))
 
 
-def _unknown(key: str) -> str:
+def no_such_option(group: str, name: str, options: list[str]) -> str:
+    """Say that a group has no such option.
+
+    >>> no_such_option("acquisition", "bold", ["margin", "bald"])
+    'there is no acquisition=bold; did you mean bald? There is: bald, margin'
+    """
+    near = difflib.get_close_matches(name, options, n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]}? There" if near else "; there"
+    return f"there is no {group}={name}{hint} is: {', '.join(sorted(options))}"
+
+
+def wrong_value(key: str, reason: str, word: str | None) -> str:
+    """Say why a key's value is refused.
+
+    Args:
+        key: The key.
+        reason: What the library says.
+        word: What was written for the key, if it was on the command line.
+
+    >>> wrong_value("page.open", "Value 'maybe' is not a valid bool", "page.open=maybe")
+    'page.open=maybe must be true or false'
+    >>> wrong_value("classes", "Invalid value assigned: str is not a ListConfig", "classes=ok")
+    'classes=ok must be a list in brackets: "classes=[ok]"'
+    """
+    for sign, meaning in PLAIN:
+        if sign.search(reason):
+            example = f': "{key}=[{word.partition("=")[2]}]"' if word and "list" in meaning else ""
+            return f"{word or key} {meaning}{example}"
+    return f"{key}: {reason}"
+
+
+def _unknown(key: str) -> UnknownKey:
     near = _options_with(key) or difflib.get_close_matches(key, keys(), n=2, cutoff=0.5)
-    hint = f"; did you mean {' or '.join(near)}?" if near else ""
-    return f"unknown key {key}{hint} (`alvision run --help` lists all keys)"
+    return UnknownKey(key, near)
 
 
 def _options_with(key: str) -> list[str]:

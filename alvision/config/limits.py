@@ -1,8 +1,9 @@
-"""What values a key of the schema may have, written on its field and checked in one place."""
+"""What values a key of the schema may have, written on its field, and the refusal of no key."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from math import isfinite
 from typing import Any
@@ -12,6 +13,41 @@ from alvision.core.errors import UserError
 
 LIMIT = "limit"
 """The entry of a field's metadata that holds its limit."""
+
+
+class UnknownKey(UserError):
+    """No key of a run has this name; a command that has options of its own may know better.
+
+    Attributes:
+        key: The name.
+        near: Keys of a run that look like it.
+    """
+
+    def __init__(self, key: str, near: Iterable[str] = ()) -> None:
+        """Say it as `alvision run` does."""
+        self.key, self.near = key, tuple(near)
+        super().__init__(self.of("run"))
+
+    def of(self, command: str, options: Iterable[str] = ()) -> str:
+        """Return the message for a command.
+
+        Args:
+            command: Its name, for the help that lists its words.
+            options: The names of its own options.
+
+        >>> UnknownKey("frm").of("labels", ["form", "to"])
+        'unknown key frm; did you mean form? (`alvision labels --help` lists all keys)'
+        """
+        own = difflib.get_close_matches(self.key, list(options), n=1, cutoff=0.5)
+        return (
+            f"unknown key {self.key}{did_you_mean([*own, *self.near])} "
+            f"(`alvision {command} --help` lists all keys)"
+        )
+
+
+def did_you_mean(names: list[str]) -> str:
+    """Return the end of a refusal that offers the two nearest names; empty without any."""
+    return f"; did you mean {' or '.join(names[:2])}?" if names else ""
 
 
 @dataclass(frozen=True)

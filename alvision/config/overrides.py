@@ -64,12 +64,20 @@ def parse(words: list[str]) -> list[Override]:
     for word in words:
         try:
             parsed.append(OverridesParser.create().parse_override(word))
-        except HydraException as error:
-            reason = str(error).splitlines()[0]
-            raise UserError(
-                f"{word!r} is not understood ({reason}); quote the value: key='\"a value\"'"
-            ) from None
+        except HydraException:
+            raise UserError(f"{word!r} cannot be read: {_remedy(word)}") from None
     return parsed
+
+
+def _remedy(word: str) -> str:
+    """Say what to do about a word that is not in Hydra's grammar.
+
+    >>> _remedy("classes=[ok")
+    'close the bracket'
+    """
+    if any(word.count(left) > word.count(right) for left, right in ("[]", "{}", "()")):
+        return "close the bracket"
+    return "quote the value: key='\"a value\"'"
 
 
 def is_list(override: Override) -> bool:

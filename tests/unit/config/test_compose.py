@@ -51,7 +51,20 @@ def test_a_path_with_spaces_umlauts_and_equals_signs():
         (["+model.foo=1"], r"unknown key model.foo"),
         (["+seed=1"], r"there is seed already; write it without the \+"),
         (["+experiment=elpv"], r"there is experiment already; write it without the \+"),
-        (["~budget.rounds"], "cannot be taken away; write budget.rounds=null"),
+        (["~budget.rounds"], "cannot be taken away; leave it out to get the default$"),
+        (["~model.drop_path"], "to get the default, or write model.drop_path=null"),
+        (["trainer=null"], "^trainer= needs the name of a file .*; there is: auto, cpu, gpu$"),
+        (["trainer=3"], "trainer= needs the name"),
+        (["acquisition=nan"], "acquisition= needs the name"),
+        (["acquisition="], "acquisition= needs the name"),
+        (["logger=null"], "leave it out to have none"),
+        (["out="], "out= is empty"),
+        (["name="], "name= is empty"),
+        (["data.root="], "data.root= is empty"),
+        (["classes=ok"], r'^classes=ok must be a list in brackets: "classes=\[ok\]"$'),
+        (["page.open=maybe"], "^page.open=maybe must be true or false$"),
+        (["model.passes=null"], "model.passes=null cannot be null"),
+        (["acquisition=bold"], "there is no acquisition=bold; did you mean bald.? There is: "),
         (["~acquisition"], "cannot be taken away"),
         (["hydra.run.dir=here"], r"hydra.run.dir=here would change nothing: .* out="),
         (["hydra/launcher=joblib"], "would change nothing: .*run -m"),
@@ -86,6 +99,16 @@ def test_a_strategy_of_ones_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     composed = compose(["acquisition=mine"])
     assert composed.acquire.keywords["score"].func.__name__ == "first_class"
+
+
+def test_a_file_that_is_not_yaml_is_named(tmp_path, monkeypatch):
+    own = tmp_path / "configs" / "acquisition"
+    own.mkdir(parents=True)
+    (own / "broken.yaml").write_text("foo: [1\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"broken\.yaml is not YAML: .* \(line 2\)") as caught:
+        compose(["acquisition=broken"])
+    assert "\n" not in str(caught.value)
 
 
 def test_a_strategy_that_cannot_be_built_is_named(tmp_path, monkeypatch):

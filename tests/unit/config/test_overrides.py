@@ -30,6 +30,8 @@ def test_a_word_without_a_value_is_named(word):
 
 
 def test_grammar_that_hydra_cannot_read_is_one_line():
-    with pytest.raises(UserError, match="quote the value") as caught:
+    with pytest.raises(
+        UserError, match=r"'experiment=\[a' cannot be read: close the bracket"
+    ) as caught:
         parse(["experiment=[a"])
     assert "\n" not in str(caught.value)

@@ -1,0 +1,48 @@
+import subprocess
+import sys
+
+import pytest
+
+from alvision.cli.dispatch import main
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            ["labels", "export", "data.root=flat", "frm=log"],
+            "unknown key frm; did you mean form? (`alvision labels --help` lists all keys)",
+        ),
+        (["cache", "lst"], "did you mean list?"),
+        (["labels", "exprt"], "did you mean export?"),
+        (["promote", "rolback"], "did you mean rollback?"),
+        (["watch"], "bundle=, images= and to= are missing: "),
+        (["watch", "bundle=a", "images=b", "to=c", "settle=-1"], "at most 3600 (seconds that"),
+        (["run", "trainer=null"], "trainer= needs the name of a file"),
+        (["run", "-m", "seed=1,2", "out="], "out= is empty"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_mistake_is_one_line_and_status_2(words, told, capsys):
+    assert main(words) == 2
+    err = capsys.readouterr().err
+    assert told in err
+    assert err.count("\n") == 1
+
+
+def test_a_reader_that_leaves_is_no_mistake():
+    run = "import time; time.sleep(0.2); from alvision.cli.dispatch import entry; entry()"
+    with subprocess.Popen(
+        [sys.executable, "-c", run, "run", "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
+def test_a_pipe_that_breaks_elsewhere_is_told(capsys):
+    def broken(words):
+        raise BrokenPipeError("a worker is gone")
+
+    assert main([], broken) == 1
+    assert "a worker is gone" in capsys.readouterr().err

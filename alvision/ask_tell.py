@@ -39,7 +39,8 @@ class Asker:
         defects: Which of them are defects, for strategies that look for these.
 
     Raises:
-        ValueError: An id occurs twice or there is none, or the acquisition is unknown.
+        ValueError: An id occurs twice, is neither text nor number, or there is none; the seed is
+            no whole number from 0; or the acquisition is unknown.
 
     >>> asker = Asker(["a.png", "b.png", "c.png"], acquisition="margin")
     >>> asker.ask(1, probabilities=[[0.9, 0.1], [0.5, 0.5], [1.0, 0.0]])
@@ -58,10 +59,10 @@ class Asker:
         classes: Sequence[Label] | None = None,
         defects: Iterable[Label] = (),
     ) -> None:
-        self.ids: tuple[Id, ...] = tuple(_plain(id) for id in ids)
-        self.seed = seed
-        self.classes = None if classes is None else tuple(classes)
-        self.defects = tuple(defects)
+        self.ids: tuple[Id, ...] = _names("ids", ids, "strings; write str(path)")
+        self.seed = _whole("seed", seed)
+        self.classes = None if classes is None else _names("classes", classes, "a list of names")
+        self.defects = _names("defects", defects, "a list of names")
         self._rows = {id: row for row, id in enumerate(self.ids)}
         if not self.ids:
             raise ValueError("ids: there is none")
@@ -119,14 +120,17 @@ class Asker:
         from alvision.acquisition.support.ops import take
 
         pool, known = self.pool, self.labelled
-        if not 0 <= n <= len(pool):
+        n = _whole("n", n)
+        if n > len(pool):
             raise ValueError(f"n={n}: the pool has {len(pool)} ids left")
         acquire = _as_select(self._acquire)
         needs = needs_of(acquire)
         chances = {"log_probs": log_probs, "probabilities": probabilities, "logits": logits}
         given = {name: values for name, values in chances.items() if values is not None}
         if needs & {"scores", "log_probs", "passes"} and not given:
-            raise ValueError(f"{self}: give log_probs=, probabilities= or logits=")
+            raise ValueError(
+                f"{self._called} reads predictions: give probabilities=, log_probs= or logits="
+            )
         if "features" in needs and features is None:
             raise ValueError(f"{self}: give features=, [N,D]")
         if features is not None and "features" in needs:
@@ -154,6 +158,8 @@ class Asker:
         Raises:
             ValueError: An id is unknown, or a label is none of `classes`.
         """
+        if not isinstance(labels, Mapping):
+            raise ValueError(f"tell: give a mapping from id to label, not a {_kind(labels)}")
         plain = {_plain(id): _plain(label) for id, label in labels.items()}
         for id, label in plain.items():
             if id not in self._rows:
@@ -191,7 +197,9 @@ class Asker:
                 raise ValueError(f"format {state['format']}, not {FORMAT}")
             keys = {key: state[key] for key in ("ids", "seed", "classes", "defects")}
             name, told = state["acquisition"], dict(map(tuple, state["told"]))
-        except (ValueError, KeyError, TypeError) as error:
+        except KeyError as error:
+            raise ValueError("this is not what Asker.to_json gave") from error
+        except (ValueError, TypeError) as error:
             raise ValueError(f"this is not what Asker.to_json gave ({error})") from error
         if name is None and acquisition is None:
             raise ValueError("the acquisition was a function: from_json(..., acquisition=...)")
@@ -201,22 +209,25 @@ class Asker:
 
     def __repr__(self) -> str:
         """Return the strategy and how far it is."""
-        name = self._name or getattr(self._acquire, "__name__", "a function")
-        return f"Asker({name}, {len(self._told)} of {len(self.ids)} told)"
+        return f"Asker({self._called}, {len(self._told)} of {len(self.ids)} told)"
+
+    @property
+    def _called(self) -> str:
+        return self._name or str(getattr(self._acquire, "__name__", "a function"))
 
     def _split(
         self, name: str, values: Any, pool: list[Id], known: Mapping[Id, Label]
     ) -> tuple[Tensor, Tensor | None]:
         """Return the rows of the pool, and those of the labelled ids if they are there."""
-        from alvision.inference.predictions import as_tensor
-
         if isinstance(values, Mapping):
             absent = [id for id in pool if id not in values]
             if absent:
                 raise ValueError(f"{name}: no row for {absent[0]!r}, which is in .pool")
             known_too = all(id in values for id in known)
-            return _stacked(values, pool), _stacked(values, list(known)) if known_too else None
-        array = as_tensor(values)
+            wanted = [*pool, *known] if known_too else pool
+            array = _array(name, [values[id] for id in wanted], wanted)
+            return array[: len(pool)], array[len(pool) :] if known_too else None
+        array = _array(name, values, pool if _length(values) == len(pool) else self.ids)
         if len(array) == len(self.ids):
             return array[self._places(pool)], array[self._places(known)]
         if len(array) == len(pool):
@@ -249,12 +260,66 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def _stacked(values: Mapping[Id, Any], ids: list[Id]) -> Tensor:
+def _kind(value: Any) -> str:
+    return type(value).__name__
+
+
+def _whole(name: str, value: Any) -> int:
+    """Return a whole number from 0, also one of numpy's."""
+    plain = _plain(value) if not isinstance(value, str) else value
+    if not isinstance(plain, int) or isinstance(plain, bool) or plain < 0:
+        raise ValueError(f"{name}={value!r}: it must be a whole number from 0")
+    return plain
+
+
+def _names(name: str, values: Any, wanted: str) -> tuple[Any, ...]:
+    """Return texts or whole numbers, which JSON can hold; refuse a single text and other things."""
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise ValueError(f"{name}={values!r}: give a list; {name} must be {wanted}")
+    plain = tuple(map(_plain, values))
+    for value in plain:
+        if not isinstance(value, str | int):
+            raise ValueError(f"{name} must be {wanted} ({value!r} is a {_kind(value)})")
+    return plain
+
+
+def _length(values: Any) -> int:
+    return len(values) if hasattr(values, "__len__") and getattr(values, "ndim", None) != 0 else 0
+
+
+def _array(name: str, values: Any, ids: Sequence[Id]) -> Tensor:
+    """Return rows as one tensor, or say in one line which id's row is not like the others."""
     import torch
 
     from alvision.inference.predictions import as_tensor
 
-    return torch.stack([as_tensor(values[id]) for id in ids]) if ids else torch.empty(0, 1)
+    try:
+        if isinstance(values, list) and any(isinstance(row, torch.Tensor) for row in values):
+            array = torch.stack([as_tensor(row) for row in values])
+        else:
+            array = as_tensor(values)
+    except (ValueError, TypeError, RuntimeError) as error:
+        rows = list(values) if isinstance(values, Iterable) else []
+        raise ValueError(f"{name}: {_odd_row(rows, ids) or error}") from error
+    if not array.ndim:
+        raise ValueError(f"{name}: give one row for each id, not a {_kind(values)}")
+    return array
+
+
+def _odd_row(rows: Sequence[Any], ids: Sequence[Id]) -> str | None:
+    """Name the first row that holds no numbers, or other than as many as the first row."""
+    from alvision.inference.predictions import as_tensor
+
+    shape = None
+    for id, row in zip(ids, rows, strict=False):
+        try:
+            own = list(as_tensor(row).shape)
+        except (ValueError, TypeError, RuntimeError):
+            return f"the row of {id!r} does not hold numbers"
+        shape = own if shape is None else shape
+        if own != shape:
+            return f"the row of {id!r} is {own}, the first row {shape}"
+    return None
 
 
 def _predictions(ids: Sequence[Id], fields: dict[str, Tensor]) -> Predictions:
@@ -282,6 +347,7 @@ def _shipped(name: str) -> Callable[..., Any]:
         path = folder / f"{name}.yaml"
         if path.is_file():
             node = yaml.safe_load(path.read_text(encoding="utf-8"))
-            return doors.function(node, f"acquisition={name}")
+            # Bare: a strategy's ValueError is already the line that `ask` promises.
+            return doors.function(node, f"acquisition={name}", bare=True)
     known = sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
     raise ValueError(f"acquisition={name} is unknown; there is: {', '.join(known)}")

@@ -40,7 +40,7 @@ def needs(*fields: str) -> Callable[[Strategy], Strategy]:
     >>> sorted(needs_of(certainty))
     ['log_probs']
 
-    A score that is declared so takes numpy arrays too, and then returns one.
+    A score that is declared so takes numpy arrays and nested lists too, and then returns an array.
 
     >>> import numpy
     >>> certainty(numpy.zeros((2, 1, 1)))
@@ -61,15 +61,24 @@ def _is_score(strategy: Callable[..., Any]) -> bool:
 
 
 def _for_arrays(score: Strategy) -> Strategy:
-    """Let a score take numpy arrays; tensors go straight through."""
+    """Let a score take numpy arrays and nested lists; tensors go straight through."""
 
     @functools.wraps(score)
     def either(log_probs: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(log_probs, list | tuple):
+            log_probs = _of_lists(log_probs)
         if isinstance(log_probs, np.ndarray):
             return score(torch.from_numpy(log_probs), *args, **kwargs).numpy()
         return score(log_probs, *args, **kwargs)
 
     return either  # type: ignore[return-value]
+
+
+def _of_lists(values: list[Any] | tuple[Any, ...]) -> np.ndarray:
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (ValueError, TypeError) as error:
+        raise ValueError("log_probs: nested lists must hold numbers, in rows alike") from error
 
 
 def properties(*names: str) -> Callable[[Strategy], Strategy]:

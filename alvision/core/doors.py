@@ -49,12 +49,37 @@ def build(node: Any, what: str) -> Any:
     except UserError:
         raise
     except Exception as error:  # code of the user's own fails in ways of its own
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        raise UserError(f"{what} cannot be built from {node[TARGET]} ({reason})") from error
+        raise UserError(f"{what} cannot be built from {node[TARGET]} ({_reason(error)})") from error
 
 
-def function(node: Any, what: str) -> Callable[..., Any]:
+class _Named(partial[Any]):
+    """A function of the user's own; what it raises is a line that names the setting.
+
+    A partial, so that it can be sent to other processes if the function can.
+    """
+
+    what: str
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().__call__(*args, **kwargs)
+        except (UserError, MemoryError):
+            raise
+        except Exception as error:  # code of the user's own fails in ways of its own
+            if type(error).__name__ == "OutOfMemoryError":  # torch's, which is not imported here
+                raise
+            raise UserError(f"{self.what} failed: {_reason(error)}") from error
+
+
+def function(node: Any, what: str, *, bare: bool = False) -> Callable[..., Any]:
     """Build what a node names and alvision calls later: a function with `_partial_: true`.
+
+    What it raises when it is called becomes a UserError that names the setting.
+
+    Args:
+        node: Plain data: a mapping with `_target_`.
+        what: The setting, for messages.
+        bare: Let what it raises through as it is, where the caller has words of its own.
 
     Raises:
         UserError: It cannot be built or cannot be called.
@@ -66,7 +91,15 @@ def function(node: Any, what: str) -> Callable[..., Any]:
         raise UserError(f"{error}{hint}") from error
     if not callable(made):
         raise UserError(f"{what}: {node[TARGET]} gave a {type(made).__name__}{hint}")
-    return made
+    if bare:
+        return made
+    named = _Named(made)
+    named.what = f"{what}={node[TARGET]}"
+    return named
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
 
 
 def _built(value: Any) -> Any:

@@ -274,7 +274,8 @@ def build(
 
 
 def _own(node: Mapping[str, Any], width: int, classes: int) -> OwnHead:
-    make, what = doors.function(node, "model.head"), f"model.head: {node[doors.TARGET]}"
+    make = doors.function(node, "model.head", bare=True)
+    what = f"model.head: {node[doors.TARGET]}"
     try:
         module = make(width, classes)
         with torch.inference_mode():

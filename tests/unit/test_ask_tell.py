@@ -4,6 +4,7 @@ import functools
 import json
 import subprocess
 import sys
+from pathlib import PurePath
 
 import numpy as np
 import pytest
@@ -139,7 +140,10 @@ GOOD = np.full((30, 2), 0.5)
 HOLE = np.where(np.eye(30, 2), np.nan, np.log(0.5))
 MISTAKES = {
     "too many": ({"n": 31, "probabilities": GOOD}, "30 ids left"),
-    "nothing given": ({"n": 1}, "give log_probs=, probabilities= or logits="),
+    "nothing given": (
+        {"n": 1},
+        "margin reads predictions: give probabilities=, log_probs= or logits=",
+    ),
     "two forms": ({"n": 1, "probabilities": GOOD, "logits": GOOD}, "give one of them"),
     "wrong length": ({"n": 1, "probabilities": GOOD[:7]}, "7 rows; give 30"),
     "not a number": (
@@ -150,6 +154,15 @@ MISTAKES = {
     "probabilities for log": ({"n": 1, "log_probs": GOOD}, "do not sum to one"),
     "negative": ({"n": 1, "probabilities": GOOD + np.array([-1, 1])}, "a negative probability"),
     "one axis": ({"n": 1, "probabilities": GOOD[:, 0]}, r"expected \[N, C classes\]"),
+    "a half": ({"n": 1.5, "probabilities": GOOD}, r"n=1\.5: it must be a whole number"),
+    "ragged": (
+        {"n": 1, "probabilities": {id: [0.5, 0.5] for id in IDS} | {"07.png": [1.0]}},
+        r"the row of '07\.png' is \[1\], the first row \[2\]",
+    ),
+    "texts": (
+        {"n": 1, "probabilities": [["a", "b"]] * 30},
+        r"probabilities: the row of '00\.png' does not hold numbers",
+    ),
     "an id missing": ({"n": 1, "probabilities": {"00.png": [0.5, 0.5]}}, "no row for '01.png'"),
 }
 
@@ -185,7 +198,41 @@ def test_ids_and_labels_are_checked(ids, labels, says):
         Asker(ids, classes=["ok", "worn"]).tell(labels)
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"format": 2}', '{"format": 1}'])
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        pytest.param({"ids": [PurePath("a")]}, r"strings; write str\(path\)", id="paths"),
+        pytest.param({"ids": "abc"}, "ids='abc': give a list", id="a single text"),
+        pytest.param({"seed": 1.5}, "seed=1.5: it must be a whole number", id="half a seed"),
+        pytest.param({"seed": -1}, "seed=-1", id="a negative seed"),
+        pytest.param({"seed": "7"}, "seed='7'", id="a seed as text"),
+        pytest.param({"classes": "ok"}, "classes='ok': give a list", id="classes"),
+        pytest.param({"defects": [None]}, "defects must be a list of names", id="defects"),
+    ],
+)
+def test_what_an_asker_is_made_from_is_checked(given, says):
+    with pytest.raises(ValueError, match=says):
+        Asker(**{"ids": ["a"]} | given)
+
+
+@pytest.mark.parametrize(("key", "value"), [("seed", 1.5), ("ids", "abc"), ("defects", 3)])
+def test_a_state_is_checked_as_its_arguments_are(key, value):
+    state = json.loads(asker().to_json()) | {key: value}
+    with pytest.raises(ValueError, match=f"{key}="):
+        Asker.from_json(json.dumps(state))
+
+
+def test_numpy_s_whole_numbers_are_whole_numbers():
+    one = Asker(np.arange(3), "random_sampling", seed=np.int64(2))
+    assert len(one.ask(np.int64(2))) == 2 and json.loads(one.to_json())["seed"] == 2
+
+
+def test_labels_without_ids_are_refused():
+    with pytest.raises(ValueError, match="tell: give a mapping from id to label, not a list"):
+        asker().tell(["00.png"])
+
+
+@pytest.mark.parametrize("text", ["{}", "", "[]", '{"format": 2}', '{"format": 1}'])
 def test_a_text_that_is_no_state_says_so(text):
     with pytest.raises(ValueError, match=r"not what Asker\.to_json gave"):
         Asker.from_json(text)

@@ -215,6 +215,9 @@ def check_distributions(log_probs: Tensor, good: Bool[Tensor, " n"], name: str) 
         ValueError: A row is not good.
     """
     if not good.all():
+        if log_probs.isnan().any():
+            nan = log_probs.flatten(1).isnan().any(1)
+            raise ValueError(f"{name} {list(log_probs.shape)}: NaN in {rows_of(nan)}")
         raise ValueError(
             f"{name} {list(log_probs.shape)}: probabilities do not sum to one in "
             f"{rows_of(~good)}; give log_softmax, not logits or probabilities"

@@ -1,6 +1,8 @@
 """Nodes with `_target_`: built anew, in Hydra's form, without Hydra."""
 
 import functools
+import operator
+import pickle
 import subprocess
 import sys
 
@@ -30,6 +32,22 @@ def test_a_node_is_built_as_hydra_builds_it(node):
 def test_a_partial_keeps_its_arguments_for_later():
     made = function({**FRACTION, "_partial_": True}, "part")
     assert isinstance(made, functools.partial) and made() * 4 == 1
+
+
+def test_what_a_function_raises_names_the_setting_also_in_another_process():
+    made = function({"_target_": "operator.add", "_partial_": True}, "trainer.loss")
+    for one in (made, pickle.loads(pickle.dumps(made))):
+        assert one(1, 2) == 3
+        with pytest.raises(
+            UserError, match=r"trainer\.loss=operator\.add failed: TypeError: "
+        ) as it:
+            one(1)
+        assert isinstance(it.value.__cause__, TypeError)
+
+
+def test_a_bare_function_is_left_as_it_is():
+    made = function({"_target_": "operator.add", "_partial_": True}, "part", bare=True)
+    assert made.func is operator.add and type(made) is functools.partial
 
 
 def test_every_call_builds_anew():

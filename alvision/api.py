@@ -99,8 +99,18 @@ class Run:
         return load(self.folder, round)
 
     def query(self, round: int) -> Query:
-        """Return what a round asked for, with the reason for every image."""
-        return QueryFile().read(self.folder / "rounds" / f"{round:03d}" / "query.csv")
+        """Return what a round asked for, with the reason for every image.
+
+        Raises:
+            UserError: There is no such round.
+        """
+        folder = self.folder / "rounds"
+        there = sorted(int(file.parent.name) for file in folder.glob("*/query.csv"))
+        if isinstance(round, str) or round not in there:
+            raise UserError(
+                f"{self.folder} has no query of round {round!r}; it has {there or 'none yet'}"
+            )
+        return QueryFile().read(folder / f"{round:03d}" / "query.csv")
 
 
 def run(experiment: Experiment | str | None = None, /, **settings: Any) -> Run:

@@ -75,7 +75,14 @@ class Augment:
 
 def _own(node: Mapping[str, Any]) -> Any:
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it calls home on import otherwise
+    import albumentations
+
     transform = doors.build(node, "trainer.augment")
+    if isinstance(transform, albumentations.BasicTransform):
+        raise UserError(
+            f"trainer.augment: {node[doors.TARGET]} is a single transform; put it into the "
+            "transforms of an albumentations.Compose"
+        )
     if not callable(transform) or not hasattr(transform, "set_random_seed"):
         raise UserError(
             f"trainer.augment: {node[doors.TARGET]} gave a {type(transform).__name__}; it must "

@@ -65,6 +65,8 @@ class Fitter:
         """
         own_loss(self.trainer), own_optimizer(self.trainer), own_callbacks(self.trainer)
         Augment(self.trainer.augment)
+        if self.frozen and not isinstance(self.trainer.augment, str):
+            raise UserError("trainer.augment is for model.training=finetune; here it is frozen")
         if self.trainer.loss is not None and self.model.head == "ensemble":
             raise UserError(
                 "trainer.loss is for one head, and model.head=ensemble has a loss for all its "

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,8 @@ def load(root: Path, round: int) -> TrainedModel:
     Raises:
         UserError: There is no such round, or the trunk's weights are not those of then.
     """
+    if isinstance(round, bool) or not isinstance(round, Integral):
+        raise UserError(f"round {round!r}: it must be a whole number, such as 1")
     path = root / "rounds" / f"{round:03d}" / "model.ckpt"
     config, _, _ = load_run(root)
     if not path.exists():
@@ -170,9 +173,17 @@ def _decoded(image: Any, spec: ImageSpec) -> np.ndarray:
     try:
         if isinstance(image, str | Path):
             return decoding.decode(read(Path(image)), spec, Path(image))
-        picture = image if isinstance(image, Image.Image) else Image.fromarray(np.asarray(image))
+        picture = image if isinstance(image, Image.Image) else Image.fromarray(_pixels(image))
         buffer = io.BytesIO()
         picture.save(buffer, "PNG", compress_level=0)  # lossless, so nothing but time is lost
         return decoding.decode(buffer.getvalue(), spec, Path("image.png"))
     except (UnreadableImage, TypeError, ValueError) as error:
-        raise UserError(f"this image cannot be used: {error}") from error
+        named = str(image) if isinstance(image, str | Path) else "this image"
+        raise UserError(f"{named} cannot be used: {error}") from error
+
+
+def _pixels(image: Any) -> np.ndarray:
+    array = np.asarray(image)
+    if array.dtype.kind not in "biu" or array.dtype.itemsize > 4:
+        raise TypeError(f"the array is {array.dtype}; uint8 expected")
+    return array

@@ -146,6 +146,14 @@ def test_a_rounds_model_says_in_a_notebook_what_it_said_in_its_run(
     assert np.allclose(p.numpy(), then.values, atol=1e-4)
     with pytest.raises(UserError, match=r"no model of round 9; it has \[0, 1\]"):
         run.model(9)
+    with pytest.raises(UserError, match="round '1': it must be a whole number"):
+        run.model("1")
+    with pytest.raises(UserError, match="no query of round 9; it has"):
+        run.query(9)
+    with pytest.raises(UserError, match="float64; uint8 expected"):
+        model.predict([np.zeros((8, 8, 3))])
+    with pytest.raises(UserError, match=r"nope\.png cannot be used"):
+        model.predict(["nope.png"])
     (tmp_path / "broken.png").write_bytes(b"no image")
     with pytest.raises(UserError, match="cannot be used"):
         model.predict("broken.png")

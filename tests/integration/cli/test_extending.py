@@ -176,6 +176,21 @@ MISTAKES = {
         "torch.nn.Module",
     ),
     "a network of maps": ("model.backbone", "{_target_:my_own.net}", "features [B, D]"),
+    "a loss of two arguments": (
+        "trainer.loss",
+        "{_target_:my_own.short,_partial_:true}",
+        "trainer.loss=my_own.short failed: TypeError: ",
+    ),
+    "a source that fails": (
+        "data.source",
+        "{_target_:my_own.keyless,_partial_:true}",
+        "data.source=my_own.keyless failed: KeyError: 'files'",
+    ),
+    "a pipeline that nothing would use": (
+        "trainer.augment",
+        "{_target_:albumentations.Compose,transforms:[]}",
+        "model.training=finetune",
+    ),
     "no pipeline": ("trainer.augment", "{_target_:my_own.none_at_all}", "albumentations.Compose"),
     "no callback": ("trainer.callbacks", "[{_target_:my_own.none_at_all}]", "Lightning callback"),
     "a callback that Lightning refuses": (
@@ -191,6 +206,8 @@ OWN = """
 from torch import nn
 
 def loss(logits, targets, weight=None, lr=None): return logits.mean(1)
+def short(logits, targets): return logits.sum()
+def keyless(data): return {}["files"]
 def head(width, classes): return nn.Linear(width, classes + 1)
 def none_at_all(): return object()
 def net(): return nn.Conv2d(3, 4, 3)

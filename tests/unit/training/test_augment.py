@@ -41,3 +41,8 @@ def test_light_keeps_every_pixel_in_a_flipped_place():
 def test_an_unknown_kind_is_refused():
     with pytest.raises(UserError, match="augment=heavy"):
         Augment("heavy")
+
+
+def test_a_single_transform_is_refused():
+    with pytest.raises(UserError, match=r"HorizontalFlip is a single transform.*Compose"):
+        Augment({"_target_": "albumentations.HorizontalFlip"})

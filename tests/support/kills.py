@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
 from alvision.core.rounds import STEPS
@@ -67,6 +68,21 @@ def state(run: Path) -> dict[str, object]:
     return {**steps, "events": events, "table": (run / "metrics.csv").read_bytes()}
 
 
+HEAVY = (
+    "alvision.config.compose",
+    "alvision.loop.build",
+    "alvision.loop.run",
+    "alvision.training.learner",
+    "alvision.training.cross_validation",
+    "alvision.evaluation.metrics",
+    "alvision.reporting.loggers.tensorboard",
+    "alvision.reporting.run.page",
+    "alvision.deploy.promote.compare",
+    "sklearn.metrics",
+    "tensorboard.compat.proto.summary_pb2",
+)
+"""What a run and a promotion import; the parent imports it once."""
+
 KILL_POINTS = [
     *(f"{when} {step}" for step in STEPS_WITHOUT_PEOPLE for when in ("before", "after")),
     "before append",
@@ -115,9 +131,11 @@ def _arm(point: str) -> None:
 def _serve() -> None:
     import torch
 
-    import alvision.cli.run  # noqa: F401
     from alvision.cli import main
 
+    # Commands import what they need when they need it; here every child would pay for it again.
+    for name in HEAVY:
+        import_module(name)
     torch.set_num_threads(1)
     for line in sys.stdin:
         order = json.loads(line)

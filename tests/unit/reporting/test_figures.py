@@ -36,6 +36,7 @@ def test_an_inline_chart_is_one_element_of_text_and_page_colours():
     assert "metadata" not in svg
 
 
+@pytest.mark.slow
 def test_charts_give_the_same_bytes(tmp_path):
     one, two = chart(), chart()
     assert figures.inline(one, title="x") == figures.inline(two, title="x")

@@ -169,6 +169,7 @@ def test_an_exit_that_is_no_ctrl_c_stays_an_exit(learn, truth, monkeypatch):
         learn().fit(truth, round=1)
 
 
+@pytest.mark.slow
 def test_training_is_silent_and_leaves_no_files(learn, truth, capfd, caplog, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     before, filters = set(tmp_path.rglob("*")), list(warnings.filters)

@@ -24,7 +24,7 @@ def misshapen(**fields):
         (torch.zeros(9, 2, 3), r"labelled.log_probs \[9, 2, 3\].*sum to one in rows 0, 1, 2, 3, 4"),
         (torch.zeros(9, 3), r"labelled.log_probs \[9, 3\]: expected \[N, K passes, C classes\]"),
         (UNIFORM[:, :1], r"labelled.log_probs \[9, 1, 3\]: .* needs K >= 2 of them"),
-        (UNIFORM.where(torch.arange(9)[:, None, None] != 7, torch.nan), "sum to one in row 7"),
+        (UNIFORM.where(torch.arange(9)[:, None, None] != 7, torch.nan), "NaN in row 7"),
     ],
 )
 def test_bad_log_probs_are_named(values, message):

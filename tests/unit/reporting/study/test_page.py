@@ -118,6 +118,7 @@ def test_runs_that_cannot_be_compared_have_a_page_that_says_why(tmp_path):
     assert not (tmp_path / "nothing").exists()
 
 
+@pytest.mark.slow
 def test_the_page_is_made_from_the_files_alone(folder, comparison):
     told = study.write(folder, comparison).read_bytes()
     assert study.write(folder).read_bytes() == told

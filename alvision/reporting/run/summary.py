@@ -61,7 +61,11 @@ def sentences(run: RunFolder) -> list[str]:
     """Say what was run, what it cost, how good it is and what the last round brought."""
     choices = run.choices
     training = run.setting("model", "training", default="")
-    model = ", ".join(filter(None, [choices.get("model", ""), training]))
+    # The network itself: `model=` names a file of settings, whose backbone may be overridden.
+    backbone = run.setting("model", "backbone", default="")
+    if isinstance(backbone, Mapping):  # a network of the user's own
+        backbone = backbone.get("_target_", "")
+    model = ", ".join(filter(None, [backbone, training]))
     said = [
         f"Active learning by {choices.get('acquisition', 'an unnamed strategy')} on {name_of(run)}"
         + (f" ({model})" if model else "")

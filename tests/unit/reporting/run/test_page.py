@@ -198,3 +198,11 @@ def test_why_the_cold_start_ended_early_is_said(tmp_path, ended):
 def test_a_folder_without_a_run_is_refused(tmp_path):
     with pytest.raises(UserError, match="not a run's folder"):
         run.write(tmp_path)
+
+
+@pytest.mark.parametrize("backbone", ["timm:test_resnet", {"_target_": "my_net.make"}])
+def test_the_summary_names_the_network_that_ran(finished, backbone):
+    run_of = read(finished)
+    run_of.experiment["config"]["model"]["backbone"] = backbone
+    named = backbone if isinstance(backbone, str) else "my_net.make"
+    assert f"({named}, frozen)" in summary.sentences(run_of)[0]

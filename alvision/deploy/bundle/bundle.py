@@ -63,6 +63,14 @@ class Bundle:
         return self.manifest.defects or ()
 
     @property
+    def good(self) -> tuple[str, ...]:
+        """Return the classes of good parts; empty where no class is named as a defect.
+
+        Every other label means a defect, also one that is newer than the bundle.
+        """
+        return tuple(name for name in self.classes if self.defects and name not in self.defects)
+
+    @property
     def spec(self) -> ImageSpec:
         """Return how a file becomes what the network sees."""
         return self.manifest.image

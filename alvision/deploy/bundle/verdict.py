@@ -143,14 +143,14 @@ def decide(
     return rows
 
 
-def escapes(label: str, decision: Decision, defects: Sequence[str]) -> bool:
-    """Tell whether a part is a defect and passes."""
-    return label in defects and decision.verdict == "pass"
+def escapes(label: str, decision: Decision, good: Sequence[str]) -> bool:
+    """Tell whether a part is of no good class and passes."""
+    return label not in good and decision.verdict == "pass"
 
 
-def overkilled(label: str, decision: Decision, defects: Sequence[str]) -> bool:
-    """Tell whether a part is good and does not pass: rejected, or sent to a person."""
-    return bool(defects) and label not in defects and decision.verdict != "pass"
+def overkilled(label: str, decision: Decision, good: Sequence[str]) -> bool:
+    """Tell whether a part is of a good class and does not pass: rejected, or sent to a person."""
+    return label in good and decision.verdict != "pass"
 
 
 def _unit(features: np.ndarray) -> np.ndarray:

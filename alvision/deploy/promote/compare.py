@@ -151,12 +151,12 @@ def compare(
     check_comparable(old, new)
     defects = new.defects
     monitor, known = _known_images(old, new, labelled, terms, progress)
-    escaping = partial(escapes, defects=defects)
-    stopping = partial(overkilled, defects=defects)
+    escaping = partial(escapes, good=new.good)
+    stopping = partial(overkilled, good=new.good)
     measures = [_measure("error rate", monitor, _misnamed, terms.margin, terms)]
     if defects:
-        bad = [image for image in monitor if image.label in defects]
-        good = [image for image in monitor if image.label not in defects]
+        bad = [image for image in monitor if image.label not in new.good]
+        good = [image for image in monitor if image.label in new.good]
         measures += [
             _measure("escape rate", bad, escaping, terms.escape_margin, terms),
             _measure("overkill rate", good, stopping, terms.margin, terms),
@@ -169,7 +169,7 @@ def compare(
         stopped=_only_new(known, stopping)[::-1],
         freed=_only_old(known, stopping),
         renamed=_only_new(monitor, _misnamed),
-        known=sum(image.label in defects for image in known),
+        known=sum(bool(defects) and image.label not in new.good for image in known),
     )
 
 
@@ -220,8 +220,8 @@ def _known_images(
 ) -> tuple[list[KnownImage], list[KnownImage]]:
     """Return the monitor images, and these together with the defects that were trained on."""
     monitor, hashes = _monitor(old, new, labelled), labelled.data.hashes
-    defects = {id: label for id, label in labelled.training.items() if label in new.defects}
-    trained = sorted(id for id in defects if id in hashes)
+    defects = [id for id, label in labelled.training.items() if label not in new.good]
+    trained = sorted(id for id in defects if new.defects and id in hashes)
     labels = {**labelled.training, **labelled.held_out}
     ids, steps = [*monitor, *trained], count(1)
     total = 2 * len(ids)
@@ -234,7 +234,7 @@ def _known_images(
         KnownImage(
             id=id,
             label=labels[id],
-            group=id if terms.independent else labelled.groups[id],
+            group=hashes[id] if terms.independent else labelled.groups[id],
             monitor=place < len(monitor),
             old=before[id],
             new=after[id],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,7 +41,7 @@ class ThresholdRequest:
     @property
     def question(self) -> str:
         """Return the request as text, without what leaves the threshold as it is."""
-        return f"escape {self.escape:g}, confidence {self.confidence:g}, " + (
+        return f"escape {self.escape}, confidence {self.confidence}, " + (
             "independent" if self.independent else "by group"
         )
 
@@ -49,11 +51,14 @@ class PlannedUse:
     """A use of the sealed images that has not happened yet.
 
     Attributes:
-        ids: Sealed images that somebody has answered.
+        ids: Sealed images that somebody has answered, one of each content.
         defects: The group of each defect among them, by its sha256.
         earlier: The uses so far.
         use: This use.
-        found: Independent defects that it may score.
+        corrected: sha256 of the defects that a use before this one scored as good parts. They may
+            lower the threshold and never raise it, because only those that were looked at again
+            are corrected, and these may be just the ones that the model stops.
+        found: Independent defects that prove something.
         needed: Independent defects that it needs, if none of them is missed.
     """
 
@@ -61,6 +66,7 @@ class PlannedUse:
     defects: Mapping[str, str]
     earlier: list[look_log.SealUse]
     use: look_log.SealUse
+    corrected: frozenset[str]
     found: int
     needed: int
 
@@ -91,20 +97,55 @@ def plan(
     """
     check_classes(bundle, config)
     ids, hashes = sealed_images(bundle, labelled), labelled.data.hashes
-    groups = dict(zip(ids, groups_of(labelled, ids, request), strict=True))
-    defects = {hashes[id]: groups[id] for id in ids if is_defect(bundle, labelled, id)}
+    groups = {hashes[id]: labelled.groups[id] for id in ids}
+    bad = {hashes[id] for id in ids if is_defect(bundle, labelled, id)}
+    defects = {content: group for content, group in groups.items() if content in bad}
     earlier = look_log.read(log_file(labelled, config))
+
+    def independent(contents: Collection[str]) -> int:
+        return len(contents if request.independent else {groups[content] for content in contents})
+
+    def enough(contents: Collection[str]) -> bool:
+        needed = defects_needed(escape=request.escape, confidence=request.confidence)
+        return independent(contents) >= needed
+
     use = look_log.plan_use(
         earlier,
-        model=bundle.manifest.files[NETWORK],
+        model=scorer(bundle),
         question=request.question,
         defects=defects,
+        good={content: group for content, group in groups.items() if content not in bad},
         doubt=1 - request.confidence,
-        enough=defects_needed(escape=request.escape, confidence=request.confidence),
+        enough=enough,
     )
-    found = len({defects[content] for content in use.defects})
-    needed = defects_needed(escape=request.escape, confidence=1 - use.doubt)
-    return PlannedUse(tuple(ids), defects, earlier, use, found, needed)
+    before = earlier[: earlier.index(use)] if use in earlier else earlier
+    corrected = look_log.scored_as_good(before) & use.defects.keys()
+    return PlannedUse(
+        ids=tuple(ids),
+        defects=defects,
+        earlier=earlier,
+        use=use,
+        corrected=frozenset(corrected),
+        found=independent(use.defects.keys() - corrected),
+        needed=defects_needed(escape=request.escape, confidence=1 - use.doubt),
+    )
+
+
+def scorer(bundle: Bundle) -> str:
+    """Return the sha256 of all that gives an image its defect score.
+
+    The same network scores differently at another temperature, with other classes or defects, or
+    if it reads a file otherwise.
+    """
+    about = bundle.manifest
+    parts = [
+        about.files[NETWORK],
+        about.image.to_dict(),
+        about.temperature,
+        about.classes,
+        about.defects,
+    ]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def check_classes(bundle: Bundle, config: RunConfig) -> None:
@@ -133,6 +174,9 @@ def check_classes(bundle: Bundle, config: RunConfig) -> None:
 def sealed_images(bundle: Bundle, labelled: LabelledData) -> list[SampleId]:
     """Return the sealed images that somebody has answered and that can be opened.
 
+    Copies of one file are one part, and one of them is returned: a defect if the copies have
+    different labels.
+
     Raises:
         UserError: One of them was trained on.
     """
@@ -149,20 +193,26 @@ def sealed_images(bundle: Bundle, labelled: LabelledData) -> list[SampleId]:
                 f"the sealed image {id} was trained on, so it proves nothing: train and export "
                 "again, then set the threshold"
             )
-    return ids
+    first: dict[str, SampleId] = {}
+    for id in sorted(ids, key=lambda id: not is_defect(bundle, labelled, id)):
+        first.setdefault(hashes[id], id)
+    return sorted(first.values())
 
 
 def is_defect(bundle: Bundle, labelled: LabelledData, id: SampleId) -> bool:
-    """Tell whether a sealed image counts as a defect; one that nobody could name does."""
-    label = labelled.held_out.get(id)
-    return label is None or label in bundle.defects
+    """Tell whether a sealed image counts as a defect: all that is not known as a good part does.
+
+    So does one that nobody could name, or with a class that is newer than the bundle.
+    """
+    return labelled.held_out.get(id) not in bundle.good
 
 
 def groups_of(
     labelled: LabelledData, ids: Sequence[SampleId], request: ThresholdRequest
 ) -> list[str]:
-    """Return the group of each image; images of different groups count as independent."""
-    return [id if request.independent else labelled.groups[id] for id in ids]
+    """Return what each image is independent by: its group, or its content."""
+    names = labelled.data.hashes if request.independent else labelled.groups
+    return [names[id] for id in ids]
 
 
 def log_file(labelled: LabelledData, config: RunConfig) -> Path:

@@ -88,32 +88,36 @@ def set_threshold(
 ) -> Thresholds:
     """Set the largest threshold that keeps the promise, and write `thresholds.json`.
 
-    Only sealed images count, and the exported network scores them in fp32. An image that nobody
-    could name (unsure, skipped) counts as a defect. One defect of each group is drawn, unless
-    `independent` is set.
+    Only sealed images count, and the exported network scores them in fp32. An image that is not
+    known as a good part counts as a defect (unsure, skipped, a class newer than the bundle). One
+    defect of each group is drawn, unless `independent` is set; copies of a file are one part.
+    Another process that sets a threshold on the same sealed images is waited for.
 
     Raises:
         NotEnoughDefects: There are too few sealed defects; nothing was scored or written.
         UserError: There is no good class or no defect class, a class was renamed, or a sealed
             image was trained on.
     """
-    planned = plan(bundle, labelled, config, request)
-    if planned.found < planned.needed:
-        # Before any score is computed, because a refusal must not use up the sealed images.
-        raise NotEnoughDefects(
-            planned.found, escape=request.escape, confidence=planned.confidence, advice=ADVICE
-        )
-    hashes = labelled.data.hashes
-    used = [id for id in planned.ids if planned.uses(hashes[id])]
-    images = _scored(bundle, labelled, used, request, progress)
-    is_defect = np.array([content in planned.defects for content in images.contents], bool)
-    defects, good = images.select(is_defect), images.select(~is_defect)
-    thresholds = _thresholds(bundle, request, planned, defects, good)
-    # The log comes first: if the process is killed in between, the use is logged and no threshold
-    # exists, and the same command is no further use. The other way round it would go unlogged.
-    if planned.use not in planned.earlier:
-        look_log.write(log_file(labelled, config), [*planned.earlier, planned.use])
-    write_thresholds(bundle.folder, bundle.identity, thresholds)
+    log = log_file(labelled, config)
+    with look_log.locked(log):
+        planned = plan(bundle, labelled, config, request)
+        if planned.found < planned.needed:
+            # Before any score is computed: a refusal must not use up the sealed images.
+            raise NotEnoughDefects(
+                planned.found, escape=request.escape, confidence=planned.confidence, advice=ADVICE
+            )
+        hashes = labelled.data.hashes
+        used = [id for id in planned.ids if planned.uses(hashes[id])]
+        images = _scored(bundle, labelled, used, request, progress)
+        is_defect = np.array([content in planned.defects for content in images.contents], bool)
+        defects, good = images.select(is_defect), images.select(~is_defect)
+        thresholds = _thresholds(bundle, request, planned, defects, good)
+        # The log comes first: if the process is killed in between, the use is logged and no
+        # threshold exists, and the same command is no further use. The other way round it would
+        # go unlogged.
+        if planned.use not in planned.earlier:
+            look_log.write(log, [*planned.earlier, planned.use])
+        write_thresholds(bundle.folder, bundle.identity, thresholds)
     return thresholds
 
 
@@ -124,7 +128,7 @@ def _thresholds(
     defects: ScoredImages,
     good: ScoredImages,
 ) -> Thresholds:
-    low = _low(defects, request.escape, planned.confidence)
+    low = _low(defects, request.escape, planned)
     band = _band(request, defects, good, low)
     scores = good.scores[one_a_group(good.groups, _generator())] if good.ids else good.scores
     seen, at_most = overkill(scores, low, confidence=request.confidence)
@@ -136,7 +140,7 @@ def _thresholds(
         independent=request.independent,
         human=band.human,
         defects=len(defects.ids),
-        independent_defects=len(set(defects.groups)),
+        independent_defects=planned.found,
         unnamed=sum(label is None for label in defects.labels),
         good=len(scores),
         overkill=Overkill(seen if len(scores) else None, at_most),
@@ -149,13 +153,18 @@ def _thresholds(
     return replace(thresholds, promise=promise(thresholds))
 
 
-def _low(defects: ScoredImages, escape: float, confidence: float) -> float:
-    return escape_threshold(
-        defects.scores,
-        escape=escape,
-        confidence=confidence,
-        groups=defects.groups,
-        rng=_generator(),
+def _low(defects: ScoredImages, escape: float, planned: PlannedUse) -> float:
+    """Return the threshold of some defects; corrected ones may lower it and never raise it."""
+    proof = defects.select([content not in planned.corrected for content in defects.contents])
+    return min(
+        escape_threshold(
+            images.scores,
+            escape=escape,
+            confidence=planned.confidence,
+            groups=images.groups,
+            rng=_generator(),
+        )
+        for images in (proof, defects)
     )
 
 
@@ -189,10 +198,11 @@ def _per_class(
 ) -> dict[str, ClassPromise]:
     """Return for which classes of defect the promise holds on its own."""
     found = {}
-    for name in bundle.defects:
+    newer = {label for label in defects.labels if label is not None} - set(bundle.defects)
+    for name in (*bundle.defects, *sorted(newer)):
         own = defects.select([label == name for label in defects.labels])
         try:
-            holds = low <= _low(own, request.escape, planned.confidence)
+            holds = low <= _low(own, request.escape, planned)
         except NotEnoughDefects as error:
             found[name] = ClassPromise(error.found, None, error.needed)
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -47,7 +47,7 @@ class ClassRow:
         defect: Whether it is a defect.
         trained: Training images.
         monitor: Labelled monitor images.
-        sealed: Labelled sealed images.
+        sealed: Labelled sealed images; copies count once.
         missed: Monitor images of the class that the model gives another class.
         taken_for: The class that most of those get, if there are any.
     """
@@ -94,34 +94,33 @@ class Shop:
     Attributes:
         outlook: What could be promised.
         monitor: The monitor images, from good to bad.
-        escaped: Sealed defects that pass, as found when the threshold was set.
-        overkilled: Sealed good parts that are stopped, found likewise.
+        escaped: How many sealed defects pass, as found when the threshold was set. Which ones is
+            not shown: whoever saw the model's mistakes would correct the labels of just those.
+        overkilled: How many sealed good parts are stopped, found likewise.
         classes: The classes.
         people: Agreement of each person with the consensus; empty without people.
         shared: Images that several people gave a class.
         unanimous: Those of them where all agreed.
-        labels: The class of each labelled image.
         advice: What to photograph more of, the most urgent first.
     """
 
     outlook: Outlook
     monitor: tuple[MonitorImage, ...]
-    escaped: tuple[SampleId, ...]
-    overkilled: tuple[SampleId, ...]
+    escaped: int
+    overkilled: int
     classes: tuple[ClassRow, ...]
     people: Mapping[str, Agreement]
     shared: int
     unanimous: int
-    labels: Mapping[SampleId, str] = field(repr=False)
     advice: tuple[str, ...] = ()
 
-    def slipped(self, defects: Sequence[str]) -> list[MonitorImage]:
+    def slipped(self, good: Sequence[str]) -> list[MonitorImage]:
         """Return the monitor defects that pass."""
-        return [image for image in self.monitor if escapes(image.label, image.decision, defects)]
+        return [image for image in self.monitor if escapes(image.label, image.decision, good)]
 
-    def stopped(self, defects: Sequence[str]) -> list[MonitorImage]:
+    def stopped(self, good: Sequence[str]) -> list[MonitorImage]:
         """Return the good monitor parts that are stopped."""
-        return [image for image in self.monitor if overkilled(image.label, image.decision, defects)]
+        return [image for image in self.monitor if overkilled(image.label, image.decision, good)]
 
 
 def collect(
@@ -143,24 +142,20 @@ def collect(
     """
     monitor = _monitor(bundle, labelled, progress)
     thresholds = bundle.thresholds
-    by_content = {content: id for id, content in labelled.data.hashes.items()}
-
-    def ids_of(contents: Sequence[str]) -> tuple[SampleId, ...]:
-        return tuple(by_content[content] for content in contents if content in by_content)
-
-    rows = tuple(_row(name, bundle, labelled, monitor) for name in bundle.classes)
+    labels = {**labelled.training, **labelled.held_out}
+    newer = sorted(set(labels.values()) - set(bundle.classes))
+    rows = tuple(_row(name, bundle, labelled, monitor) for name in (*bundle.classes, *newer))
     outlook = _outlook(bundle, labelled, config, request)
     agreed, shared, unanimous = _people(labelled)
     return Shop(
         outlook=outlook,
         monitor=tuple(monitor),
-        escaped=ids_of(thresholds.escaped if thresholds else ()),
-        overkilled=ids_of(thresholds.overkilled if thresholds else ()),
+        escaped=len(thresholds.escaped) if thresholds else 0,
+        overkilled=len(thresholds.overkilled) if thresholds else 0,
         classes=rows,
         people=agreed,
         shared=shared,
         unanimous=unanimous,
-        labels={**labelled.training, **labelled.held_out},
         advice=tuple(_advice(outlook, rows, thresholds, len(monitor))),
     )
 
@@ -216,12 +211,17 @@ def _row(
 ) -> ClassRow:
     called = [image.decision.class_name for image in monitor if image.label == name]
     wrong = Counter(other for other in called if other != name)
+    sealed = {
+        labelled.data.hashes.get(id, id)
+        for id in labelled.split.seal
+        if labelled.held_out.get(id) == name
+    }
     return ClassRow(
         name=name,
-        defect=name in bundle.defects,
+        defect=bool(bundle.defects) and name not in bundle.good,
         trained=sum(label == name for label in labelled.training.values()),
         monitor=len(called),
-        sealed=sum(labelled.held_out.get(id) == name for id in labelled.split.seal),
+        sealed=len(sealed),
         missed=wrong.total(),
         taken_for=wrong.most_common(1)[0][0] if wrong else None,
     )

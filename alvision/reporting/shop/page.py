@@ -10,7 +10,6 @@ from alvision.reporting import html as page
 from alvision.reporting.shop.facts import headline
 
 if TYPE_CHECKING:
-    from alvision.core.records import SampleId
     from alvision.deploy.bundle.bundle import Bundle
     from alvision.deploy.train.labelled_data import LabelledData
     from alvision.labels.voting import Agreement
@@ -31,7 +30,7 @@ def write(shop: Shop, bundle: Bundle, labelled: LabelledData, path: Path) -> Non
     """
     thumbnails = page.Thumbnails(labelled.data.manifest, bundle.spec, budget=2 * PICTURES + STRIP)
     path.parent.mkdir(parents=True, exist_ok=True)
-    slipped, stopped = shop.slipped(bundle.defects), shop.stopped(bundle.defects)
+    slipped, stopped = shop.slipped(bundle.good), shop.stopped(bundle.good)
     html = page.render(
         "shop.html",
         name=bundle.manifest.name,
@@ -42,11 +41,11 @@ def write(shop: Shop, bundle: Bundle, labelled: LabelledData, path: Path) -> Non
         outlook=shop.outlook,
         advice=shop.advice,
         defects=bool(bundle.defects),
-        bad=sum(image.label in bundle.defects for image in shop.monitor),
+        bad=sum(image.label not in bundle.good for image in shop.monitor),
         right=sum(image.label == image.decision.class_name for image in shop.monitor),
         monitor=len(shop.monitor),
-        slipped=_gallery(shop, shop.escaped, slipped, thumbnails),
-        stopped=_gallery(shop, shop.overkilled, stopped, thumbnails),
+        slipped=_gallery(slipped, shop.escaped, thumbnails),
+        stopped=_gallery(stopped, shop.overkilled, thumbnails),
         strip=_strip(shop, bundle, thumbnails),
         classes=shop.classes,
         most=max((row.trained for row in shop.classes), default=0) or 1,
@@ -59,26 +58,22 @@ def write(shop: Shop, bundle: Bundle, labelled: LabelledData, path: Path) -> Non
 
 
 def _gallery(
-    shop: Shop,
-    sealed: Sequence[SampleId],
-    monitor: Sequence[MonitorImage],
-    thumbnails: page.Thumbnails,
+    monitor: Sequence[MonitorImage], sealed: int, thumbnails: page.Thumbnails
 ) -> dict[str, Any]:
-    """Return the cards of sealed and of monitor images; the most that a page holds."""
-    cards: list[dict[str, Any]] = [
-        {"id": id, "label": shop.labels.get(id, "nobody could name it"), "why": "", "sealed": True}
-        for id in sealed
+    """Return the cards of monitor images, the most that a page holds, and the number of all."""
+    cards = [
+        {
+            "id": image.id,
+            "label": image.label,
+            "why": _why(image),
+            "address": thumbnails.address(image.id),
+        }
+        for image in monitor[:PICTURES]
     ]
-    cards += [
-        {"id": image.id, "label": image.label, "why": _why(image), "sealed": False}
-        for image in monitor
-    ]
-    for card in cards[:PICTURES]:
-        card["address"] = thumbnails.address(card["id"])
     return {
-        "cards": cards[:PICTURES],
-        "more": max(0, len(cards) - PICTURES),
-        "sealed": len(sealed),
+        "cards": cards,
+        "more": len(monitor) - len(cards),
+        "sealed": sealed,
         "monitor": len(monitor),
     }
 
@@ -104,7 +99,7 @@ def _strip(shop: Shop, bundle: Bundle, thumbnails: page.Thumbnails) -> list[dict
                 "label": image.label,
                 "score": image.decision.defect_score,
                 "stopped": stopped,
-                "right": (image.label in bundle.defects) == stopped,
+                "right": (image.label not in bundle.good) == stopped,
                 "first": bool(high) and image is high[0],
             }
         )

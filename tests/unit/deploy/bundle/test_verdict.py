@@ -82,9 +82,10 @@ def test_a_score_at_the_threshold_is_rejected():
 def test_mistakes_by_verdict():
     passes = Decision("ok", "pass", 0.1, 0.2, (0.9, 0.1))
     doubtful = Decision("ok", "human", 0.4, 0.2, (0.6, 0.4))
-    assert escapes("worn", passes, ["worn"]) and not escapes("worn", doubtful, ["worn"])
-    assert overkilled("ok", doubtful, ["worn"]) and not overkilled("ok", passes, ["worn"])
-    assert not overkilled("ok", doubtful, [])
+    assert escapes("worn", passes, ["ok"]) and not escapes("worn", doubtful, ["ok"])
+    assert escapes("newer than the bundle", passes, ["ok"]) and not escapes("ok", passes, ["ok"])
+    assert overkilled("ok", doubtful, ["ok"]) and not overkilled("ok", passes, ["ok"])
+    assert not overkilled("worn", doubtful, ["ok"]) and not overkilled("ok", doubtful, [])
 
 
 def test_doubt_and_novelty_make_an_image_worth_a_label():

@@ -96,6 +96,8 @@ class Event(Answer):
         sha256: Hash of the image's bytes, so that a moved file keeps its labels.
         note: A remark in words; for `book` the entry.
         book: Version of the label book that an answer was given under.
+        time: When it was said, see `core.utc`; None where nobody knows: a simulated answer, a table
+            without times, a log of an earlier version.
     """
 
     number: int = 0
@@ -103,6 +105,7 @@ class Event(Answer):
     sha256: str | None = None
     note: str | None = None
     book: int | None = None
+    time: str | None = None
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,7 @@ class DataSet:
     @cached_property
     def resolve(self) -> Resolve:
         """Return the map from an event to the image that holds its bytes now."""
-        return resolver(self.manifest.ids, self.hashes)
+        return resolver(self.manifest.ids, self.hashes, pool=self.split.pool)
 
     @property
     def content_hash(self) -> str:

@@ -8,36 +8,47 @@ from alvision.core.records import Event, SampleId
 from alvision.labels.consensus import Resolve, standing
 
 
-def resolver(ids: Iterable[SampleId], hashes: Mapping[SampleId, str]) -> Resolve:
+def resolver(
+    ids: Iterable[SampleId],
+    hashes: Mapping[SampleId, str],
+    *,
+    pool: Iterable[SampleId] = (),
+) -> Resolve:
     """Return a function that finds the image of today that an event is about.
 
-    An event counts for its own id while that file has the same bytes, else for the lowest id that
-    has them, so a moved or renamed file keeps its labels. If no image has them, the image was
-    replaced or removed, and the event counts for none. Where bytes cannot be compared because the
-    event or the image has no hash, the id decides.
+    Exact copies are one image: an event about any of them counts for the lowest id with its bytes,
+    so they share their votes and have one class. A moved or renamed file keeps its labels in the
+    same way. If no image has the bytes, the image was replaced or removed, and the event counts for
+    none. Where bytes cannot be compared because the event or the image has no hash, the id decides.
 
     Args:
         ids: The images of today.
         hashes: Their sha256, without images that have none (an embedding, an unreadable file).
+        pool: Images that may be trained on. If one of them has a held-out copy, it speaks for both:
+            what a model may have learned by heart must not measure it.
 
     >>> resolve = resolver(["new.png"], {"new.png": "f00d"})
     >>> resolve(Event("old.png", "label", "ok", "me", 0, "1", sha256="f00d"))
     'new.png'
     """
-    known = set(ids)
-    lowest: dict[str, SampleId] = {}
-    for id in sorted(known & hashes.keys(), reverse=True):
-        lowest[hashes[id]] = id
+    known, trainable = set(ids), set(pool)
+    first: dict[str, SampleId] = {}
+    for id in sorted(known & hashes.keys(), key=lambda id: (id not in trainable, id), reverse=True):
+        first[hashes[id]] = id
 
     def resolve(event: Event) -> SampleId | None:
-        own = event.id if event.id in known else None
-        if event.sha256 is None or (own and hashes.get(own) == event.sha256):
-            return own
-        if event.sha256 in lowest:
-            return lowest[event.sha256]
-        return own if own and own not in hashes else None
+        content = event.sha256 or (hashes.get(event.id) if event.id in known else None)
+        if content in first:
+            return first[content]
+        # No image has these bytes; one that cannot be hashed may still be meant by its id.
+        return event.id if event.id in known and event.id not in hashes else None
 
     return resolve
+
+
+def image_of(id: SampleId, resolve: Resolve) -> SampleId:
+    """Return the image that stands for all exact copies of this one."""
+    return resolve(Event(id, "skip", None, "", 0, "")) or id
 
 
 def changed(

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sql
 
 from alvision.core.errors import UserError
-from alvision.labels.schema import METADATA
+from alvision.labels.schema import ADDED, METADATA
 
 _TROUBLE = {
     "SQLITE_NOTADB": "is not a label store (no SQLite database): name another file in labels.url",
@@ -34,6 +34,7 @@ _TROUBLE = {
 # "alvi": writers of one PostgreSQL database take this advisory lock in turn, so that event numbers
 # have no gaps and are in commit order; a sequence would leave gaps after a rollback.
 _LOCK = 0x616C7669
+_LACKING = "alvision_lacking"
 
 
 class Database:
@@ -111,6 +112,7 @@ class Database:
         with self._transaction(write=True, durable=durable) as connection:
             if not self._has_schema(connection):
                 METADATA.create_all(connection, checkfirst=False)
+            _add_columns(connection)
             yield connection
 
     @contextmanager
@@ -198,6 +200,7 @@ class Database:
 
     def _has_schema(self, connection: sql.Connection) -> bool:
         """Tell whether the tables exist; refuse a database that is not a label store."""
+        connection.info[_LACKING] = lacking = {}
         if self._ready:
             return True
         inspector = sql.inspect(connection)
@@ -210,12 +213,16 @@ class Database:
                 if table.name in tables
                 else []
             )
-            if columns != table.columns.keys():
+            new = [name for name in ADDED.get(table.name, ()) if name not in columns]
+            if columns + new != table.columns.keys():
                 raise UserError(
                     f"{self} is a database, but not a label store of this version:"
                     " name another in labels.url"
                 )
-        self._ready = True
+            if new:
+                lacking[table.name] = new
+        # Another process may add what is lacking, so such a store is looked at again.
+        self._ready = not lacking
         return True
 
     def _make_folder(self) -> None:
@@ -229,6 +236,19 @@ class Database:
             raise UserError(
                 f"{self.path.parent} cannot be made ({error.strerror}): set labels.url"
             ) from error
+
+
+def columns(connection: sql.Connection, table: sql.Table) -> list[sql.Column]:
+    """Return the columns that a table has in this transaction; see `schema.ADDED`."""
+    lacking = connection.info.get(_LACKING, {}).get(table.name, ())
+    return [column for column in table.columns if column.name not in lacking]
+
+
+def _add_columns(connection: sql.Connection) -> None:
+    for table, names in connection.info.pop(_LACKING, {}).items():
+        for name in names:
+            kind = METADATA.tables[table].columns[name].type.compile(connection.dialect)
+            connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {name} {kind}")
 
 
 def _parse(url: str | Path) -> sql.URL:

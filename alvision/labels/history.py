@@ -12,7 +12,7 @@ from alvision.labels.guidelines import read
 
 
 def history(events: Iterable[Event], classes: ClassList) -> list[str]:
-    """Return the log in words, one line an event, in its order.
+    """Return the log in words, one line an event, in its order; times are UTC.
 
     >>> history([Event("a.png", "label", "ok", "anna", 2, "1", number=1)], ClassList((), {}, {}))
     ['     1  anna: a.png is ok']
@@ -25,7 +25,8 @@ def history(events: Iterable[Event], classes: ClassList) -> list[str]:
         text = _text(event, classes, number_of)
         note = f" ({event.note})" if event.note and event.kind != "book" else ""
         undone = "  [taken back]" if event.uuid in back else ""
-        line = f"{event.number:>6}  {event.by}: {text}{note}{undone}"
+        said = f"{event.time[:16].replace('T', ' ')}  " if event.time else ""
+        line = f"{event.number:>6}  {said}{event.by}: {text}{note}{undone}"
         lines.append(" ".join(line.splitlines()))
     return lines
 

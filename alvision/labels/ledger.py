@@ -15,6 +15,7 @@ from alvision.labels.consensus import (
     standing,
     taken_back,
 )
+from alvision.labels.content import image_of
 from alvision.labels.guidelines import Book, book
 from alvision.labels.store import LabelStore
 
@@ -57,6 +58,18 @@ class Ledger:
         self.classes: ClassList = class_list(self._configured, ())
         self.book = Book()
         self.by_uuid: dict[str, Event] = {}
+
+    def image(self, id: SampleId) -> SampleId:
+        """Return the image that stands for all exact copies of this one in the views."""
+        return image_of(id, self._resolve)
+
+    def answers(self, id: SampleId) -> tuple[Event, ...]:
+        """Return the answers that count on an image or on a copy of it."""
+        return self.standing.get(self.image(id), ())
+
+    def label(self, id: SampleId) -> Settled | None:
+        """Return the class of an image and of its copies, if it has one."""
+        return self.settled.get(self.image(id))
 
     def refresh(self) -> tuple[Event, ...]:
         """Read what is new in the store, and return it."""

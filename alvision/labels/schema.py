@@ -26,8 +26,12 @@ EVENTS = sql.Table(
     sql.Column("sha256", sql.Text),
     sql.Column("note", sql.Text),
     sql.Column("book", sql.Integer),
+    sql.Column("time", sql.Text),
 )
 """The log; rows are only ever added."""
+ADDED = {"events": ("time",)}
+"""Columns at the end of a table that stores of earlier versions lack. The first transaction that
+writes adds them; until then they read as empty, so that a copy on a read-only disk can be read."""
 PRESENCE = sql.Table(
     "presence",
     METADATA,

@@ -9,7 +9,7 @@ import sqlalchemy as sql
 
 from alvision.core.errors import UserError
 from alvision.core.records import Answer, Answers, Event, SampleId
-from alvision.labels.database import Database
+from alvision.labels.database import Database, columns
 from alvision.labels.schema import EVENTS, row_of
 
 _UUIDS_A_QUERY = 500  # older SQLite allows 999 variables
@@ -110,6 +110,14 @@ class LabelStore:
         return [str(line) for line in found if line != "ok"]
 
 
+def _read(connection: sql.Connection, since: int, upto: int | None) -> tuple[Event, ...]:
+    query = sql.select(*columns(connection, EVENTS)).where(EVENTS.c.number > since)
+    if upto is not None:
+        query = query.where(EVENTS.c.number <= upto)
+    rows = connection.execute(query.order_by(EVENTS.c.number)).mappings()
+    return tuple(Event(**row) for row in rows)
+
+
 def _last(connection: sql.Connection) -> int:
     return connection.scalar(sql.select(sql.func.max(EVENTS.c.number))) or 0
 
@@ -120,10 +128,3 @@ def _known(connection: sql.Connection, uuids: list[str]) -> Iterator[str]:
         yield from connection.scalars(
             sql.select(EVENTS.c.uuid).where(EVENTS.c.uuid.in_(some))
         ).all()
-
-
-def _read(connection: sql.Connection, since: int, upto: int | None) -> tuple[Event, ...]:
-    query = sql.select(EVENTS).where(EVENTS.c.number > since).order_by(EVENTS.c.number)
-    if upto is not None:
-        query = query.where(EVENTS.c.number <= upto)
-    return tuple(Event(**row) for row in connection.execute(query).mappings())

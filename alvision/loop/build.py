@@ -18,7 +18,8 @@ from alvision.dataset.dataset import DataSet
 from alvision.dataset.simulation import Simulation, simulation
 from alvision.evaluation.metrics import METRICS, Metric, evaluate, metric_names, metrics_of
 from alvision.explain.reasons import reasons
-from alvision.labels.consensus import Resolve, consensus, standing
+from alvision.labels.consensus import Resolve, consensus
+from alvision.labels.ledger import Ledger
 from alvision.labels.store import LabelStore
 from alvision.loop.experiment import Budget, Experiment, Strategy
 from alvision.oracles.files import FilesOracle
@@ -229,7 +230,7 @@ def _oracle(
             run=run,
             votes=config.labels.votes,
             path_of=data.manifest.path,
-            answered_elsewhere=partial(_people_by_image, store, data.resolve),
+            answered_elsewhere=partial(_people_by_image, store, data),
         )
     from alvision.explain.opinions import Opinions
 
@@ -249,11 +250,13 @@ def _oracle(
     )
 
 
-def _people_by_image(store: LabelStore, resolve: Resolve) -> dict[str, set[str]]:
-    """Return who answered each image, by whatever way they did."""
+def _people_by_image(store: LabelStore, data: DataSet) -> dict[str, set[str]]:
+    """Return who answered each image or a copy of it, by whatever way they did."""
+    ledger = Ledger(store, data.resolve, data.classes)
+    ledger.refresh()
     return {
-        id: {event.by for event in events if event.kind != "import"}
-        for id, events in standing(store.events(), resolve).items()
+        id: {event.by for event in ledger.answers(id) if event.kind != "import"}
+        for id in data.manifest.ids
     }
 
 

@@ -106,7 +106,7 @@ class Experiment:
     def resolve(self) -> Callable[[Event], SampleId | None]:
         """Return the map from an event to the image that holds its bytes now."""
         ids = sorted({*self.candidates, *self.evaluation_ids, *self.audit_order})
-        return resolver(ids, self.hashes)
+        return resolver(ids, self.hashes, pool=self.candidates)
 
     def known(self, pin: int | None) -> dict[SampleId, str]:
         """Return the consensus of all events up to a pin (None: now), held-out images included."""

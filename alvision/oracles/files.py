@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
 from alvision.core.errors import UserError
-from alvision.core.records import Answer, AwaitingLabels, Query, SampleId, answer_uuid
+from alvision.core.records import Answer, AwaitingLabels, Event, Query, SampleId, answer_uuid
+from alvision.core.utc import as_text
 from alvision.labels.answers import allowed_answers, check_classes, parse_answer
 from alvision.labels.csv_dialect import Row, read_table, write_table
 from alvision.oracles.sheet import contact_sheet, copy_picture
@@ -103,10 +105,11 @@ class FilesOracle:
         table.require("id", "label")
         asked = frozenset(query.ids)
         rows = [(row, _id(row, asked)) for row in table.rows]
+        said = as_text(datetime.fromtimestamp(path.stat().st_mtime, UTC))  # when it was saved
         _check_ids(path, rows, asked)
         answers: dict[tuple[SampleId, str], tuple[int, Answer]] = {}
         for row, id in rows:
-            answer = self._answer(row, id, query.round, path)
+            answer = self._answer(row, id, query.round, path, said)
             if answer is None:
                 continue
             number, earlier = answers.setdefault((id, answer.by), (row.number, answer))
@@ -127,7 +130,7 @@ class FilesOracle:
             )
         return [answer for _, answer in answers.values()]
 
-    def _answer(self, row: Row, id: SampleId, round: int, path: Path) -> Answer | None:
+    def _answer(self, row: Row, id: SampleId, round: int, path: Path, said: str) -> Answer | None:
         """Read one row; None while its label is blank."""
         text = row.cells["label"].strip()
         if not text:
@@ -141,7 +144,7 @@ class FilesOracle:
             raise UserError(f"{where}: by is empty: write who answered")
         by, (kind, label) = by or _BY, parsed
         uuid = answer_uuid(self._run, round, id, by, kind, label)
-        return Answer(id, kind, label, by, round, uuid)
+        return Event(id, kind, label, by, round, uuid, time=said)
 
 
 def _id(row: Row, asked: frozenset[SampleId]) -> SampleId:

@@ -89,8 +89,8 @@ class PageOracle:
 
     def _done(self, row: QueryRow, here: Collection[str]) -> bool:
         return row_done(
-            self._ledger.standing.get(row.id, ()),
-            self._ledger.settled.get(row.id),
+            self._ledger.answers(row.id),
+            self._ledger.label(row.id),
             votes=self._votes,
             present=here,
             prediction=row.prediction,

@@ -54,16 +54,19 @@ class Assignment:
         state = self._state
         self._move_first_free(state.take_changes())
         again = {row.id for row in state.run.ranking if row.slot in AGAIN}
+        # Exact copies are one image here: one row, one lease.
+        image = state.ledger.image
         mine = [
-            id
+            image(id)
             for id in held
             if not (self._answered_this_round(id, by) if id in again else self._answered_by(id, by))
         ]
         rows: dict[SampleId, QueryRow] = {}
         spare = n + _HELD_AT_MOST * (1 + len(state.present()))
         for row in self._candidates(by):
-            if row.id not in rows and row.id not in mine and state.images.size(row.id):
-                rows[row.id] = row
+            id = image(row.id)
+            if id not in rows and id not in mine and state.images.size(row.id):
+                rows[id] = row
                 if len(rows) >= spare:
                     break
         wanted = [(id, len(state.present()) + 1) for id in mine]
@@ -141,8 +144,8 @@ class Assignment:
     def _done(self, row: QueryRow) -> bool:
         ledger, context = self._state.ledger, self._state.context
         return row_done(
-            ledger.standing.get(row.id, ()),
-            ledger.settled.get(row.id),
+            ledger.answers(row.id),
+            ledger.label(row.id),
             votes=context.votes,
             present=self._state.present(),
             prediction=row.prediction,
@@ -151,22 +154,22 @@ class Assignment:
     def _votes_missing(self, row: QueryRow) -> int:
         ledger = self._state.ledger
         return votes_missing(
-            ledger.standing.get(row.id, ()),
-            ledger.settled.get(row.id),
+            ledger.answers(row.id),
+            ledger.label(row.id),
             votes=self._state.context.votes,
             prediction=row.prediction,
         )
 
     def _answered(self, id: SampleId) -> bool:
         ledger = self._state.ledger
-        return id in ledger.standing or id in ledger.settled
+        return bool(ledger.answers(id)) or ledger.label(id) is not None
 
     def _answered_this_round(self, id: SampleId, by: str) -> bool:
-        answers = self._state.ledger.standing.get(id, ())
+        answers = self._state.ledger.answers(id)
         return any(event.by == by and event.round >= self._state.run.round for event in answers)
 
     def _answered_by(self, id: SampleId, by: str) -> bool:
-        answers = self._state.ledger.standing.get(id, ())
+        answers = self._state.ledger.answers(id)
         return any(event.by == by and event.kind != "import" for event in answers)
 
 

@@ -105,7 +105,7 @@ class Counters:
         if event.seconds is not None:
             self.seconds += event.seconds
             self._pace.append(event.seconds)
-        expected = self._expected.get(self._resolve(event) or "")
+        expected = self._expected.get(event.id)
         if event.kind == "label" and event.label and expected is not None:
             hits = self._streaks.setdefault(event.label, deque(maxlen=STREAK))
             hits.append(expected == event.label)

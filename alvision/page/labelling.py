@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 from alvision.core.records import Event, QueryRow, SampleId
+from alvision.core.utc import as_text
 from alvision.page.assignment import Assignment
 from alvision.page.requests import Refused, SubmittedEvent
 from alvision.page.responses import (
@@ -68,7 +70,7 @@ class LabellingApi:
             height=height,
             slot="blind" if always_blind else row.slot,
             blind=blind,
-            votes=len(state.ledger.standing.get(row.id, ())),
+            votes=len(state.ledger.answers(row.id)),
             reason=reason,
         )
         if blind:
@@ -181,6 +183,7 @@ class LabellingApi:
             target=target,
             note=submitted.note if submitted.kind == "flag" else None,
             book=submitted.book_version if submitted.kind in ("label", "skip", "unsure") else None,
+            time=as_text(datetime.now(UTC) - timedelta(seconds=submitted.seconds_ago)),
         )
 
     def _undone_image(

@@ -47,6 +47,10 @@ Address = Annotated[str, Field(max_length=64)]
 Addresses = Annotated[list[Address], Field(max_length=24)]
 
 
+LONGEST_WAIT = 366 * 86400.0
+"""Seconds that an answer may have waited in a browser."""
+
+
 class _Body(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True)
 
@@ -65,6 +69,8 @@ class SubmittedEvent(BaseModel):
     target: Uuid | None = None
     note: Note | None = None
     seconds: Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)] | None = None
+    # How long it waited in the browser, whose clock may be wrong: the server's says when that was.
+    seconds_ago: Annotated[float, Field(ge=0, le=LONGEST_WAIT, allow_inf_nan=False)] = 0.0
     round: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
     book_version: Annotated[int, Field(ge=0, le=1_000_000_000)] | None = None
 

@@ -6,10 +6,11 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from alvision.core.records import Answer, Event, SampleId
+from alvision.core.records import Event, SampleId
+from alvision.core.utc import now
 from alvision.evaluation.metrics import Metric
 from alvision.labels.classes import added_defects
 from alvision.labels.content import resolver
@@ -113,7 +114,8 @@ class PageState:
 
         Until the loop's process has hashed every image, `hashes` is empty and ids decide.
         """
-        resolve = resolver(self.context.paths, hashes)
+        pool = self.context.paths.keys() - self.context.held_out
+        resolve = resolver(self.context.paths, hashes, pool=pool)
         self.ledger = Ledger(self.context.store, resolve, self.context.classes)
         self.counters = Counters(self.ledger, resolve, self.run.expected)
         self._added_defects: frozenset[str] = frozenset()
@@ -132,9 +134,13 @@ class PageState:
             self._polled = now
             self.run.refresh()
 
-    def append(self, events: Iterable[Answer]) -> None:
-        """Put events into the store, and everything else that is new there into memory."""
-        pin = self.ledger.pin
+    def append(self, events: Iterable[Event]) -> None:
+        """Put events into the store, and everything else that is new there into memory.
+
+        An event without a time was said just now.
+        """
+        pin, said = self.ledger.pin, now()
+        events = [event if event.time else replace(event, time=said) for event in events]
         answers = self.context.store.append(events, since=pin, hash_of=self.hash_of)
         self.ledger.take(answers.events)
         self._take(answers.events)

@@ -8,12 +8,14 @@ from typing import Any, cast
 
 from alvision.core.errors import UserError
 from alvision.core.records import NOT_CLASSES, Event, EventKind, SampleId
+from alvision.core.utc import normalised
 from alvision.labels.answers import allowed_answers, parse_answer
 from alvision.labels.classes import class_list
 from alvision.labels.consensus import Resolve, consensus, counted, merges, standing
 from alvision.labels.csv_dialect import Row, Table, read_table, write_table
 from alvision.labels.exchange.import_answers import (
     ImportCounts,
+    ImportedAnswer,
     id_of,
     import_answers,
     refuse_unknown,
@@ -23,8 +25,10 @@ from alvision.labels.store import LabelStore
 
 COLUMNS = (
     "event", "id", "kind", "label", "by", "round", "seconds",
-    "uuid", "target", "sha256", "note", "book",
+    "uuid", "target", "sha256", "note", "book", "time",
 )  # fmt: skip
+_REQUIRED = COLUMNS[:-1]
+"""Exports of earlier versions have no `time`."""
 
 
 def export_labels(store: LabelStore, path: Path) -> int:
@@ -52,9 +56,9 @@ def import_labels(
     """Import a CSV table into the store, all of it or nothing.
 
     An exported table restores its events. Any other table needs the columns `label` and `id` (or
-    `path`), and may have `by`; each row becomes an import of a class, `skip` or `unsure`, and rows
-    with an empty label are skipped. A row whose answer counts already adds nothing, so importing
-    twice is harmless.
+    `path`), and may have `by` and `time` (ISO 8601, UTC where it names no zone); each row becomes
+    an import of a class, `skip` or `unsure`, and rows with an empty label are skipped. A row whose
+    answer counts already adds nothing, so importing twice is harmless.
 
     Args:
         store: The store to add to.
@@ -95,7 +99,7 @@ def restore(store: LabelStore, path: Path) -> int:
             f"{store.database} holds events already: restore into a new store (labels.url=)"
         )
     table = read_table(path)
-    table.require(*COLUMNS)
+    table.require(*_REQUIRED)
     events = [_restored(path, row) for row in table.rows]
     if [row.cells["event"] for row in table.rows] != [str(n + 1) for n in range(len(events))]:
         raise UserError(f"{path} lacks events, or they are out of order: restore it as exported")
@@ -106,7 +110,7 @@ def restore(store: LabelStore, path: Path) -> int:
 def export_votes(store: LabelStore, path: Path, resolve: Resolve | None = None) -> int:
     """Write the answers that count, one row a vote, with the consensus beside it.
 
-    The columns are `id,label,by,consensus`; a label is a class, `skip` or `unsure`, and merged
+    The columns are `id,label,by,consensus,time`; a label is a class, `skip` or `unsure`, and merged
     classes are one. Importing the file elsewhere gives the same consensus, except for disputes that
     somebody settled above the votes.
 
@@ -121,11 +125,12 @@ def export_votes(store: LabelStore, path: Path, resolve: Resolve | None = None) 
             into.get(event.label or "", event.label) or event.kind,
             event.by,
             settled[id].label if id in settled else None,
+            event.time,
         )
         for id, answers in sorted(standing(events, resolve).items())
         for event in counted(answers)
     ]
-    write_table(path, ("id", "label", "by", "consensus"), rows)
+    write_table(path, ("id", "label", "by", "consensus", "time"), rows)
     return len(rows)
 
 
@@ -149,7 +154,7 @@ def _content(event: Event) -> dict[str, Any]:
 
 def _exported(table: Table, log: Sequence[Event], classes: Sequence[str]) -> list[Event]:
     """Return the events of an exported table that the log does not hold."""
-    table.require(*COLUMNS[1:])
+    table.require(*_REQUIRED[1:])
     kept = {event.uuid: event for event in log}
     rows = [(row, _restored(table.path, row)) for row in table.rows]
     names = class_list(classes, [*log, *(event for _, event in rows)]).keys
@@ -173,7 +178,7 @@ def _exported(table: Table, log: Sequence[Event], classes: Sequence[str]) -> lis
 
 
 def _restored(path: Path, row: Row) -> Event:
-    cells = {column: row.cells[column] or None for column in COLUMNS[1:]}
+    cells = {column: row.cells.get(column) or None for column in COLUMNS[1:]}
     kind, label, target = cells["kind"], cells["label"], cells["target"]
     wrong = contradiction(kind or "", label, target)
     if wrong or not cells["uuid"]:
@@ -200,16 +205,28 @@ def _restored(path: Path, row: Row) -> Event:
         sha256=cells["sha256"],
         note=cells["note"],
         book=book,
+        time=_time(path, row),
     )
+
+
+def _time(path: Path, row: Row) -> str | None:
+    text = row.cells.get("time", "").strip()
+    try:
+        return normalised(text) if text else None
+    except ValueError:
+        raise UserError(
+            f"{path}, row {row.number}: time {text!r} is not when the answer was given, like"
+            " 2026-03-02T09:30:00Z: correct it, or rename the column; nothing was imported"
+        ) from None
 
 
 def _answers(
     table: Table, ids: frozenset[SampleId], classes: Sequence[str], by: str
-) -> tuple[dict[tuple[SampleId, str], str], int]:
+) -> tuple[dict[tuple[SampleId, str], ImportedAnswer], int]:
     """Return the answers of a plain table, and how many of its rows have no label."""
     column = "path" if "path" in table.columns and "id" not in table.columns else "id"
     table.require(column, "label")
-    answers: dict[tuple[SampleId, str], str] = {}
+    answers: dict[tuple[SampleId, str], ImportedAnswer] = {}
     unknown, blank = [], 0
     for row in table.rows:
         where, cell = f"{table.path}, row {row.number}", row.cells["label"]
@@ -226,7 +243,9 @@ def _answers(
         id = id_of(row.cells[column], ids)
         if id is None:
             unknown.append(row.cells[column])
-        elif answers.setdefault((id, who), label) != label:
+            continue
+        said = ImportedAnswer(label, _time(table.path, row))
+        if answers.setdefault((id, who), said).label != label:
             raise UserError(
                 f"{where}: {id} has another label in an earlier row: keep one; nothing was imported"
             )

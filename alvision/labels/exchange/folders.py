@@ -12,7 +12,12 @@ from alvision.core.errors import UserError
 from alvision.core.records import SampleId
 from alvision.labels.answers import allowed_answers, parse_answer
 from alvision.labels.consensus import Settled
-from alvision.labels.exchange.import_answers import ImportCounts, import_answers, refuse_unknown
+from alvision.labels.exchange.import_answers import (
+    ImportCounts,
+    ImportedAnswer,
+    import_answers,
+    refuse_unknown,
+)
 from alvision.labels.store import LabelStore
 
 # Characters that a file system or shell may refuse.
@@ -74,7 +79,7 @@ def import_folders(
             two classes.
     """
     lowest = {hashes[id]: id for id in sorted(hashes, reverse=True) if id in frozenset(ids)}
-    answers: dict[tuple[SampleId, str], str] = {}
+    answers: dict[tuple[SampleId, str], ImportedAnswer] = {}
     unknown = []
     for place in sorted(folder.iterdir()) if folder.is_dir() else ():
         if not place.is_dir() or place.name.startswith("."):
@@ -90,7 +95,7 @@ def import_folders(
             id = lowest.get(hashlib.sha256(file.read_bytes()).hexdigest())
             if id is None:
                 unknown.append(file.relative_to(folder).as_posix())
-            elif answers.setdefault((id, by), label) != label:
+            elif answers.setdefault((id, by), ImportedAnswer(label)).label != label:
                 raise UserError(
                     f"{file}: the same image is in another class's folder: keep one; nothing"
                     " was imported"

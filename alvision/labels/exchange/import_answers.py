@@ -11,11 +11,20 @@ from pathlib import Path
 from alvision.core.errors import UserError
 from alvision.core.records import Event, SampleId, answer_uuid
 from alvision.labels.consensus import Resolve, standing
-from alvision.labels.content import resolver
+from alvision.labels.content import image_of, resolver
 from alvision.labels.store import LabelStore
 
-ImportedAnswers = Mapping[tuple[SampleId, str], str]
-"""The answer of each person (or table) on each image: a class, `skip` or `unsure`."""
+
+@dataclass(frozen=True)
+class ImportedAnswer:
+    """Hold an answer from elsewhere: a class, `skip` or `unsure`, and when it was said there."""
+
+    label: str
+    time: str | None = None
+
+
+ImportedAnswers = Mapping[tuple[SampleId, str], ImportedAnswer]
+"""The answer of each person (or table) on each image."""
 _SHOWN = 3
 
 
@@ -39,7 +48,11 @@ def import_answers(
     hashes: Mapping[SampleId, str],
     blank: int = 0,
 ) -> ImportCounts:
-    """Import answers in one transaction; those that count already add nothing."""
+    """Import answers in one transaction; those that count already add nothing.
+
+    Raises:
+        UserError: Somebody gave exact copies different classes; nothing is imported.
+    """
     events = _imports(answers, store.events(), resolver(ids, hashes))
     store.append(events, hash_of=hashes.get)
     return ImportCounts(len(events), len(answers) - len(events), blank)
@@ -66,24 +79,36 @@ def refuse_unknown(path: Path, unknown: Sequence[str]) -> None:
 
 
 def _imports(answers: ImportedAnswers, log: Sequence[Event], resolve: Resolve) -> list[Event]:
-    """Return the imports that must be added to the log so that these answers count."""
+    """Return the imports that must be added to the log so that these answers count.
+
+    Exact copies are one image: what was said of one of them was said of all.
+    """
     counting = {
         (id, event.by): event.label
         for id, on_image in standing(log, resolve).items()
         for event in on_image
         if event.kind == "import"
     }
+    wanted: dict[tuple[SampleId, str], tuple[SampleId, ImportedAnswer]] = {}
+    for (id, by), answer in answers.items():
+        copy, first = wanted.setdefault((image_of(id, resolve), by), (id, answer))
+        if first.label != answer.label:
+            raise UserError(
+                f"{copy} and {id} are the same picture, but {by} calls one {first.label!r} and the"
+                f" other {answer.label!r}: keep one; nothing was imported"
+            )
     # An answer that comes back (ok, worn, ok) needs a uuid of its own: the count makes it so.
     earlier = Counter((event.id, event.by) for event in log if event.kind == "import")
     return [
         Event(
             id=id,
             kind="import",
-            label=answer,
+            label=answer.label,
             by=by,
             round=0,
-            uuid=answer_uuid("import", earlier[id, by], id, by, "import", answer),
+            uuid=answer_uuid("import", earlier[id, by], id, by, "import", answer.label),
+            time=answer.time,
         )
-        for (id, by), answer in answers.items()
-        if counting.get((id, by)) != answer
+        for (image, by), (id, answer) in wanted.items()
+        if counting.get((image, by)) != answer.label
     ]

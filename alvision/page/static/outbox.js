@@ -6,6 +6,7 @@ import { Offline, Refused, api } from "./api.js";
 import { t } from "./text.js";
 
 const CHUNK = 50; // events in one request, which may have 256 kB
+const LONGEST = 366 * 86400; // seconds that the server believes
 const WAITS = [500, 1000, 2000, 4000]; // milliseconds; a server restarts within seconds
 
 function done(request) {
@@ -13,6 +14,12 @@ function done(request) {
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);
   });
+}
+
+/** Return a kept event as it is sent: how long it waited, because this clock may be wrong. */
+function aged({ event, at }) {
+  const waited = (Date.now() - (at ?? Date.now())) / 1000;
+  return { ...event, seconds_ago: Math.min(Math.max(0, waited), LONGEST) };
 }
 
 export class Outbox extends EventTarget {
@@ -125,7 +132,7 @@ export class Outbox extends EventTarget {
     try {
       reply = await api.answers(
         by,
-        entries.map((entry) => entry.event),
+        entries.map(aged),
       );
     } catch (error) {
       if (!(error instanceof Refused) || error.status === 403) throw error;
@@ -179,7 +186,7 @@ export class Outbox extends EventTarget {
     const database = await this.#database();
     await new Promise((resolve, reject) => {
       const transaction = database.transaction("outbox", "readwrite", { durability: "strict" });
-      transaction.objectStore("outbox").add({ store: this.#store, by, event });
+      transaction.objectStore("outbox").add({ store: this.#store, by, event, at: Date.now() });
       transaction.oncomplete = () => resolve();
       transaction.onabort = () => reject(transaction.error);
       transaction.onerror = () => reject(transaction.error);

@@ -15,8 +15,9 @@ def no_hash(id):
     return None
 
 
+TIME = "2026-03-02T09:30:00.000Z"
 LOG = [
-    replace(event("1", 'ä, "b"\n.png', label="wörn", sha256="f0"), seconds=0.1),
+    replace(event("1", 'ä, "b"\n.png', label="wörn", sha256="f0"), seconds=0.1, time=TIME),
     event("2", kind="flag", note="line one\nline two; 'x'"),
     undo("3", "1"),
     event("4", "", "add", "bent"),
@@ -58,7 +59,7 @@ def test_a_log_that_lost_a_line_is_not_taken_for_whole(store, tmp_path):
     back_up(store, tmp_path / "kept")
     table = tmp_path / "kept" / "labels.csv"
     text = table.read_bytes()
-    table.write_bytes(text.replace(b"4,,add,bent,anna,0,,4,,,,\r\n", b""))
+    table.write_bytes(text.replace(b"4,,add,bent,anna,0,,4,,,,,\r\n", b""))
     assert len(table.read_bytes()) < len(text)
     with (
         LabelStore(tmp_path / "new.db") as other,

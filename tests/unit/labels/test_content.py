@@ -1,6 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alvision.labels.consensus import Settled, consensus
 from alvision.labels.content import changed, resolver
 from tests.unit.labels.conftest import event
 
@@ -9,9 +10,26 @@ def labelled(id, sha256):
     return event(f"{id} {sha256}", id=id, sha256=sha256)
 
 
-def test_an_image_keeps_its_own_label_beside_a_duplicate():
+def test_exact_copies_are_one_image():
+    resolve = resolver(["a", "b", "c"], {"a": "f0", "b": "f0", "c": "f1"})
+    assert [resolve(labelled(id, "f0")) for id in "ab"] == ["a", "a"]
+    assert resolve(labelled("b", None)) == "a"
+
+
+def test_a_copy_in_the_pool_speaks_for_a_held_out_one():
+    resolve = resolver(["a", "b", "c"], dict.fromkeys("abc", "f0"), pool=["c", "b"])
+    assert [resolve(labelled(id, "f0")) for id in "abc"] == ["b", "b", "b"]
+
+
+def test_contradictory_words_on_copies_are_one_conflict_and_one_class():
     resolve = resolver(["a", "b"], {"a": "f0", "b": "f0"})
-    assert [resolve(labelled(id, "f0")) for id in "ab"] == ["a", "b"]
+    log = [
+        event("1", id="a", label="ok", by="anna", sha256="f0"),
+        event("2", id="b", label="worn", by="bert", sha256="f0"),
+    ]
+    assert consensus(log, resolve) == {
+        "a": Settled("worn", {"anna": "ok", "bert": "worn"}, conflict=True)
+    }
 
 
 def test_a_moved_image_takes_its_label_along_to_the_lowest_id():

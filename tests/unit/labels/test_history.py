@@ -12,7 +12,7 @@ def test_every_kind_of_event_is_told_in_one_line():
            undo("u", "never")], start=1)]  # fmt: skip
     told = history(log, class_list(["ok", "wörn"], log))
     assert told == [
-        '     1  anna: ä, "b" .png is wörn  [taken back]',
+        '     1  2026-03-02 09:30  anna: ä, "b" .png is wörn  [taken back]',
         "     2  anna: a.png needs a look (line one line two; 'x')",
         "     3  anna: takes back event 1",
         "     4  anna: bent is a class from now on",

@@ -12,6 +12,8 @@ from alvision.core.records import Answer, Answers
 from alvision.labels.store import LabelStore
 from tests.unit.labels.conftest import event, undo
 
+TIME = "2026-03-02T09:30:00.000Z"
+
 
 def no_hash(id):
     return None
@@ -133,6 +135,44 @@ def test_a_file_that_is_no_database_is_refused(tmp_path, shared):
     with pytest.raises(UserError, match=r"labels\.db is not a label store"):
         LabelStore(path, shared=shared)
     assert path.read_text() == "id,label\n" * 200
+
+
+def old_store(open_store):
+    """Return a store as an earlier version wrote it: without times, with one event."""
+    store = open_store()
+    store.append([replace(event("1"), time=TIME)], hash_of=no_hash)
+    with store.database.writing() as connection:
+        connection.exec_driver_sql("ALTER TABLE events DROP COLUMN time")
+    return open_store()
+
+
+def test_a_store_without_times_is_read_and_gets_them(open_store):
+    other = old_store(open_store)
+    assert [(e.uuid, e.time) for e in other.events()] == [("1", None)]
+    assert other.last() == 1
+    reader = open_store()
+    other.append([replace(event("2"), time=TIME)], hash_of=no_hash)
+    assert [e.time for e in reader.events()] == [e.time for e in other.events()] == [None, TIME]
+
+
+def test_a_write_that_fails_leaves_an_old_store_as_it_was(open_store):
+    store = old_store(open_store)
+    with pytest.raises(ZeroDivisionError), store.database.writing():
+        raise ZeroDivisionError
+    assert [e.time for e in store.events()] == [None]
+    store.append([replace(event("2"), time=TIME)], hash_of=no_hash)
+    assert [e.time for e in open_store().events()] == [None, TIME]
+
+
+def test_an_old_store_on_a_read_only_disk_is_read(tmp_path):
+    with LabelStore(tmp_path / "labels.db") as store:
+        store.append([event("1")], hash_of=no_hash)
+        with store.database.writing() as connection:
+            connection.exec_driver_sql("ALTER TABLE events DROP COLUMN time")
+    before = (tmp_path / "labels.db").read_bytes()
+    with LabelStore(tmp_path / "labels.db") as store:
+        assert [e.time for e in store.events()] == [None]
+    assert (tmp_path / "labels.db").read_bytes() == before
 
 
 @pytest.mark.parametrize("table", ["events (number)", "parts (id)"])

@@ -271,3 +271,12 @@ def test_strategies_start_from_the_same_labels(exp, tmp_path):
         )
         run(other)
         assert asked(other)[0] == asked(exp)[0]
+
+
+def test_exact_copies_are_trained_on_once_with_one_class(exp):
+    copies = HASHES | {IDS[3]: HASHES[IDS[1]]}
+    exp = replace(exp, hashes=copies, truth=None)
+    words = [say(IDS[1], "worn"), say(IDS[3], "ok", by="bert"), say(IDS[5])]
+    exp.labels.append(words, hash_of=copies.get)
+    assert exp.training(None) == {IDS[1]: "ok", IDS[5]: "ok"}
+    assert not {IDS[1], IDS[3]} & set(exp.pool())

@@ -1,6 +1,8 @@
 """Getting images and answering them."""
 
+import hashlib
 import uuid
+from datetime import UTC, datetime
 
 import pytest
 
@@ -230,3 +232,32 @@ def test_looking_at_candidates_changes_nothing(page):
     assert looks[0] == looks[1] == looks[2]
     assert page.state()["labels"] == 0
     assert first in {item["id"] for item in page.items("bo", n=12)}
+
+
+def test_answers_keep_when_they_were_given(page, store):
+    first, second = page.items(n=2)
+    page.say(first["id"], seconds_ago=3600.0)
+    page.say(second["id"])
+    page.tell("/api/classes", by="ann", uuid=str(uuid.uuid4()), action="add", name="bent")
+    before, *later = (datetime.fromisoformat(event.time) for event in store.events())
+    now = datetime.now(UTC)
+    assert abs((now - before).total_seconds() - 3600) < 60
+    assert all(abs((now - time).total_seconds()) < 60 for time in later)
+
+
+def test_exact_copies_are_asked_once_and_share_one_class(make_page, photos, store):
+    copies = {id: path.read_bytes() for id, path in photos.items()}
+    photos[IDS[4]].write_bytes(copies[IDS[2]])
+    page = make_page()
+    hashes = {id: hashlib.sha256(path.read_bytes()).hexdigest() for id, path in photos.items()}
+    page.page.state.rematch(hashes)
+    asked = [page.id(item["id"]) for item in page.items(n=24)]
+    assert len(asked) == 11
+    assert len({IDS[2], IDS[4]} & set(asked)) == 1
+    page.say(page.address(IDS[4]), "worn", by="bert")
+    assert not {IDS[2], IDS[4]} & {page.id(item["id"]) for item in page.items(n=24)}
+    page.say(page.address(IDS[2]), "ok", by="ann")
+    state = page.state()
+    assert (state["labels"], state["conflicts"]) == (1, 1)
+    (conflict,) = page.read("/api/conflicts")["conflicts"]
+    assert [vote["by"] for vote in conflict["votes"]] == ["bert", "ann"]

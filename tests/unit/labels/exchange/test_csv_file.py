@@ -7,7 +7,12 @@ from hypothesis import strategies as st
 from alvision.core.errors import UserError
 from alvision.core.records import Event
 from alvision.labels.consensus import answered, consensus
-from alvision.labels.exchange.csv_file import export_labels, export_votes, import_labels
+from alvision.labels.exchange.csv_file import (
+    export_labels,
+    export_votes,
+    import_labels,
+    restore,
+)
 from alvision.labels.exchange.import_answers import ImportCounts
 from alvision.labels.store import LabelStore
 from tests.unit.labels.conftest import event, undo
@@ -15,6 +20,7 @@ from tests.unit.labels.conftest import event, undo
 IDS = ("a.png", "b.png", "sub/ü.png")
 HASHES = {id: f"sha of {id}" for id in IDS}
 CLASSES = ["ok", "worn"]
+TIME = "2026-03-02T09:30:00.000Z"
 
 
 def bring(store, path, text=None, **changes):
@@ -50,6 +56,7 @@ def logs(draw):
                 number=number,
                 target=draw(NAME) if kind == "undo" else None,
                 sha256=draw(st.none() | NAME),
+                time=draw(st.none() | st.just(TIME)),
             )
         )
     return log
@@ -75,14 +82,49 @@ def test_any_log_goes_out_and_in_again(tmp_path_factory, log):
 
 
 def test_the_exported_form(store, tmp_path):
-    said = replace(event("u1", label="worn", sha256="f0"), seconds=1.5, round=3)
+    said = replace(event("u1", label="worn", sha256="f0"), seconds=1.5, round=3, time=TIME)
     store.append([said, undo("u2", "u1")], hash_of=lambda id: None)
     export_labels(store, tmp_path / "out.csv")
     assert (tmp_path / "out.csv").read_text(encoding="utf-8").splitlines() == [
-        "event,id,kind,label,by,round,seconds,uuid,target,sha256,note,book",
-        "1,a.png,label,worn,anna,3,1.5,u1,,f0,,",
-        "2,a.png,undo,,anna,0,,u2,u1,,,",
+        "event,id,kind,label,by,round,seconds,uuid,target,sha256,note,book,time",
+        f"1,a.png,label,worn,anna,3,1.5,u1,,f0,,,{TIME}",
+        "2,a.png,undo,,anna,0,,u2,u1,,,,",
     ]
+
+
+def test_times_come_along_and_go_out_again(store, tmp_path):
+    text = "id,label,by,time\na.png,ok,anna,2026-03-02 10:30:00+01:00\nb.png,worn,anna,\n"
+    bring(store, tmp_path / "t.csv", text)
+    assert [event.time for event in store.events()] == ["2026-03-02T09:30:00.000Z", None]
+    export_votes(store, tmp_path / "votes.csv")
+    with LabelStore(tmp_path / "other.db") as other:
+        bring(other, tmp_path / "votes.csv")
+        assert [event.time for event in other.events()] == [e.time for e in store.events()]
+    with pytest.raises(UserError, match=r"row 2: time 'noon' is not when"):
+        bring(store, tmp_path / "t.csv", "id,label,time\na.png,worn,noon\n")
+    assert store.last() == 2
+
+
+def test_an_export_of_an_earlier_version_has_no_times(store, tmp_path):
+    text = (
+        "event,id,kind,label,by,round,seconds,uuid,target,sha256,note,book\n"
+        "1,a.png,label,worn,anna,0,,u1,,f0,,\n"
+    )
+    (tmp_path / "log.csv").write_text(text)
+    assert restore(store, tmp_path / "log.csv") == 1
+    assert bring(store, tmp_path / "log.csv") == ImportCounts(0, 1, 0)
+    assert [(e.label, e.time) for e in store.events()] == [("worn", None)]
+
+
+def test_copies_are_imported_once_and_may_not_contradict(store, tmp_path):
+    copies = {"a.png": "f0", "b.png": "f0"}
+    table = tmp_path / "t.csv"
+    text = "id,label\na.png,ok\nb.png,ok\n"
+    assert bring(store, table, text, hashes=copies) == ImportCounts(1, 1, 0)
+    assert bring(store, table, "id,label\nb.png,ok\n", hashes=copies) == ImportCounts(0, 1, 0)
+    with pytest.raises(UserError, match=r"a\.png and b\.png are the same picture, but import"):
+        bring(store, table, "id,label\na.png,ok\nb.png,worn\n", hashes=copies)
+    assert store.last() == 1
 
 
 def test_a_plain_table_becomes_imports(store, tmp_path):
@@ -243,7 +285,7 @@ def test_merged_classes_leave_as_one(store, tmp_path):
     log = [event("1", label="worn"), event("2", "", "merge", "worn", target="ok")]
     store.append(log, hash_of=HASHES.get)
     export_votes(store, tmp_path / "out.csv")
-    assert (tmp_path / "out.csv").read_text().splitlines()[1] == "a.png,ok,anna,ok"
+    assert (tmp_path / "out.csv").read_text().splitlines()[1] == "a.png,ok,anna,ok,"
 
 
 def test_events_about_classes_are_restored_with_their_classes(store, tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from alvision.cli.console import console
 from alvision.cli.options import Options, option
-from alvision.core.rounds import DOCUMENT, claim, lock
+from alvision.core.rounds import DOCUMENT, lock
 
 USAGE = """\
 alvision train out=runs/brakes/uncertainty_herding/seed-0
@@ -46,6 +46,7 @@ def train(words: list[str]) -> int:
     from alvision.deploy.train.final_model import FOLDER, train
     from alvision.deploy.train.labelled_data import import_truth
     from alvision.run_folder.experiment_file import describe_run
+    from alvision.run_folder.fixed_settings import claim_run
     from alvision.run_folder.load import load_run_config_in_place
 
     root = options.out
@@ -65,7 +66,7 @@ def train(words: list[str]) -> int:
                 classes=classes,
                 anonymous=config.answered_by_people,
             )
-            claim(root, described)
+            claim_run(root, described, people=config.answered_by_people)
         if not config.answered_by_people and not (root / "rounds").exists():
             import_truth(config)
         facts = train(config, root).facts

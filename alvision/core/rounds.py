@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -161,13 +161,23 @@ def lock(root: Path) -> FileLock:
     return held
 
 
-def claim(root: Path, document: dict[str, Any]) -> dict[str, Any]:
+def claim(
+    root: Path,
+    document: dict[str, Any],
+    *,
+    fixed: Callable[[str], str | None] = lambda key: "it is fixed",
+    may_lose: Collection[str] = (),
+    renewed: Collection[str] = (),
+) -> dict[str, Any]:
     """Write `experiment.yaml` once; later, check that this is the same experiment.
 
     Args:
         root: The run's folder.
         document: What to write: `fingerprint` (flat, what may not change), `classes` and
             `defects` (may be added to), `run` (the identity; the first one stays), and more.
+        fixed: Says why a setting of the fingerprint may not change; None where it may.
+        may_lose: Which of `classes` and `defects` may lose names too.
+        renewed: What else takes its value of today, once nothing fixed has changed.
 
     Returns:
         The document in force: the stored one, with the classes and defects of today.
@@ -180,7 +190,7 @@ def claim(root: Path, document: dict[str, Any]) -> dict[str, Any]:
         write_atomically(path, lambda beside: _dump(document, beside))
         return read_document(root)
     stored = read_document(root)
-    changed = _differences(stored["fingerprint"], document["fingerprint"])
+    changed = _differences(stored["fingerprint"], document["fingerprint"], fixed)
     if changed:
         raise UserError(
             f"{root} holds another configuration: {'; '.join(changed[:3])}"
@@ -188,13 +198,16 @@ def claim(root: Path, document: dict[str, Any]) -> dict[str, Any]:
         )
     grown = {key: document[key] for key in ("classes", "defects")}
     for key, names in grown.items():
+        if key in may_lose:
+            continue
         gone = [name for name in stored[key] or () if name not in (names or ())]
         if gone:
             raise UserError(
                 f"{key}= has lost {', '.join(gone)}, which {root} knows; names can only be added"
             )
-    if any(stored[key] != names for key, names in grown.items()):
-        stored |= grown
+    in_force = grown | {key: document[key] for key in renewed}
+    if any(stored[key] != value for key, value in in_force.items()):
+        stored |= in_force
         write_atomically(path, lambda beside: _dump(stored, beside))
     return stored
 
@@ -229,9 +242,12 @@ def _dump(document: dict[str, Any], path: Path) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def _differences(stored: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
+def _differences(
+    stored: Mapping[str, Any], given: Mapping[str, Any], fixed: Callable[[str], str | None]
+) -> list[str]:
+    changed = [k for k in sorted(stored.keys() | given.keys()) if stored.get(k) != given.get(k)]
     return [
-        f"{key} was {stored.get(key)!r} and is {given.get(key)!r}"
-        for key in sorted(stored.keys() | given.keys())
-        if stored.get(key) != given.get(key)
+        f"{key} was {stored.get(key)!r} and is {given.get(key)!r} ({why})"
+        for key in changed
+        if (why := fixed(key)) is not None
     ]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from alvision.acquisition import needs_of, parts_of, properties_of, score_of
 from alvision.config.checks import PER_CLASS, known_defects, validate_classes
 from alvision.core.errors import UserError
-from alvision.core.rounds import Codec, claim, finished_rounds, lock, rounds_of
+from alvision.core.rounds import Codec, finished_rounds, lock, rounds_of
 from alvision.core.seeding import generator
 from alvision.dataset.dataset import DataSet
 from alvision.dataset.simulation import Simulation, simulation
@@ -25,6 +25,7 @@ from alvision.loop.experiment import Budget, Experiment, Strategy
 from alvision.oracles.files import FilesOracle
 from alvision.oracles.page import PageOracle
 from alvision.run_folder.experiment_file import describe_run
+from alvision.run_folder.fixed_settings import claim_run
 from alvision.run_folder.round_files import codecs, write_metrics_table
 
 if TYPE_CHECKING:
@@ -77,7 +78,8 @@ def build_experiment(
     store = stack.enter_context(data.label_store())
     simulated = None if data.answered_by_people else simulation(data)
     # Only what fits takes the folder: a corrected mistake must not find it taken by the mistake.
-    run = claim(root, _description(composed, data, learner))["run"]
+    described = _description(composed, data, learner)
+    run = claim_run(root, described, people=data.answered_by_people)["run"]
     data.keep_split()
     if simulated:
         simulated.begin(store, data.hashes, run)

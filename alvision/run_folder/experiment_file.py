@@ -1,4 +1,4 @@
-"""What `experiment.yaml` says about a run, and which of it may not change."""
+"""What `experiment.yaml` says about a run."""
 
 from __future__ import annotations
 
@@ -13,29 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from alvision.core.version import __version__
 from alvision.evaluation.metrics import described, metrics_of
+from alvision.run_folder.fixed_settings import why_fixed
 
 if TYPE_CHECKING:
     from alvision.config.schema import RunConfig
-
-OUTSIDE_FINGERPRINT = (
-    "budget.rounds",
-    "target",
-    "page",
-    "trainer.devices",
-    "trainer.strategy",
-    "trainer.accelerator",
-    "trainer.num_workers",
-    "data.root",
-    "labels.url",
-    "labels.experts",
-    "out",
-    "debug",
-    "logger",
-    "name",
-    "classes",
-    "defects",
-)
-"""What a run may change, by key or group; `classes` and `defects` may only grow (`claim`)."""
 
 ADDED = ("data.source", "metrics", "trainer.callbacks", "trainer.loss", "trainer.optimizer")
 """Keys that the first run folders lack. Null means what was done before there was the key, so it is
@@ -69,8 +50,7 @@ def describe_run(
     flat = {
         key: value
         for key, value in _flatten(plain).items()
-        if not any(key == out or key.startswith(f"{out}.") for out in OUTSIDE_FINGERPRINT)
-        and not (value is None and key in ADDED)
+        if why_fixed(key, people=anonymous) is not None and not (value is None and key in ADDED)
     }
     own = described(metrics_of(config.metrics))
     digest = hashlib.sha256(json.dumps(flat, sort_keys=True).encode()).hexdigest()

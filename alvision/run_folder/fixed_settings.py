@@ -1,0 +1,98 @@
+"""Which settings a begun run may change, and why it may not change the others."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from alvision.core.rounds import claim
+
+MAY_CHANGE = (
+    "budget.rounds",
+    "target",
+    "page",
+    "trainer.devices",
+    "trainer.strategy",
+    "trainer.accelerator",
+    "trainer.num_workers",
+    "data.root",
+    "labels.url",
+    "labels.experts",
+    "out",
+    "debug",
+    "logger",
+    "name",
+    "classes",
+    "defects",
+)
+"""Settings that every run may change, by key or group; `classes` may only grow, see `claim_run`."""
+
+PEOPLE_MAY_CHANGE = ("budget", "labels.votes")
+"""Settings that a run which people answer may change too: they say how much people do."""
+
+_CURVE = "the learning curve would mix two ways of working"
+_SIMULATED = "a study compares runs of one budget"
+WHY_FIXED = {
+    "seed": "the split, the cold start and every draw follow from it",
+    "data": "the rounds would be about other images",
+    "data.group_by": "groups say which images are held out",
+    "data.group_pattern": "groups say which images are held out",
+    "data.group_column": "groups say which images are held out",
+    "data.burst_seconds": "groups say which images are held out",
+    "data.fold": "it says which images are held out",
+    "data.split_column": "it says which images are held out",
+    "data.image": "every model of the run must see the images in one way",
+    "data.defect_share": "it says which images are in the pool",
+    "audit.share": "images that were trained on cannot be held out afterwards",
+    "model": _CURVE,
+    "trainer": _CURVE,
+    "acquisition": _CURVE,
+    "cold_start": _CURVE,
+    "oracle": "who answers says where the labels are and what is held out",
+    "metrics": "metrics.csv has the same columns in every round",
+    "budget": _SIMULATED,
+    "labels.votes": _SIMULATED,
+}
+"""Why the others are fixed, by key or group; the longest name that fits counts."""
+
+
+def why_fixed(key: str, *, people: bool) -> str | None:
+    """Say why a begun run may not change a setting; None where it may.
+
+    Args:
+        key: Its name, `budget.batch`.
+        people: People answer; else the run is simulated.
+
+    >>> why_fixed("trainer.epochs", people=True), why_fixed("budget.batch", people=True)
+    ('the learning curve would mix two ways of working', None)
+    """
+    if any(_within(key, name) for name in (*MAY_CHANGE, *(PEOPLE_MAY_CHANGE if people else ()))):
+        return None
+    return WHY_FIXED[max((name for name in WHY_FIXED if _within(key, name)), key=len)]
+
+
+def claim_run(root: Path, described: dict[str, Any], *, people: bool) -> dict[str, Any]:
+    """Take a run's folder for a configuration, or refuse it, see `core.rounds.claim`.
+
+    Args:
+        root: The folder.
+        described: What `describe_run` says of the configuration.
+        people: People answer, and may take a defect's mark off a class again.
+
+    Raises:
+        UserError: The folder holds a run with another value of a fixed setting, or with a class
+            that is gone.
+    """
+    return claim(
+        root,
+        described,
+        fixed=partial(why_fixed, people=people),
+        may_lose=("defects",) if people else (),
+        # The report and whoever reads the folder speak of what people changed.
+        renewed=("config", "fingerprint") if people else (),
+    )
+
+
+def _within(key: str, name: str) -> bool:
+    return key == name or key.startswith(f"{name}.")

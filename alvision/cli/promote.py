@@ -23,7 +23,7 @@ Compares both models on the monitor images, which neither was trained on. The ne
 bundle replaces the old one if its error rate, escape rate and overkill rate are
 each shown to be at most margin= higher, and if no known defect newly escapes.
 Otherwise the line stays as it is, the reason is one line, and the status is 1.
-Only one image of each group counts, because parts of one lot are alike;
+At most one image of each lot counts, because parts of one lot are alike;
 independent=true counts them all. The page shows the pictures on which the two
 models differ. The old bundle is kept as line.bundle.previous; rollback swaps the
 two, and a second rollback swaps them again."""

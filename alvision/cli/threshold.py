@@ -12,20 +12,21 @@ from alvision.config.limits import above, between
 from alvision.core.errors import UserError
 
 if TYPE_CHECKING:
-    from alvision.deploy.bundle.thresholds import ClassPromise
     from alvision.deploy.threshold.plan import ThresholdRequest
 
 USAGE = """\
 alvision threshold bundle=brakes.bundle escape=0.02 confidence=0.95
 alvision threshold bundle=brakes.bundle escape=0.05 human=0.1
-alvision threshold bundle=brakes.bundle look=1 scrap=20
+alvision threshold bundle=brakes.bundle look=1 scrap=20 defect_share=0.01
 
 Sets the largest threshold whose escape rate is provably at most escape=, using
 the sealed test images alone. With too few sealed defects it refuses and says how
 many are missing. Each use of the sealed images is logged: another model needs
-sealed defects that are new since then, or has to prove more. Only one defect of
-each group counts, because parts of one lot are alike; threshold.independent=true
-counts them all. Writes thresholds.json into the bundle."""
+sealed defects that are new since then, or has to prove more. Parts of one lot are
+alike, so at most one defect of each lot counts, and lots count in proportion to
+their defects; threshold.independent=true counts every part. With human= or look=
+and scrap= a person sees doubtful parts; the share of bad parts on the line is that
+among the monitor images, or defect_share=. Writes thresholds.json into the bundle."""
 
 SHARE = between(above=0, below=1)
 
@@ -81,6 +82,12 @@ class ThresholdOptions(PromiseOptions):
         default=None,
         limits=above(0),
     )
+    defect_share: float | None = option(
+        "Share of the line's parts that are bad, for human= or look= and scrap=.",
+        default=None,
+        limits=between(at_least=0, at_most=1),
+        shown="the share among the monitor images",
+    )
 
     def __post_init__(self) -> None:
         costs = (self.look is not None) + (self.scrap is not None)
@@ -88,11 +95,15 @@ class ThresholdOptions(PromiseOptions):
             raise UserError(
                 "give look= and scrap= (costs), or human= (a share of the parts), or none of them"
             )
+        if self.defect_share is not None and not costs and self.human is None:
+            raise UserError("defect_share= is for human=, or for look= and scrap=; leave it out")
 
     def request(self) -> ThresholdRequest:
         """Return what the threshold has to promise, and what a person's time costs."""
         costs = None if self.look is None or self.scrap is None else (self.look, self.scrap)
-        return replace(super().request(), human=self.human, costs=costs)
+        return replace(
+            super().request(), human=self.human, costs=costs, defect_share=self.defect_share
+        )
 
 
 OPTIONS = (ThresholdOptions,)
@@ -104,6 +115,7 @@ def threshold(words: list[str]) -> int:
 
     from alvision.core.rounds import lock
     from alvision.deploy.bundle.bundle import open_bundle
+    from alvision.deploy.bundle.promise import for_class, for_person
     from alvision.deploy.threshold.set_threshold import set_threshold
     from alvision.deploy.train.labelled_data import load_labelled
     from alvision.run_folder.load import load_run_config_in_place
@@ -118,21 +130,12 @@ def threshold(words: list[str]) -> int:
     if thresholds.human:
         console.print(
             f"pass below {thresholds.low:.4f}, reject from {thresholds.high:.4f}, a person looks "
-            f"between them ({100 * thresholds.human:.0f} in 100)"
+            f"between them ({for_person(thresholds)})"
         )
     else:
         console.print(f"reject from {thresholds.low:.4f}")
     for name, own in thresholds.per_class.items():
-        console.print(f"{name}: {_of_class(own)}", markup=False)
+        console.print(f"{name}: {for_class(own)}", markup=False)
     console.print("It does not hold for: " + "; ".join(thresholds.voids), markup=False)
     console.print(f"next: alvision report bundle={bundle.folder}", markup=False)
     return 0
-
-
-def _of_class(own: ClassPromise) -> str:
-    """Say whether the promise holds for one class of defects alone."""
-    if own.holds is None:
-        return f"no promise of its own, {own.defects} sealed and {own.needed} needed"
-    if own.holds:
-        return f"the promise holds for it alone too ({own.defects} sealed)"
-    return f"the promise does NOT hold for it alone ({own.defects} sealed)"

@@ -17,6 +17,7 @@ import numpy as np
 from alvision.core.errors import UserError
 from alvision.data.image_spec import ImageSpec
 from alvision.deploy.bundle.manifest import FORMAT, BundleManifest
+from alvision.deploy.bundle.promise import promise
 from alvision.deploy.bundle.swap_folder import recover
 from alvision.deploy.bundle.thresholds import Thresholds, read_thresholds
 from alvision.deploy.bundle.verdict import Decision, decide, softmax
@@ -78,7 +79,7 @@ class Bundle:
     @property
     def promise(self) -> str | None:
         """Return the promise of the threshold as sentences; None without a threshold."""
-        return self.thresholds.promise if self.thresholds else None
+        return promise(self.thresholds) if self.thresholds else None
 
     @cached_property
     def identity(self) -> str:

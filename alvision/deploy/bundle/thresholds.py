@@ -1,4 +1,4 @@
-"""`thresholds.json`: the thresholds of a bundle, what they promise, and the promise in words.
+"""`thresholds.json`: the thresholds of a bundle, and the facts of their promise.
 
 The file is tied to one `bundle.json` by its sha256 and signed with its own, because a threshold
 that belongs to another model, or that somebody has edited, would promise what nobody has proven.
@@ -19,11 +19,21 @@ from alvision.core.rounds import write_atomically
 THRESHOLDS = "thresholds.json"
 VOIDS = (
     "a kind of defect that was not among the sealed ones",
+    "lots with more defects than any sealed lot, or sealed defects in other proportions than on "
+    "the line",
     "another camera, lens, light, exposure or position of the part",
     "another image spec, model or threshold than those in the bundle",
     "sealed images that were trained on, or chosen because the model found them hard",
 )
 """Cases that a promise does not cover."""
+
+
+@dataclass(frozen=True)
+class SealedLots:
+    """The lots of the sealed defects: how many, and the number of defects of the largest one."""
+
+    count: int
+    largest: int
 
 
 @dataclass(frozen=True)
@@ -40,7 +50,7 @@ class ClassPromise:
 
     Attributes:
         defects: Independent sealed defects of the class.
-        holds: Whether the promise holds for the class alone; None if there are too few defects.
+        holds: Whether the promise is proven for the class alone; None if there are too few defects.
         needed: How many it would need; 0 if there are enough.
     """
 
@@ -61,9 +71,10 @@ class Thresholds:
         escape: Highest share of defects that may pass.
         confidence: Probability that the promise holds.
         independent: Every sealed image counts as independent, whatever its group.
-        human: Share of parts that go to a person.
+        human: Share of the line's parts that go to a person, estimated.
         defects: Sealed defects.
-        independent_defects: Groups among them.
+        independent_defects: Those of them that the promise is proven on, at most one of a lot.
+        lots: Their lots; None in a file from before, where one defect of every lot counted.
         unnamed: Those of them that nobody could name.
         good: Independent sealed good parts.
         overkill: Good parts that are stopped.
@@ -72,6 +83,8 @@ class Thresholds:
         per_class: What is proven for each class of defect.
         reading: The number of this use of the sealed images, from 1.
         spent_confidence: Confidence that this use had to prove the promise with.
+        defect_share: Share of the line's parts that are defects, which `human` was weighed with;
+            None without a person, and in a file from before.
         voids: What the promise does not cover.
         promise: The promise as a sentence.
         bundle: sha256 of the `bundle.json` that it belongs to; empty before it is written.
@@ -85,6 +98,7 @@ class Thresholds:
     human: float = 0.0
     defects: int = 0
     independent_defects: int = 0
+    lots: SealedLots | None = None
     unnamed: int = 0
     good: int = 0
     overkill: Overkill = Overkill(None, 1.0)
@@ -93,12 +107,15 @@ class Thresholds:
     per_class: Mapping[str, ClassPromise] = field(default_factory=dict)
     reading: int = 1
     spent_confidence: float = 0.0
+    defect_share: float | None = None
     voids: tuple[str, ...] = VOIDS
     promise: str = ""
     bundle: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values, in the order of the file, without the signature."""
+        # A file from before stays as it was, because its text names the model of a watched line.
+        later = {"lots": self.lots and asdict(self.lots), "defect_share": self.defect_share}
         return {
             "bundle": self.bundle,
             "escape": self.escape,
@@ -119,6 +136,7 @@ class Thresholds:
             "spent_confidence": self.spent_confidence,
             "voids": list(self.voids),
             "promise": self.promise,
+            **{key: value for key, value in later.items() if value is not None},
         }
 
     @classmethod
@@ -132,10 +150,16 @@ class Thresholds:
         per_class = values["per_class"].items()
         parts: dict[str, Any] = {
             "overkill": Overkill(**values["overkill"]),
+            "lots": SealedLots(**values["lots"]) if values.get("lots") else None,
             "per_class": {name: ClassPromise(**own) for name, own in per_class},
         }
         lists = {key: tuple(values[key]) for key in ("escaped", "overkilled", "voids")}
         return cls(**{**values, **parts, **lists})
+
+    @property
+    def contradicted(self) -> bool:
+        """Tell whether more sealed defects pass than promised: only in a file from before."""
+        return len(self.escaped) > self.escape * self.defects
 
     @property
     def identity(self) -> str:
@@ -186,6 +210,8 @@ def read_thresholds(folder: Path, identity: str) -> Thresholds | None:
             f"{path} was written by another version of alvision: write it again with alvision "
             "threshold"
         ) from None
+    if not thresholds.low <= thresholds.high:
+        raise UserError(f"{path} is damaged: write it again with alvision threshold")
     if thresholds.bundle != identity:
         raise UserError(f"{path} belongs to another model: write it again with alvision threshold")
     return thresholds
@@ -195,41 +221,3 @@ def dump(content: Mapping[str, Any], path: Path) -> None:
     """Write JSON for people to read."""
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     path.write_text(text, encoding="utf-8", newline="")
-
-
-def catches(thresholds: Thresholds) -> str:
-    """Return the promise in short, without a full stop.
-
-    >>> catches(Thresholds(0.5, 0.5, escape=0.02, confidence=0.95))
-    'Catches at least 98 of 100 bad parts, 95 % sure'
-    """
-    caught, sure = 100 * (1 - thresholds.escape), 100 * thresholds.confidence
-    return f"Catches at least {caught:g} of 100 bad parts, {sure:g} % sure"
-
-
-def promise(thresholds: Thresholds) -> str:
-    """Return the promise of a threshold as sentences.
-
-    >>> print(promise(Thresholds(0.5, 0.5, escape=0.02, confidence=0.95, spent_confidence=0.95,
-    ...     independent_defects=200, good=50, overkill=Overkill(0.04, 0.12))))
-    Catches at least 98 of 100 bad parts, 95 % sure; about 4 of 100 good ones are stopped with \
-them, at most 12. Proven on 200 independent sealed defects.
-    """
-    text, overkill = catches(thresholds), thresholds.overkill
-    if overkill.seen is None:
-        text += "; how many good ones are stopped is not known, because no good part is sealed"
-    else:
-        text += (
-            f"; about {100 * overkill.seen:.0f} of 100 good ones are stopped with them, at most "
-            f"{100 * overkill.at_most:.0f}"
-        )
-    text += f". Proven on {thresholds.independent_defects} independent sealed defects"
-    if thresholds.independent:
-        text += ", each taken for independent of the others, whatever lot it comes from"
-    if thresholds.spent_confidence > thresholds.confidence:
-        earlier = thresholds.reading - 1
-        text += (
-            f". The sealed images were used {earlier} time{'s' if earlier > 1 else ''} before, so "
-            f"this use had to prove it with {100 * thresholds.spent_confidence:g} % confidence"
-        )
-    return text + "."

@@ -17,7 +17,7 @@ from alvision.deploy.bundle.predict import predictions_for
 from alvision.deploy.bundle.thresholds import Thresholds
 from alvision.deploy.bundle.verdict import Decision, escapes, overkilled
 from alvision.deploy.promote.paired_test import Paired, paired, pairs_needed
-from alvision.deploy.threshold.cutoffs import one_a_group
+from alvision.deploy.threshold.draw import draw_independent
 from alvision.deploy.train.labelled_data import LabelledData
 
 Mistake = Callable[[str, Decision], bool]
@@ -70,7 +70,7 @@ class Measure:
         name: Name of the rate.
         old: The old model's rate on the images of `pairs`.
         new: The new model's.
-        pairs: The paired comparison, on one image of each group.
+        pairs: The paired comparison, on at most one image of each group.
         margin: What the difference must stay below.
     """
 
@@ -131,7 +131,7 @@ def compare(
     """Run two bundles on the monitor images and on every known defect that is not sealed.
 
     The rates are compared on the monitor images alone, because neither model was trained on them:
-    on one random image of each group, so that the pairs are independent, and each rate with a test
+    on at most one image of each group, so that the pairs are independent, and each rate with a test
     of its own at the full level. The new model passes only if all of them are shown not to be
     worse, so the level needs no correction (intersection-union, Berger 1982,
     doi:10.1080/00401706.1982.10487790). Images that nobody could name are left out. A defect that
@@ -294,7 +294,7 @@ def _measure(
     if images:
         # The same draw every time: a new one would let somebody repeat until it turns out well.
         rng = np.random.default_rng(derive(0, "promote"))
-        rows = one_a_group([image.group for image in images], rng).tolist()
+        rows = draw_independent([image.group for image in images], rng).tolist()
     drawn = [images[row] for row in rows]
     old = np.array([mistake(image.label, image.old) for image in drawn])
     new = np.array([mistake(image.label, image.new) for image in drawn])

@@ -1,11 +1,12 @@
-"""The arithmetic of thresholds: where defects are rejected, and which parts a person sees."""
+"""The arithmetic of a threshold: from where on parts are stopped, and how many good ones are."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit, logit
 
 from alvision.core.errors import UserError
 from alvision.deploy.threshold.binomial import (
@@ -14,6 +15,7 @@ from alvision.deploy.threshold.binomial import (
     defects_needed,
     rate_at_most,
 )
+from alvision.deploy.threshold.draw import draw_independent
 
 
 class NotEnoughDefects(UserError):
@@ -43,23 +45,6 @@ class NotEnoughDefects(UserError):
         )
 
 
-@dataclass(frozen=True)
-class Band:
-    """Two thresholds; a person looks at the parts between them.
-
-    Below `low` it passes, from `high` on it is rejected.
-
-    Attributes:
-        low: The threshold of the promise.
-        high: The upper threshold.
-        human: Share of the parts that a person looks at, among those the band was chosen on.
-    """
-
-    low: float
-    high: float
-    human: float
-
-
 def escape_threshold(
     defect_scores: Sequence[float] | np.ndarray,
     *,
@@ -75,13 +60,18 @@ def escape_threshold(
     the k-th smallest score with the largest k that BetaCDF(escape; k, n - k + 1) >= confidence
     allows; equal scores err on the safe side.
 
+    With groups the n scores are drawn so that every defect has the same chance and no two are of
+    one group (`draw_independent`). Then the promise is about the defects of groups with at most as
+    many defects as the largest one here. The threshold never lets more than `escape` of all the
+    defects given pass, drawn or not.
+
     Args:
         defect_scores: Defect score of each held-out defect, higher = more defective; none of them
             was trained on or actively chosen.
         escape: Highest escape rate, in (0, 1).
         confidence: Probability that the promise holds, in (0, 1).
-        groups: Group of each defect. Defects of one lot are alike, so one of each group is drawn
-            and the others prove nothing. None: all are independent.
+        groups: Group of each defect, because defects of one lot are alike. None: all are
+            independent.
         rng: The generator that draws them; needed with groups.
 
     Raises:
@@ -95,109 +85,69 @@ def escape_threshold(
     scores = np.asarray(defect_scores, dtype=np.float64)
     if scores.ndim != 1 or not np.isfinite(scores).all():
         raise ValueError(f"defect_scores {scores.shape} must be one finite number a defect")
-    if groups is not None:
-        scores = scores[one_a_group(groups, rng)]
-    misses = allowed_misses(len(scores), escape=escape, confidence=confidence)
+    drawn = _independent(scores, groups, rng)
+    misses = allowed_misses(len(drawn), escape=escape, confidence=confidence)
     if misses is None:
-        raise NotEnoughDefects(len(scores), escape=escape, confidence=confidence)
-    return float(np.sort(scores)[misses])
-
-
-def one_a_group(groups: Sequence[str], rng: np.random.Generator | None) -> np.ndarray:
-    """Draw one row of each group; rows ascending.
-
-    Raises:
-        ValueError: No generator was given.
-
-    >>> one_a_group(["b", "a", "b"], np.random.default_rng(0)).tolist() in ([0, 1], [1, 2])
-    True
-    """
-    if rng is None:
-        raise ValueError("groups need a generator, rng=np.random.default_rng(seed)")
-    names = np.asarray(groups, dtype=str)
-    order = rng.permutation(len(names))
-    _, first = np.unique(names[order], return_index=True)
-    return np.sort(order[first])
+        raise NotEnoughDefects(len(drawn), escape=escape, confidence=confidence)
+    most = np.sort(scores)[math.floor(escape * len(scores))]
+    return float(min(np.sort(drawn)[misses], most))
 
 
 def overkill(
-    good_scores: Sequence[float] | np.ndarray, threshold: float, *, confidence: float
+    good_scores: Sequence[float] | np.ndarray,
+    threshold: float,
+    *,
+    confidence: float,
+    groups: Sequence[str] | None = None,
+    rng: np.random.Generator | None = None,
 ) -> tuple[float, float]:
-    """Return the share of good parts that are rejected, and its upper limit.
+    """Return the share of good parts that are stopped, and its upper limit.
+
+    With groups the limit follows from parts drawn as in `escape_threshold`. It is never below the
+    share seen.
 
     Args:
-        good_scores: Scores of independent held-out good parts.
-        threshold: Reject from here on.
+        good_scores: Scores of held-out good parts.
+        threshold: Stop from here on.
         confidence: Probability that the limit holds.
+        groups: Group of each part; None: all are independent.
+        rng: The generator that draws; needed with groups.
 
     >>> overkill([0.1, 0.2, 0.9, 0.3], 0.5, confidence=0.95)[0]
     0.25
     """
-    scores = np.asarray(good_scores, dtype=np.float64)
-    wrong = int((scores >= threshold).sum())
-    seen = wrong / len(scores) if len(scores) else float("nan")
-    return seen, rate_at_most(wrong, len(scores), confidence=confidence)
+    stopped = np.asarray(good_scores, dtype=np.float64) >= threshold
+    drawn = _independent(stopped, groups, rng)
+    seen = float(stopped.mean()) if len(stopped) else float("nan")
+    limit = rate_at_most(int(drawn.sum()), len(drawn), confidence=confidence)
+    return seen, max(limit, seen) if len(stopped) else limit
 
 
-def human_band(scores: Sequence[float] | np.ndarray, threshold: float, *, human: float) -> Band:
-    """Send as many doubtful parts above the threshold to a person as the person has time for.
+def just_below(score: float, *, slack: float) -> float:
+    """Return the threshold that a part with this score reaches whenever it is scored again.
 
-    The promise still holds, because nothing changes below the threshold. Of the parts above it the
-    least suspicious go to a person, and the rest are rejected unseen.
-
-    Args:
-        scores: Scores of parts as the line sees them.
-        threshold: The threshold of the promise.
-        human: Share of all parts that a person has time for, in [0, 1].
-
-    >>> human_band([0.1, 0.4, 0.5, 0.6, 0.9], 0.4, human=0.4)
-    Band(low=0.4, high=0.6, human=0.4)
-    """
-    if not 0 <= human <= 1:
-        raise ValueError(f"human={human} must be a share, 0 to 1")
-    values = np.sort(np.asarray(scores, dtype=np.float64))
-    above = values[values >= threshold]
-    time_for = int(human * len(values) + 1e-9)
-    # Equal scores are treated alike, so a part that does not fit sends its equals away with it.
-    high = np.inf if len(above) <= time_for else above[time_for]
-    looked_at = int((above < high).sum())
-    return Band(threshold, float(high), looked_at / len(values) if len(values) else 0.0)
-
-
-def cost_band(
-    defect_scores: Sequence[float] | np.ndarray,
-    good_scores: Sequence[float] | np.ndarray,
-    threshold: float,
-    *,
-    look: float,
-    scrap: float,
-) -> Band:
-    """Send parts to a person as long as that costs less than scrapping good ones.
-
-    Minimises look · (parts looked at) + scrap · (good parts rejected unseen).
+    A runtime adds float32 numbers in an order that depends on the batch, the threads and the
+    processor, so the part that sets a threshold would pass half of the time.
 
     Args:
-        defect_scores: Scores of held-out defects.
-        good_scores: Scores of held-out good parts.
-        threshold: The threshold of the promise.
-        look: Cost of a person's look at a part.
-        scrap: Cost of a good part that is scrapped.
+        score: A defect score, in [0, 1].
+        slack: How much the logarithm of score / (1 - score) may be off, at least 0.
 
-    >>> cost_band([0.8, 0.9], [0.1, 0.5, 0.7], 0.4, look=1, scrap=10)
-    Band(low=0.4, high=0.8, human=0.4)
+    >>> f"{just_below(0.5, slack=0.004):.4f}", just_below(1.0, slack=0.004) < 1
+    ('0.4990', True)
     """
-    if not (look >= 0 and scrap >= 0):
-        raise ValueError(f"look={look} and scrap={scrap} must be costs, from 0")
-    defects, good = (np.asarray(s, dtype=np.float64) for s in (defect_scores, good_scores))
-    every = np.concatenate([defects, good])
-    marks = [threshold, *np.unique(every[every >= threshold]), np.inf]
-    costs = [
-        look * ((every >= threshold) & (every < high)).sum() + scrap * (good >= high).sum()
-        for high in marks
-    ]
-    high = float(marks[int(np.argmin(costs))])
-    looked_at = int(((every >= threshold) & (every < high)).sum())
-    return Band(threshold, high, looked_at / len(every) if len(every) else 0.0)
+    # Near 1 the score itself is rounded, to some multiples of epsilon.
+    return float(expit(logit(score) - slack) * (1 - 8 * np.finfo(np.float64).eps))
+
+
+def _independent(
+    values: np.ndarray, groups: Sequence[str] | None, rng: np.random.Generator | None
+) -> np.ndarray:
+    if groups is None:
+        return values
+    if rng is None:
+        raise ValueError("groups need a generator, rng=np.random.default_rng(seed)")
+    return values[draw_independent(groups, rng)]
 
 
 def _check(**shares: float) -> None:

@@ -14,6 +14,7 @@ from alvision.core.records import SampleId
 from alvision.deploy.bundle.bundle import NETWORK, Bundle
 from alvision.deploy.threshold import look_log
 from alvision.deploy.threshold.binomial import defects_needed
+from alvision.deploy.threshold.draw import independent_parts
 from alvision.deploy.train.labelled_data import LabelledData
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class ThresholdRequest:
         independent: Every sealed image counts as independent, whatever its group.
         human: Share of the parts that a person has time for, if there is a person.
         costs: Costs of a person's look and of a good part that is scrapped.
+        defect_share: Share of the line's parts that are defects, if it was given.
     """
 
     escape: float
@@ -37,6 +39,7 @@ class ThresholdRequest:
     independent: bool = False
     human: float | None = None
     costs: tuple[float, float] | None = None
+    defect_share: float | None = None
 
     @property
     def question(self) -> str:
@@ -103,7 +106,9 @@ def plan(
     earlier = look_log.read(log_file(labelled, config))
 
     def independent(contents: Collection[str]) -> int:
-        return len(contents if request.independent else {groups[content] for content in contents})
+        return independent_parts(
+            {content: content if request.independent else groups[content] for content in contents}
+        )
 
     def enough(contents: Collection[str]) -> bool:
         needed = defects_needed(escape=request.escape, confidence=request.confidence)
@@ -126,7 +131,8 @@ def plan(
         earlier=earlier,
         use=use,
         corrected=frozenset(corrected),
-        found=independent(use.defects.keys() - corrected),
+        # Corrected ones may make a lot the largest, and then the others count for less.
+        found=min(independent(use.defects.keys() - corrected), independent(use.defects)),
         needed=defects_needed(escape=request.escape, confidence=1 - use.doubt),
     )
 

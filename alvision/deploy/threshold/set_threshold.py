@@ -2,41 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from alvision.core.errors import UserError
-from alvision.core.records import SampleId
-from alvision.core.seeding import derive
-from alvision.data.images import UnreadableImage, load
 from alvision.deploy.bundle.bundle import Bundle
+from alvision.deploy.bundle.promise import promise
 from alvision.deploy.bundle.thresholds import (
     ClassPromise,
     Overkill,
     Thresholds,
-    promise,
     write_thresholds,
 )
 from alvision.deploy.threshold import look_log
+from alvision.deploy.threshold.bands import Band, cost_band, human_band
 from alvision.deploy.threshold.cutoffs import (
-    Band,
     NotEnoughDefects,
-    cost_band,
     escape_threshold,
-    human_band,
-    one_a_group,
+    just_below,
     overkill,
 )
+from alvision.deploy.threshold.draw import seal_generator
 from alvision.deploy.threshold.plan import (
     PlannedUse,
     ThresholdRequest,
-    groups_of,
+    is_defect,
     log_file,
     plan,
 )
+from alvision.deploy.threshold.scored_images import ScoredImages, score
 from alvision.deploy.train.labelled_data import LabelledData
 
 if TYPE_CHECKING:
@@ -46,36 +44,6 @@ ADVICE = (
     "if you keep known bad parts, photograph them as the line does and import them: "
     "alvision labels import slot=seal from=drawer.csv data.root=..."
 )
-
-
-@dataclass(frozen=True)
-class ScoredImages:
-    """Sealed images with the defect scores that a bundle gives them.
-
-    Attributes:
-        ids: N images.
-        labels: Their classes; None where nobody could name one.
-        scores: Their defect scores, [N].
-        groups: What each is independent by.
-        contents: sha256 of each.
-    """
-
-    ids: tuple[SampleId, ...]
-    labels: tuple[str | None, ...]
-    scores: np.ndarray
-    groups: tuple[str, ...]
-    contents: tuple[str, ...]
-
-    def select(self, keep: Sequence[bool] | np.ndarray) -> ScoredImages:
-        """Return the images for which `keep` is true."""
-        rows = [i for i, kept in enumerate(keep) if kept]
-        return ScoredImages(
-            tuple(self.ids[i] for i in rows),
-            tuple(self.labels[i] for i in rows),
-            self.scores[rows],
-            tuple(self.groups[i] for i in rows),
-            tuple(self.contents[i] for i in rows),
-        )
 
 
 def set_threshold(
@@ -89,14 +57,16 @@ def set_threshold(
     """Set the largest threshold that keeps the promise, and write `thresholds.json`.
 
     Only sealed images count, and the exported network scores them in fp32. An image that is not
-    known as a good part counts as a defect (unsure, skipped, a class newer than the bundle). One
-    defect of each group is drawn, unless `independent` is set; copies of a file are one part.
+    known as a good part counts as a defect (unsure, skipped, a class newer than the bundle). The
+    promise is proven on defects of which no two are of one group, each with the same chance to be
+    drawn, unless `independent` is set; copies of a file are one part.
     Another process that sets a threshold on the same sealed images is waited for.
 
     Raises:
         NotEnoughDefects: There are too few sealed defects; nothing was scored or written.
-        UserError: There is no good class or no defect class, a class was renamed, or a sealed
-            image was trained on.
+        UserError: There is no good class or no defect class, a class was renamed, a sealed image
+            was trained on, or nobody knows the share of defects on the line, which a person's band
+            needs.
     """
     log = log_file(labelled, config)
     with look_log.locked(log):
@@ -104,14 +74,20 @@ def set_threshold(
         if planned.found < planned.needed:
             # Before any score is computed: a refusal must not use up the sealed images.
             raise NotEnoughDefects(
-                planned.found, escape=request.escape, confidence=planned.confidence, advice=ADVICE
+                planned.found,
+                escape=request.escape,
+                confidence=planned.confidence,
+                advice=_advice(planned, request),
             )
+        share = _defect_share(bundle, labelled, request)
         hashes = labelled.data.hashes
-        used = [id for id in planned.ids if planned.uses(hashes[id])]
-        images = _scored(bundle, labelled, used, request, progress)
-        is_defect = np.array([content in planned.defects for content in images.contents], bool)
-        defects, good = images.select(is_defect), images.select(~is_defect)
-        thresholds = _thresholds(bundle, request, planned, defects, good)
+        used = sorted(
+            (id for id in planned.ids if planned.uses(hashes[id])), key=lambda id: hashes[id]
+        )
+        images = score(bundle, labelled, used, request, progress)
+        bad = np.array([content in planned.defects for content in images.contents], bool)
+        defects, good = images.select(bad), images.select(~bad)
+        thresholds = _thresholds(bundle, request, planned, defects, good, share)
         # The log comes first: if the process is killed in between, the use is logged and no
         # threshold exists, and the same command is no further use. The other way round it would
         # go unlogged.
@@ -127,11 +103,17 @@ def _thresholds(
     planned: PlannedUse,
     defects: ScoredImages,
     good: ScoredImages,
+    share: float | None,
 ) -> Thresholds:
     low = _low(defects, request.escape, planned)
-    band = _band(request, defects, good, low)
-    scores = good.scores[one_a_group(good.groups, _generator())] if good.ids else good.scores
-    seen, at_most = overkill(scores, low, confidence=request.confidence)
+    band = _band(request, defects, good, low, share)
+    seen, at_most = overkill(
+        good.scores,
+        low,
+        confidence=request.confidence,
+        groups=good.groups,
+        rng=seal_generator(),
+    )
     thresholds = Thresholds(
         low=band.low,
         high=band.high,
@@ -141,14 +123,16 @@ def _thresholds(
         human=band.human,
         defects=len(defects.ids),
         independent_defects=planned.found,
+        lots=defects.lots,
         unnamed=sum(label is None for label in defects.labels),
-        good=len(scores),
-        overkill=Overkill(seen if len(scores) else None, at_most),
+        good=good.independent,
+        overkill=Overkill(seen if good.ids else None, at_most),
         escaped=_contents(defects, defects.scores < band.low),
         overkilled=_contents(good, good.scores >= band.low),
         per_class=_per_class(bundle, request, planned, defects, low),
         reading=planned.number,
         spent_confidence=planned.confidence,
+        defect_share=share,
     )
     return replace(thresholds, promise=promise(thresholds))
 
@@ -156,37 +140,72 @@ def _thresholds(
 def _low(defects: ScoredImages, escape: float, planned: PlannedUse) -> float:
     """Return the threshold of some defects; corrected ones may lower it and never raise it."""
     proof = defects.select([content not in planned.corrected for content in defects.contents])
-    return min(
+    low = min(
         escape_threshold(
             images.scores,
             escape=escape,
             confidence=planned.confidence,
             groups=images.groups,
-            rng=_generator(),
+            rng=seal_generator(),
         )
         for images in (proof, defects)
     )
+    return just_below(low, slack=defects.slack)
 
 
-def _generator() -> np.random.Generator:
-    """Return the generator that draws one image of each group, always the same.
+def _advice(planned: PlannedUse, request: ThresholdRequest) -> str:
+    """Say how unequal lots count, where there are any, and how to get more sealed defects."""
+    sizes = Counter(planned.defects[content] for content in planned.use.defects).values()
+    if request.independent or len(set(sizes)) < 2:
+        return ADVICE
+    return (
+        f"the {sum(sizes)} defects are of {len(sizes)} lots with {min(sizes)} to {max(sizes)} "
+        f"each, and smaller lots count less than the largest; {ADVICE}"
+    )
 
-    A new draw for each request would let somebody ask until a lucky one comes.
+
+def _defect_share(
+    bundle: Bundle, labelled: LabelledData, request: ThresholdRequest
+) -> float | None:
+    """Return the share of defects on the line; None where no person looks, so nobody asks.
+
+    Raises:
+        UserError: It was not given, and no monitor image has a label.
     """
-    return np.random.default_rng(derive(0, "seal"))
+    if request.costs is None and request.human is None:
+        return None
+    if request.defect_share is not None:
+        return request.defect_share
+    # The monitor is a random sample of the photographs; the sealed images need not be one.
+    answered = labelled.held_out.keys() | labelled.doubtful
+    bad = [is_defect(bundle, labelled, id) for id in labelled.split.monitor if id in answered]
+    if not bad:
+        raise UserError(
+            "which parts a person sees depends on the share of bad parts on the line, and no "
+            "monitor image has a label to tell it: give it, e.g. defect_share=0.01"
+        )
+    return sum(bad) / len(bad)
 
 
 def _contents(images: ScoredImages, keep: np.ndarray) -> tuple[str, ...]:
     return tuple(sorted(images.select(keep).contents))
 
 
-def _band(request: ThresholdRequest, defects: ScoredImages, good: ScoredImages, low: float) -> Band:
+def _band(
+    request: ThresholdRequest,
+    defects: ScoredImages,
+    good: ScoredImages,
+    low: float,
+    share: float | None,
+) -> Band:
+    if share is None:
+        return Band(low, low, 0.0)
+    scores = defects.scores, good.scores
     if request.costs:
         look, scrap = request.costs
-        return cost_band(defects.scores, good.scores, low, look=look, scrap=scrap)
-    if request.human is not None:
-        return human_band(good.scores, low, human=request.human)
-    return Band(low, low, 0.0)
+        return cost_band(*scores, low, look=look, scrap=scrap, defect_share=share)
+    assert request.human is not None
+    return human_band(*scores, low, human=request.human, defect_share=share)
 
 
 def _per_class(
@@ -196,7 +215,7 @@ def _per_class(
     defects: ScoredImages,
     low: float,
 ) -> dict[str, ClassPromise]:
-    """Return for which classes of defect the promise holds on its own."""
+    """Return for which classes of defect the promise is proven by itself."""
     found = {}
     newer = {label for label in defects.labels if label is not None} - set(bundle.defects)
     for name in (*bundle.defects, *sorted(newer)):
@@ -206,29 +225,5 @@ def _per_class(
         except NotEnoughDefects as error:
             found[name] = ClassPromise(error.found, None, error.needed)
         else:
-            found[name] = ClassPromise(len(set(own.groups)), bool(holds), 0)
+            found[name] = ClassPromise(own.independent, bool(holds), 0)
     return found
-
-
-def _scored(
-    bundle: Bundle,
-    labelled: LabelledData,
-    ids: Sequence[SampleId],
-    request: ThresholdRequest,
-    progress: Callable[[int, int], None],
-) -> ScoredImages:
-    scores: list[float] = []
-    for done, id in enumerate(ids, start=1):
-        try:
-            pixels = load(labelled.data.manifest.path(id), bundle.spec)
-        except UnreadableImage as error:
-            raise UserError(f"the sealed image {id} cannot be read: {error.reason}") from error
-        scores.append(float(bundle.defect_scores(bundle.run(pixels[None]).logits)[0]))
-        progress(done, len(ids))
-    return ScoredImages(
-        tuple(ids),
-        tuple(labelled.held_out.get(id) for id in ids),
-        np.array(scores),
-        tuple(groups_of(labelled, ids, request)),
-        tuple(labelled.data.hashes[id] for id in ids),
-    )

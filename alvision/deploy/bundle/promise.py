@@ -1,0 +1,114 @@
+"""The promise of a threshold in words: the same sentences on every page and in the terminal.
+
+A limit is rounded to its careful side, because "at most 0 of 100" would be false.
+"""
+
+from __future__ import annotations
+
+import math
+
+from alvision.deploy.bundle.thresholds import ClassPromise, Thresholds
+
+
+def catches(thresholds: Thresholds) -> str:
+    """Return the promise in short, without a full stop.
+
+    >>> catches(Thresholds(0.5, 0.5, escape=0.02, confidence=0.95))
+    'Catches at least 98 of 100 bad parts, 95 % sure'
+    """
+    if thresholds.contradicted:
+        return (
+            f"{len(thresholds.escaped)} of the {thresholds.defects} sealed bad parts pass, more "
+            f"than the {100 * thresholds.escape:g} of 100 that were promised (set the threshold "
+            "again with alvision threshold)"
+        )
+    caught, sure = 100 * (1 - thresholds.escape), 100 * thresholds.confidence
+    of_lots = ", each lot counting alike" if _lots_count_alike(thresholds) else ""
+    return f"Catches at least {caught:g} of 100 bad parts{of_lots}, {sure:g} % sure"
+
+
+def promise(thresholds: Thresholds) -> str:
+    """Return the promise of a threshold as sentences.
+
+    >>> from alvision.deploy.bundle.thresholds import Overkill, SealedLots
+    >>> print(promise(Thresholds(0.5, 0.5, escape=0.02, confidence=0.95, spent_confidence=0.95,
+    ...     defects=230, independent_defects=200, lots=SealedLots(120, 3), good=50,
+    ...     overkill=Overkill(0.04, 0.12), escaped=("f00d",))))
+    Catches at least 98 of 100 bad parts, 95 % sure; about 4 of 100 good ones are stopped with \
+them, at most 12, 95 % sure. Proven on 200 independent sealed defects, drawn from 230 of 120 lots, \
+for lots with at most 3 defects; 1 of all 230 sealed defects passes.
+    """
+    text, overkill = catches(thresholds), thresholds.overkill
+    if overkill.seen is None:
+        text += "; how many good ones are stopped is not known, because no good part is sealed"
+    else:
+        text += (
+            f"; about {100 * overkill.seen:.0f} of 100 good ones are stopped with them, at most "
+            f"{percent_at_most(overkill.at_most)}, {100 * thresholds.confidence:g} % sure"
+        )
+    return f"{text}. {evidence(thresholds)}"
+
+
+def evidence(thresholds: Thresholds) -> str:
+    """Return what the promise is proven on, and which lots it is about, as sentences."""
+    text = f"Proven on {thresholds.independent_defects} independent sealed defects"
+    lots, defects, escaped = thresholds.lots, thresholds.defects, len(thresholds.escaped)
+    if thresholds.independent:
+        text += ", each taken for independent of the others, whatever lot it comes from"
+    elif lots and lots.largest > 1:
+        text += (
+            f", drawn from {defects} of {lots.count} lots, for lots with at most {lots.largest} "
+            "defects"
+        )
+    elif lots:
+        text += ", no two of one known lot"
+    text += f"; {escaped} of all {defects} sealed defects pass{'es' if escaped == 1 else ''}"
+    if thresholds.spent_confidence > thresholds.confidence:
+        earlier = thresholds.reading - 1
+        text += (
+            f". The sealed images were used {earlier} time{'s' if earlier > 1 else ''} before, so "
+            f"this use had to prove it with {100 * thresholds.spent_confidence:g} % confidence"
+        )
+    return text + "."
+
+
+def for_person(thresholds: Thresholds) -> str:
+    """Return how many parts a person looks at, without a full stop.
+
+    >>> for_person(Thresholds(0.5, 0.7, human=0.104, defect_share=0.012))
+    'about 10 in 100 parts, on a line with 1.2 % bad ones'
+    """
+    share = thresholds.defect_share
+    # Files from before weighed the parts as they lay among the sealed ones.
+    line = (
+        "among the sealed ones" if share is None else f"on a line with {100 * share:.3g} % bad ones"
+    )
+    return f"about {100 * thresholds.human:.0f} in 100 parts, {line}"
+
+
+def for_class(own: ClassPromise) -> str:
+    """Tell whether the promise is proven for one class of defects by itself.
+
+    >>> for_class(ClassPromise(60, False, 0))
+    'not proven for it alone (60 independent sealed ones)'
+    """
+    if own.holds is None:
+        return (
+            f"too few for a promise of its own, {own.defects} independent sealed ones and "
+            f"{own.needed} needed"
+        )
+    proven = "proven for it alone too" if own.holds else "not proven for it alone"
+    return f"{proven} ({own.defects} independent sealed ones)"
+
+
+def percent_at_most(share: float) -> int:
+    """Return a limit in whole percent, rounded up.
+
+    >>> percent_at_most(0.002), percent_at_most(0.12), percent_at_most(0.0)
+    (1, 12, 0)
+    """
+    return math.ceil(round(100 * share, 9))
+
+
+def _lots_count_alike(thresholds: Thresholds) -> bool:
+    return thresholds.lots is None and thresholds.independent_defects < thresholds.defects

@@ -8,13 +8,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from alvision.cli.console import console
+from alvision.cli.console import console, warn
 from alvision.cli.options import Options, option
 from alvision.config.limits import at_least
 from alvision.config.schema import RunConfig
 from alvision.core.errors import UserError
+
+if TYPE_CHECKING:
+    from alvision.dataset.dataset import DataSet
 
 USAGE = """\
 alvision compare experiment=elpv "acquisition=[random_sampling,margin]" seeds=12
@@ -53,6 +56,7 @@ def compare(words: list[str]) -> int:
     options, words = CompareOptions.take(words)
 
     from alvision.config.compose import compose
+    from alvision.dataset.dataset import DataSet
     from alvision.study.compare import compare as study
 
     names, seeds = list(options.acquisition), options.seeds
@@ -68,7 +72,9 @@ def compare(words: list[str]) -> int:
     root = options.out or Path("runs") / str(first.config.name)
     devices = _devices(first.config)
     jobs = options.jobs or _jobs(first.config, len(names) * seeds, len(devices))
-    _warm(first.config)
+    data = DataSet.open(first.config)
+    warn(data.notices)
+    _warm(data)
     with explained(root):
         comparison = study(
             names,
@@ -159,14 +165,13 @@ def _jobs(config: RunConfig, runs: int, devices: int) -> int:
     return max(1, min(os.cpu_count() or 1, runs, 8))
 
 
-def _warm(config: RunConfig) -> None:
+def _warm(data: DataSet) -> None:
     """Compute the features once, with every core, before the jobs share them."""
+    config = data.config
     if config.model.training != "frozen":
         return
-    from alvision.dataset.dataset import DataSet
     from alvision.loop.build import build_learner
 
-    data = DataSet.open(config)
     learner = build_learner(config, data, progress=True)
     learner.infer(None, data.manifest.ids, needs={"features"}, round=0)
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 
 console = Console(highlight=False, soft_wrap=True)
+
+
+def warn(notices: Iterable[str]) -> None:
+    """Print what a person should know before a command goes on, a line each."""
+    for notice in notices:
+        console.print(notice, markup=False)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from alvision.cli.console import console
+from alvision.cli.console import console, warn
 from alvision.cli.options import Options
 from alvision.core.errors import UserError
 
@@ -106,6 +106,7 @@ def run_and_report(composed: ComposedRun, *, wait: bool = False) -> None:
         f"{len(data.evaluation_ids)} held out, classes {', '.join(data.classes)}",
         markup=False,
     )
+    warn(data.notices)
     with ExitStack() as stack:
         exp = build_experiment(composed, data, stack=stack, wait=wait)
         log_and_write = _with_logger(composed, exp, stack)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from alvision.cli.console import console
+from alvision.cli.console import console, warn
 from alvision.cli.options import Options, option
 from alvision.core.rounds import DOCUMENT, lock
 
@@ -69,6 +69,9 @@ def train(words: list[str]) -> int:
             claim_run(root, described, people=config.answered_by_people)
         if not config.answered_by_people and not (root / "rounds").exists():
             import_truth(config)
+        data = DataSet.open(config)
+        warn(data.notices)
+        data.keep_split()  # what this model has seen is never held out from another
         facts = train(config, root).facts
     monitor, labels = facts.monitor, facts.labels
     counts = ", ".join(f"{count} {name}" for name, count in labels.items())

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from alvision.core.errors import UserError
 from alvision.data.sources.rows import Row
@@ -20,7 +20,14 @@ EXIF_IFD = 0x8769
 DATE_TIME_ORIGINAL = 0x9003
 
 
-def grouped(rows: Sequence[Row], cfg: DataConfig) -> tuple[str | None, ...]:
+class Grouping(NamedTuple):
+    """Name the group of each row, and say what a person should know about that; or None."""
+
+    names: tuple[str | None, ...]
+    notice: str | None = None
+
+
+def grouped(rows: Sequence[Row], cfg: DataConfig) -> Grouping:
     """Name the group of each row as `data.group_by` asks; `none` keeps what the source says.
 
     Raises:
@@ -30,27 +37,46 @@ def grouped(rows: Sequence[Row], cfg: DataConfig) -> tuple[str | None, ...]:
     ids = [row.id for row in rows]
     match cfg.group_by:
         case "none":
-            return given
+            return Grouping(given)
         case "column":
             if not any(given):
                 raise UserError(
                     f"data.group_by=column, but data={cfg.kind} has no groups: "
                     "name the column with data.group_column, or choose another data.group_by"
                 )
-            return given
+            return Grouping(given)
         case "parent":
-            return tuple(str(PurePosixPath(id).parent) for id in ids)
+            return Grouping(tuple(str(PurePosixPath(id).parent) for id in ids))
         case "pattern":
-            return by_pattern(ids, cfg.group_pattern)
+            return Grouping(by_pattern(ids, cfg.group_pattern))
         case "capture_time":
             if cfg.kind == "embeddings":
                 raise UserError(
                     "data.group_by=capture_time needs image files: embeddings have none"
                 )
-            return by_capture_time(ids, [capture_time(row.path) for row in rows], cfg.burst_seconds)
+            return _by_time_of_files(rows, cfg.burst_seconds)
     raise UserError(
         f"data.group_by={cfg.group_by} is unknown: "
         "choose none, column, parent, pattern or capture_time"
+    )
+
+
+def _by_time_of_files(rows: Sequence[Row], burst_seconds: float) -> Grouping:
+    taken = [exif_time(row.path) for row in rows]
+    times = [
+        time or datetime.fromtimestamp(row.path.stat().st_mtime, UTC).replace(tzinfo=None)
+        for row, time in zip(rows, taken, strict=True)
+    ]
+    names = by_capture_time([row.id for row in rows], times, burst_seconds)
+    without = taken.count(None)
+    if not without:
+        return Grouping(names)
+    return Grouping(
+        names,
+        f"warning: data.group_by=capture_time: {without} of {len(rows)} images say no time of "
+        f"capture (EXIF), so the time of the file stands for it ({len(set(names))} groups in all); "
+        "a plain copy changes it, so copy with times (cp -a, rsync -a), or choose another "
+        "data.group_by",
     )
 
 
@@ -107,13 +133,8 @@ def by_capture_time(
     return tuple(names[id] for id in ids)
 
 
-def capture_time(path: Path) -> datetime:
-    """Return when a picture was taken: EXIF DateTimeOriginal, else the file's time in UTC."""
-    taken = _exif_time(path)
-    return taken or datetime.fromtimestamp(path.stat().st_mtime, UTC).replace(tzinfo=None)
-
-
-def _exif_time(path: Path) -> datetime | None:
+def exif_time(path: Path) -> datetime | None:
+    """Return when a picture was taken (EXIF DateTimeOriginal); None where its file does not say."""
     from PIL import Image
 
     from alvision.data.images import header_exif, register_heic
@@ -123,5 +144,5 @@ def _exif_time(path: Path) -> datetime | None:
         with Image.open(path) as image:
             text = header_exif(image).get_ifd(EXIF_IFD).get(DATE_TIME_ORIGINAL)
         return datetime.strptime(str(text).strip("\0 "), "%Y:%m:%d %H:%M:%S")
-    except Exception:  # A file that cannot be read is set aside later; here it has only its date.
+    except Exception:  # A file that cannot be read is set aside later.
         return None

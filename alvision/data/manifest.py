@@ -42,6 +42,7 @@ class Manifest:
             splitter and `check` may read it.
         answer_shares: How often people give each answer, by class; for the simulated oracle alone.
         features: Embeddings, float32 [N, D], for data that has no images; else None.
+        notice: What a person should know of how the groups were found; else None.
     """
 
     root: Path
@@ -52,6 +53,7 @@ class Manifest:
     truth: tuple[str | None, ...]
     features: np.ndarray | None = None
     answer_shares: tuple[Mapping[str, float] | None, ...] = ()
+    notice: str | None = None
 
     def __len__(self) -> int:
         """Return the number of images, N."""
@@ -98,16 +100,17 @@ def build(cfg: DataConfig) -> Manifest:
             f"{len(repeated)} ids occur more than once, first {repeated[0]!r}: "
             "every image needs an id of its own"
         )
-    features = _stacked(rows)
+    features, grouping = _stacked(rows), grouped(rows, cfg)
     return Manifest(
         root=listing.root,
         ids=tuple(row.id for row in rows),
         paths=tuple(row.path for row in rows),
-        groups=grouped(rows, cfg),
+        groups=grouping.names,
         splits=tuple(row.split for row in rows),
         truth=tuple(row.truth for row in rows),
         features=features,
         answer_shares=tuple(row.answer_shares for row in rows),
+        notice=grouping.notice,
     )
 
 

@@ -1,9 +1,8 @@
-"""Split images into pool and held-out parts: groups stay whole, exact duplicates together."""
+"""Split images into pool and held-out parts: whole groups, unless the data splits itself."""
 
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from alvision.data.manifest import Manifest
 
 Part = Literal["pool", "monitor", "seal"]
+PARTS: tuple[Part, ...] = ("pool", "monitor", "seal")
 FOLDS = 5
 
 
@@ -41,13 +41,14 @@ class Split:
         return tuple(sorted(self.monitor + self.seal))
 
     @cached_property
-    def _parts(self) -> dict[SampleId, Part]:
+    def parts(self) -> Mapping[SampleId, Part]:
+        """Return the part of each image."""
         parts: dict[SampleId, Part] = dict.fromkeys(self.pool, "pool")
         return parts | dict.fromkeys(self.monitor, "monitor") | dict.fromkeys(self.seal, "seal")
 
     def part(self, id: SampleId) -> Part:
         """Return the part that an image is in; KeyError if it is in none."""
-        return self._parts[id]
+        return self.parts[id]
 
 
 def group_keys(manifest: Manifest, hashes: Mapping[SampleId, str]) -> tuple[str, ...]:
@@ -72,15 +73,30 @@ def group_keys(manifest: Manifest, hashes: Mapping[SampleId, str]) -> tuple[str,
     return tuple(top(key) for key in keys)
 
 
+def straddling(groups: Sequence[str], splits: Sequence[str | None]) -> dict[str, tuple[int, int]]:
+    """Return the groups that a given split tears, each with a row of the pool and one of the test.
+
+    A blank is the pool; without any `test` there is no split to tear a group.
+
+    >>> straddling(["a", "a", "b", "b"], ["train", "test", None, None])
+    {'a': (0, 1)}
+    """
+    first: dict[bool, dict[str, int]] = {True: {}, False: {}}
+    for row, (group, split) in enumerate(zip(groups, splits, strict=True)):
+        first[split == "test"].setdefault(group, row)
+    pool, test = first[False], first[True]
+    return {group: (pool[group], test[group]) for group in sorted(pool.keys() & test.keys())}
+
+
 def simulated_split(
     manifest: Manifest, groups: Sequence[str], *, seed: int, share: float, fold: int | None
 ) -> Split:
     """Split a data set whose truth is known; the same for every strategy of one seed.
 
-    The split column of the data wins (a blank is the pool); then `fold` picks one of five fixed
-    stratified group folds as the test part; otherwise about `share` of the images, stratified and
-    by whole groups, are drawn by `seed`. The pool keeps an image of every class. Test groups are
-    hashed into monitor and seal as with people.
+    The split column of the data wins (a blank is the pool), even over groups, see `straddling`;
+    then `fold` picks one of five fixed stratified group folds as the test part; otherwise about
+    `share` of the images, stratified and by whole groups, are drawn by `seed`. The pool keeps an
+    image of every class. Test groups are hashed into monitor and seal as with people.
 
     Raises:
         UserError: If truth is missing, or the groups allow no such split.
@@ -100,39 +116,7 @@ def simulated_split(
         "pool" if not is_test else part_of(group)
         for group, is_test in zip(groups, test, strict=True)
     ]
-    return _split(manifest.ids, parts)
-
-
-def audit_split(
-    ids: Sequence[SampleId], groups: Sequence[str], *, share: float, known: Mapping[str, str]
-) -> Split:
-    """Split images that people label: a group is audit if blake2b(group) < share, whoever asks.
-
-    A part in `known` (by group) is kept for ever, so that no model is evaluated on what another
-    was trained on. `known` is asked for the images of a group too (by `image_key`): a lone image
-    keeps its part when it joins a group later. If that gives several parts, the pool wins, because
-    what may have been trained on must not be evaluated on.
-
-    Raises:
-        UserError: If the share is not in 0 .. below 1.
-    """
-    if not 0 <= share < 1:
-        raise UserError(f"audit.share={share} must be in 0 .. below 1")
-    said: dict[str, set[str]] = defaultdict(set)
-    for id, group in zip(ids, groups, strict=True):
-        said[group] |= {known[name] for name in (group, image_key(id)) if name in known}
-    parts = {
-        group: min(before, key=("pool", "monitor", "seal").index)
-        if before
-        else _drawn(group, share)
-        for group, before in said.items()
-    }
-    return _split(ids, [parts[group] for group in groups])
-
-
-def image_key(id: SampleId) -> str:
-    """Name an image among the known parts, apart from a group that is called like it."""
-    return f"image:{id}"
+    return split_of(manifest.ids, parts)
 
 
 def part_of(group: str) -> Literal["monitor", "seal"]:
@@ -144,7 +128,8 @@ def part_of(group: str) -> Literal["monitor", "seal"]:
     return "monitor" if _uniform("part", group) < 0.5 else "seal"
 
 
-def _drawn(group: str, share: float) -> Part:
+def drawn(group: str, share: float) -> Part:
+    """Draw the part of a group that is new, by a hash of its name."""
     return part_of(group) if _uniform("audit", group) < share else "pool"
 
 
@@ -154,7 +139,9 @@ def _uniform(purpose: str, text: str) -> float:
     return int.from_bytes(digest, "big") / 2**48
 
 
-def _split(ids: Sequence[SampleId], parts: Sequence[str]) -> Split:
+def split_of(ids: Sequence[SampleId], parts: Sequence[str]) -> Split:
+    """Gather the images of each part, given the part of each image."""
+
     def those(part: str) -> tuple[SampleId, ...]:
         return tuple(sorted(id for id, own in zip(ids, parts, strict=True) if own == part))
 

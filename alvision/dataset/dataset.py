@@ -14,13 +14,13 @@ from alvision.core.seeding import derive
 from alvision.data.hashes import content_hashes, hashes_of_possible_duplicates
 from alvision.data.image_spec import ImageSpec
 from alvision.data.manifest import Manifest, build
+from alvision.data.parts import RecordedParts, audit_split, changes
 from alvision.data.splits import (
     FOLDS,
     Split,
-    audit_split,
     group_keys,
-    image_key,
     simulated_split,
+    straddling,
 )
 from alvision.data.thin_defects import thinned
 from alvision.labels.classes import added_defects, class_list
@@ -125,15 +125,40 @@ class DataSet:
         With people, a part in `audit_file` is final; new groups get theirs by a hash of their name.
 
         Raises:
-            UserError: The groups allow no such split.
+            UserError: The groups allow no such split, or would take a whole held-out part away.
         """
-        if not self.answered_by_people:
-            return self._simulated_split()
-        return audit_split(
-            self.manifest.ids,
-            self.groups,
-            share=self.config.audit.share,
-            known=self._recorded_parts,
+        return self._split_and_changes[0]
+
+    @cached_property
+    def notices(self) -> tuple[str, ...]:
+        """Return what a person should know of the held-out images before a command goes on."""
+        of_groups = () if self.manifest.notice is None else (self.manifest.notice,)
+        of_parts = self._split_and_changes[1] if self.answered_by_people else self._torn()
+        return (*of_groups, *of_parts)
+
+    @cached_property
+    def _split_and_changes(self) -> tuple[Split, tuple[str, ...]]:
+        manifest, known = self.manifest, self.recorded_parts
+        # Nothing is hashed before the first image of new data is shown; later the memo is quick.
+        hashes = self.hashes if known.contents else {}
+        split = audit_split(
+            manifest, self.groups, hashes, share=self.config.audit.share, known=known
+        )
+        return split, changes(manifest, hashes, known, split)
+
+    def _torn(self) -> tuple[str, ...]:
+        """Say which groups the data's own split tears; figures of such a split are flattered."""
+        torn = straddling(self.groups, self.manifest.splits)
+        if not torn:
+            return ()
+        rows = zip(self.groups, self.manifest.splits, strict=True)
+        tests = sum(split == "test" and group in torn for group, split in rows)
+        one, other = (self.manifest.ids[row] for row in next(iter(torn.values())))
+        return (
+            f"warning: the data's own split puts exact copies or images of one group on both "
+            f"sides, so the test rewards recognising the part: {tests} of "
+            f"{self.manifest.splits.count('test')} test images (first {other!r} with {one!r}); "
+            "mend the split, or leave it out with data.split_column=null",
         )
 
     @property
@@ -156,18 +181,14 @@ class DataSet:
             return audit_location(store.path, self.manifest.root)
 
     def keep_split(self) -> None:
-        """Record the parts of groups and images that are new, where people answer.
+        """Record the parts of groups, images and contents that are new, where people answer.
 
         One model's held-out images are then never another's training data.
         """
         if not self.answered_by_people:
             return
-        parts = dict(self._recorded_parts)
-        for id, group in zip(self.manifest.ids, self.groups, strict=True):
-            # A joined group's name changes when an exact duplicate arrives; an id never does.
-            parts.setdefault(group, self.split.part(id))
-            parts.setdefault(image_key(id), self.split.part(id))
-        if parts != self._recorded_parts:
+        parts = self.recorded_parts.with_parts(self.manifest, self.hashes, self.split.parts).rows()
+        if parts != read_audit(self.audit_file):
             write_audit(self.audit_file, parts)
 
     def label_store(self) -> LabelStore:
@@ -175,8 +196,14 @@ class DataSet:
         return open_label_store(self.config)
 
     @cached_property
-    def _recorded_parts(self) -> Mapping[str, str]:
-        return read_audit(self.audit_file)
+    def recorded_parts(self) -> RecordedParts:
+        """Return what `audit_file` says of the parts of images and groups."""
+        known = RecordedParts.from_rows(read_audit(self.audit_file))
+        if not known.names_alone or not known.images:
+            return known
+        with self.label_store() as store:
+            seen = [(event.id, event.sha256) for event in store.events() if event.sha256]
+        return known.with_contents(seen)
 
     def _simulated_split(self) -> Split:
         from alvision.config.checks import BY_SEED, known_defects

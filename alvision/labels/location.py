@@ -130,7 +130,9 @@ def file_system(path: Path, mounts: str) -> str:
 
 
 def read_audit(path: Path) -> dict[str, str]:
-    """Return the part of every group that was ever drawn; empty if there is no file.
+    """Return the part of all that was ever drawn, by its name; empty if there is no file.
+
+    A name is a group's, or `image:<id>`, or `sha256:<hash>` of an image's bytes.
 
     Raises:
         UserError: The table has other columns, a part that is not `pool`, `monitor` or `seal`, or

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from alvision.data.checks import near
 from alvision.data.checks.context import CheckContext
 from alvision.data.checks.findings import Example, Finding, NotApplicable, amount
+from alvision.data.splits import straddling
 
 EXAMPLES = 6
 LEAST_WIDTH = 16
@@ -97,16 +98,12 @@ def near_duplicates(context: CheckContext) -> list[Finding]:
     ]
 
 
-def straddling(context: CheckContext) -> list[Finding]:
+def straddling_groups(context: CheckContext) -> list[Finding]:
     """Name groups of which the given split puts some images into train and some into test."""
     manifest = context.manifest
-    if len(set(manifest.splits) - {None}) < 2:
+    if "test" not in manifest.splits:
         raise NotApplicable("the data set gives no split")
-    sides: dict[str, dict[str, int]] = defaultdict(dict)
-    for row, (group, split) in enumerate(zip(context.groups, manifest.splits, strict=True)):
-        if split is not None:
-            sides[group].setdefault(split, row)
-    torn = {group: rows for group, rows in sides.items() if len(rows) > 1}
+    torn = straddling(context.groups, manifest.splits)
     if not torn:
         return []
     return [
@@ -114,10 +111,10 @@ def straddling(context: CheckContext) -> list[Finding]:
             "error",
             f"{amount(len(torn), 'group')} on both sides of the given split",
             "Images of one group, or exact copies, are both in train and in test, so that the test "
-            "rewards recognising the part: " + ", ".join(sorted(torn)[:5]) + ".",
+            "rewards recognising the part: " + ", ".join([*torn][:5]) + ".",
             "Correct the split column, or leave it out with data.split_column=null: alvision then "
             "splits by whole groups.",
-            examples=_pairs(context, [tuple(rows.values())[:2] for rows in torn.values()]),
+            examples=_pairs(context, torn.values()),
         )
     ]
 

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from alvision.core.errors import UserError
 from alvision.core.records import SampleId
-from alvision.data.splits import image_key
 from alvision.labels.consensus import standing
-from alvision.labels.location import read_audit, write_audit
+from alvision.labels.location import write_audit
 
 if TYPE_CHECKING:
     from alvision.dataset.dataset import DataSet
@@ -33,16 +32,17 @@ def import_sealed(data: DataSet, ids: Collection[SampleId]) -> None:
     groups = dict(zip(data.manifest.ids, data.groups, strict=True))
     chosen = {groups[id] for id in ids}
     members = [id for id, group in groups.items() if group in chosen]
-    parts = read_audit(data.audit_file)
+    known, hashes, manifest = data.recorded_parts, data.hashes, data.manifest
     with data.label_store() as store:
         spoken = standing(store.events(), data.resolve)
+    given = dict(zip(manifest.ids, manifest.groups, strict=True))
     for id in members:
-        sealed = parts.get(groups[id]) == parts.get(image_key(id)) == "seal"
-        if id in spoken and not sealed:
+        was = known.own(id, given[id], hashes.get(id))
+        if id in spoken and not was == data.split.part(id) == "seal":
             raise UserError(
                 f"{id} has been answered already, so it proves nothing: choose parts that nobody "
                 "has labelled here before; nothing was imported"
             )
-    for id in members:
-        parts[groups[id]] = parts[image_key(id)] = "seal"
-    write_audit(data.audit_file, parts)
+    before = {id: part for id, part in data.split.parts.items() if id in known.images}
+    sealed = before | dict.fromkeys(members, "seal")
+    write_audit(data.audit_file, known.with_parts(manifest, hashes, sealed).rows())

@@ -10,7 +10,7 @@ from PIL import Image
 
 from alvision.config.schema import DataConfig
 from alvision.core.errors import UserError
-from alvision.data.groups import by_capture_time, by_pattern, capture_time
+from alvision.data.groups import by_capture_time, by_pattern, exif_time
 from alvision.data.manifest import build
 from tests.conftest import paint
 
@@ -95,15 +95,25 @@ def test_groups_are_the_bursts_in_any_file_order(seconds, burst, random):
     assert by_capture_time(ids, times, burst) == tuple(groups[id] for id in ids)
 
 
-def test_capture_time_is_exif_else_the_files(tmp_path):
+def test_the_time_of_capture_is_what_exif_says(tmp_path):
     photograph(tmp_path / "a.jpg", "2026:01:02 12:30:00")
     photograph(tmp_path / "b.jpg", None)
     photograph(tmp_path / "c.jpg", "0000:00:00 00:00:00")
     (tmp_path / "d.jpg").write_bytes(b"no image")
-    os.utime(tmp_path / "d.jpg", (0, 0))
-    assert capture_time(tmp_path / "a.jpg") == datetime(2026, 1, 2, 12, 30)
-    assert capture_time(tmp_path / "b.jpg") == capture_time(tmp_path / "c.jpg") == START
-    assert capture_time(tmp_path / "d.jpg") == datetime(1970, 1, 1)
+    assert exif_time(tmp_path / "a.jpg") == datetime(2026, 1, 2, 12, 30)
+    assert [exif_time(tmp_path / f"{name}.jpg") for name in "bcd"] == [None] * 3
+
+
+def test_without_a_time_of_capture_the_files_stands_in_and_it_is_said(tmp_path):
+    photograph(tmp_path / "a.jpg", "2026:01:02 10:00:00")
+    cfg = DataConfig(kind="folder", root=str(tmp_path), group_by="capture_time")
+    assert build(cfg).notice is None
+    photograph(tmp_path / "b.jpg", None, START + timedelta(seconds=4))
+    photograph(tmp_path / "c.jpg", None, START + timedelta(minutes=4))
+    manifest = build(cfg)
+    assert manifest.groups == (".@2026-01-02T10:00:00",) * 2 + (".@2026-01-02T10:04:00",)
+    assert "2 of 3 images say no time of capture (EXIF)" in manifest.notice
+    assert "(2 groups in all)" in manifest.notice and "cp -a" in manifest.notice
 
 
 def test_bursts_from_files(tmp_path):

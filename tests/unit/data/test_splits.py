@@ -9,7 +9,6 @@ from alvision.core.errors import UserError
 from alvision.data.manifest import Manifest
 from alvision.data.splits import (
     Split,
-    audit_split,
     group_keys,
     part_of,
     simulated_split,
@@ -163,55 +162,6 @@ def test_one_sided_split_columns_are_refused(splits, empty):
 def test_impossible_splits_are_refused(truth, settings, message):
     with pytest.raises(UserError, match=message):
         split(listed(truth), **settings)
-
-
-IDS = tuple(f"img{i:05d}" for i in range(4000))
-
-
-def test_audit_share_is_about_right_and_halves_are_even():
-    found = audit_split(IDS, IDS, share=0.2, known={})
-    assert len(found.held_out) / len(IDS) == pytest.approx(0.2, abs=0.02)
-    assert len(found.seal) / len(found.held_out) == pytest.approx(0.5, abs=0.05)
-    assert audit_split(IDS, IDS, share=0, known={}).held_out == ()
-
-
-def test_audit_depends_on_the_group_alone():
-    groups = [id[:6] for id in IDS]
-    found = audit_split(IDS, groups, share=0.3, known={})
-    fewer = audit_split(IDS[100:900], groups[100:900], share=0.3, known={})
-    assert all(found.part(id) == fewer.part(id) for id in IDS[100:900])
-    assert all(len({found.part(id) for id in IDS[i : i + 100]}) == 1 for i in range(0, 4000, 100))
-
-
-def test_audit_golden_values():
-    found = audit_split(
-        ("a", "b", "c", "d"), ("lot-1", "lot-2", "lot-3", "lot-4"), share=0.5, known={}
-    )
-    assert [found.part(id) for id in "abcd"] == ["monitor", "monitor", "pool", "seal"]
-
-
-def test_known_parts_are_kept_for_ever():
-    known = {"lot-1": "seal", "lot-2": "pool", "lot-3": "monitor"}
-    for share in (0, 0.99):
-        found = audit_split("abc", ("lot-1", "lot-2", "lot-3"), share=share, known=known)
-        assert [found.part(id) for id in "abc"] == ["seal", "pool", "monitor"]
-
-
-def test_a_lone_image_keeps_its_part_when_it_joins_a_group():
-    assert audit_split("ab", ("a", "a"), share=0, known={"image:b": "seal"}).part("a") == "seal"
-    known = {"a": "seal", "image:b": "pool"}
-    assert audit_split("ab", ("a", "a"), share=0.99, known=known).pool == ("a", "b")
-
-
-def test_an_image_called_like_another_group_is_not_taken_for_it():
-    known = {"1": "seal", "2": "pool", "image:1": "pool", "image:2": "seal"}
-    found = audit_split(("1", "2"), ("2", "1"), share=0, known=known)
-    assert (found.part("1"), found.part("2")) == ("pool", "seal")
-
-
-def test_bad_audit_shares_are_refused():
-    with pytest.raises(UserError, match=r"audit\.share=1"):
-        audit_split("a", "a", share=1, known={})
 
 
 def test_parts_of_a_split():

@@ -8,7 +8,8 @@ from alvision.cli.label import page_context
 from alvision.config.compose import compose, configuration
 from alvision.core.errors import UserError
 from alvision.data.hashes import content_hashes
-from alvision.data.splits import audit_split, group_keys
+from alvision.data.parts import RecordedParts, audit_split
+from alvision.data.splits import group_keys
 from alvision.dataset.dataset import DataSet, with_added_classes
 from tests.unit.labels.conftest import event
 
@@ -35,7 +36,7 @@ def test_the_page_holds_out_what_the_loop_holds_out(twice, monkeypatch):
     # The loop knows all hashes, and writes the parts down.
     loop = DataSet.open(compose(["oracle=page", *twice]).config)
     groups = group_keys(loop.manifest, loop.hashes)
-    whole = audit_split(loop.manifest.ids, groups, share=0.2, known={})
+    whole = audit_split(loop.manifest, groups, {}, share=0.2, known=RecordedParts())
     assert page.held_out == set(whole.held_out) == set(loop.split.held_out)
     loop.keep_split()
     later = DataSet.open(configuration(["oracle=page", *twice]))

@@ -14,7 +14,7 @@ console = Console(highlight=False, soft_wrap=True)
 def warn(notices: Iterable[str]) -> None:
     """Print what a person should know before a command goes on, a line each."""
     for notice in notices:
-        console.print(notice, markup=False)
+        console.print(f"warning: {notice}", markup=False)
 
 
 @contextmanager

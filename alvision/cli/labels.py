@@ -183,6 +183,14 @@ class OpenLabels:
         named = sorted({event.label for event in events if event.kind == "label" and event.label})
         return class_list(self.config.classes or named, events)
 
+    @property
+    def beside(self) -> list[Path]:
+        """Return the files that belong to people's labels: the parts, the uses of the seal."""
+        if not self.config.answered_by_people:
+            return []
+        parts = self.data.audit_file
+        return [parts, parts.with_name("seal_readings.jsonl")]
+
     def needs_classes(self) -> Sequence[str]:
         """Return the class names, which must be configured.
 
@@ -223,7 +231,11 @@ def _import(opened: OpenLabels, options: ImportOptions) -> int:
 
     source = options.source
     if is_backup(source):
-        print(f"rebuilt: {rebuild(opened.store, source)} events")
+        # An empty store has used no parts yet; a log of the seal's uses is never written over.
+        missing = [
+            file for file in opened.beside if file == opened.data.audit_file or not file.exists()
+        ]
+        print(f"rebuilt: {rebuild(opened.store, source, beside=missing)} events")
         return 0
     classes = opened.needs_classes()
     if options.slot:
@@ -293,8 +305,7 @@ def _backup(opened: OpenLabels, options: BackupOptions) -> int:
     from alvision.labels.backup import back_up
 
     to = options.to or Path(f"labels-{datetime.now():%Y-%m-%d-%H%M%S}")
-    beside = [opened.data.audit_file] if opened.config.answered_by_people else []
-    print(f"{back_up(opened.store, to, beside=beside)} events kept in {to}")
+    print(f"{back_up(opened.store, to, beside=opened.beside)} events kept in {to}")
     return 0
 
 

@@ -73,7 +73,7 @@ def _by_time_of_files(rows: Sequence[Row], burst_seconds: float) -> Grouping:
         return Grouping(names)
     return Grouping(
         names,
-        f"warning: data.group_by=capture_time: {without} of {len(rows)} images say no time of "
+        f"data.group_by=capture_time: {without} of {len(rows)} images say no time of "
         f"capture (EXIF), so the time of the file stands for it ({len(set(names))} groups in all); "
         "a plain copy changes it, so copy with times (cp -a, rsync -a), or choose another "
         "data.group_by",

@@ -78,7 +78,7 @@ class RecordedParts:
         the data gives it decides; an image without one is its own group, by its name, and stays.
         The name also decides where bytes cannot be compared.
         """
-        if sha256 in self.contents:
+        if sha256 is not None and sha256 in self.contents:
             return self.contents[sha256]
         if group is None or sha256 is None or self.names_alone:
             return self.images.get(id)
@@ -166,7 +166,7 @@ def changes(
                 "(data.group_by, the names and times of the files), or remove the copies"
             )
     return tuple(
-        f"warning: {len(ids)} of {_CALLED[before]} belong to {_CALLED[now]} from now on, because "
+        f"{len(ids)} of {_CALLED[before]} belong to {_CALLED[now]} from now on, because "
         f"they share a group with some of those (first {ids[0]!r})"
         for (before, now), ids in sorted(moved.items())
     )

@@ -155,7 +155,7 @@ class DataSet:
         tests = sum(split == "test" and group in torn for group, split in rows)
         one, other = (self.manifest.ids[row] for row in next(iter(torn.values())))
         return (
-            f"warning: the data's own split puts exact copies or images of one group on both "
+            f"the data's own split puts exact copies or images of one group on both "
             f"sides, so the test rewards recognising the part: {tests} of "
             f"{self.manifest.splits.count('test')} test images (first {other!r} with {one!r}); "
             "mend the split, or leave it out with data.split_column=null",

@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sql
 
 from alvision.core.errors import UserError
 from alvision.core.records import Event
+from alvision.core.rounds import write_atomically
 from alvision.labels.exchange.csv_file import export_labels, restore
 from alvision.labels.schema import EVENTS
 from alvision.labels.store import LabelStore
@@ -57,8 +59,13 @@ def back_up(store: LabelStore, folder: Path, *, beside: Sequence[Path] = ()) -> 
     return len(events)
 
 
-def rebuild(store: LabelStore, folder: Path) -> int:
+def rebuild(store: LabelStore, folder: Path, *, beside: Sequence[Path] = ()) -> int:
     """Rebuild an empty store from a backup's log.
+
+    Args:
+        store: The store.
+        folder: What `back_up` wrote.
+        beside: Files to put back, where the backup has them.
 
     Returns:
         The number of events.
@@ -66,6 +73,11 @@ def rebuild(store: LabelStore, folder: Path) -> int:
     Raises:
         UserError: The store holds events, or the log is incomplete.
     """
+    if not store.last():
+        # First, because a restored label is no longer held out once its part is forgotten.
+        for kept, file in ((folder / file.name, file) for file in beside):
+            if kept.exists():
+                write_atomically(file, partial(shutil.copyfile, kept))
     return restore(store, folder / LOG)
 
 

@@ -39,6 +39,7 @@ CHECKS: dict[str, Callable[[CheckContext], list[Finding]]] = {
     "the resize keeps small defects visible": files.shrinking,
     "no exact duplicates": copies.exact_duplicates,
     "no near duplicates": copies.near_duplicates,
+    "groups follow from the pictures or their names": copies.grouping,
     "no group straddles the given split": copies.straddling_groups,
     "classes counted": learning.classes,
     "no shortcut in format, mode, size, camera or date": learning.shortcut_findings,

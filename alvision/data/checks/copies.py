@@ -98,6 +98,16 @@ def near_duplicates(context: CheckContext) -> list[Finding]:
     ]
 
 
+def grouping(context: CheckContext) -> list[Finding]:
+    """Pass on what was odd about how the groups were found."""
+    if not context.has_groups:
+        raise NotApplicable("the data set names no groups")
+    notice = context.manifest.notice
+    if notice is None:
+        return []
+    return [Finding("warning", "Groups may change with a copy of the files", notice)]
+
+
 def straddling_groups(context: CheckContext) -> list[Finding]:
     """Name groups of which the given split puts some images into train and some into test."""
     manifest = context.manifest

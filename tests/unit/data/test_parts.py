@@ -177,7 +177,7 @@ def test_changed_sides_are_counted():
     found, after = deal(same, hashes=same, known=known)
     (line,) = changes(listed(same), same, known, found)
     assert line == (
-        "warning: 1 of the sealed test images belong to the images to train on from now on, "
+        "1 of the sealed test images belong to the images to train on from now on, "
         "because they share a group with some of those (first 'a')"
     )
     assert not changes(listed(same), same, after, found), "it is said once"

@@ -113,7 +113,7 @@ def test_photographs_that_bridge_two_groups_are_counted(root, tmp_path):
     when = (photos / sealed[0]).stat().st_mtime
     os.utime(photos / "late.png", (when, when))
     later = opened(photos, "data.group_by=capture_time")
-    assert f"warning: {len(sealed)} of the sealed test images" in later.notices[-1]
+    assert f"{len(sealed)} of the sealed test images" in later.notices[-1]
     assert "the images to train on" in later.notices[-1]
     later.keep_split()
     (photos / "late.png").unlink()
@@ -140,9 +140,8 @@ def test_a_split_column_that_tears_groups_is_named(tmp_path):
     shutil.copy(root / "ok" / "000.png", root / "copy.png")
     lots = ["ok/001.png", "ok/002.png", "worn/000.png"]
     rows = ["copy.png,ok,,test", "ok/000.png,ok,,train", "worn/001.png,worn,,test"]
-    rows += [
-        f"{id},{id.split('/')[0]},lot1,{split}" for id, split in zip(lots, ("", "test", "test"))
-    ]
+    for id, split in zip(lots, ("", "test", "test"), strict=True):
+        rows.append(f"{id},{id.split('/')[0]},lot1,{split}")
     table = tmp_path / "labels.csv"
     table.write_text("\n".join(["path,label,group,split", *rows]), encoding="utf-8")
     words = ["data=csv", f"data.root={root}", f"data.file={table}"]

@@ -68,6 +68,20 @@ def test_a_log_that_lost_a_line_is_not_taken_for_whole(store, tmp_path):
         rebuild(other, tmp_path / "kept")
 
 
+def test_the_held_out_parts_come_back_and_only_into_an_empty_store(store, tmp_path):
+    parts = tmp_path / "audit.csv"
+    parts.write_text("group,part\nlot7,seal\n")
+    store.append(LOG, hash_of=no_hash)
+    back_up(store, tmp_path / "kept", beside=[parts])
+    parts.write_text("group,part\nlot7,pool\n")
+    with pytest.raises(UserError, match="holds events already"):
+        rebuild(store, tmp_path / "kept", beside=[parts])
+    assert "pool" in parts.read_text()
+    with LabelStore(tmp_path / "new.db") as other:
+        assert rebuild(other, tmp_path / "kept", beside=[parts, tmp_path / "none"]) == len(LOG)
+    assert "lot7,seal" in parts.read_text() and not (tmp_path / "none").exists()
+
+
 def test_while_others_write_it_is_of_one_moment(open_store, tmp_path):
     store, writer = open_store(), open_store()
     stop = threading.Event()

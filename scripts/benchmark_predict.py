@@ -21,7 +21,7 @@ from pool_task import BATCH, CLASSES, CORES, CPU, PAGE, POOL, SIZE, SPEC, networ
 
 from alvision.data.images import load
 from alvision.deploy.bundle.backends import to_onnx
-from alvision.deploy.bundle.bundle import KNOWN_FEATURES, NETWORK, Bundle
+from alvision.deploy.bundle.bundle import KNOWN_FEATURES, NETWORK, Bundle, file_hash
 from alvision.deploy.bundle.manifest import BundleManifest, NoveltyScale
 from alvision.deploy.bundle.network import Deployed
 from alvision.deploy.bundle.predict import predict
@@ -44,7 +44,8 @@ def bundle_of(backbone: Backbone, folder: Path) -> Bundle:
     np.save(folder / KNOWN_FEATURES, known.astype(np.float16))
     names = tuple(f"kind-{number}" for number in range(CLASSES))
     scale = NoveltyScale(neighbours=5, usual=1.0)
-    return Bundle(folder, BundleManifest(names, SPEC, scale, files={}, defects=names[1:]))
+    files = {name: file_hash(folder / name) for name in (NETWORK, KNOWN_FEATURES)}
+    return Bundle(folder, BundleManifest(names, SPEC, scale, files, defects=names[1:]))
 
 
 def pool_pass(paths: list[Path], backbone: Backbone) -> torch.Tensor:

@@ -28,7 +28,7 @@ class Judge:
         bundle: The bundle.
         reference: Statistics of its held-out images.
         statistics: The name of each statistic.
-        model: Names what decides: a hash of the bundle and its thresholds.
+        model: Names what decides, see `Bundle.model`.
 
     Raises:
         UserError: It is no bundle, or its classes do not tell good parts from defects.
@@ -44,10 +44,7 @@ class Judge:
             )
         self.reference = read_reference(self.bundle)
         self.statistics = statistic_names(self.bundle.classes)
-        # As JSON, "null" without thresholds: watch.db holds these hashes for years.
-        limits = self.bundle.thresholds.text if self.bundle.thresholds else "null"
-        text = f"{self.bundle.identity}{limits}"
-        self.model = hashlib.sha256(text.encode()).hexdigest()[:16]
+        self.model = self.bundle.model
         # Load every file now, because another bundle may be installed before the first image comes.
         size = self.bundle.spec.size
         self.row_values(np.zeros((1, size, size, 3), np.uint8))

@@ -15,6 +15,7 @@ from alvision.deploy.bundle.bundle import (
     session,
 )
 from alvision.deploy.bundle.manifest import BundleManifest, NoveltyScale
+from alvision.deploy.bundle.signature import signed
 from alvision.deploy.bundle.statistics import ReferenceBuilder
 from alvision.deploy.bundle.thresholds import dump
 from alvision.deploy.bundle.verdict import NEIGHBOURS, usual_novelty
@@ -74,7 +75,7 @@ def make(folder: Path, *, known: int = 120, held_out: int = 120) -> Path:
     path = folder / NETWORK
     pixels, labels = drawn(100_000, known)
     network(np.zeros((FILTERS, 2)), np.zeros(2), path)
-    _, features, _ = session(path, 1).run(None, {"pixels": pixels})
+    _, features, _ = session(path.read_bytes(), 1).run(None, {"pixels": pixels})
     mean, spread = features.mean(0), features.std(0)
     fitted = LogisticRegression(C=10).fit((features - mean) / spread, labels)
     weight = fitted.coef_[0] / spread
@@ -84,7 +85,7 @@ def make(folder: Path, *, known: int = 120, held_out: int = 120) -> Path:
     np.save(folder / KNOWN_FEATURES, kept)
     notes = ReferenceBuilder(kept.astype(np.float32), held_out)
     monitor, _ = drawn(200_000, held_out)
-    logits, monitor_features, _ = session(path, 1).run(None, {"pixels": monitor})
+    logits, monitor_features, _ = session(path.read_bytes(), 1).run(None, {"pixels": monitor})
     notes.add(monitor, logits, monitor_features)
     notes.write(folder / REFERENCE_STATISTICS)
     scale = usual_novelty(monitor_features, kept.astype(np.float32))
@@ -96,5 +97,5 @@ def make(folder: Path, *, known: int = 120, held_out: int = 120) -> Path:
         name="small",
         files={file.name: file_hash(file) for file in sorted(folder.iterdir())},
     )
-    dump(manifest.to_json(), folder / MANIFEST)
+    dump(signed(manifest.to_json()), folder / MANIFEST)
     return folder

@@ -17,6 +17,7 @@ from alvision.deploy.bundle.bundle import (
     open_bundle,
 )
 from alvision.deploy.bundle.manifest import BundleManifest, NoveltyScale
+from alvision.deploy.bundle.signature import signed
 from alvision.deploy.bundle.thresholds import dump, write_thresholds
 from alvision.deploy.train.labelled_data import import_truth, load_labelled
 from alvision.run_folder.experiment_file import describe_run
@@ -114,7 +115,7 @@ def write(
         data_hash="d" * 64,
         files={name: file_hash(folder / name) for name in (NETWORK, KNOWN_FEATURES)},
     )
-    dump(manifest.to_json(), folder / MANIFEST)
+    dump(signed(manifest.to_json()), folder / MANIFEST)
     if promise:
-        write_thresholds(folder, Bundle(folder, manifest).identity, promise)
+        write_thresholds(folder, file_hash(folder / MANIFEST), promise)
     return open_bundle(folder)

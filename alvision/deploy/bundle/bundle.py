@@ -6,6 +6,7 @@ May be imported beside the line: neither torch nor the loop.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,6 +19,7 @@ from alvision.core.errors import UserError
 from alvision.data.image_spec import ImageSpec
 from alvision.deploy.bundle.manifest import FORMAT, BundleManifest
 from alvision.deploy.bundle.promise import promise
+from alvision.deploy.bundle.signature import SIGNATURE, signature
 from alvision.deploy.bundle.swap_folder import recover
 from alvision.deploy.bundle.thresholds import Thresholds, read_thresholds
 from alvision.deploy.bundle.verdict import Decision, decide, softmax
@@ -46,11 +48,13 @@ class Bundle:
         folder: Its folder.
         manifest: The content of `bundle.json`.
         thresholds: The content of `thresholds.json`; None before `alvision threshold`.
+        identity: sha256 of `bundle.json`, which names the sha256 of every other file.
     """
 
     folder: Path
     manifest: BundleManifest
     thresholds: Thresholds | None = None
+    identity: str = ""
     _sessions: dict[int, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -82,14 +86,27 @@ class Bundle:
         return promise(self.thresholds) if self.thresholds else None
 
     @cached_property
-    def identity(self) -> str:
-        """Return the sha256 of `bundle.json`, which names the sha256 of every other file."""
-        return file_hash(self.folder / MANIFEST)
+    def model(self) -> str:
+        """Return a name of what decides: a hash of the bundle and its thresholds."""
+        # As JSON, "null" without thresholds: watch.db holds these hashes for years.
+        limits = self.thresholds.text if self.thresholds else "null"
+        return hashlib.sha256(f"{self.identity}{limits}".encode()).hexdigest()[:16]
+
+    def read(self, name: str) -> bytes:
+        """Return the content of a file, checked at each reading.
+
+        Another bundle may have taken the folder since this one was opened, and a network of one
+        with the classes of the other must never judge.
+
+        Raises:
+            UserError: The file is not the one that was exported.
+        """
+        return _checked(self.folder / name, self.manifest.files.get(name, ""))
 
     @cached_property
     def known_features(self) -> np.ndarray:
         """Return the features of known images that novelty is measured against, [M, D]."""
-        return np.load(self.folder / KNOWN_FEATURES, allow_pickle=False)
+        return np.load(io.BytesIO(self.read(KNOWN_FEATURES)), allow_pickle=False)
 
     def run(self, pixels: np.ndarray, *, threads: int = 0) -> Output:
         """Run the network.
@@ -103,7 +120,7 @@ class Bundle:
     def open(self, *, threads: int = 0) -> Any:
         """Return the network in the runtime, opened once; several threads may run it at once."""
         if threads not in self._sessions:
-            self._sessions[threads] = session(self.folder / NETWORK, threads)
+            self._sessions[threads] = session(self.read(NETWORK), threads)
         return self._sessions[threads]
 
     def defect_scores(self, logits: np.ndarray) -> np.ndarray:
@@ -130,8 +147,8 @@ class Bundle:
         ]
 
 
-def session(path: Path, threads: int = 0) -> Any:
-    """Open a network in ONNX Runtime on the CPU.
+def session(network: bytes, threads: int = 0) -> Any:
+    """Open the content of an ONNX file in ONNX Runtime on the CPU.
 
     Raises:
         UserError: The extra is not installed.
@@ -142,7 +159,7 @@ def session(path: Path, threads: int = 0) -> Any:
         raise UserError("a bundle needs ONNX Runtime: pip install alvision[export]") from None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
 
 
 def open_bundle(folder: Path) -> Bundle:
@@ -154,24 +171,39 @@ def open_bundle(folder: Path) -> Bundle:
     recover(
         folder
     )  # a promotion that was killed may have left the line's folder under another name
-    manifest = _manifest(folder)
+    content = _content(folder)
+    manifest = _manifest(folder, content)
     for name, expected in manifest.files.items():
-        if not (folder / name).is_file():
-            raise UserError(f"{folder / name} is missing: copy the whole bundle again")
-        if file_hash(folder / name) != expected:
-            raise UserError(
-                f"{folder / name} is not what was exported (its bytes have changed): "
-                "copy the bundle again, or export it again"
-            )
-    return Bundle(folder, manifest, read_thresholds(folder, file_hash(folder / MANIFEST)))
+        _checked(folder / name, expected)
+    identity = hashlib.sha256(content).hexdigest()
+    return Bundle(folder, manifest, read_thresholds(folder, identity), identity)
 
 
-def _manifest(folder: Path) -> BundleManifest:
-    path = folder / MANIFEST
+def _checked(path: Path, expected: str) -> bytes:
+    """Return a file's content if it has the expected sha256."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: copy the whole bundle again") from None
+    if hashlib.sha256(content).hexdigest() != expected:
+        raise UserError(
+            f"{path} is not what was exported (its bytes have changed): "
+            "copy the bundle again, or export it again"
+        )
+    return content
+
+
+def _content(folder: Path) -> bytes:
+    try:
+        return (folder / MANIFEST).read_bytes()
     except FileNotFoundError:
         raise UserError(f"{folder} is no bundle: it has no {MANIFEST} (alvision export)") from None
+
+
+def _manifest(folder: Path, content: bytes) -> BundleManifest:
+    path = folder / MANIFEST
+    try:
+        values = json.loads(content)
     except ValueError:
         raise UserError(f"{path} is damaged: export the bundle again") from None
     if not isinstance(values, dict) or values.get("format") != FORMAT:
@@ -180,10 +212,20 @@ def _manifest(folder: Path) -> BundleManifest:
             f"{folder} was made by another version of alvision ({written_by}): export it again "
             "with this one"
         )
+    # Earlier exports are not signed.
+    if values.pop(SIGNATURE, None) not in (None, signature(values)):
+        raise UserError(f"{path} was changed by hand: export the bundle again")
     try:
-        return BundleManifest.from_json(values)
+        manifest = BundleManifest.from_json(values)
     except (KeyError, TypeError, AttributeError):
         raise UserError(f"{path} is damaged: export the bundle again") from None
+    unknown = [name for name in manifest.defects or () if name not in manifest.classes]
+    if unknown:
+        raise UserError(
+            f"{folder} calls {unknown[0]} a defect, and its network does not know that class: "
+            "train and export again"
+        )
+    return manifest
 
 
 def file_hash(path: Path) -> str:

@@ -42,6 +42,7 @@ from alvision.deploy.bundle.manifest import BundleManifest, GoldenImage, Novelty
 from alvision.deploy.bundle.model_card import model_card
 from alvision.deploy.bundle.network import Deployed
 from alvision.deploy.bundle.predict_script import script
+from alvision.deploy.bundle.signature import signed
 from alvision.deploy.bundle.statistics import ReferenceBuilder
 from alvision.deploy.bundle.thresholds import dump
 from alvision.deploy.bundle.verdict import NEIGHBOURS, softmax, usual_novelty
@@ -138,7 +139,7 @@ def _fill(
     # Last, because it names the hash of every other file.
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     hashes = {path.relative_to(folder).as_posix(): file_hash(path) for path in files}
-    dump(replace(manifest, files=hashes).to_json(), folder / MANIFEST)
+    dump(signed(replace(manifest, files=hashes).to_json()), folder / MANIFEST)
     return Verification(len(checked), differences)
 
 
@@ -148,7 +149,7 @@ def _write_backends(
     """Write the network in its forms, and return how to run each of them."""
     size = final.learner.features.spec.size
     to_onnx(network, size, folder / NETWORK)
-    onnx = session(folder / NETWORK)
+    onnx = session((folder / NETWORK).read_bytes())
     backends: dict[str, Run] = {"onnx": lambda pixels: Output(*onnx.run(None, {"pixels": pixels}))}
     if format == "openvino":
         backends[format] = to_openvino(folder)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from alvision.data import images
 from alvision.deploy.bundle import verdict
+from alvision.deploy.bundle.signature import SIGNATURE, signature
 
 TEMPLATE = Path(__file__).parent / "templates" / "predict.py.txt"
 
@@ -31,10 +32,18 @@ def script() -> str:
         images.range_of,
         images.crop_box,
     ]
+    constants = {
+        "SUFFIXES": tuple(sorted(images.SUFFIXES)),
+        "FORMATS": images._FORMATS,
+        "COLUMNS": verdict.COLUMNS,
+        "NEIGHBOURS": verdict.NEIGHBOURS,
+        "SIGNATURE": SIGNATURE,
+    }
+    lines = "".join(f"{name} = {value!r}\n" for name, value in constants.items())
+    text = text.replace("# {constants}\n", lines)
     text = text.replace("# {reading}\n", _sources(reading))
-    columns = f"COLUMNS = {verdict.COLUMNS}\n\n"
     deciding = [verdict.softmax, verdict.novelty, verdict._unit, verdict.decide]
-    return text.replace("# {deciding}\n", columns + _sources(deciding))
+    return text.replace("# {deciding}\n", _sources([*deciding, signature]))
 
 
 def _sources(functions: Sequence[object]) -> str:

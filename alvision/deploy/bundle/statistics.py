@@ -140,7 +140,8 @@ class ReferenceStatistics:
 
 def read_reference(bundle: Bundle) -> ReferenceStatistics:
     """Read the reference statistics of a bundle."""
-    with np.load(bundle.folder / REFERENCE_STATISTICS, allow_pickle=False) as kept:
+    content = io.BytesIO(bundle.read(REFERENCE_STATISTICS))
+    with np.load(content, allow_pickle=False) as kept:
         data, ends = kept["pictures"].tobytes(), kept["ends"].tolist()
         starts = [0, *ends][: len(ends)]
         rows = range(0, len(kept["facts"]), int(kept["every"]))

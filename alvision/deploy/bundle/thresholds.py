@@ -6,7 +6,6 @@ that belongs to another model, or that somebody has edited, would promise what n
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -15,6 +14,7 @@ from typing import Any
 
 from alvision.core.errors import UserError
 from alvision.core.rounds import write_atomically
+from alvision.deploy.bundle.signature import SIGNATURE, signature, signed
 
 THRESHOLDS = "thresholds.json"
 VOIDS = (
@@ -162,11 +162,6 @@ class Thresholds:
         return len(self.escaped) > self.escape * self.defects
 
     @property
-    def identity(self) -> str:
-        """Return the sha256 of all values, the signature of the file."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
-
-    @property
     def text(self) -> str:
         """Return all values as text with sorted keys."""
         return json.dumps(self.to_json(), sort_keys=True)
@@ -181,9 +176,8 @@ def write_thresholds(folder: Path, identity: str, thresholds: Thresholds) -> Pat
         thresholds: What to write.
     """
     tied = replace(thresholds, bundle=identity)
-    content = {**tied.to_json(), "sha256": tied.identity}
     path = folder / THRESHOLDS
-    write_atomically(path, lambda beside: dump(content, beside))
+    write_atomically(path, lambda beside: dump(signed(tied.to_json()), beside))
     return path
 
 
@@ -198,10 +192,10 @@ def read_thresholds(folder: Path, identity: str) -> Thresholds | None:
         return None
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        signature = content.pop("sha256")
+        expected = content.pop(SIGNATURE)
     except (ValueError, KeyError, AttributeError):
         raise UserError(f"{path} is damaged: write it again with alvision threshold") from None
-    if signature != hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest():
+    if expected != signature(content):
         raise UserError(f"{path} was changed by hand: write it again with alvision threshold")
     try:
         thresholds = Thresholds.from_json(content)

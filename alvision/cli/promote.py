@@ -94,6 +94,7 @@ def promote(words: list[str]) -> int:
     options = PromoteOptions.parse(words)
 
     from alvision.deploy.bundle.bundle import open_bundle
+    from alvision.deploy.bundle.golden import try_out
     from alvision.deploy.bundle.swap_folder import install, locked, recover
 
     new, line = open_bundle(options.bundle), options.over
@@ -102,7 +103,7 @@ def promote(words: list[str]) -> int:
     recover(line)
     if not line.exists():
         with locked(line):
-            install(new.folder, line, check=open_bundle)
+            install(new.folder, line, check=lambda copy: try_out(open_bundle(copy)))
         console.print(f"{line} is new on the line: there was nothing to compare with", markup=False)
         return 0
     old = open_bundle(line)
@@ -114,6 +115,7 @@ def promote(words: list[str]) -> int:
 
 def _replace(new: Bundle, old: Bundle, options: PromoteOptions) -> int:
     from alvision.deploy.bundle.bundle import open_bundle
+    from alvision.deploy.bundle.golden import try_out
     from alvision.deploy.bundle.swap_folder import install, locked
     from alvision.deploy.promote.compare import Terms, check_comparable, compare
     from alvision.deploy.train.labelled_data import load_labelled
@@ -145,12 +147,14 @@ def _replace(new: Bundle, old: Bundle, options: PromoteOptions) -> int:
         print(f"alvision: not promoted: {reason}; page: {to}", file=sys.stderr)
         return REFUSED
 
-    def unchanged(copy: Path) -> None:
-        if not _same(open_bundle(copy), new):
+    def check(copy: Path) -> None:
+        found = open_bundle(copy)
+        if not _same(found, new):
             raise UserError(f"{new.folder} changed meanwhile: give the command again")
+        try_out(found)
 
     with locked(old.folder):
-        install(new.folder, old.folder, check=unchanged)
+        install(new.folder, old.folder, check=check)
     console.print(f"promoted: {old.folder}; page: {to}", markup=False)
     console.print(f"back again: alvision promote rollback over={old.folder}", markup=False)
     return 0
@@ -158,19 +162,35 @@ def _replace(new: Bundle, old: Bundle, options: PromoteOptions) -> int:
 
 def _rollback(options: RollbackOptions) -> int:
     from alvision.deploy.bundle.bundle import open_bundle
+    from alvision.deploy.bundle.golden import try_out
     from alvision.deploy.bundle.swap_folder import locked, previous_of, recover, roll_back
 
     line = options.over
     previous = previous_of(line)
     recover(line)
-    recover(previous)
     if not previous.exists():
         raise UserError(f"there is no {previous}: nothing was promoted over {line}")
-    open_bundle(previous)
     with locked(line):
+        back = open_bundle(previous)
+        if _holds(line, back):
+            raise UserError(
+                f"{previous} is the model that is on the line already: there is nothing to go back "
+                "to"
+            )
+        try_out(back)
         roll_back(line)
     console.print(f"{line} is the previous model again; the same command undoes this", markup=False)
     return 0
+
+
+def _holds(line: Path, bundle: Bundle) -> bool:
+    """Tell whether the line has this model; a line that cannot be opened has none."""
+    from alvision.deploy.bundle.bundle import open_bundle
+
+    try:
+        return _same(open_bundle(line), bundle)
+    except UserError:
+        return False
 
 
 def _same(one: Bundle, other: Bundle) -> bool:

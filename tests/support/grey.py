@@ -1,5 +1,6 @@
 """Real bundles whose model is one line: a part is worn if it is brighter than a cut."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +17,7 @@ from alvision.deploy.bundle.bundle import (
     file_hash,
     open_bundle,
 )
-from alvision.deploy.bundle.manifest import BundleManifest, NoveltyScale
+from alvision.deploy.bundle.manifest import BundleManifest, GoldenImage, NoveltyScale
 from alvision.deploy.bundle.signature import signed
 from alvision.deploy.bundle.thresholds import dump, write_thresholds
 from alvision.deploy.train.labelled_data import import_truth, load_labelled
@@ -94,12 +95,27 @@ def network(path, cuts):
 
 
 def write(
-    folder, cut, run, *, classes=("ok", "worn"), defects=("worn",), trained_on=(), promise=None
+    folder,
+    cut,
+    run,
+    *,
+    classes=("ok", "worn"),
+    defects=("worn",),
+    trained_on=(),
+    promise=None,
+    golden=(),
 ) -> Bundle:
-    """Write a bundle that calls a part worn from a grey of `cut` (0..1) on."""
+    """Write a bundle that calls a part worn from a grey of `cut` (0..1) on.
+
+    `golden` are its golden images: a file's path and the logits that it must give, each.
+    """
     folder.mkdir(parents=True)
     network(folder / NETWORK, [0.0] + [cut] * (len(classes) - 1))
     np.save(folder / KNOWN_FEATURES, np.array([[0.5, 0.5]], np.float16))
+    for path, _ in golden:
+        (folder / "golden").mkdir(exist_ok=True)
+        shutil.copyfile(path, folder / "golden" / path.name)
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
     manifest = BundleManifest(
         alvision="test",
         run=str(run),
@@ -113,7 +129,9 @@ def write(
         trained_on=tuple(trained_on),
         labels_hash=f"{cut:.4f}" * 8,
         data_hash="d" * 64,
-        files={name: file_hash(folder / name) for name in (NETWORK, KNOWN_FEATURES)},
+        tolerance=1e-3,
+        golden=tuple(GoldenImage(f"golden/{path.name}", tuple(row)) for path, row in golden),
+        files={path.relative_to(folder).as_posix(): file_hash(path) for path in files},
     )
     dump(signed(manifest.to_json()), folder / MANIFEST)
     if promise:

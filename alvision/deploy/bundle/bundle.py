@@ -39,6 +39,12 @@ class Output(NamedTuple):
     features: np.ndarray
     maps: np.ndarray
 
+    @property
+    def finite(self) -> np.ndarray:
+        """Tell for which images every number is finite, [B]; nothing can be decided on NaN."""
+        numbers = np.concatenate([self.logits, self.features], axis=1)
+        return np.isfinite(numbers).all(axis=1)
+
 
 @dataclass(frozen=True)
 class Bundle:

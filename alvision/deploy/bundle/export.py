@@ -36,8 +36,10 @@ from alvision.deploy.bundle.bundle import (
     REFERENCE_STATISTICS,
     Output,
     file_hash,
+    open_bundle,
     session,
 )
+from alvision.deploy.bundle.golden import GOLDEN, try_out, write_golden
 from alvision.deploy.bundle.manifest import BundleManifest, GoldenImage, NoveltyScale
 from alvision.deploy.bundle.model_card import model_card
 from alvision.deploy.bundle.network import Deployed
@@ -47,7 +49,7 @@ from alvision.deploy.bundle.statistics import ReferenceBuilder
 from alvision.deploy.bundle.thresholds import dump
 from alvision.deploy.bundle.verdict import NEIGHBOURS, softmax, usual_novelty
 from alvision.deploy.train.calibration import fit_temperature
-from alvision.deploy.train.final_model import FinalModel
+from alvision.deploy.train.final_model import FinalModel, check_current
 
 if TYPE_CHECKING:
     from alvision.config.schema import RunConfig
@@ -57,8 +59,6 @@ VERIFIED = 64
 """Images that every backend is checked on, if there are as many."""
 KNOWN = 1000
 """Most known images that novelty is measured against: the line compares every part with all."""
-GOLDEN = 8
-"""Images that travel with the bundle, so that a copy can prove itself without the data set."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -104,7 +104,8 @@ def export(
 
     Raises:
         UserError: The format is unknown or not installed, the data has no images, `folder` holds
-            something else, or a backend computes something else than the model.
+            something else, the run's classes have changed since the training, a backend computes
+            something else than the model, or the bundle cannot decide about its golden images.
     """
     if format not in FORMATS:
         raise UserError(f"format={format} is unknown: choose {', '.join(FORMATS)}")
@@ -112,11 +113,13 @@ def export(
         raise UserError("embeddings have no images, so there is no network to export")
     if folder.exists() and not (folder / MANIFEST).is_file():
         raise UserError(f"bundle={folder} exists and is no bundle; name a folder of its own")
+    check_current(final, config)
     beside = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
     try:
         verification = _fill(beside, final, config, format, progress)
+        try_out(open_bundle(beside))
         with swap_folder.locked(folder):
             swap_folder.replace(beside, folder)
     finally:
@@ -133,7 +136,9 @@ def _fill(
     known, monitor = _write_reference(folder, final, backends["onnx"], progress)
     checked = (*monitor.ids, *known.ids)[: max(VERIFIED, GOLDEN)]
     differences = _verify(final, network, backends, checked, progress)
-    golden = _write_golden(folder, final, monitor if len(monitor.ids) >= GOLDEN else known)
+    shown = monitor if len(monitor.ids) >= GOLDEN else known
+    paths = [final.labelled.data.manifest.path(id) for id in shown.ids]
+    golden = write_golden(folder, paths, shown.logits)
     manifest = _manifest(final, config, network, known, monitor, golden)
     _write_documents(folder, manifest, differences)
     # Last, because it names the hash of every other file.
@@ -286,6 +291,12 @@ def _outputs(
     for names, pixels in _decoded(final, ids):
         seen += names
         output = run(pixels)
+        if not output.finite.all():
+            broken = names[int(output.finite.argmin())]
+            raise UserError(
+                f"the network gives NaN or infinity for {broken}: train again, with a lower "
+                "learning rate; nothing was exported"
+            )
         note(pixels, output.logits, output.features)
         logits.append(output.logits)
         features.append(output.features)
@@ -314,19 +325,3 @@ def _verify(
             check(expected, found, backend, names)
             worst[backend] = max(worst[backend], float(abs(found - expected).max()))
     return worst
-
-
-def _write_golden(
-    folder: Path, final: FinalModel, outputs: NetworkOutputs
-) -> tuple[GoldenImage, ...]:
-    """Copy images from all over the range of scores, with the logits that they must give."""
-    (folder / "golden").mkdir()
-    order = np.argsort(outputs.logits[:, -1], kind="stable")
-    rows = order[np.linspace(0, len(order) - 1, min(GOLDEN, len(order))).round().astype(int)]
-    golden = []
-    for number, row in enumerate(dict.fromkeys(rows.tolist()), start=1):
-        source = final.labelled.data.manifest.path(outputs.ids[row])
-        file = f"golden/{number}{source.suffix.lower()}"
-        shutil.copyfile(source, folder / file)
-        golden.append(GoldenImage(file, tuple(outputs.logits[row].astype(float).tolist())))
-    return tuple(golden)

@@ -18,6 +18,10 @@ from alvision.core.rounds import sync_folder
 
 _LOCK_SECONDS = 10.0
 """Seconds to wait for a process that is replacing the folder at this moment."""
+_LEFT = ("new", "was", "old")
+"""What a kill may leave beside a folder, see `settle`."""
+_MARK = ".new"
+"""A file in a copy that is being installed."""
 _EXCHANGE, _HERE = 2, -100
 """RENAME_EXCHANGE and AT_FDCWD of Linux."""
 _UNSUPPORTED = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EPERM)
@@ -29,44 +33,80 @@ def install(
     """Install a copy of `source` as `folder`, and keep the old one as `<folder>.previous`.
 
     Where the file system can exchange two folders in one step (Linux), `folder` exists at every
-    moment. Elsewhere it is missing between two renames; after a kill in that moment `recover`
-    brings it back. Hold `locked(folder)` meanwhile.
+    moment. Elsewhere it is missing between two renames. Hold `locked(folder)` meanwhile.
 
     Args:
         source: The folder to copy.
         folder: The folder to replace; it need not exist.
         check: Called with the copy before it is installed; may raise.
     """
-    beside, previous = _beside(folder, "part"), previous_of(folder)
-    _copy(source, beside)
-    check(beside)
-    if folder.exists():
-        # Keep the old folder first: rolling back must be possible after a kill at any later step.
-        kept = _beside(folder, "kept")
-        _copy(folder, kept)
-        replace(kept, previous)
-    replace(beside, folder)
+    settle(folder)
+    copy, new = _beside(folder, "copy"), _beside(folder, "new")
+    try:
+        _copy(source, copy)
+        check(copy)
+    except BaseException:
+        shutil.rmtree(copy, ignore_errors=True)
+        raise
+    if not folder.exists():
+        copy.rename(folder)
+        sync_folder(folder.parent)
+        return
+    (copy / _MARK).touch()
+    sync_folder(copy)
+    copy.rename(new)
+    if not _exchange(new, folder):
+        folder.rename(_beside(folder, "was"))
+        new.rename(folder)
+    sync_folder(folder.parent)
+    settle(folder)
 
 
 def roll_back(folder: Path) -> None:
-    """Exchange `folder` and `<folder>.previous`; a second time undoes the first."""
-    previous, beside = previous_of(folder), _beside(folder, "part")
-    if folder.exists() and _exchange(previous, folder):
+    """Exchange `folder` and `<folder>.previous`; a second time undoes the first.
+
+    Hold `locked(folder)` meanwhile.
+    """
+    settle(folder)
+    previous = previous_of(folder)
+    if not (folder.exists() and _exchange(previous, folder)):
+        if folder.exists():
+            folder.rename(_beside(folder, "was"))
+        previous.rename(folder)
+    sync_folder(folder.parent)
+    settle(folder)
+
+
+def settle(folder: Path) -> None:
+    """Finish what `install` or `roll_back` has begun, or undo it. Hold `locked(folder)` meanwhile.
+
+    Each of them ends with this, and a kill before leaves it to the next command. Beside the folder
+    may be `.new`, the copy until it is exchanged and the old folder afterwards (a mark inside the
+    copy tells which); `.was`, the old folder on its way to `.previous`; and `.old`, which is
+    removed.
+    """
+    new, was, old = (_beside(folder, purpose) for purpose in _LEFT)
+    if new.exists() and not (new / _MARK).exists():
+        new.rename(was)
+    if not folder.exists() and (was.exists() or old.exists()):
+        (was if was.exists() else old).rename(folder)
+    (folder / _MARK).unlink(missing_ok=True)
+    _remove(old, old)
+    if was.exists():
+        if previous_of(folder).exists():
+            previous_of(folder).rename(old)
+        was.rename(previous_of(folder))
+    # Removed under another name, because half of a copy may have lost its mark.
+    _remove(new, old)
+    _remove(old, old)
+    if folder.parent.exists():
         sync_folder(folder.parent)
-        return
-    kept = _beside(folder, "kept")
-    _copy(previous, beside)
-    if folder.exists():
-        _copy(folder, kept)
-    replace(beside, folder)
-    if kept.exists():
-        replace(kept, previous)
 
 
 def replace(beside: Path, folder: Path) -> None:
     """Rename `beside` to `folder` and delete the old folder. Hold `locked(folder)` meanwhile."""
+    settle(folder)
     old = _beside(folder, "old")
-    shutil.rmtree(old, ignore_errors=True)
     if not folder.exists():
         beside.rename(folder)
     elif _exchange(beside, folder):
@@ -80,24 +120,32 @@ def replace(beside: Path, folder: Path) -> None:
 
 def previous_of(folder: Path) -> Path:
     """Return the path that `install` keeps the old folder under."""
-    return folder.with_name(f"{folder.name}.previous")
+    return _named(folder, "{}.previous")
 
 
 def recover(folder: Path) -> None:
-    """Bring back a folder that is missing after a kill between two renames; else do nothing."""
-    if folder.exists() or not _beside(folder, "old").exists():
+    """Finish or undo, with `settle`, what a process that was killed has begun; else do nothing."""
+    if not any(_beside(folder, purpose).exists() for purpose in _LEFT):
         return
-    with locked(folder):
-        # Look again: the process that held the lock may have finished its second rename.
-        if not folder.exists() and _beside(folder, "old").exists():
-            _beside(folder, "old").rename(folder)
+    whole = folder.exists()
+    try:
+        # Whoever replaces a whole folder at this moment settles it, so nobody waits for that.
+        with locked(folder, seconds=0 if whole else _LOCK_SECONDS):
+            settle(folder)
+    except (UserError, OSError):  # the latter: a folder that may be read only
+        if not whole:
+            raise
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, *, seconds: float = _LOCK_SECONDS) -> Iterator[None]:
     """Lock a folder for this process, so that no other one replaces it at the same time.
 
     The lock is a file beside the folder, because the folder itself is renamed.
+
+    Args:
+        folder: The folder.
+        seconds: How long to wait for another process.
 
     Raises:
         UserError: Another process holds the lock.
@@ -105,7 +153,7 @@ def locked(folder: Path) -> Iterator[None]:
     folder.parent.mkdir(parents=True, exist_ok=True)
     held = FileLock(_beside(folder, "lock"))
     try:
-        held.acquire(timeout=_LOCK_SECONDS)
+        held.acquire(timeout=seconds)
     except Timeout:
         raise UserError(
             f"{folder} is being replaced by another process; wait for it to end"
@@ -117,7 +165,20 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def _beside(folder: Path, purpose: str) -> Path:
-    return folder.with_name(f".{folder.name}.{purpose}")
+    return _named(folder, f".{{}}.{purpose}")
+
+
+def _named(folder: Path, pattern: str) -> Path:
+    whole = folder if folder.name else folder.absolute()  # "." has no name
+    return whole.with_name(pattern.format(whole.name))
+
+
+def _remove(folder: Path, old: Path) -> None:
+    """Remove a folder, under the name `old` from the first step on."""
+    if folder.exists():
+        if folder != old:
+            folder.rename(old)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _copy(source: Path, target: Path) -> None:

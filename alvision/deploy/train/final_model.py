@@ -17,6 +17,7 @@ from alvision.deploy.train.labelled_data import LabelledData, load_labelled
 from alvision.deploy.train.model_facts import ModelFacts, MonitorFigures
 from alvision.evaluation.metrics import evaluate, expected_calibration_error
 from alvision.evaluation.probabilities import ClassProbabilities
+from alvision.labels.classes import class_list
 from alvision.loop.build import build_learner
 from alvision.training import Learner
 from alvision.training.checkpoint import Model
@@ -105,6 +106,30 @@ def load(config: RunConfig, root: Path, *, progress: bool = True) -> FinalModel:
     labelled = load_labelled(config)
     learner = _learner(config, labelled, progress)
     return FinalModel(learner.load(root / FOLDER / "model.ckpt"), learner, labelled, facts)
+
+
+def check_current(final: FinalModel, config: RunConfig) -> None:
+    """Refuse a model that was trained for other classes, or other defects, than the run has now.
+
+    Raises:
+        UserError: Names the class.
+    """
+    with final.labelled.data.label_store() as store:
+        merged = class_list(config.classes or (), store.events()).into
+    facts, again = final.facts, f"alvision train out={config.out}, then export again"
+    for name in config.classes or ():
+        if name not in facts.classes:
+            raise UserError(f"the class {name} was added after the model was trained: {again}")
+    for name in facts.classes:
+        if name not in (config.classes or ()):
+            raise UserError(f"the model knows the class {name}, and the run does not: {again}")
+        if facts.labels.get(name) and name in merged:
+            raise UserError(
+                f"{name} was merged into {merged[name]} after the model was trained: {again}"
+            )
+        if (name in (facts.defects or ())) != (name in (config.defects or ())):
+            now = "a defect" if name in (config.defects or ()) else "no defect"
+            raise UserError(f"{name} is {now} since the model was trained: {again}")
 
 
 def _learner(config: RunConfig, labelled: LabelledData, progress: bool) -> Learner:

@@ -1,6 +1,7 @@
 """The whole chain on drawn parts: train, export, threshold, predict, and predict.py alone."""
 
 import csv
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -223,6 +224,35 @@ def test_a_backend_that_decides_otherwise_leaves_nothing_behind(place, capsys, m
     line = bad(capsys, "export", "out=run", "bundle=y", "format=torch")
     assert "torch does not compute what the model does" in line
     assert not (place / "y").exists() and not list(place.glob(".*.part"))
+
+
+def test_a_class_that_was_added_after_the_training_is_refused(place, capsys):
+    run = shutil.copytree(place / "run", place / "grown")
+    document = run / "experiment.yaml"
+    text = document.read_text(encoding="utf-8")
+    grown = text.replace("classes:\n- ok\n", "classes:\n- ok\n- torn\n").replace(
+        "\ndefects:\n- worn", "\ndefects:\n- torn\n- worn"
+    )
+    assert grown.count("torn") >= 2
+    document.write_text(grown, encoding="utf-8")
+    line = bad(capsys, "export", "out=grown", "bundle=g")
+    assert "the class torn was added after the model was trained: alvision train" in line
+    assert not (place / "g").exists() and not list(place.glob(".*.part"))
+
+
+def test_a_bundle_that_cannot_decide_takes_no_place(place, capsys, monkeypatch):
+    from alvision.deploy.bundle import export
+
+    def blind(final, ids, run, what, progress, note=None):
+        found = whole(final, ids, run, what, progress, note or (lambda *batch: None))
+        return dataclasses.replace(found, logits=found.logits + 1)
+
+    whole = export._outputs
+    before = (place / "b" / "bundle.json").read_bytes()
+    monkeypatch.setattr(export, "_outputs", blind)
+    line = bad(capsys, "export", "out=run", "bundle=b")
+    assert "does not compute here what it was exported with" in line
+    assert (place / "b" / "bundle.json").read_bytes() == before
 
 
 def test_what_cannot_be_is_one_line(place, capsys):

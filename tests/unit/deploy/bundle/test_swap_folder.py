@@ -9,11 +9,12 @@ from alvision.deploy.bundle.swap_folder import install, locked, previous_of, rec
 from tests.support import PROJECT
 
 KILLS = """
-import os, signal, sys
+import os, shutil, signal, sys
 from pathlib import Path
 from alvision.deploy.bundle import swap_folder
 
-# Kill before the n-th time that the system is asked to change or open something, for every n.
+# Kill before the n-th time that the system is asked to change or open something, for every n; then
+# kill what recovers from it before its m-th time, for every m.
 root, work, exchange = Path(sys.argv[1]), sys.argv[2], sys.argv[3] == "True"
 asked = {"os.rename", "os.mkdir", "os.remove", "os.rmdir", "open", "shutil.copyfile"}
 exact = swap_folder._exchange
@@ -27,46 +28,77 @@ def fill(folder, text):
     for name in ("a", "b"):
         (folder / name).write_text(text)
 
-def child(line, last):
-    seen = [0]
-    def hook(event, arguments):
-        if event in asked:
-            seen[0] += 1
-            if seen[0] == last:
-                os.kill(os.getpid(), signal.SIGKILL)
-    sys.addaudithook(hook)
+def forked(last, do):
+    # Kill a child that does something before its step `last`; tell whether it was killed.
+    if (pid := os.fork()) == 0:
+        seen = [0]
+        def hook(event, arguments):
+            if event in asked:
+                seen[0] += 1
+                if seen[0] == last:
+                    os.kill(os.getpid(), signal.SIGKILL)
+        sys.addaudithook(hook)
+        do()
+        os._exit(0)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    assert status in (0, -signal.SIGKILL), status
+    return status != 0
+
+def ready(folder):
+    line = folder / "line"
+    fill(line, "old"), fill(folder / "line.previous", "previous"), fill(folder / "new", "new")
+    return line
+
+def replaced(line):
     with swap_folder.locked(line):
         if work == "place":
             swap_folder.install(line.with_name("new"), line)
         else:
             swap_folder.roll_back(line)
-    os._exit(0)
 
-old, previous, new = ({"a": text, "b": text} for text in ("old", "previous", "new"))
-kills = gone = 0
+def checked(line, kill):
+    # Nothing is lost and nothing is there twice; the same command then does what it says.
+    found = said(line), said(line.with_name("line.previous"))
+    begun, done = ("old", "previous"), ("new", "old") if work == "place" else ("previous", "old")
+    assert found in (begun, done), (kill, found)
+    left = {path.name for path in line.parent.iterdir()}
+    assert left - {".line.lock", ".line.copy"} == {"line", "line.previous", "new"}, (kill, left)
+    replaced(line)
+    again = ("new", found[0]) if work == "place" else found[::-1]
+    assert (said(line), said(line.with_name("line.previous"))) == again, kill
+
+def said(folder):
+    # Return the one text of all files of a folder: a mixture of two is none.
+    found = files(folder)
+    (text,) = set(found.values())
+    assert sorted(found) == ["a", "b"], found
+    return text
+
+kills = gone = again = 0
 while True:
-    folder = root / str(kills)
-    line = folder / "line"
-    fill(line, "old"), fill(folder / "line.previous", "previous"), fill(folder / "new", "new")
-    if (pid := os.fork()) == 0:
-        child(line, kills + 1)
-    if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0:
+    line = ready(root / str(kills))
+    killed = forked(kills + 1, lambda: replaced(line))
+    if not killed:
         break
     kills += 1
     gone += not line.exists()
+    before = root / f"{kills} killed"
+    shutil.copytree(line.parent, before)
+    step = 0
+    while True:
+        step += 1
+        other = root / f"{kills} {step}"
+        shutil.copytree(before, other)
+        if not forked(step, lambda: swap_folder.recover(other / "line")):
+            break
+        swap_folder.recover(other / "line")
+        checked(other / "line", (kills, step))
+        again += 1
+        shutil.rmtree(other)
     swap_folder.recover(line)
-    assert files(line) in (old, new if work == "place" else previous), (kills, files(line))
-    before = files(line)
-    with swap_folder.locked(line):
-        swap_folder.recover(line.with_name("line.previous"))
-        if work == "place":
-            swap_folder.install(line.with_name("new"), line)
-            assert files(line) == new and files(line.with_name("line.previous")) == before
-        else:
-            other = files(line.with_name("line.previous"))
-            swap_folder.roll_back(line)
-            assert files(line) == other and files(line.with_name("line.previous")) == before
-print(kills, gone)
+    checked(line, kills)
+    shutil.rmtree(line.parent), shutil.rmtree(before), shutil.rmtree(other)
+print(kills, gone, again)
 """
 
 
@@ -84,9 +116,11 @@ def test_a_kill_at_any_moment_leaves_a_whole_line(tmp_path, work, exchange, reco
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    kills, gone = map(int, done.stdout.split())
-    record_property("kills", kills)
+    kills, gone, again = map(int, done.stdout.split())
+    record_property("kills", kills + again)
     assert kills > (20 if work == "place" else 1)
+    # A roll back that exchanges is one step, and a kill leaves nothing to recover from.
+    assert again > 10 or (work == "swap" and exchange)
     if exchange and sys.platform == "linux":
         assert gone == 0
 
@@ -121,12 +155,11 @@ def test_the_first_one_has_no_previous(line):
     assert not previous_of(line.with_name("first")).exists()
 
 
-def test_a_place_is_taken_once(line, monkeypatch):
-    monkeypatch.setattr("alvision.deploy.bundle.swap_folder._LOCK_SECONDS", 0.05)
+def test_a_place_is_taken_once(line):
     with (
         locked(line),
         pytest.raises(UserError, match="being replaced by another process"),
-        locked(line),
+        locked(line, seconds=0.05),
     ):
         pass
     with locked(line):
@@ -137,4 +170,24 @@ def test_nothing_is_mended_that_is_whole(line):
     before = sorted(line.parent.rglob("*"))
     recover(line)
     recover(line.with_name("nowhere"))
+    assert sorted(line.parent.rglob("*")) == before
+
+
+def test_who_reads_a_whole_folder_does_not_wait_for_its_promotion(line):
+    beside = line.with_name(".line.was")
+    beside.mkdir()
+    with locked(line):
+        recover(line)
+        assert said(line) == "line" and beside.exists()
+    recover(line)
+    assert previous_of(line).exists() and not beside.exists()
+
+
+def test_a_copy_that_is_refused_leaves_nothing(line):
+    def refuse(copy):
+        raise UserError(said(copy))
+
+    before = sorted(line.parent.rglob("*"))
+    with pytest.raises(UserError, match="new"):
+        install(line.with_name("new"), line, check=refuse)
     assert sorted(line.parent.rglob("*")) == before

@@ -1,4 +1,5 @@
 import re
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,7 @@ from alvision.cli import main
 from alvision.core.errors import UserError
 from alvision.deploy.bundle.bundle import open_bundle
 from alvision.deploy.bundle.predict import predictions_for
+from alvision.deploy.bundle.swap_folder import previous_of
 from alvision.deploy.bundle.thresholds import Thresholds
 from alvision.deploy.promote.compare import Terms, check_comparable, compare
 from tests.support import grey
@@ -59,6 +61,17 @@ def test_a_better_model_takes_over_and_rollback_brings_the_old_one_back(bundles,
     page = (new.folder.parent / "promotion.html").read_text(encoding="utf-8")
     assert "The new model takes over" in page and "Bad parts that newly escape: none" in page
     assert page.count("data:image/jpeg") > 5
+
+
+def test_rollback_refuses_to_do_nothing_and_works_over_a_damaged_line(bundles, capsys):
+    line = bundles("line", 0.62)
+    shutil.copytree(line.folder, previous_of(line.folder))
+    assert main(["promote", "rollback", "over=line"]) == 2
+    assert "is the model that is on the line already" in capsys.readouterr().err
+    whole = files(line.folder)
+    (line.folder / "model.onnx").write_bytes(b"damaged")
+    assert main(["promote", "rollback", "over=line"]) == 0
+    assert files(line.folder) == whole
 
 
 def test_a_model_that_lets_a_known_defect_pass_is_refused(bundles, capsys):
@@ -141,6 +154,18 @@ def test_a_monitor_image_that_was_trained_on_proves_nothing(bundles, shop, which
     )
     with pytest.raises(UserError, match=f"was trained on by .*{which}"):
         compare(line, new, labelled, Terms())
+
+
+def test_a_model_that_gives_no_number_is_refused(bundles, shop, tmp_path, capsys):
+    line, new = bundles("line", 0.5), bundles("new", float("nan"))
+    with pytest.raises(UserError, match="new gives NaN or infinity for ok/"):
+        compare(line, new, shop[1], Terms(margin=0.3))
+    before = files(line.folder)
+    for over in ("line", "elsewhere"):
+        assert main(["promote", "bundle=new", f"over={over}", "margin=0.3"]) == 2
+        assert "gives NaN or infinity for" in capsys.readouterr().err
+    assert files(line.folder) == before and not (tmp_path / "elsewhere").exists()
+    assert not list(tmp_path.glob(".*.part"))
 
 
 def test_at_most_one_image_of_a_group_counts(bundles, shop):

@@ -14,7 +14,7 @@ from alvision.core.errors import UserError
 from alvision.deploy.bundle.bundle import MANIFEST, Bundle, open_bundle
 from alvision.deploy.bundle.statistics import measure, read_reference, statistic_names
 from alvision.deploy.bundle.thresholds import THRESHOLDS
-from alvision.deploy.bundle.verdict import Decision
+from alvision.deploy.bundle.verdict import NO_NUMBERS, Decision
 from alvision.watch.inbox import marks
 
 
@@ -71,7 +71,9 @@ class Judge:
         return [_columns(one, own) for one, own in zip(decisions, statistics, strict=True)]
 
 
-def _columns(decision: Decision, statistics: np.ndarray) -> dict[str, Any]:
+def _columns(decision: Decision | None, statistics: np.ndarray) -> dict[str, Any]:
+    if decision is None:
+        return {"folder": "broken", "reason": NO_NUMBERS}
     return {
         "folder": "new" if decision.novelty > 1 else decision.verdict,
         "class_": decision.class_name,

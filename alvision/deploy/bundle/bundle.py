@@ -22,7 +22,7 @@ from alvision.deploy.bundle.promise import promise
 from alvision.deploy.bundle.signature import SIGNATURE, signature
 from alvision.deploy.bundle.swap_folder import recover
 from alvision.deploy.bundle.thresholds import Thresholds, read_thresholds
-from alvision.deploy.bundle.verdict import Decision, decide, softmax
+from alvision.deploy.bundle.verdict import Decision, decide, defect_scores, softmax
 
 MANIFEST, NETWORK, KNOWN_FEATURES, REFERENCE_STATISTICS = (
     "bundle.json",
@@ -131,11 +131,10 @@ class Bundle:
 
     def defect_scores(self, logits: np.ndarray) -> np.ndarray:
         """Return the probability that a part is defective in any way, [B]."""
-        columns = [self.classes.index(name) for name in self.defects]
-        return softmax(logits, self.manifest.temperature)[:, columns].sum(axis=1)
+        return defect_scores(softmax(logits, self.manifest.temperature), self.classes, self.defects)
 
-    def decide(self, output: Output) -> list[Decision]:
-        """Return the decision about each image."""
+    def decide(self, output: Output) -> list[Decision | None]:
+        """Return the decision about each image; None where the network gives no finite numbers."""
         limits = self.thresholds
         rows = decide(
             output.logits,
@@ -147,10 +146,11 @@ class Bundle:
             usual=self.manifest.novelty.usual,
             cutoffs=(limits.low, limits.high) if limits else None,
         )
-        return [
-            Decision(name, verdict, score, strange, tuple(likely))
-            for name, verdict, score, strange, *likely in rows
-        ]
+        return [None if row is None else _decision(*row) for row in rows]
+
+
+def _decision(name: str, verdict: str, score: float, strange: float, *likely: float) -> Decision:
+    return Decision(name, verdict, score, strange, likely)
 
 
 def session(network: bytes, threads: int = 0) -> Any:
@@ -223,7 +223,7 @@ def _manifest(folder: Path, content: bytes) -> BundleManifest:
         raise UserError(f"{path} was changed by hand: export the bundle again")
     try:
         manifest = BundleManifest.from_json(values)
-    except (KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, AttributeError, ValueError):
         raise UserError(f"{path} is damaged: export the bundle again") from None
     unknown = [name for name in manifest.defects or () if name not in manifest.classes]
     if unknown:

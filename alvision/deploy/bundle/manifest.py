@@ -6,6 +6,7 @@ order, because bundles that were exported earlier must open.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -120,9 +121,12 @@ class BundleManifest:
         Raises:
             KeyError: A value that a verdict needs is missing.
             TypeError: A value has another type than it must have.
+            ValueError: A scale that numbers are divided by is not one.
             UserError: The image spec makes no sense.
         """
-        scale = values["novelty"]
+        scale, temperature = values["novelty"], values["temperature"]
+        if not (0 < temperature < math.inf and 0 <= scale["usual"] < math.inf):
+            raise ValueError(f"temperature {temperature}, usual novelty {scale['usual']}")
         golden = values.get("golden", ())
         described = ("alvision", "versions", "run", "name", "backbone", "activation_map", "labels")
         hashes = ("labels_hash", "data_hash", "tolerance")
@@ -132,7 +136,7 @@ class BundleManifest:
             novelty=NoveltyScale(scale["neighbours"], scale["usual"]),
             files=dict(values["files"]),
             defects=optional_names(values["defects"]),
-            temperature=values["temperature"],
+            temperature=temperature,
             format=values["format"],
             trained_on=tuple(values.get("trained_on", ())),
             monitor=MonitorFigures(values.get("monitor", {})),

@@ -16,7 +16,7 @@ from alvision.data.image_spec import HEIC_SUFFIXES, SUFFIXES
 from alvision.data.images import UnreadableImage, load
 from alvision.data.threads import ordered_map
 from alvision.deploy.bundle.bundle import Bundle
-from alvision.deploy.bundle.verdict import Decision
+from alvision.deploy.bundle.verdict import NO_NUMBERS, Decision
 
 if TYPE_CHECKING:
     from alvision.core.records import SampleId
@@ -32,8 +32,8 @@ class Prediction:
 
     Attributes:
         image: Path relative to the folder, with `/`.
-        decision: What was decided; None if the image cannot be read.
-        reason: Why it cannot be read, else empty.
+        decision: What was decided; None if the image cannot be read or judged.
+        reason: Why it cannot, else empty.
         map: Activation map of the called class, [h, w], if maps were asked for.
     """
 
@@ -99,7 +99,7 @@ def predictions_for(
     """Run a bundle on labelled images that are not sealed.
 
     Raises:
-        UserError: An image is sealed, or cannot be read.
+        UserError: An image is sealed, or cannot be read or judged.
     """
     sealed = set(labelled.split.seal)
     for id in ids:
@@ -112,8 +112,8 @@ def predictions_for(
     for id, prediction in zip(ids, predictions, strict=True):
         if prediction.decision is None:
             raise UserError(
-                f"{id} can no longer be read ({prediction.reason}): put it back, or take it out "
-                "of the data set"
+                f"{id} can no longer be judged ({prediction.reason}): put it back, or take it "
+                "out of the data set"
             )
         decisions[id] = prediction.decision
     return decisions
@@ -139,13 +139,14 @@ def _batch(bundle: Bundle, paths: Sequence[Path], root: Path, maps: bool) -> lis
             predictions.append(Prediction(name, None, pixels))
         else:
             decision, map = next(decided)
-            predictions.append(Prediction(name, decision, map=map))
+            reason = NO_NUMBERS if decision is None else ""
+            predictions.append(Prediction(name, decision, reason, map))
     return predictions
 
 
 def _decided(
     bundle: Bundle, pixels: list[np.ndarray], maps: bool
-) -> list[tuple[Decision, np.ndarray | None]]:
+) -> list[tuple[Decision | None, np.ndarray | None]]:
     if not pixels:
         return []
     # One thread: `predict` runs as many batches at once as there are cores.

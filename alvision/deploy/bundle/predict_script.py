@@ -37,13 +37,21 @@ def script() -> str:
         "FORMATS": images._FORMATS,
         "COLUMNS": verdict.COLUMNS,
         "NEIGHBOURS": verdict.NEIGHBOURS,
+        "NO_NUMBERS": verdict.NO_NUMBERS,
         "SIGNATURE": SIGNATURE,
     }
     lines = "".join(f"{name} = {value!r}\n" for name, value in constants.items())
     text = text.replace("# {constants}\n", lines)
     text = text.replace("# {reading}\n", _sources(reading))
-    deciding = [verdict.softmax, verdict.novelty, verdict._unit, verdict.decide]
-    return text.replace("# {deciding}\n", _sources([*deciding, signature]))
+    deciding = [
+        verdict.softmax,
+        verdict.defect_scores,
+        verdict.novelty,
+        verdict._unit,
+        verdict.decide,
+        signature,
+    ]
+    return text.replace("# {deciding}\n", _sources(deciding))
 
 
 def _sources(functions: Sequence[object]) -> str:

@@ -1,7 +1,7 @@
 """From the network's output to a verdict: probabilities, novelty, pass or reject.
 
-`predict_script` copies `softmax`, `novelty` and `decide` into a bundle's `predict.py`, so they use
-numpy and each other only, and the line decides as alvision does.
+`predict_script` copies `softmax`, `defect_scores`, `novelty` and `decide` into a bundle's
+`predict.py`, so they use numpy and each other only, and the line decides as alvision does.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ QUANTILE = 0.99
 """Share of the held-out images whose novelty is below 1: on a good day 1 part in 100 is `new`."""
 COLUMNS = ("class", "verdict", "defect_score", "novelty")
 """Columns of a row of `decide` before the probabilities."""
+NO_NUMBERS = "the network gives no finite numbers for it"
+"""Why there is no decision about an image that can be read."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,20 @@ def softmax(logits: Float[np.ndarray, "n c"], temperature: float = 1.0) -> Float
     scaled = logits.astype(np.float64) / temperature
     likely = np.exp(scaled - scaled.max(axis=1, keepdims=True, initial=-np.inf))
     return likely / likely.sum(axis=1, keepdims=True)
+
+
+def defect_scores(
+    likely: Float[np.ndarray, "n c"], classes: Sequence[str], defects: Sequence[str]
+) -> Float[np.ndarray, " n"]:
+    """Return the probability that a part is defective in any way.
+
+    Added up class by class, so that a part's score does not depend on the batch that it is in.
+
+    >>> defect_scores(np.array([[0.5, 0.25, 0.25]]), ["ok", "worn", "torn"], ["worn", "torn"])
+    array([0.5])
+    """
+    columns = [likely[:, classes.index(name)] for name in defects]
+    return sum(columns, np.zeros(len(likely)))
 
 
 def novelty(
@@ -110,11 +126,12 @@ def decide(
     temperature: float,
     usual: float,
     cutoffs: tuple[float, float] | None,
-) -> list[list[Any]]:
+) -> list[list[Any] | None]:
     """Return a row per image: class, verdict, defect score, novelty, calibrated probabilities.
 
     The verdict is `pass`, `human` or `reject` by the thresholds, else by the likeliest class; it
-    is empty where no class is a defect.
+    is empty where no class is a defect. There is None in place of a row where a logit or a feature
+    is no finite number, because nothing is known about the part then and it must not pass.
 
     Args:
         logits: Logits of N images.
@@ -126,20 +143,25 @@ def decide(
         usual: The distance that counts as a novelty of 1.
         cutoffs: The lower and the upper threshold, if there are any.
     """
-    likely = softmax(logits, temperature)
-    score = likely[:, [classes.index(name) for name in defects]].sum(axis=1)
-    strange = novelty(features, reference) / usual
-    rows = []
-    for i, row in enumerate(likely):
+    known = np.isfinite(logits).all(axis=1) & np.isfinite(features).all(axis=1)
+    likely = softmax(logits[known], temperature)
+    score = defect_scores(likely, classes, defects)
+    strange = novelty(features[known], reference) / usual
+    rows: list[list[Any] | None] = [None] * len(logits)
+    for i, place in enumerate(np.flatnonzero(known)):
+        row = likely[i]
+        if not np.isfinite(row).all():
+            continue  # a temperature that is no number
         name = classes[int(row.argmax())]
         if not defects:
             verdict = ""
         elif cutoffs is None:
             verdict = "reject" if name in defects else "pass"
         else:
-            # Two equal cutoffs leave no band for a person: a score reaches neither or both.
-            verdict = ("pass", "human", "reject")[sum(score[i] >= cutoff for cutoff in cutoffs)]
-        rows.append([name, verdict, float(score[i]), float(strange[i]), *map(float, row)])
+            # Two equal cutoffs leave no band for a person: a score reaches neither or both. Not
+            # "score >= cutoff": a cutoff that is no number lets nothing pass.
+            verdict = ("pass", "human", "reject")[sum(not score[i] < cutoff for cutoff in cutoffs)]
+        rows[place] = [name, verdict, float(score[i]), float(strange[i]), *map(float, row)]
     return rows
 
 

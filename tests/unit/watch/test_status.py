@@ -1,10 +1,15 @@
 """The status of a watched line is plain data, read without a page."""
 
+import json
+import shutil
 from datetime import datetime
 
+import numpy as np
 import pytest
 
-from alvision.deploy.bundle.bundle import open_bundle
+from alvision.deploy.bundle.bundle import file_hash, open_bundle
+from alvision.deploy.bundle.signature import SIGNATURE, signed
+from alvision.deploy.bundle.verdict import NO_NUMBERS
 from alvision.watch.line import Setting, open_line
 from alvision.watch.status import label_command, read_status
 from tests.support.parts import imported
@@ -38,6 +43,27 @@ def test_the_newest_images_come_first_and_broken_files_are_named(line, shop):
     )
     assert [row.name for row in status.broken] == ["broken.png"]
     assert status.at == AT and status.to == shop.line
+
+
+def test_a_network_that_gives_no_numbers_passes_nothing(shop, tmp_path):
+    onnx = imported("onnx")
+    folder = shutil.copytree(shop.bundle, tmp_path / "nan")
+    network = onnx.load(folder / "model.onnx")
+    for weights in network.graph.initializer:
+        values = onnx.numpy_helper.to_array(weights)
+        if values.dtype == np.float32:
+            nan = onnx.numpy_helper.from_array(np.full_like(values, np.nan), weights.name)
+            weights.CopyFrom(nan)
+    onnx.save(network, folder / "model.onnx")
+    about = json.loads((folder / "bundle.json").read_text())
+    about["files"]["model.onnx"] = file_hash(folder / "model.onnx")
+    del about[SIGNATURE]
+    (folder / "bundle.json").write_text(json.dumps(signed(about)))
+    shop.deliver(range(3))
+    with open_line(Setting(folder, shop.inbox, shop.line, settle=0.0)) as line:
+        assert line.step() == {"broken": 3}
+        status = read_status(line, at=AT)
+    assert {row.reason for row in status.broken} == {NO_NUMBERS}
 
 
 def test_the_command_that_opens_the_queue(small_bundle, tmp_path):

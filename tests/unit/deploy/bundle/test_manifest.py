@@ -36,6 +36,16 @@ def test_the_manifest_of_an_old_bundle_is_written_again_as_it_was(old):
     assert list(again) == list(values)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("temperature", float("nan")), ("temperature", 0.0), ("temperature", float("inf"))],
+)
+def test_a_temperature_that_nothing_can_be_divided_by_is_refused(old, tmp_path, key, value):
+    (tmp_path / "bundle.json").write_text(json.dumps(old["b/bundle.json"] | {key: value}))
+    with pytest.raises(UserError, match="is damaged: export the bundle again"):
+        open_bundle(tmp_path)
+
+
 def test_old_thresholds_are_written_again_as_they_were(old, tmp_path):
     values = dict(old["b/thresholds.json"])
     thresholds = Thresholds.from_json({k: v for k, v in values.items() if k != "sha256"})

@@ -5,12 +5,14 @@ from scipy.special import softmax as reference_softmax
 from alvision.deploy.bundle.verdict import (
     Decision,
     decide,
+    defect_scores,
     escapes,
     novelty,
     overkilled,
     softmax,
     usual_novelty,
 )
+from alvision.deploy.threshold.cutoffs import just_below
 
 
 def known(n, seed=0):
@@ -77,6 +79,52 @@ def test_a_score_at_the_threshold_is_rejected():
     rules = {"classes": ("ok", "worn"), "defects": ("worn",), "temperature": 1.0, "usual": 1.0}
     row = decide(logits, known(1), known(5), cutoffs=(score, score), **rules)[0]
     assert row[1] == "reject" and row[2] == score
+
+
+RULES = {"classes": ("ok", "worn"), "defects": ("worn",), "temperature": 1.0, "usual": 1.0}
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("cutoffs", [None, (0.5, 0.7), (0.0, 0.0)])
+def test_what_is_no_number_is_never_decided(number, cutoffs):
+    logits = np.array([[3.0, 0.0], [number, 0.0], [3.0, number], [0.0, 3.0]])
+    features = np.vstack([known(3), [[number] * 16]])
+    rows = decide(logits, features, known(5), cutoffs=cutoffs, **RULES)
+    assert [row is None for row in rows] == [False, True, True, True]
+    assert rows[0][0] == "ok"
+
+
+@pytest.mark.parametrize("temperature", [np.nan, np.inf])
+def test_a_temperature_that_is_no_number_lets_nothing_pass(temperature):
+    rules = RULES | {"temperature": temperature}
+    rows = decide(np.array([[9.0, 0.0]]), known(1), known(5), cutoffs=(0.4, 0.6), **rules)
+    assert rows[0] is None or rows[0][1] != "pass"
+
+
+def test_a_cutoff_that_is_no_number_lets_nothing_pass():
+    cutoffs = (np.nan, np.nan)
+    assert decide(np.array([[9.0, 0.0]]), known(1), known(5), cutoffs=cutoffs, **RULES)[0][1] == (
+        "reject"
+    )
+
+
+@pytest.mark.parametrize("count", [2, 3, 12])
+def test_the_defect_that_sets_the_threshold_is_stopped_in_any_batch(count):
+    rng = np.random.default_rng(0)
+    classes = tuple(f"c{i}" for i in range(count))
+    rules = {"classes": classes, "defects": classes[1:], "temperature": 1.37, "usual": 1.0}
+    features = np.ones((100, 4))
+    for _ in range(40):
+        logits = (4 * rng.normal(size=(100, count))).astype(np.float32)
+        alone = [defect_scores(softmax(row[None], 1.37), classes, classes[1:])[0] for row in logits]
+        # As another batch, or another processor, adds up the last digits.
+        again = logits * (1 + 1e-5 * rng.uniform(-1, 1, size=logits.shape))
+        slack = 2e-4 * abs(logits).max() / 1.37
+        for number in (3, 50):
+            cut = just_below(alone[number], slack=slack)
+            for batch in (logits, again):
+                rows = decide(batch, features, features[:1], cutoffs=(cut, cut), **rules)
+                assert rows[number][1] == "reject"
 
 
 def test_mistakes_by_verdict():

@@ -12,6 +12,7 @@ from alvision.deploy.threshold.cutoffs import NotEnoughDefects
 from alvision.deploy.threshold.plan import ThresholdRequest
 from alvision.deploy.threshold.set_threshold import set_threshold
 from alvision.deploy.train.labelled_data import import_truth, load_labelled
+from tests.support import grey
 
 REQUEST = ThresholdRequest(escape=0.05, confidence=0.95)
 
@@ -133,8 +134,10 @@ def test_a_person_needs_the_share_of_defects_on_the_line(worn, tmp_path):
     assert set_threshold(own, labelled, config, replace(request, human=None)).defect_share is None
 
 
-def test_lots_of_unequal_size_count_in_proportion(worn, tmp_path):
-    own, labelled, config = scored_by_grey(worn, tmp_path)
+def test_lots_of_unequal_size_count_in_proportion(tmp_path):
+    (tmp_path / "bundle.json").write_text("{}")
+    own = bundle(tmp_path, ["ok", "worn"], ["worn"], kind=Scores)
+    _, labelled, config = grey.shop(tmp_path, 60)
     sealed = [id for id in labelled.split.seal if labelled.held_out.get(id) == "worn"]
     half = len(sealed) // 2
     lots = dict.fromkeys(sealed[:half], "bad batch")

@@ -310,6 +310,7 @@ def _backup(opened: OpenLabels, options: BackupOptions) -> int:
 
 
 def _push(opened: OpenLabels, options: ServerOptions) -> int:
+    from alvision.labels.content import located
     from alvision.labels.exchange.label_studio_server import push
     from alvision.oracles.sheet import copy_picture
     from alvision.run_folder.round_files import QueryFile
@@ -327,7 +328,7 @@ def _push(opened: OpenLabels, options: ServerOptions) -> int:
     title = options.project or str(opened.config.name)
     new, there = push(
         _studio(options),
-        QueryFile().read(asked[-1]),
+        located(QueryFile().read(asked[-1]), opened.data.locate),
         title=title,
         classes=opened.needs_classes(),
         hashes=opened.data.hashes,

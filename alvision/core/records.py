@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 SampleId = str
 """An image's path relative to the data root, with `/` and in NFC; stable across runs."""
+
+Locate = Callable[[SampleId, str | None], SampleId | None]
+"""Finds the image of today by the id and the sha256 that it had; None where there is none."""
 
 AnswerKind = Literal["label", "skip", "unsure"]
 EventKind = Literal[
@@ -32,6 +36,7 @@ class QueryRow:
         propensity: Probability of this draw given the earlier ones; None for a deterministic slot.
         prediction: The class that the model expects, by name; None before there is a model.
         reason: Why it was chosen, in words.
+        sha256: Hash of the bytes that it had then; None in files of older versions.
     """
 
     id: SampleId
@@ -41,6 +46,7 @@ class QueryRow:
     propensity: float | None = None
     prediction: str | None = None
     reason: str = ""
+    sha256: str | None = None
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,32 @@ SETTLED_NANOSECONDS = 2_000_000_000
 """Coarsest time stamp of common file systems: a younger file may change again under its stamp."""
 
 
+class Stamp(NamedTuple):
+    """What tells without reading a file that it has changed.
+
+    Attributes:
+        size: Bytes.
+        modified: Time of the last change, in nanoseconds.
+    """
+
+    size: int
+    modified: int
+
+    @property
+    def settled(self) -> bool:
+        """Tell whether the file, if it changes from now on, will have another stamp."""
+        return time.time_ns() - self.modified > SETTLED_NANOSECONDS
+
+
+def file_stamp(path: Path) -> Stamp | None:
+    """Return a file's stamp; None if it is not there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return Stamp(status.st_size, status.st_mtime_ns)
+
+
 class _Stamp(NamedTuple):
     path: bytes
     size: int

@@ -19,16 +19,27 @@ from alvision.data.images import (
 )
 
 
-def picture(path: Path, longest: int, value_range: Sequence[float] | None = None) -> Image.Image:
+def picture(
+    path: Path,
+    longest: int,
+    value_range: Sequence[float] | None = None,
+    data: bytes | None = None,
+) -> Image.Image:
     """Read an image to be looked at: upright, RGB, uncropped, at most `longest` pixels a side.
 
     Grey values deeper than 8 bits are mapped linearly from `value_range` (black, white); without
     one from the darkest to the brightest pixel, so that there is something to see.
 
+    Args:
+        path: The file.
+        longest: Pixels of the longer side.
+        value_range: Raw values (black, white).
+        data: The file's content; None: it is read.
+
     Raises:
         UnreadableImage: If the file is missing, broken, too large or no image.
     """
-    with opened(path) as image:
+    with opened(path, data) as image:
         image.draft("RGB", (longest, longest))
         if image.mode.startswith("I") or image.mode == "F":
             upright = ImageOps.exif_transpose(image)
@@ -40,13 +51,13 @@ def picture(path: Path, longest: int, value_range: Sequence[float] | None = None
         return shown
 
 
-def upright_size(path: Path) -> tuple[int, int]:
+def upright_size(path: Path, data: bytes | None = None) -> tuple[int, int]:
     """Return width and height as an upright image has them, from the header alone.
 
     Raises:
         UnreadableImage: If the header cannot be read.
     """
-    with opened(path) as image:
+    with opened(path, data) as image:
         width, height = image.size
         sideways = header_exif(image).get(ORIENTATION) in SIDEWAYS
     return (height, width) if sideways else (width, height)

@@ -25,13 +25,13 @@ from alvision.data.splits import (
 from alvision.data.thin_defects import thinned
 from alvision.labels.classes import added_defects, class_list
 from alvision.labels.consensus import Resolve
-from alvision.labels.content import resolver
+from alvision.labels.content import locator, resolver
 from alvision.labels.location import audit_location, labels_location, read_audit, write_audit
 from alvision.labels.store import LabelStore
 
 if TYPE_CHECKING:
     from alvision.config.schema import RunConfig
-    from alvision.core.records import SampleId
+    from alvision.core.records import Locate, SampleId
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,11 @@ class DataSet:
         `alvision.data.hashes` remembers them by path, size and time stamp.
         """
         return content_hashes(self.manifest)
+
+    @cached_property
+    def locate(self) -> Locate:
+        """Return what finds the image of today that holds the bytes of a name of the past."""
+        return locator(self.manifest.ids, self.hashes)
 
     @cached_property
     def resolve(self) -> Resolve:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from alvision.core.errors import UserError
+
+if TYPE_CHECKING:
+    from alvision.core.records import Locate
 
 _PREFIX = "p:"
 """Keeps a class that is called `id` apart from the column `id`."""
@@ -22,6 +26,8 @@ class ClassProbabilities:
         ids: The images, unique.
         classes: Names of the columns, unique.
         values: Probabilities, [N, C], kept as float32: the precision of the file.
+        sha256: Hash of each image's bytes, so that a replaced image is not taken for the one that
+            was judged; empty in files of older versions, and where nothing refers to images.
 
     >>> p = ClassProbabilities(("a.png",), ("ok", "worn"), np.array([[0.25, 0.75]]))
     >>> p.onto(("worn", "torn", "ok")).values.tolist()
@@ -31,6 +37,7 @@ class ClassProbabilities:
     ids: tuple[str, ...]
     classes: tuple[str, ...]
     values: np.ndarray
+    sha256: tuple[str | None, ...] = ()
 
     def __post_init__(self) -> None:
         """Check that ids, classes and values fit together."""
@@ -39,6 +46,8 @@ class ClassProbabilities:
             raise ValueError(
                 f"values {values.shape} for {len(self.ids)} ids and {len(self.classes)} classes"
             )
+        if len(self.sha256) not in (0, len(self.ids)):
+            raise ValueError(f"{len(self.sha256)} hashes for {len(self.ids)} ids")
         if len(set(self.ids)) < len(self.ids) or len(set(self.classes)) < len(self.classes):
             raise ValueError("ids and classes must be unique")
         if not np.isfinite(values).all():
@@ -61,10 +70,21 @@ class ClassProbabilities:
         for column, name in enumerate(classes):
             if name in self.classes:
                 values[:, column] = self.values[:, self.classes.index(name)]
-        return ClassProbabilities(self.ids, tuple(classes), values)
+        return ClassProbabilities(self.ids, tuple(classes), values, self.sha256)
+
+    def located(self, locate: Locate) -> ClassProbabilities:
+        """Return the images that are still there, each once, by the ids of today."""
+        hashes = self.sha256 or (None,) * len(self.ids)
+        rows: dict[str, int] = {}
+        for row, id in enumerate(map(locate, self.ids, hashes)):
+            if id is not None:
+                rows.setdefault(id, row)
+        kept = list(rows.values())
+        known = tuple(hashes[row] for row in kept) if self.sha256 else ()
+        return ClassProbabilities(tuple(rows), self.classes, self.values[kept], known)
 
     def write(self, path: Path | str) -> None:
-        """Write Parquet: column `id`, then one column `p:<class>` for each class.
+        """Write Parquet: `id`, `sha256` where known, then a column `p:<class>` for each class.
 
         The same content gives the same bytes.
         """
@@ -72,7 +92,9 @@ class ClassProbabilities:
         import pyarrow.parquet as pq
 
         columns = {_PREFIX + name: self.values[:, k] for k, name in enumerate(self.classes)}
-        table = pa.table({"id": pa.array(self.ids, pa.string()), **columns})
+        names = {"id": self.ids, **({"sha256": self.sha256} if self.sha256 else {})}
+        texts = {name: pa.array(own, pa.string()) for name, own in names.items()}
+        table = pa.table({**texts, **columns})
         pq.write_table(table, path)
 
     @classmethod
@@ -93,11 +115,13 @@ class ClassProbabilities:
             raise
         except (pa.ArrowInvalid, OSError) as error:
             raise UserError(f"{path} is damaged: delete it and run again ({error})") from error
-        names = [name for name in table.column_names if name != "id"]
+        names = [name for name in table.column_names if name not in ("id", "sha256")]
         if "id" not in table.column_names or not all(name.startswith(_PREFIX) for name in names):
             raise UserError(f"{path} holds no predictions: delete it and run again")
         values = np.empty((table.num_rows, len(names)), dtype=np.float32)
         for k, name in enumerate(names):
             values[:, k] = table.column(name).to_numpy()
         ids = tuple(table.column("id").to_pylist())
-        return cls(ids, tuple(name.removeprefix(_PREFIX) for name in names), values)
+        classes = tuple(name.removeprefix(_PREFIX) for name in names)
+        hashes = table.column("sha256").to_pylist() if "sha256" in table.column_names else ()
+        return cls(ids, classes, values, tuple(hashes))

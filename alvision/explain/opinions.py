@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from alvision.core.records import Query, SampleId
+from alvision.core.records import Locate, Query, SampleId
 from alvision.core.rounds import Round, write_atomically
 from alvision.data.images import UnreadableImage
 from alvision.data.pictures import upright_size
 from alvision.explain.heatmaps import class_activation, overlay
+from alvision.labels.content import located
 from alvision.models.normalised import normalise
 
 NEIGHBOURS = 5
@@ -36,6 +38,8 @@ class Opinions:
         learner: What infers.
         labels: Gives the labels that may be trained on, as they are now.
         path_of: Gives an image's file.
+        locate: Finds the image of today by the id and the bytes that it had.
+        hashes: The sha256 of each image.
     """
 
     def __init__(
@@ -44,11 +48,15 @@ class Opinions:
         learner: Any,
         labels: Callable[[], Mapping[SampleId, str]],
         path_of: Callable[[SampleId], Path],
+        locate: Locate,
+        hashes: Mapping[SampleId, str],
     ) -> None:
         self._round_of = round_of
         self._learner = learner
         self._labels = labels
         self._path_of = path_of
+        self._locate = locate
+        self._hashes = hashes
 
     def __call__(self, query: Query) -> Iterator[None]:
         """Work on the rows of a query, then on its ranking; yield after each piece."""
@@ -56,12 +64,15 @@ class Opinions:
         model = rnd.previous.read("model.ckpt") if rnd.previous else None
         if model is None or not model.fitted:
             return
-        ranking = rnd.read("ranking.csv").rows if rnd.has("ranking.csv") else ()
-        ids = [row.id for row in (*query.rows, *ranking) if row.slot not in _SILENT]
+        ranking = rnd.read("ranking.csv") if rnd.has("ranking.csv") else Query(query.round)
+        rows = located(replace(query, rows=(*query.rows, *ranking.rows)), self._locate).rows
+        ids = [row.id for row in rows if row.slot not in _SILENT]
         if not ids:
             return
         opinions, called = self._opinions(model, ids, query.round)
-        content = json.dumps({"images": opinions}, ensure_ascii=False)
+        named = {*opinions, *(near for said in opinions.values() for near, _ in said["neighbours"])}
+        hashes = {id: self._hashes[id] for id in sorted(named) if id in self._hashes}
+        content = json.dumps({"images": opinions, "sha256": hashes}, ensure_ascii=False)
         path = rnd.folder / "opinions.json"
 
         def write(beside: Path) -> None:
@@ -94,9 +105,14 @@ class Opinions:
                     for name, value in zip(self._learner.classes, p.tolist(), strict=True)
                 },
                 "neighbours": [[other, labels[other]] for other in neighbours],
-                "heatmap": hashlib.blake2b(id.encode(), digest_size=12).hexdigest() + ".png",
+                "heatmap": self._heatmap_name(id),
             }
         return opinions, called
+
+    def _heatmap_name(self, id: SampleId) -> str:
+        """Name a map after the bytes too: another photograph may come under the same id."""
+        text = f"{id}\x1f{self._hashes.get(id, '')}"
+        return hashlib.blake2b(text.encode(), digest_size=12).hexdigest() + ".png"
 
     def _draw(self, model: Any, id: SampleId, column: int, path: Path) -> None:
         learner = self._learner

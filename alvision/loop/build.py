@@ -232,6 +232,7 @@ def _oracle(
             run=run,
             votes=config.labels.votes,
             path_of=data.manifest.path,
+            locate=data.locate,
             answered_elsewhere=partial(_people_by_image, store, data),
         )
     from alvision.explain.opinions import Opinions
@@ -241,10 +242,13 @@ def _oracle(
         learner,
         partial(_pool_labels, store, data.resolve, frozenset(data.split.pool)),
         data.manifest.path,
+        data.locate,
+        data.hashes,
     )
     return PageOracle(
         store,
         data.resolve,
+        data.locate,
         classes=data.classes,
         votes=config.labels.votes,
         meanwhile=opinions,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from alvision.core.records import Event, Oracle, SampleId
+from alvision.core.records import Event, Oracle, QueryRow, SampleId
 from alvision.core.rounds import Codec, Round, finished_rounds, rounds_of
 from alvision.labels.consensus import answered, consensus
 from alvision.labels.content import resolver
@@ -107,6 +107,10 @@ class Experiment:
         """Return the map from an event to the image that holds its bytes now."""
         ids = sorted({*self.candidates, *self.evaluation_ids, *self.audit_order})
         return resolver(ids, self.hashes, pool=self.candidates)
+
+    def with_hashes(self, rows: Iterable[QueryRow]) -> tuple[QueryRow, ...]:
+        """Return rows with the bytes that they mean, so that they outlive a name."""
+        return tuple(replace(row, sha256=self.hashes.get(row.id)) for row in rows)
 
     def known(self, pin: int | None) -> dict[SampleId, str]:
         """Return the consensus of all events up to a pin (None: now), held-out images included."""

@@ -43,8 +43,8 @@ def propose(exp: Experiment, rnd: Round) -> Query:
         more = audits[exp.budget.audit :]
         repeats = repeat_labelled(exp, rnd, known)
         spare = interleave((rest, 1), (more, AUDIT_SHARE), (repeats, RELABEL_SHARE // 2))
-        rnd.once("ranking.csv", partial(Query, rnd.number, spare))
-    return Query(rnd.number, (*rows, *audits[: exp.budget.audit]))
+        rnd.once("ranking.csv", partial(Query, rnd.number, exp.with_hashes(spare)))
+    return Query(rnd.number, exp.with_hashes((*rows, *audits[: exp.budget.audit])))
 
 
 def select_batch(

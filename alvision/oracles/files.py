@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
 from alvision.core.errors import UserError
-from alvision.core.records import Answer, AwaitingLabels, Event, Query, SampleId, answer_uuid
+from alvision.core.records import (
+    Answer,
+    AwaitingLabels,
+    Event,
+    Locate,
+    Query,
+    SampleId,
+    answer_uuid,
+)
 from alvision.core.utc import as_text
 from alvision.labels.answers import allowed_answers, check_classes, parse_answer
 from alvision.labels.csv_dialect import Row, read_table, write_table
@@ -32,6 +41,7 @@ class FilesOracle:
         run: Name of the run; part of every answer's uuid.
         votes: How many people must answer each image; from 2 on the column `by` must be filled.
         path_of: Returns an image's file; None if there is none (embeddings).
+        locate: Finds the image of today by the id and the bytes that it was asked under.
         answered_elsewhere: Returns who answered each image in another tool; such a row may stay
             blank.
 
@@ -47,6 +57,7 @@ class FilesOracle:
         run: str,
         votes: int,
         path_of: Callable[[SampleId], Path | None],
+        locate: Locate,
         answered_elsewhere: Callable[[], Mapping[SampleId, Collection[str]]] = dict,
     ) -> None:
         check_classes(classes)
@@ -55,6 +66,7 @@ class FilesOracle:
         self._run = run
         self._votes = votes
         self._path_of = path_of
+        self._locate = locate
         self._answered_elsewhere = answered_elsewhere
 
     def __call__(self, query: Query) -> list[Answer]:
@@ -92,36 +104,42 @@ class FilesOracle:
 
     def _copied(self, query: Query, folder: Path) -> Iterator[tuple[SampleId, str | None]]:
         digits = max(3, len(str(len(query.rows))))
-        mixed = sorted(query.ids, key=lambda id: _mix(self._run, query.round, id))
-        for number, id in enumerate(mixed, start=1):
-            source = self._path_of(id)
+        mixed = sorted(query.rows, key=lambda row: _mix(self._run, query.round, row.id))
+        for number, row in enumerate(mixed, start=1):
+            today = self._locate(row.id, row.sha256)
+            source = None if today is None else self._path_of(today)
             if source is None or not source.is_file():
-                yield id, None
+                yield row.id, None
             else:
-                yield id, copy_picture(source, folder, f"{number:0{digits}d}")
+                yield row.id, copy_picture(source, folder, f"{number:0{digits}d}")
 
     def _read(self, query: Query, path: Path) -> list[Answer]:
         table = read_table(path)
         table.require("id", "label")
-        asked = frozenset(query.ids)
+        asked = {row.id: row.sha256 for row in query.rows}
         rows = [(row, _id(row, asked)) for row in table.rows]
         said = as_text(datetime.fromtimestamp(path.stat().st_mtime, UTC))  # when it was saved
         _check_ids(path, rows, asked)
         answers: dict[tuple[SampleId, str], tuple[int, Answer]] = {}
         for row, id in rows:
-            answer = self._answer(row, id, query.round, path, said)
+            answer = self._answer(row, id, query.round, path)
             if answer is None:
                 continue
+            # It is about the bytes that were copied, whatever lies under that name by now.
+            answer = replace(answer, time=said, sha256=asked[id])
             number, earlier = answers.setdefault((id, answer.by), (row.number, answer))
             if earlier != answer:
                 raise UserError(
                     f"{path}, row {row.number}: {answer.by} gave {id} another answer in row"
                     f" {number}: keep one of the two"
                 )
-        voters = {id: set(by) for id, by in self._answered_elsewhere().items()}
+        elsewhere = self._answered_elsewhere()
+        voters = {
+            id: set(elsewhere.get(self._locate(id, sha) or "", ())) for id, sha in asked.items()
+        }
         for id, by in answers:
-            voters.setdefault(id, set()).add(by)
-        done = sum(len(voters.get(id, ())) >= self._votes for id in asked)
+            voters[id].add(by)
+        done = sum(len(by) >= self._votes for by in voters.values())
         if done < len(asked):
             people = f" by {self._votes} people each" if self._votes > 1 else ""
             raise AwaitingLabels(
@@ -130,7 +148,7 @@ class FilesOracle:
             )
         return [answer for _, answer in answers.values()]
 
-    def _answer(self, row: Row, id: SampleId, round: int, path: Path, said: str) -> Answer | None:
+    def _answer(self, row: Row, id: SampleId, round: int, path: Path) -> Event | None:
         """Read one row; None while its label is blank."""
         text = row.cells["label"].strip()
         if not text:
@@ -144,16 +162,16 @@ class FilesOracle:
             raise UserError(f"{where}: by is empty: write who answered")
         by, (kind, label) = by or _BY, parsed
         uuid = answer_uuid(self._run, round, id, by, kind, label)
-        return Event(id, kind, label, by, round, uuid, time=said)
+        return Event(id, kind, label, by, round, uuid)
 
 
-def _id(row: Row, asked: frozenset[SampleId]) -> SampleId:
+def _id(row: Row, asked: Collection[SampleId]) -> SampleId:
     cell = row.cells["id"]
     return cell if cell in asked else cell.strip()
 
 
 def _check_ids(
-    path: Path, rows: Sequence[tuple[Row, SampleId]], asked: frozenset[SampleId]
+    path: Path, rows: Sequence[tuple[Row, SampleId]], asked: Collection[SampleId]
 ) -> None:
     for row, id in rows:
         if id not in asked:
@@ -161,7 +179,7 @@ def _check_ids(
                 f"{path}, row {row.number}: {row.cells['id']!r} was not asked for:"
                 " restore the id or remove the row"
             )
-    missing = sorted(asked - {id for _, id in rows})
+    missing = sorted(set(asked) - {id for _, id in rows})
     if missing:
         raise UserError(
             f"{path} lacks {len(missing)} of {len(asked)} images (first: {missing[0]}):"

@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Collection, Iterator
 
 from alvision.core.errors import UserError
-from alvision.core.records import Answer, AwaitingLabels, Query, QueryRow
+from alvision.core.records import Answer, AwaitingLabels, Locate, Query, QueryRow
 from alvision.labels.consensus import Resolve
+from alvision.labels.content import located
 from alvision.labels.ledger import Ledger
 from alvision.labels.presence import Presence
 from alvision.labels.store import LabelStore
@@ -27,6 +28,7 @@ class PageOracle:
     Args:
         store: Where the page puts the answers.
         resolve: Finds the image of today that an event is about.
+        locate: Finds the image of today by the id and the bytes that it had.
         classes: The classes that the run was built with.
         votes: People who answer each image.
         meanwhile: Returns work to do while people answer, in pieces.
@@ -38,6 +40,7 @@ class PageOracle:
         self,
         store: LabelStore,
         resolve: Resolve,
+        locate: Locate,
         *,
         classes: Collection[str],
         votes: int,
@@ -46,6 +49,7 @@ class PageOracle:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._ledger = Ledger(store, resolve, tuple(classes))
+        self._locate = locate
         self._presence = Presence(store)
         self._classes = frozenset(classes)
         self._votes = votes
@@ -57,10 +61,13 @@ class PageOracle:
     def __call__(self, query: Query) -> list[Answer]:
         """Return an empty list once the batch is done: the answers are in the store already.
 
+        Nobody is waited for where an image was replaced or removed since it was chosen.
+
         Raises:
             ClassesChanged: The page has a class that the run was not built with.
             AwaitingLabels: People are not done, and this oracle does not wait.
         """
+        query = located(query, self._locate)
         work = self._meanwhile(query)
         while left := self._left(query):
             if not self._wait:

@@ -3,12 +3,14 @@
 Everything but pictures is JSON; an error is `{"error": "one line"}` (`responses.Problem`). The
 bodies are described in `requests`, the answers in `responses`; a running page lists both at `/api`
 and `/api/openapi.json`. Images have opaque addresses (`id`), the same for ever. A class is named by
-its key; `shown` is what people read. `by` is a person's name. On a network, `GET /?token=...` comes
-first: it puts the token into a cookie, see `guard`.
+its key; `shown` is what people read. `by` is a person's name. An answer sends back the `sha256` of
+the picture that was seen, because a file may be replaced meanwhile. On a network,
+`GET /?token=...` comes first: it puts the token into a cookie, see `guard`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Annotated
@@ -25,6 +27,7 @@ from alvision.core.version import __version__
 from alvision.data.images import UnreadableImage
 from alvision.page import requests, responses
 from alvision.page.assignment import Assignment
+from alvision.page.image_urls import Replaced
 from alvision.page.labelling import MOST_AT_ONCE, LabellingApi
 from alvision.page.progress import Progress
 from alvision.page.requests import Refused
@@ -32,9 +35,10 @@ from alvision.page.state import PageContext, PageState
 from alvision.page.vocabulary import VocabularyApi
 
 HERE = Path(__file__).parent
-# An address leads to the same picture for ever, but a file may be replaced: an hour is enough for
-# a sitting.
+# An address with the bytes in it leads to one picture for ever; an hour is enough for a sitting.
 _KEEP = {"cache-control": "private, max-age=3600, immutable"}
+# Behind any other address the file may be replaced at any time: the browser asks each time.
+_ASK = {"cache-control": "private, no-cache"}
 By = Annotated[requests.Name, Query(description="A person's name.")]
 
 
@@ -143,39 +147,54 @@ def _pictures(app: FastAPI, state: PageState) -> None:
         response_class=Response,
         responses={200: {"content": {"image/jpeg": {}}}},
     )
-    def image(address: str, size: responses.Size = "full") -> Response:
-        """Return an image as JPEG, as a thumbnail or at the size of a screen."""
-        id = state.images.id(address)
+    def image(
+        address: str,
+        request: Request,
+        size: responses.Size = "full",
+        sha256: requests.Sha256 | None = None,
+    ) -> Response:
+        """Return an image as JPEG, as a thumbnail or at the size of a screen.
+
+        With the `sha256` of an item it is the picture of these bytes, or 410 if they are gone.
+        """
+        id = state.find(address, sha256)
         if id is None:
             raise Refused("there is no such image", 404)
         try:
-            content = state.images.jpeg(id, size)
+            content = state.images.jpeg(id, size, sha256)
         except UnreadableImage as reason:
             raise Refused(f"this image cannot be shown: {reason.reason}", 422) from None
-        if size == "full":
-            state.hash_of(id)  # its answer needs the hash soon
-        return Response(content, media_type="image/jpeg", headers=_KEEP)
+        except Replaced:
+            raise Refused("this photograph was replaced since it was given out", 410) from None
+        if sha256:
+            return Response(content, media_type="image/jpeg", headers=_KEEP)
+        tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+        if request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers={**_ASK, "etag": tag})
+        return Response(content, media_type="image/jpeg", headers={**_ASK, "etag": tag})
 
     @app.get(
         "/heatmap/{address}",
         response_class=Response,
         responses={200: {"content": {"image/png": {}}}},
     )
-    def heatmap(address: str) -> Response:
+    def heatmap(address: str, sha256: requests.Sha256 | None = None) -> Response:
         """Return where the model looks for its prediction, as PNG; 404 while there is none."""
-        id = state.images.id(address)
+        id = state.find(address, sha256)
         path = None
         with state.lock:
             state.refresh()
             if id is not None and id not in state.context.held_out:
-                path = state.run.heatmap(state.run.opinions.get(id))
+                opinion = state.run.opinions.get(id)
+                if opinion and (sha256 is None or opinion.sha256 in (None, sha256)):
+                    path = state.run.heatmap(opinion)
         try:
             content = path.read_bytes() if path else None
         except OSError:
             content = None
         if content is None:
             raise Refused("there is no heatmap of this image", 404)
-        return Response(content, media_type="image/png", headers=_KEEP)
+        return Response(content, media_type="image/png", headers=_KEEP if sha256 else _ASK)
 
 
 def _shell(app: FastAPI) -> None:

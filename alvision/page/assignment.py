@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from itertools import chain
@@ -34,13 +33,11 @@ class Assignment:
 
     def __init__(self, state: PageState) -> None:
         self._state = state
-        # An order of its own, so that no strategy's random stream is touched, and the same one
-        # after a restart, so that the first images stay the first.
-        self._order = sorted(state.context.paths)
-        random.Random(state.context.secret).shuffle(self._order)
-        self._place = {id: place for place, id in enumerate(self._order)}
+        self._order: list[SampleId] = []
+        self._place: dict[SampleId, int] = {}
         self._first_free = 0
         """All images before this place of the order are answered."""
+        self._listed: object = None
         self._labels_at_start = len(state.ledger.settled)
 
     def take(self, by: str, n: int, held: list[SampleId]) -> list[QueryRow]:
@@ -52,6 +49,7 @@ class Assignment:
             held: Images that the page has already.
         """
         state = self._state
+        self._keep_order()
         self._move_first_free(state.take_changes())
         again = {row.id for row in state.run.ranking if row.slot in AGAIN}
         # Exact copies are one image here: one row, one lease.
@@ -132,6 +130,18 @@ class Assignment:
             id = self._order[place]
             if wanted(id) and not self._answered(id):
                 yield _random_row(id)
+
+    def _keep_order(self) -> None:
+        """Put the images into a random order, whenever they were listed anew.
+
+        It is an order of its own, so that no strategy's random stream is touched; and addresses
+        are a keyed hash, so it stays the same after a restart and around photographs that come.
+        """
+        paths = self._state.context.paths
+        if self._listed is not paths:
+            self._listed, self._first_free = paths, 0
+            self._order = sorted(paths, key=self._state.images.address)
+            self._place = {id: place for place, id in enumerate(self._order)}
 
     def _move_first_free(self, changes: set[SampleId]) -> None:
         """Skip the answered beginning of the random order, so that no request walks over it."""

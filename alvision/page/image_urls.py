@@ -8,12 +8,14 @@ import os
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from alvision.core.errors import UserError
 from alvision.core.records import SampleId
-from alvision.data.images import UnreadableImage
+from alvision.data.hashes import Stamp, file_stamp
+from alvision.data.images import UnreadableImage, read
 from alvision.data.pictures import picture, upright_size
 
 LONGEST = {"thumb": 160, "full": 1600}
@@ -26,11 +28,29 @@ _KEPT_BYTES = 64 * 1024 * 1024
 _SIZES_KEPT = 100_000
 
 
+class Replaced(Exception):
+    """Raise this where a picture of certain bytes is asked for and the file has others by now."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a file holds.
+
+    Attributes:
+        sha256: Hash of its bytes.
+        size: Width and height of the full picture.
+    """
+
+    sha256: str
+    size: tuple[int, int]
+
+
 class ServedImages:
     """Serve the images of a data set, and nothing else of its folder.
 
     An address is a keyed hash of the id, so nobody can guess or read it. It leads to one of the
-    listed images or nowhere: no part of an address is ever used as a path.
+    listed images or nowhere: no part of an address is ever used as a path. A file may be replaced
+    at any time, so whoever answers says which bytes they saw, by their sha256.
 
     Args:
         paths: The file of each image.
@@ -46,95 +66,181 @@ class ServedImages:
         cache: Path,
         value_range: Sequence[float] | None = None,
     ) -> None:
-        self._paths = paths
+        self._secret = secret
         self._cache = cache
         self._range = value_range
-        self._address = {id: keyed(secret, "image", id) for id in paths}
-        self._id = {address: id for id, address in self._address.items()}
+        self._address: dict[SampleId, str] = {}
+        self._id: dict[str, SampleId] = {}
         self._sizes: dict[SampleId, tuple[int, int] | None] = {}
-        self._kept: OrderedDict[tuple[SampleId, str], bytes] = OrderedDict()
+        self._looks: dict[SampleId, tuple[Stamp, Look]] = {}
+        self._shown: dict[SampleId, str | None] = {}
+        self._kept: OrderedDict[tuple[str, str], bytes] = OrderedDict()
         self._kept_bytes = 0
         # Pictures are served without the state's lock, because decoding one takes long; this lock
         # covers the kept ones and is never held while one is decoded.
         self._lock = threading.Lock()
         # A decoded photograph of 50 megapixels takes 150 MB, so no more than two at a time.
         self._decoding = threading.BoundedSemaphore(2)
+        self.relist(paths)
+
+    def relist(self, paths: Mapping[SampleId, Path]) -> None:
+        """Serve these images from now on; addresses of others stay known, for late answers."""
+        self._paths = paths
+        for id in paths:
+            self.address(id)
+        self._sizes = {id: size for id, size in self._sizes.items() if size}
 
     def address(self, id: SampleId) -> str:
-        """Return the address of an image; KeyError if it is unknown."""
+        """Return the address of an image, whether or not it is there."""
+        if id not in self._address:
+            address = keyed(self._secret, "image", id)
+            self._id[address], self._address[id] = id, address
         return self._address[id]
 
     def id(self, address: str) -> SampleId | None:
-        """Return the image at an address, None if there is none."""
+        """Return the image at an address, None if there never was one."""
         return self._id.get(address)
 
     def size(self, id: SampleId) -> tuple[int, int] | None:
-        """Return width and height of the full picture; None if the image cannot be shown."""
+        """Return width and height as last seen; None if the image cannot be shown.
+
+        It asks the disk only once, so that many images can be gone through; `look` asks it now.
+        """
         if id not in self._sizes:
             if len(self._sizes) > _SIZES_KEPT:
                 self._sizes.clear()
             try:
-                self._sizes[id] = _fitted(upright_size(self._paths[id]))
+                path = self._paths.get(id)
+                self._sizes[id] = None if path is None else _fitted(upright_size(path))
             except UnreadableImage:
                 self._sizes[id] = None
         return self._sizes[id]
 
-    def jpeg(self, id: SampleId, size: str) -> bytes:
+    def hidden(self) -> int:
+        """Return how many of the images that were looked at cannot be shown."""
+        return sum(size is None for size in list(self._sizes.values()))
+
+    def look(self, id: SampleId) -> Look | None:
+        """Return what an image's file holds now; None if it cannot be shown.
+
+        The file is read only if it has changed since the last look.
+        """
+        path = self._paths.get(id)
+        stamp = None if path is None else file_stamp(path)
+        if path is None or stamp is None:
+            self._sizes[id] = None
+            return None
+        known, settled = self._looks.get(id), stamp.settled
+        if known and known[0] == stamp:
+            return known[1]
+        try:
+            data = read(path)
+            found = Look(hashlib.sha256(data).hexdigest(), _fitted(upright_size(path, data)))
+        except UnreadableImage:
+            self._sizes[id] = None
+            return None
+        self._sizes[id] = found.size
+        if file_stamp(path) == stamp and settled:
+            self._looks[id] = stamp, found
+        else:
+            self._looks.pop(id, None)
+        return found
+
+    def note_shown(self, id: SampleId, sha256: str) -> None:
+        """Remember that somebody was given an image with these bytes."""
+        self._shown[id] = sha256 if self._shown.get(id, sha256) == sha256 else None
+
+    def shown(self, id: SampleId) -> str | None:
+        """Return the only bytes that were given out of an image; None if there are none or two."""
+        return self._shown.get(id)
+
+    def jpeg(self, id: SampleId, size: str, sha256: str | None = None) -> bytes:
         """Return a picture as JPEG, decoded and encoded anew.
 
         Args:
             id: The image.
             size: `thumb` or `full`.
+            sha256: The bytes whose picture is wanted; None: those of now.
 
         Raises:
             UnreadableImage: It cannot be shown.
+            Replaced: The file has other bytes.
         """
-        with self._lock:
-            if (id, size) in self._kept:
-                self._kept.move_to_end((id, size))
-                return self._kept[id, size]
-        if size == "thumb":
-            content = self._on_disk(id, lambda: self._encode(id, size))
-        else:
-            content = self._encode(id, size)
-        with self._lock:
-            if (id, size) not in self._kept:
-                self._kept[id, size] = content
-                self._kept_bytes += len(content)
-            while self._kept_bytes > _KEPT_BYTES:
-                _, oldest = self._kept.popitem(last=False)
-                self._kept_bytes -= len(oldest)
+        if sha256 is None and size == "thumb":
+            return self._thumbnail(id)
+        if sha256 is not None and (kept := self._from_memory(sha256, size)):
+            return kept
+        with self._decoding:
+            path = self._paths.get(id)
+            if path is None:
+                raise UnreadableImage("file is missing")
+            data = read(path)
+            found = hashlib.sha256(data).hexdigest()
+            if sha256 not in (None, found):
+                self._looks.pop(id, None)
+                raise Replaced(id)
+            if kept := self._from_memory(found, size):
+                return kept
+            content = self._encode(path, size, data)
+        self._keep(found, size, content)
         return content
 
-    def _encode(self, id: SampleId, size: str) -> bytes:
-        with self._decoding:
-            image = picture(self._paths[id], LONGEST[size], self._range)
+    def _encode(self, path: Path, size: str, data: bytes | None = None) -> bytes:
+        image = picture(path, LONGEST[size], self._range, data)
         buffer = io.BytesIO()
         image.save(buffer, "JPEG", quality=90 if size == "full" else 80)
         return buffer.getvalue()
 
-    def _on_disk(self, id: SampleId, make: Callable[[], bytes]) -> bytes:
-        """Keep a picture in the cache folder, under a name that changes with the file."""
-        try:
-            status = self._paths[id].stat()
-        except OSError as error:
-            raise UnreadableImage("file is missing") from error
-        stamp = f"{self._paths[id]}\x1f{status.st_size}\x1f{status.st_mtime_ns}\x1f{self._range}"
-        name = keyed(b"", "thumbnail", stamp)
+    def _from_memory(self, name: str, size: str) -> bytes | None:
+        with self._lock:
+            if (name, size) in self._kept:
+                self._kept.move_to_end((name, size))
+            return self._kept.get((name, size))
+
+    def _keep(self, name: str, size: str, content: bytes) -> None:
+        with self._lock:
+            if (name, size) not in self._kept:
+                self._kept[name, size] = content
+                self._kept_bytes += len(content)
+            while self._kept_bytes > _KEPT_BYTES:
+                _, oldest = self._kept.popitem(last=False)
+                self._kept_bytes -= len(oldest)
+
+    def _thumbnail(self, id: SampleId) -> bytes:
+        """Return a thumbnail from memory or the cache folder, by a name that changes with the file.
+
+        The file itself is read only where there is none: a list shows dozens of them.
+        """
+        path = self._paths.get(id)
+        stamp = None if path is None else file_stamp(path)
+        if path is None or stamp is None:
+            raise UnreadableImage("file is missing")
+        text = f"{path}\x1f{stamp.size}\x1f{stamp.modified}\x1f{self._range}"
+        name, settled = keyed(b"", "thumbnail", text), stamp.settled
+        if kept := self._from_memory(name, "thumb"):
+            return kept
         file = self._cache / name[:2] / f"{name}.jpg"
         try:
-            return file.read_bytes()
+            content = file.read_bytes()
         except OSError:
-            content = make()
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            # Written beside and renamed, so that another thread never reads half a picture.
-            beside = file.with_name(f".{name}.{os.getpid()}.{threading.get_ident()}")
-            beside.write_bytes(content)
-            beside.replace(file)
-        except OSError:
-            pass  # the page works without its cache
+            with self._decoding:
+                content = self._encode(path, "thumb")
+            if file_stamp(path) != stamp or not settled:
+                return content
+            _write(file, content)
+        self._keep(name, "thumb", content)
         return content
+
+
+def _write(file: Path, content: bytes) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        # Written beside and renamed, so that another thread never reads half a picture.
+        beside = file.with_name(f".{file.stem}.{os.getpid()}.{threading.get_ident()}")
+        beside.write_bytes(content)
+        beside.replace(file)
+    except OSError:
+        pass  # the page works without its cache
 
 
 def read_secret(path: Path) -> bytes:

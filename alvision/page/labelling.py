@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from alvision.core.records import Event, QueryRow, SampleId
 from alvision.core.utc import as_text
 from alvision.page.assignment import Assignment
+from alvision.page.image_urls import Look
 from alvision.page.requests import Refused, SubmittedEvent
 from alvision.page.responses import (
     Item,
@@ -24,6 +25,11 @@ from alvision.page.state import PageState
 
 MOST_AT_ONCE = 24
 """Images in one reply: the page holds 14, and a phone on a slow network no more than these."""
+
+_ATTEMPTS = 5
+"""How often images are chosen anew where some cannot be read; then the page asks again."""
+
+_REPLACED = "another photograph lies under its name since it was chosen"
 
 _UNDOABLE = ("label", "skip", "unsure", "flag", "undo", "settle")
 
@@ -45,26 +51,48 @@ class LabellingApi:
 
     def next(self, by: str, n: int, held: Sequence[str]) -> NextItems:
         """Give a person up to n images; say why there is none."""
-        state = self._state
-        with state.lock:
-            state.refresh()
-            state.mark_present(by)
-            known = [id for id in map(state.images.id, held[:MOST_AT_ONCE]) if id]
-            rows = self._assignment.take(by, max(0, min(n, MOST_AT_ONCE)), known)
-            items = [self.item(row) for row in rows]
-        message = None if items or known else "every image has been answered"
-        return NextItems(items=items, message=message)
+        state, n = self._state, max(0, min(n, MOST_AT_ONCE))
+        known = [id for id in map(state.images.id, held[:MOST_AT_ONCE]) if id]
+        items: list[Item] = []
+        for _ in range(_ATTEMPTS):
+            with state.lock:
+                state.refresh()
+                state.mark_present(by)
+                rows = self._assignment.take(by, n - len(items), known)
+            # Without the lock: a whole file is read. One that is gone or broken by now is passed
+            # over, and `take` does not choose it again.
+            looks = {row.id: look for row in rows if (look := state.images.look(row.id))}
+            state.note_looks(looks)
+            with state.lock:
+                items += [self.item(row, looks[row.id]) for row in rows if row.id in looks]
+            known += looks
+            if len(items) >= n or len(looks) == len(rows):
+                break
+        return NextItems(items=items, message=None if items or known else self._why_none())
 
-    def item(self, row: QueryRow) -> Item:
+    def _why_none(self) -> str:
+        hidden = self._state.images.hidden()
+        if not hidden:
+            return "every image has been answered"
+        return (
+            f"{hidden} photographs cannot be read, and all others have been answered: is their "
+            "folder still there?"
+        )
+
+    def item(self, row: QueryRow, look: Look) -> Item:
         """Describe an image to the page; a blind one without anything that the model says."""
         state = self._state
-        width, height = state.images.size(row.id) or (1, 1)
+        width, height = look.size
+        if row.sha256 not in (None, look.sha256):  # chosen for another picture
+            row = QueryRow(row.id, 0, slot="random", reason=_REPLACED)
+        state.images.note_shown(row.id, look.sha256)
         always_blind = row.id in state.context.held_out or row.slot in ("audit", "gold")
         blind = always_blind or state.context.blind
         # On a blind image the reason may not tell why the model wants it.
         reason = row.reason if row.slot in ("audit", "random") else None
         item = Item(
             id=state.images.address(row.id),
+            sha256=look.sha256,
             round=max(0, state.run.round),
             width=width,
             height=height,
@@ -75,7 +103,7 @@ class LabellingApi:
         )
         if blind:
             return item
-        opinion = self._opinion(row)
+        opinion = self._opinion(row, look.sha256)
         return item.model_copy(update={name: getattr(opinion, name) for name in _SHARED})
 
     def answers(self, by: str, events: Sequence[SubmittedEvent]) -> SubmissionResult:
@@ -109,7 +137,12 @@ class LabellingApi:
             event = state.counters.last(by)
             if event is None or (id := state.counters.image(event)) is None:
                 return None
-            item = self.item(self._assignment.row(id))
+        look = state.images.look(id)
+        if look is None:
+            return None
+        state.note_looks({id: look})
+        with state.lock:
+            item = self.item(self._assignment.row(id), look)
         return LastAnswer(uuid=event.uuid, kind=event.kind, label=event.label, item=item)
 
     def close(self, by: str, uuid: str) -> Stored:
@@ -124,12 +157,12 @@ class LabellingApi:
             state.append([Event("", "close", None, by, state.run.round, uuid)])
         return Stored(stored=[uuid])
 
-    def _opinion(self, row: QueryRow) -> Opinion:
-        """Return what the model says of an image, and why it was chosen."""
+    def _opinion(self, row: QueryRow, sha256: str | None) -> Opinion:
+        """Return what the model says of an image with these bytes, and why it was chosen."""
         state = self._state
         address, reason = state.images.address(row.id), row.reason or None
         found = state.run.opinions.get(row.id)
-        if found is None:
+        if found is None or found.sha256 not in (None, sha256):
             return Opinion(id=address, reason=reason)
         return Opinion(
             id=address,
@@ -155,16 +188,18 @@ class LabellingApi:
         row = self._assignment.row(event.id)
         if event.id in state.context.held_out or row.slot in ("audit", "gold"):
             return None
-        return self._opinion(row)
+        return self._opinion(row, event.sha256)
 
     def _event(self, by: str, submitted: SubmittedEvent) -> Event:
         state = self._state
-        id = state.images.id(submitted.id or "")
-        target, label = None, None
+        id = state.find(submitted.id or "", submitted.sha256)
+        sha256, target, label = submitted.sha256, None, None
         if submitted.kind == "undo":
             id, target = self._undone_image(by, submitted, id), submitted.target
         elif id is None:
             raise Refused("this image is not in the data")
+        else:
+            sha256 = state.seen(id, sha256)
         if submitted.kind == "label":
             if submitted.label not in state.ledger.classes.keys:
                 raise Refused(f"{submitted.label!r} is not a class")
@@ -181,6 +216,7 @@ class LabellingApi:
             submitted.uuid,
             submitted.seconds,
             target=target,
+            sha256=sha256,
             note=submitted.note if submitted.kind == "flag" else None,
             book=submitted.book_version if submitted.kind in ("label", "skip", "unsure") else None,
             time=as_text(datetime.now(UTC) - timedelta(seconds=submitted.seconds_ago)),

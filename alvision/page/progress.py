@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from alvision.core.records import SampleId
+from alvision.core.records import Locate, SampleId
 from alvision.evaluation.metrics import Metric, bootstrap, outcomes_of
 from alvision.evaluation.probabilities import ClassProbabilities
 from alvision.page import counters
@@ -113,20 +113,23 @@ class Progress:
             held_out = state.context.held_out
             labels = {id: s.label for id, s in state.ledger.settled.items() if id in held_out}
             rounds = state.run.round + 1
-            defects = state.defects()
+            defects, locate = state.defects(), state.locate
         # Without the lock from here on: bootstraps take long, and nobody may wait for them.
         folders = [state.run.folder(number) for number in range(rounds)]
         finished = [folder for folder in folders if (folder / "metrics.json").exists()]
-        basis = (len(finished), hash((frozenset(labels.items()), defects)))
+        basis = (len(finished), hash((frozenset(labels.items()), defects, locate)))
         if self._computed_from == basis:
             return
         self._computed_from = basis
         metric = state.context.metric
-        points = [point(folder, labels, metric=metric, defects=defects) for folder in finished]
+        points = [
+            point(folder, labels, metric=metric, defects=defects, locate=locate)
+            for folder in finished
+        ]
         curve = tuple(found for found in points if found)
         changes: list[tuple[SampleId, str, str]] = []
         if len(finished) > 1:
-            changes = changed(*(_predictions(folder) for folder in finished[-2:]))
+            changes = changed(*(_predictions(folder).located(locate) for folder in finished[-2:]))
         # Only images with an answer are shown: the others are yet to be asked, and blind.
         known = [change for change in changes if change[0] in labels][:_CHANGES_SHOWN]
         self._figures = Figures(curve, tuple(known), len(changes))
@@ -141,7 +144,12 @@ class Progress:
 
 
 def point(
-    folder: Path, labels: Mapping[SampleId, str], *, metric: Metric, defects: Collection[str]
+    folder: Path,
+    labels: Mapping[SampleId, str],
+    *,
+    metric: Metric,
+    defects: Collection[str],
+    locate: Locate,
 ) -> CurvePoint | None:
     """Return a round's point on the learning curve, measured with the held-out labels of now.
 
@@ -152,13 +160,14 @@ def point(
         labels: The classes of held-out images.
         metric: What is measured.
         defects: The classes that are defects.
+        locate: Finds the image of today by the id and the bytes that it had.
 
     Returns:
         None while fewer than two of the images are labelled, or where the metric cannot be known.
     """
     from alvision.evaluation.intervals import resample  # its scipy would delay the first page
 
-    found = _predictions(folder)
+    found = _predictions(folder).located(locate)
     if sum(id in labels for id in found.ids) < 2:
         return None
     # People may have added a class since that the model does not know; it predicts it never.

@@ -44,6 +44,10 @@ Uuid = Annotated[str, Field(max_length=40), AfterValidator(_uuid)]
 Note = Annotated[str, Field(max_length=2000), AfterValidator(_note)]
 Rule = Annotated[str, Field(max_length=4000), AfterValidator(_note)]
 Address = Annotated[str, Field(max_length=64)]
+Sha256 = Annotated[
+    str,
+    Field(pattern="^[0-9a-f]{64}$", description="The `sha256` of the picture that was seen."),
+]
 Addresses = Annotated[list[Address], Field(max_length=24)]
 
 
@@ -65,6 +69,7 @@ class SubmittedEvent(BaseModel):
     uuid: Uuid
     kind: Literal["label", "skip", "unsure", "undo", "flag"]
     id: Address | None = None
+    sha256: Sha256 | None = None
     label: Name | None = None
     target: Uuid | None = None
     note: Note | None = None
@@ -99,6 +104,7 @@ class Settlement(_Body):
     uuid: Uuid
     id: Address
     label: Name
+    sha256: Sha256 | None = None
 
 
 class ClassChange(_Body):

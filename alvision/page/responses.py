@@ -121,6 +121,9 @@ class Item(_Response):
 
     id: str
     """Address of the image."""
+    sha256: str
+    """Names the bytes of its file, which may be replaced: ask for the picture with it, and send it
+    with the answer, which is then about this picture for ever."""
     round: int
     width: int
     height: int
@@ -224,6 +227,8 @@ class Conflict(_Response):
 
     id: str
     """Address of the image."""
+    sha256: str
+    """Names the bytes of its file, as with an `Item`."""
     width: int
     height: int
     votes: list[Vote]

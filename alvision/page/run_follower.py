@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from alvision.core.records import QueryRow, SampleId
+from alvision.core.records import Locate, QueryRow, SampleId
+from alvision.labels.content import located
 from alvision.run_folder.round_files import QueryFile
 
 Phase = Literal["features", "asking", "training", "done"]
@@ -21,11 +22,13 @@ class ModelOpinion:
         probabilities: The probability of each class.
         neighbours: The nearest labelled images and their classes, the nearest first.
         heatmap: Name of the file of its heatmap, which may not be drawn yet.
+        sha256: The bytes that it is about; None in files of older versions.
     """
 
     probabilities: dict[str, float]
     neighbours: tuple[tuple[SampleId, str], ...]
     heatmap: str | None
+    sha256: str | None = None
 
     def ranked(self) -> list[tuple[str, float]]:
         """Return classes and probabilities, the most probable first."""
@@ -36,8 +39,12 @@ class ModelOpinion:
 class RunFollower:
     """Follow a run's folder; each call of `refresh` costs a few questions to the file system.
 
+    Images are named by their ids of today; what says something about an image that was replaced
+    or removed since is left out.
+
     Args:
         root: The run's folder.
+        locate: Finds the image of today by the id and the bytes that it had.
 
     Attributes:
         round: The newest round that asks; -1 before the first.
@@ -50,6 +57,7 @@ class RunFollower:
     """
 
     root: Path
+    locate: Locate
     round: int = -1
     phase: Phase = "features"
     batch: tuple[QueryRow, ...] = ()
@@ -70,13 +78,22 @@ class RunFollower:
         # query.csv is written last of what a round asks, so with it the ranking is there too.
         while (self.folder(self.round + 1) / "query.csv").exists():
             self.round += 1
-            self._read_round()
+            self._read_round(self.round)
         if self.round < 0:
             return
         folder = self.folder(self.round)
         answered = (folder / "answers.csv").exists()
         self.phase = "training" if answered else "asking"
         self._read_opinions(folder / "opinions.json")
+
+    def relocate(self, locate: Locate) -> None:
+        """Name everything by the images of today."""
+        self.locate = locate
+        self.expected.clear()
+        self._past.clear()
+        for number in range(self.round + 1):
+            self._read_round(number)
+        self.refresh()
 
     def heatmap(self, opinion: ModelOpinion | None) -> Path | None:
         """Return the file of an image's heatmap of this round; None while it is not drawn."""
@@ -92,20 +109,23 @@ class RunFollower:
         for number in range(self.round - 1, -1, -1):
             if number not in self._past:
                 path = self.folder(number) / "opinions.json"
-                self._past[number] = _opinions(path) if path.exists() else {}
+                self._past[number] = _opinions(path, self.locate) if path.exists() else {}
             if id in self._past[number]:
                 return self._past[number][id]
         return None
 
-    def _read_round(self) -> None:
-        folder = self.folder(self.round)
-        self.batch = QueryFile().read(folder / "query.csv").rows
+    def _read_round(self, number: int) -> None:
+        folder = self.folder(number)
+        self.batch = self._rows(folder / "query.csv")
         ranking = folder / "ranking.csv"
-        self.ranking = QueryFile().read(ranking).rows if ranking.exists() else ()
+        self.ranking = self._rows(ranking) if ranking.exists() else ()
         self.opinions, self._stamp = {}, -1
         for row in (*self.batch, *self.ranking):
             if row.prediction is not None:
                 self.expected[row.id] = row.prediction
+
+    def _rows(self, path: Path) -> tuple[QueryRow, ...]:
+        return located(QueryFile().read(path), self.locate).rows
 
     def _read_opinions(self, path: Path) -> None:
         try:
@@ -113,17 +133,25 @@ class RunFollower:
         except OSError:
             return
         if stamp != self._stamp:
-            self.opinions = _opinions(path)
+            self.opinions = _opinions(path, self.locate)
             self._stamp = stamp
 
 
-def _opinions(path: Path) -> dict[SampleId, ModelOpinion]:
-    content = json.loads(path.read_text(encoding="utf-8"))["images"]
-    return {
-        id: ModelOpinion(
-            image["probabilities"],
-            tuple((near, label) for near, label in image["neighbours"]),
-            image["heatmap"],
-        )
-        for id, image in content.items()
-    }
+def _opinions(path: Path, locate: Locate) -> dict[SampleId, ModelOpinion]:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    hashes = content.get("sha256", {})  # files of older versions have none
+
+    def today(id: SampleId) -> SampleId | None:
+        return locate(id, hashes.get(id))
+
+    opinions = {}
+    for id, image in content["images"].items():
+        near = [(today(other), label) for other, label in image["neighbours"]]
+        if (found := today(id)) is not None:
+            opinions[found] = ModelOpinion(
+                image["probabilities"],
+                tuple((other, label) for other, label in near if other is not None),
+                image["heatmap"],
+                hashes.get(id),
+            )
+    return opinions

@@ -19,7 +19,7 @@ from alvision.page.app import Page
 from alvision.page.guard import Guard
 from alvision.page.image_urls import keyed
 from alvision.page.loop_process import LoopProcess
-from alvision.page.state import PageContext
+from alvision.page.state import Images, PageContext
 
 _log = logging.getLogger(__name__)
 # A browser asks for the state every 4 s, so it sees new figures at its next or second request.
@@ -81,7 +81,7 @@ def beside(
     page: Page, loop: Sequence[str], hashes: Callable[[], Mapping[SampleId, str]]
 ) -> Iterator[None]:
     """Run the loop's process, and `Progress.update` in a thread, until the block ends."""
-    stopping = threading.Event()
+    stopping, context = threading.Event(), page.state.context
 
     def ended(trouble: str | None) -> None:
         page.progress.trouble = trouble
@@ -95,9 +95,7 @@ def beside(
                 # The first round asks only when the loop's process has hashed every image; before,
                 # hashing them here would do its work twice.
                 if not hashed and page.state.run.round >= 0:
-                    found = hashes()
-                    with page.state.lock:
-                        page.state.rematch(found)
+                    page.state.relist(Images(context.paths, context.held_out, hashes()))
                     hashed = True
             except Exception:  # a file that cannot be read must not end the page
                 _log.exception("the progress of the run cannot be computed")

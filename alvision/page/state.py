@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,12 +12,13 @@ from alvision.core.records import Event, SampleId
 from alvision.core.utc import now
 from alvision.evaluation.metrics import Metric
 from alvision.labels.classes import added_defects
-from alvision.labels.content import resolver
+from alvision.labels.content import locator, resolver
 from alvision.labels.ledger import Ledger
 from alvision.labels.presence import Leases, Presence
 from alvision.labels.store import LabelStore
 from alvision.page.counters import Counters
-from alvision.page.image_urls import ServedImages
+from alvision.page.image_urls import Look, ServedImages
+from alvision.page.requests import Refused
 from alvision.page.run_follower import RunFollower
 
 # A person waits 0.1 s for the next image, so a round that asks may show this much later.
@@ -32,6 +32,21 @@ _PRESENCE_SECONDS = 10.0
 # Longer than a dropped connection on a shop floor, shorter than a break; an open page renews.
 _LEASE_SECONDS = 90.0
 """How long an image waits for somebody whose connection was lost."""
+
+
+@dataclass(frozen=True)
+class Images:
+    """List the images of a data set as they are now.
+
+    Attributes:
+        paths: The file of each image, by id.
+        held_out: The held-out images: asked blind, whatever they are asked for.
+        hashes: sha256 of each image's bytes; empty until every image is hashed.
+    """
+
+    paths: Mapping[SampleId, Path]
+    held_out: frozenset[SampleId]
+    hashes: Mapping[SampleId, str]
 
 
 @dataclass(frozen=True)
@@ -74,7 +89,7 @@ class PageContext:
 class PageState:
     """Hold the log and the run in memory, so that no request reads the pool or the whole log.
 
-    Every method but `hash_of` is called with `lock` held.
+    Every method but `relist`, `note_looks` and `hash_of` is called with `lock` held.
 
     Args:
         context: The data set, the run and the store.
@@ -97,30 +112,51 @@ class PageState:
         self.images = ServedImages(
             context.paths, context.secret, context.cache, context.value_range
         )
-        self.run = RunFollower(context.root)
         self.leases = Leases(context.store, seconds=_LEASE_SECONDS)
         self.presence = Presence(context.store)
         self._clock = clock
         self._polled = -_POLL_SECONDS
         self._noted: dict[str, float] = {}
         self._present: tuple[float, frozenset[str]] = (-_PRESENCE_SECONDS, frozenset())
-        self._hashes: dict[SampleId, tuple[tuple[int, int], str]] = {}
         self._changes: set[SampleId] = set()
-        self.run.refresh()
-        self.rematch({})
+        self._relisting = threading.Lock()
+        # Until the loop's process has hashed every image, there are no hashes and ids decide.
+        self.relist(Images(context.paths, context.held_out, {}))
 
-    def rematch(self, hashes: Mapping[SampleId, str]) -> None:
-        """Read the log anew and match its events to images by their bytes.
+    def relist(self, now: Images) -> None:
+        """Go on with the images of now, and match answers and the run's files to them by bytes.
 
-        Until the loop's process has hashed every image, `hashes` is empty and ids decide.
+        The log and the run's files are read anew, without the lock: nobody may wait for that.
         """
-        pool = self.context.paths.keys() - self.context.held_out
-        resolve = resolver(self.context.paths, hashes, pool=pool)
-        self.ledger = Ledger(self.context.store, resolve, self.context.classes)
-        self.counters = Counters(self.ledger, resolve, self.run.expected)
-        self._added_defects: frozenset[str] = frozenset()
-        self._changes |= self.context.paths.keys()
-        self.refresh()
+        with self._relisting:
+            self._go_on_with(now)
+
+    def note_looks(self, looks: Mapping[SampleId, Look]) -> None:
+        """Go on with the bytes that were just seen, where they are not those that were hashed."""
+        with self._relisting:
+            hashes = {id: look.sha256 for id, look in looks.items() if id in self.hashes}
+            if any(self.hashes[id] != sha256 for id, sha256 in hashes.items()):
+                context = self.context
+                now = Images(context.paths, context.held_out, {**self.hashes, **hashes})
+                self._go_on_with(now)
+
+    def _go_on_with(self, now: Images) -> None:
+        context, locate = self.context, locator(now.paths, now.hashes)
+        resolve = resolver(now.paths, now.hashes, pool=now.paths.keys() - now.held_out)
+        run = RunFollower(context.root, locate)
+        run.refresh()
+        ledger = Ledger(context.store, resolve, context.classes)
+        counters = Counters(ledger, resolve, run.expected)
+        events = ledger.refresh()
+        counters.take(events)
+        with self.lock:
+            self.context = replace(context, paths=now.paths, held_out=now.held_out)
+            self.images.relist(now.paths)
+            self.hashes, self.locate = now.hashes, locate
+            self.run, self.ledger, self.counters = run, ledger, counters
+            self._added_defects = added_defects(events)
+            self._changes |= now.paths.keys()
+            self.refresh()
 
     def refresh(self) -> None:
         """Take in what other processes have written to the log and to the run's folder."""
@@ -175,21 +211,28 @@ class PageState:
         self._added_defects |= added_defects(new)
 
     def hash_of(self, id: SampleId) -> str | None:
-        """Return the sha256 of an image's bytes of now; None without an image or a file.
+        """Return the sha256 of an image's bytes of now; None where it cannot be shown."""
+        look = self.images.look(id)
+        return look.sha256 if look else None
 
-        It is kept for as long as the file does not change. It needs no lock: a picture's request
-        computes the hash in advance, so that storing its answer need not wait for the disk.
+    def seen(self, id: SampleId, sha256: str | None) -> str:
+        """Return the bytes that an answer is about: those it names, else the only ones given out.
+
+        Raises:
+            Refused: It names none, and none or several were given out.
         """
-        path = self.context.paths.get(id)
-        try:
-            return None if path is None else self._hash_file(id, path)
-        except OSError:
-            return None
+        found = sha256 or self.images.shown(id)
+        if found is None:
+            raise Refused(
+                "the answer does not say which picture it is about, and the photograph may have "
+                "been replaced: load the page again and answer it once more"
+            )
+        return found
 
-    def _hash_file(self, id: SampleId, path: Path) -> str:
-        status = path.stat()
-        stamp = (status.st_size, status.st_mtime_ns)
-        if self._hashes.get(id, (None,))[0] != stamp:
-            with path.open("rb") as file:
-                self._hashes[id] = (stamp, hashlib.file_digest(file, "sha256").hexdigest())
-        return self._hashes[id][1]
+    def find(self, address: str, sha256: str | None = None) -> SampleId | None:
+        """Return the image that has these bytes, else the one at an address; None if there is none.
+
+        An answer that waited in a browser may name a photograph that was moved meanwhile.
+        """
+        id = self.images.id(address)
+        return (self.locate(id or "", sha256) if sha256 else None) or id

@@ -9,6 +9,7 @@ from alvision.core.records import Event, SampleId
 from alvision.labels import guidelines
 from alvision.labels.answers import check_classes
 from alvision.labels.classes import DEFECT
+from alvision.page.image_urls import Look
 from alvision.page.requests import BookEdit, ClassChange, FirstClasses, Refused, Settlement
 from alvision.page.responses import (
     BookEntry,
@@ -125,7 +126,11 @@ class VocabularyApi:
         with state.lock:
             state.refresh()
             tied = [id for id in state.counters.conflicts() if state.images.size(id)]
-            return Conflicts(conflicts=[self._conflict(id) for id in tied[:_CONFLICTS_SHOWN]])
+        looks = {id: look for id in tied[:_CONFLICTS_SHOWN] if (look := state.images.look(id))}
+        state.note_looks(looks)
+        with state.lock:
+            still = [id for id in state.counters.conflicts() if id in looks]
+            return Conflicts(conflicts=[self._conflict(id, looks[id]) for id in still])
 
     def settle(self, request: Settlement) -> Stored:
         """Give an image its class, above the votes."""
@@ -134,8 +139,13 @@ class VocabularyApi:
             state.refresh()
             if request.label not in state.ledger.classes.open:
                 raise Refused(f"{request.label!r} is not a class")
-            id, round = self._id(request.id), max(0, state.run.round)
-            event = Event(id, "settle", request.label, request.by, round, request.uuid)
+            id = state.find(request.id, request.sha256)
+            if id is None:
+                raise Refused("this image is not in the data")
+            sha256, round = state.seen(id, request.sha256), max(0, state.run.round)
+            event = Event(
+                id, "settle", request.label, request.by, round, request.uuid, sha256=sha256
+            )
             state.append([event])
             return Stored(stored=[request.uuid])
 
@@ -175,13 +185,15 @@ class VocabularyApi:
         if name in taken:
             raise Refused(f"there is a class {name!r} already", 409)
 
-    def _conflict(self, id: SampleId) -> Conflict:
+    def _conflict(self, id: SampleId, look: Look) -> Conflict:
         state = self._state
-        width, height = state.images.size(id) or (1, 1)
+        width, height = look.size
+        state.images.note_shown(id, look.sha256)
         found = None if id in state.context.held_out else state.run.opinion(id)
         current = state.run.opinions.get(id)
         return Conflict(
             id=state.images.address(id),
+            sha256=look.sha256,
             width=width,
             height=height,
             votes=[

@@ -13,7 +13,8 @@ from alvision.core.records import Answers, Event, Query, QueryRow
 from alvision.core.rounds import write_atomically
 from alvision.evaluation.probabilities import ClassProbabilities
 
-QUERY_COLUMNS = ("id", "rank", "score", "slot", "propensity", "prediction", "reason")
+QUERY_COLUMNS = ("id", "rank", "score", "slot", "propensity", "prediction", "reason", "sha256")
+"""The columns of query.csv and ranking.csv; `sha256` is last because older files lack it."""
 ANSWER_COLUMNS = ("event", "id", "kind", "label", "by", "round", "uuid", "target")
 """The columns of answers.csv; `uuid` and `target` are last because older files lack them."""
 
@@ -37,6 +38,7 @@ class QueryFile:
                 propensity=_number(row["propensity"]),
                 prediction=row["prediction"] or None,
                 reason=row["reason"],
+                sha256=row.get("sha256") or None,
             )
             for row in read_csv(path)
         )

@@ -185,7 +185,8 @@ class Learner:
         )
         shape = (len(result), len(model.classes))
         values = np.zeros(shape) if result.log_probs is None else result.log_probs[:, 0].numpy()
-        return ClassProbabilities(result.ids, model.classes, values)
+        hashes = tuple(map(self.features.hashes.get, result.ids))
+        return ClassProbabilities(result.ids, model.classes, values, hashes)
 
     def infer(
         self,

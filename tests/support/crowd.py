@@ -63,6 +63,7 @@ class Person(threading.Thread):
             item, chance = held.pop(0), dice.random()
             kind = "unsure" if chance < 0.05 else "skip" if chance < 0.1 else "label"
             word = {"uuid": str(uuid.uuid4()), "id": item["id"], "kind": kind, "seconds": 0.1}
+            word["sha256"] = item["sha256"]
             if kind == "label":
                 word["label"] = dice.choice(CLASSES)
             self._tell(word, cut=dice.random() < 0.05)

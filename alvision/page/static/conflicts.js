@@ -14,7 +14,8 @@ export function conflictsPage(session) {
     const conflict = conflicts[place];
     if (!conflict) return;
     await guard(dialog, async () => {
-      await api.settle({ uuid: uuid(), by: session.person, id: conflict.id, label });
+      const { id, sha256 } = conflict;
+      await api.settle({ uuid: uuid(), by: session.person, id, sha256, label });
       conflicts = conflicts.filter((other) => other !== conflict);
       place = Math.min(place, Math.max(0, conflicts.length - 1));
       setText($("#conflicts-status"), t("conflicts.settled", { name: session.shown(label) }));
@@ -33,10 +34,10 @@ export function conflictsPage(session) {
     $("#conflict").hidden = !conflict;
     setText($("#conflicts-lead"), t(conflict ? "conflicts.lead" : "conflicts.none"));
     if (!conflict) return;
-    const { id, width, height, votes, probabilities } = conflict;
+    const { id, sha256, width, height, votes, probabilities } = conflict;
     const alt = t("conflicts.alt");
     $("#conflict-frame").replaceChildren(
-      make("img", { class: "picture", src: api.image(id, "full"), alt, width, height }),
+      make("img", { class: "picture", src: api.image(id, "full", sha256), alt, width, height }),
     );
     setText($("#conflict-place"), t("conflicts.place", { n: place + 1, total: conflicts.length }));
     const answer = (vote) => (vote.label ? session.shown(vote.label) : t(`last.${vote.kind}`));

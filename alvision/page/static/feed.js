@@ -3,6 +3,7 @@
 import { Offline, api } from "./api.js";
 import { memory } from "./dom.js";
 
+const FIRST = 3; // the server reads every file that it gives: the first picture waits for few
 const IN_HAND = 14; // so that a person can give ten answers without a connection
 const REFILL_AT = 11; // three images a request, and never fewer than ten for a lost connection
 const DECODED = 3; // a decoded image takes megabytes; the others stay compressed
@@ -60,7 +61,8 @@ export class Feed extends EventTarget {
     try {
       const held = this.items.map((item) => item.id);
       if (current) held.unshift(current.id);
-      const reply = await api.next(this.#session.person, IN_HAND - this.items.length, held);
+      const wanted = this.asked ? IN_HAND - this.items.length : FIRST;
+      const reply = await api.next(this.#session.person, wanted, held);
       const known = new Set([...this.items.map((item) => item.id), current?.id]);
       this.items.push(...reply.items.filter((item) => !known.has(item.id)));
       this.message = reply.message;
@@ -80,7 +82,7 @@ export function load(item) {
   if (item.picture) return;
   item.picture = new Image(item.width, item.height);
   item.picture.draggable = false;
-  item.picture.src = api.image(item.id, "full");
+  item.picture.src = api.image(item.id, "full", item.sha256);
   loadOpinion(item);
 }
 

@@ -70,6 +70,7 @@ export class Sitting extends EventTarget {
     const event = {
       uuid: uuid(),
       id: item.id,
+      sha256: item.sha256,
       kind,
       label,
       round: item.round,
@@ -127,8 +128,8 @@ export class Sitting extends EventTarget {
 
   /** Store a note about the image on the screen, which must still be answered. */
   async flag(note) {
-    const { id, round } = this.current;
-    const event = { uuid: uuid(), id, kind: "flag", note, round };
+    const { id, sha256, round } = this.current;
+    const event = { uuid: uuid(), id, sha256, kind: "flag", note, round };
     await this.#outbox.submit(this.#session.person, event);
     this.#tell("flagged", null);
   }

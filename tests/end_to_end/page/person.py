@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 PATIENCE = 120_000  # milliseconds; the model trains beside the page
 READY = """(before) => {
   const frame = document.querySelector("#frame");
-  const shown = document.querySelector("#layer .picture")?.src;
+  const source = document.querySelector("#layer .picture")?.src;
+  const shown = source && new URL(source).pathname.split("/").at(-1);
   return frame.getAttribute("aria-busy") === "false" && shown && shown !== before;
 }"""
 
@@ -90,5 +91,4 @@ class Person:
         return self.page.locator(selector).inner_text()
 
     def _next(self, before):
-        source = f"{self.url}/image/{before}?size=full"
-        self.page.wait_for_function(READY, arg=source)
+        self.page.wait_for_function(READY, arg=before)

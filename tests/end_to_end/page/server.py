@@ -81,6 +81,7 @@ class Server:
             item = self.get(f"/api/next?by={by}&n=1")["items"][0]
             label = label_of(self.image(item["id"]))
             event = {"uuid": str(uuid.uuid4()), "id": item["id"], "kind": "label", "label": label}
+            event["sha256"] = item["sha256"]
             said = self.post("/api/answers", {"by": by, "events": [event]})
             assert said["stored"] == [event["uuid"]]
 

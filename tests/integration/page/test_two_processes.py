@@ -82,7 +82,8 @@ class Server:
             assert items
             for item in items:
                 word = {"uuid": str(uuid.uuid4()), "id": item["id"], "kind": "label",
-                        "label": truth[item["id"]], "seconds": 0.5}  # fmt: skip
+                        "label": truth[item["id"]], "seconds": 0.5,
+                        "sha256": item["sha256"]}  # fmt: skip
                 stored += self.post("/api/answers", events=[word])["stored"]
         return stored
 

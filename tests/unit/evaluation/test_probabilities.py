@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -66,3 +68,19 @@ def test_onto_follows_names(order, known):
     for column, name in enumerate(order):
         expected = values[:, have.index(name)] if name in have else np.zeros(3)
         assert np.array_equal(moved.values[:, column], expected.astype(np.float32))
+
+
+def test_predictions_are_about_bytes_wherever_they_lie_now(probabilities, tmp_path):
+    known = replace(probabilities, sha256=("f0", "f1", None))
+    known.write(tmp_path / "p.parquet")
+    read = ClassProbabilities.read(tmp_path / "p.parquet")
+    assert read.sha256 == ("f0", "f1", None)
+    today = {("b/ü.png", "f0"): "moved.png", ("c d.png", None): "c d.png"}
+    found = read.onto(("ok = gut",)).located(lambda id, sha256: today.get((id, sha256)))
+    assert (found.ids, found.sha256) == (("moved.png", "c d.png"), ("f0", None))
+    assert found.values[:, 0] == pytest.approx([0.9, 0.0])
+
+
+def test_hashes_are_one_an_image(probabilities):
+    with pytest.raises(ValueError, match="1 hashes for 3 ids"):
+        replace(probabilities, sha256=("f0",))

@@ -1,8 +1,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alvision.core.records import Query, QueryRow
 from alvision.labels.consensus import Settled, consensus
-from alvision.labels.content import changed, resolver
+from alvision.labels.content import changed, located, locator, moves, resolver
 from tests.unit.labels.conftest import event
 
 
@@ -78,3 +79,34 @@ def test_changed_images_are_told_until_they_are_labelled_again():
     assert changed(log, ["a", "b"], hashes) == ["a"]
     assert changed([*log, labelled("a", "new")], ["a", "b"], hashes) == []
     assert changed(log, ["a", "b", "c"], {**hashes, "c": "f0"}) == []
+
+
+def test_a_query_goes_on_under_the_ids_of_today():
+    rows = [("moved", "f0"), ("same", "f1"), ("replaced", "f2"), ("gone", "f3"), ("copy", "f0")]
+    query = Query(3, tuple(QueryRow(id, rank, sha256=sha) for rank, (id, sha) in enumerate(rows)))
+    today = {"new": "f0", "same": "f1", "replaced": "f9"}
+    found = located(query, locator(today, today))
+    assert [(row.id, row.rank) for row in found.rows] == [("new", 0), ("same", 1)]
+    assert found.round == 3
+
+
+def test_a_query_of_an_older_version_goes_by_its_ids():
+    query = Query(0, (QueryRow("there", 0), QueryRow("gone", 1)))
+    assert located(query, locator(["there"], {"there": "f0"})).ids == ("there",)
+
+
+def test_what_became_of_images_is_said_in_one_line():
+    before = [("moved", "f0"), ("same", "f1"), ("replaced", "f2"), ("gone", "f3"), ("gone", "f3")]
+    found = moves(
+        before, ["new", "same", "replaced"], {"new": "f0", "same": "f1", "replaced": "f9"}
+    )
+    assert (found.moved, found.replaced, found.gone) == (1, 1, 1)
+    assert str(found) == (
+        "1 photograph was moved and keeps its answers; 1 photograph was replaced and is asked "
+        "again; 1 photograph is gone, its answers are kept"
+    )
+    assert str(moves(before[1:2], ["same"], {"same": "f1"})) == ""
+
+
+def test_an_image_that_cannot_be_read_now_is_not_taken_for_another():
+    assert str(moves([("a", "f0")], ["a"], {})) == ""

@@ -38,7 +38,13 @@ def query(images):
 def ask(tmp_path, images):
     """Return a function that makes the oracle anew, as a later call of the command does."""
 
-    def make(votes=1, classes=CLASSES, path_of=lambda id: images / id, answered_elsewhere=dict):
+    def make(
+        votes=1,
+        classes=CLASSES,
+        path_of=lambda id: images / id,
+        locate=lambda id, sha256: id,
+        answered_elsewhere=dict,
+    ):
         rounds = tmp_path / "rounds"
         return FilesOracle(
             rounds,
@@ -46,6 +52,7 @@ def ask(tmp_path, images):
             run="run",
             votes=votes,
             path_of=path_of,
+            locate=locate,
             answered_elsewhere=answered_elsewhere,
         )
 
@@ -293,3 +300,30 @@ def test_a_row_that_was_answered_elsewhere_may_stay_blank(ask, query, folder):
     save(folder, [row | {"label": "ok", "by": by} for row, by in zip(rows, "xyzxyz", strict=True)])
     with pytest.raises(AwaitingLabels, match="5 of 6 images answered by 2 people"):
         ask(votes=2, answered_elsewhere=lambda: elsewhere)(query)
+
+
+def test_a_photograph_that_was_moved_or_replaced_since_keeps_the_answer_about_its_copy(
+    ask, query, folder
+):
+    rows = tuple(replace(row, sha256=f"{row.rank:064x}") for row in query.rows)
+    query = replace(query, rows=rows)
+    save(folder, fill(begin(ask(), query, folder)))
+    later = ask(
+        locate=lambda id, sha256: None if sha256.endswith("0") else f"moved/{id}",
+        path_of=lambda id: pytest.fail("the copies are there already"),
+    )
+    assert {answer.id: answer.sha256 for answer in later(query)} == {r.id: r.sha256 for r in rows}
+
+
+def test_an_answer_elsewhere_under_the_name_of_today_counts(ask, query, folder):
+    later = ask(
+        locate=lambda id, sha256: f"moved/{id}",
+        answered_elsewhere=lambda: {f"moved/{id}": {"eve"} for id in query.ids},
+    )
+    begin(later, query, folder)
+    assert later(query) == []
+
+
+def test_a_photograph_that_is_gone_before_its_copy_was_made_has_none(ask, query, folder):
+    rows = begin(ask(locate=lambda id, sha256: None), query, folder)
+    assert {row["image"] for row in rows} == {""}

@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from alvision.core.records import AwaitingLabels, Event, Query, QueryRow
-from alvision.labels.content import resolver
+from alvision.labels.content import locator, resolver
 from alvision.labels.presence import Presence
 from alvision.labels.store import LabelStore
 from alvision.oracles.page import ClassesChanged, PageOracle
@@ -31,8 +31,8 @@ def oracle(store, says=(), *, votes=1, wait=True, meanwhile=lambda query: iter((
         say(store, waiting.pop(0))
 
     made = PageOracle(
-        store, resolver(IDS, {}), classes=("ok", "worn"), votes=votes, meanwhile=meanwhile,
-        wait=wait, sleep=sleep,
+        store, resolver(IDS, {}), locator(IDS, {}), classes=("ok", "worn"), votes=votes,
+        meanwhile=meanwhile, wait=wait, sleep=sleep,
     )  # fmt: skip
     return made, slept
 

@@ -39,7 +39,8 @@ class Client(TestClient):
         return self.read("/api/next", by=by, n=n, held=",".join(held))["items"]
 
     def say(self, address, label="ok", *, by="ann", kind="label", **more):
-        word = {"uuid": str(uuid.uuid4()), "id": address, "kind": kind, **more}
+        seen = self.page.state.hash_of(self.id(address))
+        word = {"uuid": str(uuid.uuid4()), "id": address, "sha256": seen, "kind": kind, **more}
         if kind == "label":
             word["label"] = label
         told = self.tell("/api/answers", by=by, events=[word])

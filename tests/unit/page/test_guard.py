@@ -65,6 +65,7 @@ def test_only_the_page_itself_may_write(old_page, headers, status):
     page, store = old_page, old_page.page.state.context.store
     before = len(store.events())
     word = {"uuid": str(uuid.uuid4()), "id": page.address(IDS[0]), "kind": "skip"}
+    word["sha256"] = page.page.state.hash_of(IDS[0])
     body = json.dumps({"by": "ann", "events": [word]})
     headers = {"content-type": "application/json", **headers}
     assert page.post("/api/answers", content=body, headers=headers).status_code == status

@@ -8,6 +8,7 @@ import pytest
 
 from alvision.labels.consensus import consensus
 from alvision.page.assignment import Assignment
+from alvision.page.state import Images
 
 IDS = [f"worn/{i:02d}.png" for i in range(12)]
 OPINION = {
@@ -250,7 +251,7 @@ def test_exact_copies_are_asked_once_and_share_one_class(make_page, photos, stor
     photos[IDS[4]].write_bytes(copies[IDS[2]])
     page = make_page()
     hashes = {id: hashlib.sha256(path.read_bytes()).hexdigest() for id, path in photos.items()}
-    page.page.state.rematch(hashes)
+    page.page.state.relist(Images(photos, page.page.state.context.held_out, hashes))
     asked = [page.id(item["id"]) for item in page.items(n=24)]
     assert len(asked) == 11
     assert len({IDS[2], IDS[4]} & set(asked)) == 1

@@ -15,6 +15,10 @@ IDS = [f"worn/{i:02d}.png" for i in range(12)]
 NAMES = ("ok", "worn", "bent")
 
 
+def here(id, sha256):
+    return id
+
+
 def predictions(called, ids=None):
     values = np.full((len(called), 3), 0.1, np.float32)
     values[np.arange(len(called)), called] = 0.8
@@ -33,18 +37,20 @@ def round_folder(tmp_path):
 
 def test_the_curve_is_macro_f1_with_its_interval(round_folder):
     folder, labels, truth, called = round_folder
-    found = point(folder, labels, metric=metric("macro_f1"), defects=())
+    found = point(folder, labels, metric=metric("macro_f1"), defects=(), locate=here)
     expected = f1_score(truth, called, labels=[0, 1], average="macro")
     assert found.value == pytest.approx(expected)
     assert found.labels == 40
     assert 0 < found.low < found.value < found.high < 1
-    assert point(folder, {"0.png": "ok"}, metric=metric("macro_f1"), defects=()) is None
+    assert (
+        point(folder, {"0.png": "ok"}, metric=metric("macro_f1"), defects=(), locate=here) is None
+    )
 
 
 @pytest.mark.parametrize("name", metric_names())
 def test_every_metric_has_a_point_with_an_interval(round_folder, name):
     folder, labels, *_ = round_folder
-    found = point(folder, labels, metric=metric(name), defects={"worn", "bent"})
+    found = point(folder, labels, metric=metric(name), defects={"worn", "bent"}, locate=here)
     assert found.low <= found.value <= found.high
     values = evaluate(
         ClassProbabilities.read(folder / "predictions.parquet"),
@@ -57,13 +63,15 @@ def test_every_metric_has_a_point_with_an_interval(round_folder, name):
 
 def test_without_defects_the_escape_rate_has_no_point(round_folder):
     folder, labels, *_ = round_folder
-    assert point(folder, labels, metric=metric("escape_rate"), defects=()) is None
+    assert point(folder, labels, metric=metric("escape_rate"), defects=(), locate=here) is None
 
 
 def test_a_class_that_the_model_does_not_know_yet_counts_as_missed(round_folder):
     folder, labels, *_ = round_folder
-    before = point(folder, labels, metric=metric("accuracy"), defects=())
-    after = point(folder, labels | {"0.png": "new"}, metric=metric("accuracy"), defects=())
+    before = point(folder, labels, metric=metric("accuracy"), defects=(), locate=here)
+    after = point(
+        folder, labels | {"0.png": "new"}, metric=metric("accuracy"), defects=(), locate=here
+    )
     assert after.value <= before.value
 
 

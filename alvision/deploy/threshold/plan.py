@@ -15,6 +15,7 @@ from alvision.deploy.bundle.bundle import NETWORK, Bundle
 from alvision.deploy.threshold import look_log
 from alvision.deploy.threshold.binomial import defects_needed
 from alvision.deploy.threshold.draw import independent_parts
+from alvision.deploy.threshold.round_uses import uses_by_rounds
 from alvision.deploy.train.labelled_data import LabelledData
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ class PlannedUse:
     Attributes:
         ids: Sealed images that somebody has answered, one of each content.
         defects: The group of each defect among them, by its sha256.
-        earlier: The uses so far.
+        earlier: The uses so far, first those by rounds of a simulated run.
+        by_rounds: How many of these uses are by rounds.
         use: This use.
         corrected: sha256 of the defects that a use before this one scored as good parts. They may
             lower the threshold and never raise it, because only those that were looked at again
@@ -68,6 +70,7 @@ class PlannedUse:
     ids: tuple[SampleId, ...]
     defects: Mapping[str, str]
     earlier: list[look_log.SealUse]
+    by_rounds: int
     use: look_log.SealUse
     corrected: frozenset[str]
     found: int
@@ -81,8 +84,12 @@ class PlannedUse:
     @property
     def number(self) -> int:
         """Return the number of this use, from 1; a repeated one keeps its number."""
-        known = self.use in self.earlier
-        return 1 + (self.earlier.index(self.use) if known else len(self.earlier))
+        return 1 + (self.earlier.index(self.use) if self.known else len(self.earlier))
+
+    @property
+    def known(self) -> bool:
+        """Tell whether this use has been logged already."""
+        return self.use in self.earlier
 
     def uses(self, content: str) -> bool:
         """Tell whether an image is scored: a good part always, a defect if the use names it."""
@@ -103,7 +110,9 @@ def plan(
     groups = {hashes[id]: labelled.groups[id] for id in ids}
     bad = {hashes[id] for id in ids if is_defect(bundle, labelled, id)}
     defects = {content: group for content, group in groups.items() if content in bad}
-    earlier = look_log.read(log_file(labelled, config))
+    good = {content: group for content, group in groups.items() if content not in bad}
+    by_rounds = uses_by_rounds(Path(str(config.out)), hashes, defects=defects, good=good)
+    earlier = [*by_rounds, *look_log.read(log_file(labelled, config))]
 
     def independent(contents: Collection[str]) -> int:
         return independent_parts(
@@ -119,7 +128,7 @@ def plan(
         model=scorer(bundle),
         question=request.question,
         defects=defects,
-        good={content: group for content, group in groups.items() if content not in bad},
+        good=good,
         doubt=1 - request.confidence,
         enough=enough,
     )
@@ -129,6 +138,7 @@ def plan(
         ids=tuple(ids),
         defects=defects,
         earlier=earlier,
+        by_rounds=len(by_rounds),
         use=use,
         corrected=frozenset(corrected),
         # Corrected ones may make a lot the largest, and then the others count for less.

@@ -91,8 +91,8 @@ def set_threshold(
         # The log comes first: if the process is killed in between, the use is logged and no
         # threshold exists, and the same command is no further use. The other way round it would
         # go unlogged.
-        if planned.use not in planned.earlier:
-            look_log.write(log, [*planned.earlier, planned.use])
+        if not planned.known:
+            look_log.write(log, [*look_log.read(log), planned.use])
         write_thresholds(bundle.folder, bundle.identity, thresholds)
     return thresholds
 
@@ -154,14 +154,23 @@ def _low(defects: ScoredImages, escape: float, planned: PlannedUse) -> float:
 
 
 def _advice(planned: PlannedUse, request: ThresholdRequest) -> str:
-    """Say how unequal lots count, where there are any, and how to get more sealed defects."""
+    """Say why so many are needed or so few count, and how to get more sealed defects."""
+    reasons = []
+    if planned.number > 1:
+        times = "1 time" if planned.number == 2 else f"{planned.number - 1} times"
+        reasons.append(f"the sealed images were used {times} before")
+    if planned.by_rounds:
+        reasons.append(
+            f"{planned.by_rounds} of these uses are rounds of this simulated run, which are "
+            "evaluated on the sealed images too (alvision train data.root=... needs no rounds)"
+        )
     sizes = Counter(planned.defects[content] for content in planned.use.defects).values()
-    if request.independent or len(set(sizes)) < 2:
-        return ADVICE
-    return (
-        f"the {sum(sizes)} defects are of {len(sizes)} lots with {min(sizes)} to {max(sizes)} "
-        f"each, and smaller lots count less than the largest; {ADVICE}"
-    )
+    if not request.independent and len(set(sizes)) > 1:
+        reasons.append(
+            f"the {sum(sizes)} defects are of {len(sizes)} lots with {min(sizes)} to {max(sizes)} "
+            "each, and smaller lots count less than the largest"
+        )
+    return "; ".join([*reasons, ADVICE])
 
 
 def _defect_share(

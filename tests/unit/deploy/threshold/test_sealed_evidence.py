@@ -9,10 +9,12 @@ import pytest
 from alvision.config.compose import compose
 from alvision.data.images import load
 from alvision.deploy.bundle.bundle import Bundle
+from alvision.deploy.threshold.cutoffs import NotEnoughDefects
 from alvision.deploy.threshold.look_log import read
 from alvision.deploy.threshold.plan import ThresholdRequest, plan
 from alvision.deploy.threshold.set_threshold import set_threshold
 from alvision.deploy.train.labelled_data import import_truth, load_labelled
+from alvision.evaluation.probabilities import ClassProbabilities
 from tests.support import grey
 from tests.support.parts import imported
 
@@ -159,3 +161,21 @@ def test_the_threshold_is_the_one_that_different_photographs_prove(run, tmp_path
     found = set_threshold(bundle, labelled, config, replace(REQUEST, independent=True))
     scores = np.sort([score(bundle, labelled, id) for id in sealed(labelled, "worn")])
     assert found.low <= scores[0] and found.defects == len(scores)
+
+
+def test_rounds_that_were_evaluated_on_the_seal_are_uses(run, tmp_path):
+    _, labelled, config = run
+    own = replace(config, out=str(tmp_path / "own"))
+    bundle = grey.write(tmp_path / "b", 0.5, tmp_path / "own")
+    ids = labelled.data.evaluation_ids
+    assert set(labelled.split.seal) <= set(ids), "a simulated run is evaluated on both halves"
+    for number in range(3):
+        place = tmp_path / "own" / "rounds" / f"{number:03d}"
+        place.mkdir(parents=True)
+        values = np.full((len(ids), 2), 0.5)
+        ClassProbabilities(ids, ("ok", "worn"), values).write(place / "predictions.parquet")
+    with pytest.raises(NotEnoughDefects, match="used 3 times before; 3 of these uses are rounds"):
+        set_threshold(bundle, labelled, own, REQUEST)
+    found = set_threshold(bundle, labelled, own, replace(REQUEST, escape=0.2))
+    assert found.reading == 4 and found.spent_confidence == pytest.approx(1 - 0.05 / 8)
+    assert len(read(tmp_path / "own" / "seal_readings.jsonl")) == 1

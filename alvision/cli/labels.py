@@ -240,11 +240,14 @@ def _import(opened: OpenLabels, options: ImportOptions) -> int:
     classes = opened.needs_classes()
     if options.slot:
         from alvision.deploy.threshold.import_sealed import import_sealed
+        from alvision.deploy.threshold.lookalikes import lookalikes, warning
 
         if source.is_dir():
             raise UserError("slot=seal needs from=FILE, a table that names the images")
         named = images_named(source, opened.data.manifest.ids)
         import_sealed(opened.data, named)
+        if pairs := lookalikes(opened.data, named):
+            print(warning(pairs))
     bring = import_folders if source.is_dir() else import_labels
     counts = bring(
         opened.store,

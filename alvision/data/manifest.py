@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from alvision.core.doors import TARGET, function
 from alvision.core.errors import UserError
@@ -70,6 +70,17 @@ class Manifest:
     def path(self, id: SampleId) -> Path:
         """Return the absolute path of an image; KeyError if it is unknown."""
         return self.paths[self._rows[id]]
+
+    def subset(self, ids: Collection[SampleId]) -> Manifest:
+        """Return the manifest of some of the images; KeyError if one is unknown."""
+        rows = sorted(self._rows[id] for id in ids)
+        columns: dict[str, Any] = {
+            field.name: tuple(column[row] for row in rows)
+            for field in fields(self)
+            if isinstance(column := getattr(self, field.name), tuple) and column
+        }
+        features = None if self.features is None else self.features[rows]
+        return replace(self, features=features, **columns)
 
 
 SOURCES: dict[str, Callable[[DataConfig], Listing]] = {

@@ -1,7 +1,9 @@
 import pytest
+from PIL import Image
 
 from alvision.cli import main
 from alvision.config.compose import compose
+from alvision.deploy.threshold.lookalikes import _of_other_parts
 from alvision.deploy.train.labelled_data import load_labelled
 from alvision.labels.exchange.csv_file import images_named
 from tests.conftest import paint
@@ -53,6 +55,29 @@ def test_what_was_labelled_before_cannot_be_sealed(photos, capsys):
     line = capsys.readouterr().err
     assert "drawer/3.png has been answered already" in line and line.count("\n") == 1
     assert parts().split.seal == ()
+
+
+def test_a_sealed_photograph_that_looks_like_a_labelled_one_is_named(photos, capsys):
+    folder = photos / "photos"
+    (photos / "some.csv").write_text("id,label\n00.png,ok\n01.png,ok\n", encoding="utf-8")
+    assert bring("from=some.csv") == 0
+    again = Image.open(folder / "00.png")
+    again.save(folder / "drawer" / "5.jpg", quality=95)
+    (photos / "own.csv").write_text(
+        "\n".join(["id,label", "drawer/0.png,worn", "drawer/1.png,worn", "drawer/5.jpg,worn"]),
+        encoding="utf-8",
+    )
+    capsys.readouterr()
+    assert bring("from=own.csv", "slot=seal") == 0
+    told = capsys.readouterr().out
+    assert "warning: 1 sealed image looks like another known one: drawer/5.jpg like 00.png" in told
+
+
+def test_lookalikes_are_trained_images_or_sealed_ones_of_another_group():
+    groups = {"s1": "a", "s2": "a", "s3": "b", "t1": "c", "t2": "b"}
+    pairs = [("s1", "s2"), ("s1", "s3"), ("s3", "t1"), ("t1", "t2"), ("s3", "t2")]
+    found = _of_other_parts(pairs, {"s1", "s2", "s3"}, groups)
+    assert found == [("s1", "s3"), ("s3", "t1")]
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,10 @@ def evidence(thresholds: Thresholds) -> str:
             f". The sealed images were used {earlier} time{'s' if earlier > 1 else ''} before, so "
             f"this use had to prove it with {100 * thresholds.spent_confidence:g} % confidence"
         )
+        joint = thresholds.joint_confidence
+        if joint is not None and joint < thresholds.confidence:
+            sure = math.floor(round(1000 * joint, 6)) / 10
+            text += f"; all promises that were made on them hold together with {sure:g} %"
     return text + "."
 
 

@@ -83,6 +83,8 @@ class Thresholds:
         per_class: What is proven for each class of defect.
         reading: The number of this use of the sealed images, from 1.
         spent_confidence: Confidence that this use had to prove the promise with.
+        joint_confidence: Confidence that this promise holds and those of all earlier uses too;
+            None in a file from before.
         defect_share: Share of the line's parts that are defects, which `human` was weighed with;
             None without a person, and in a file from before.
         voids: What the promise does not cover.
@@ -107,6 +109,7 @@ class Thresholds:
     per_class: Mapping[str, ClassPromise] = field(default_factory=dict)
     reading: int = 1
     spent_confidence: float = 0.0
+    joint_confidence: float | None = None
     defect_share: float | None = None
     voids: tuple[str, ...] = VOIDS
     promise: str = ""
@@ -115,7 +118,11 @@ class Thresholds:
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values, in the order of the file, without the signature."""
         # A file from before stays as it was, because its text names the model of a watched line.
-        later = {"lots": self.lots and asdict(self.lots), "defect_share": self.defect_share}
+        later = {
+            "lots": self.lots and asdict(self.lots),
+            "defect_share": self.defect_share,
+            "joint_confidence": self.joint_confidence,
+        }
         return {
             "bundle": self.bundle,
             "escape": self.escape,

@@ -82,6 +82,12 @@ class PlannedUse:
         return 1 - self.use.doubt
 
     @property
+    def joint_confidence(self) -> float:
+        """Return the confidence that this promise holds and all that were made before it."""
+        uses = [*self.earlier, self.use][: self.number]
+        return max(0.0, 1 - sum(use.doubt for use in uses))
+
+    @property
     def number(self) -> int:
         """Return the number of this use, from 1; a repeated one keeps its number."""
         return 1 + (self.earlier.index(self.use) if self.known else len(self.earlier))

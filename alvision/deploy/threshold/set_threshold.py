@@ -132,6 +132,7 @@ def _thresholds(
         per_class=_per_class(bundle, request, planned, defects, low),
         reading=planned.number,
         spent_confidence=planned.confidence,
+        joint_confidence=planned.joint_confidence,
         defect_share=share,
     )
     return replace(thresholds, promise=promise(thresholds))

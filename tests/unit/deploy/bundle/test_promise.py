@@ -84,3 +84,13 @@ def test_a_threshold_that_is_no_number_is_refused(tmp_path):
     write_thresholds(tmp_path, "f00d", replace(WHOLE, low=float("nan")))
     with pytest.raises(Exception, match="is damaged: write it again"):
         read_thresholds(tmp_path, "f00d")
+
+
+def test_a_further_use_says_what_it_had_to_prove_and_how_sure_all_promises_are_together():
+    further = replace(WHOLE, reading=3, spent_confidence=0.9875, joint_confidence=0.9125)
+    assert evidence(further).endswith(
+        "The sealed images were used 2 times before, so this use had to prove it with 98.75 % "
+        "confidence; all promises that were made on them hold together with 91.2 %."
+    )
+    assert "together" not in evidence(replace(further, joint_confidence=None))
+    assert "together" not in evidence(replace(further, joint_confidence=0.9875))

@@ -5,28 +5,25 @@ from __future__ import annotations
 import difflib
 import errno
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Callable
 from importlib import import_module
-from types import FrameType
 
 from alvision.cli.options import DEBUG, TRUE
+from alvision.core import stopping
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 DISK_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 BROKEN_PIPE = 141
 """Exit status where nobody reads the output any more, as of `| head -1`: 128 + SIGPIPE."""
-INTERRUPTED = 130
-"""Exit status of a command that Ctrl-C or SIGTERM ended, as shells have it: 128 + SIGINT."""
 HELP = ("--help", "-h", "help")
 
 
 def entry() -> None:
     """Run the command line and exit with its status."""
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    stopping.listen()
     sys.exit(_flushed(main(sys.argv[1:])))
 
 
@@ -50,7 +47,9 @@ def main(argv: list[str], dispatch: Callable[[list[str]], int] | None = None) ->
         return _complain(str(error), debug, status=2)
     except KeyboardInterrupt:
         return _complain(
-            "interrupted; nothing is lost, the same command goes on", debug, status=INTERRUPTED
+            "interrupted; nothing is lost, the same command goes on",
+            debug,
+            status=stopping.INTERRUPTED,
         )
     except OSError as error:
         if isinstance(error, BrokenPipeError) and _flushed(0, "\n") == BROKEN_PIPE:
@@ -156,7 +155,3 @@ def _complain(message: str, debug: bool, *, status: int, unexpected: bool = Fals
     hint = " (unexpected: debug=true shows where)" if unexpected and not debug else ""
     print(f"alvision: {line}{hint}", file=sys.stderr)
     return status
-
-
-def _as_interrupt(signum: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

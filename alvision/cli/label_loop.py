@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import threading
-import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+
+from alvision.core import stopping
 
 POLL_SECONDS = 0.5
 _LOCK_SECONDS = 30.0
@@ -37,7 +38,7 @@ def loop(words: list[str]) -> int:
         while True:
             config = with_added_classes(given, store)
             if len(config.classes or ()) < 2:  # the page asks for them
-                time.sleep(POLL_SECONDS)
+                stopping.wait(POLL_SECONDS)
                 continue
             try:
                 run_and_report(replace(composed, config=config), wait=True)
@@ -57,7 +58,9 @@ def _end_with_the_server() -> None:
     """End this process when the pipe from the server does; every step is a file."""
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        # Not `sys.stdin`: a thread that holds its lock while Python shuts down is a fatal error.
+        while os.read(0, 1):
+            pass
         os._exit(0)
 
     threading.Thread(target=watch, daemon=True).start()
@@ -67,6 +70,7 @@ def entry() -> int:
     """Start as the server's child: one thread, low priority."""
     from alvision.cli import main
 
+    stopping.listen()
     _end_with_the_server()
     if hasattr(os, "nice"):
         os.nice(_NICE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from alvision.config.compose import (
     user_modules,
 )
 from alvision.config.overrides import parse, tidy
+from alvision.core import stopping
 from alvision.core.errors import UserError
 from alvision.core.records import AwaitingLabels
 from alvision.core.version import CONFIG_DIR
@@ -54,7 +56,10 @@ def sweep(words: list[str]) -> int:
         "hydra.sweep.subdir=.",
         f"hydra.job.config.override_dirname.exclude_keys=[{','.join(sorted(unnamed))}]",
     ]
-    with user_modules():
+    launchers = [o.value() for o in overrides if o.key_or_group == "hydra/launcher"]
+    # Another launcher starts processes, for which this one waits in the launcher's own code.
+    elsewhere = any(launcher != "basic" for launcher in launchers)
+    with user_modules(), stopping.interrupting() if elsewhere else nullcontext():
         folder = create_config_search_path(str(CONFIG_DIR.resolve()))
         main = Hydra.create_main_hydra2("alvision", folder)
         batches = as_user_error(

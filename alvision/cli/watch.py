@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from alvision.cli.console import console
 from alvision.cli.options import Options, option
 from alvision.config.limits import between
+from alvision.core import stopping
 
 if TYPE_CHECKING:
     from alvision.watch.line import Line, Setting
@@ -122,7 +123,7 @@ class _Watched:
             if once and (again or not line.inbox.arriving):
                 break
             again = once
-            time.sleep(max(0.1, self.setting.settle / (1 if once else 2)))
+            stopping.wait(max(0.1, self.setting.settle / (1 if once else 2)))
         if once and (left := line.inbox.arriving + line.waiting):
             console.print(f"{count(left, 'file')} still being written, or not whole yet: next time")
 

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from alvision.core import stopping
 from alvision.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class Round:
 
     def once(self, name: str, make: Callable[[], Any]) -> Any:
         """Return the step's value from its file; if there is none yet, make and write it first."""
+        stopping.safe_point()
         if not self.has(name):
             value = make()
             write_atomically(self.folder / name, lambda path: self.codecs[name].write(value, path))

@@ -8,6 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
+from alvision.core import stopping
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -16,6 +18,8 @@ def ordered_map(
     function: Callable[[Item], Result], items: Iterable[Item], *, workers: int, ahead: int
 ) -> Iterator[Result]:
     """Yield `function(item)` in the order of the items, at most `ahead` of them in the making.
+
+    A signal that asks for a stop ends it between two results.
 
     >>> list(ordered_map(abs, [-1, -2, 3], workers=2, ahead=2))
     [1, 2, 3]
@@ -27,6 +31,7 @@ def ordered_map(
         )
         try:
             while futures:
+                stopping.safe_point()
                 result = futures.popleft().result()
                 futures.extend(pool.submit(function, item) for item in islice(remaining, 1))
                 yield result

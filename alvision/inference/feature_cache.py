@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock, Timeout
 
+from alvision.core import stopping
 from alvision.core.rounds import write_atomically
 
 ROWS_A_PART = 4096
@@ -98,7 +99,10 @@ class FeatureCache:
                 lock.acquire(timeout=SECONDS_BEFORE_A_WORD)
             except Timeout:
                 _log.warning("another process computes the same features; waiting for it")
-                lock.acquire()
+                while not lock.is_locked:
+                    stopping.safe_point()
+                    with suppress(Timeout):
+                        lock.acquire(timeout=1)
             write_atomically(self.folder / KEY, lambda path: _save_text(path, self.text))
         except (OSError, NotImplementedError) as error:  # the latter: no locks on this file system
             self._keep_in_memory(error)

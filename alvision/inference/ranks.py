@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from multiprocessing.process import BaseProcess
@@ -16,6 +15,7 @@ import numpy as np
 import torch
 from torch import multiprocessing, nn
 
+from alvision.core import stopping
 from alvision.core.errors import UserError
 from alvision.core.rounds import write_atomically
 from alvision.data.images import ImageSpec
@@ -101,6 +101,7 @@ def _run(
 ) -> None:
     """Do every shard whose turn is this rank's."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its ranks itself
+    stopping.end_with_parent()
     device = engine.device
     if device.type == "cuda":
         device = torch.device("cuda", rank)
@@ -163,7 +164,7 @@ def _read(
                 else f"a process of trainer.devices ended (status {process.exitcode}); out of "
                 "memory? lower trainer.devices or trainer.batch_size"
             )
-        time.sleep(0.02)
+        stopping.wait(0.02)
     with np.load(path, allow_pickle=False) as arrays:
         ids, features = arrays["ids"].tolist(), torch.from_numpy(arrays["features"])
         set_aside.update(zip(arrays["aside"].tolist(), arrays["reasons"].tolist(), strict=True))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Iterator
 
+from alvision.core import stopping
 from alvision.core.errors import UserError
 from alvision.core.records import Answer, AwaitingLabels, Locate, Query, QueryRow
 from alvision.labels.consensus import Resolve
@@ -46,7 +46,7 @@ class PageOracle:
         votes: int,
         meanwhile: Callable[[Query], Iterator[None]],
         wait: bool,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] = stopping.wait,
     ) -> None:
         self._ledger = Ledger(store, resolve, tuple(classes))
         self._locate = locate

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import uvicorn
 
+from alvision.core import stopping
 from alvision.core.errors import UserError
 from alvision.core.records import SampleId
 from alvision.page.app import Page
@@ -38,7 +39,7 @@ def serve(
     open_browser: bool,
     say: Callable[[str], None],
 ) -> None:
-    """Serve until Ctrl-C or SIGTERM; both processes end then.
+    """Serve until a signal asks to stop; both processes end then.
 
     Args:
         context: The data set, the run and the store.
@@ -57,7 +58,7 @@ def serve(
         page = Page(context)
         token = None if is_loopback(host) else keyed(context.secret, "token", "", 16)
         link = address(host, port, token)
-        server = uvicorn.Server(
+        server = _Server(
             uvicorn.Config(
                 Guard(page.app, token=token),
                 log_level="warning",
@@ -74,6 +75,19 @@ def serve(
             server.run(sockets=[listening])
     finally:
         listening.close()
+
+
+class _Server(uvicorn.Server):
+    """Ends when this process is asked to, also if that was before it began."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to `stopping`; uvicorn's own handlers forget what came before them."""
+        with stopping.calling(self._exit):
+            yield
+
+    def _exit(self) -> None:
+        self.should_exit = True
 
 
 @contextlib.contextmanager

@@ -6,10 +6,10 @@ import json
 import multiprocessing
 import os
 import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor
+from concurrent.futures import wait as wait_for
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.connection import wait
@@ -17,6 +17,7 @@ from multiprocessing.process import BaseProcess
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 
+from alvision.core import stopping
 from alvision.core.rounds import write_atomically
 
 Job = tuple[str, int]
@@ -27,6 +28,9 @@ VARIABLE = "CUDA_VISIBLE_DEVICES"
 
 TIME = "time.json"
 """Beside the rounds of a run, whose files hold no clock times."""
+
+LOOK = 0.2
+"""Seconds between two looks whether a signal asks to stop."""
 
 PATIENCE = 10
 """Seconds that an interrupted process has to end before it is killed: time to close its files."""
@@ -71,6 +75,7 @@ def _one_by_one(
 ) -> dict[Job, Exception]:
     failed: dict[Job, Exception] = {}
     for job in jobs:
+        stopping.safe_point()
         try:
             launch(*job)
         except Exception as error:
@@ -94,7 +99,7 @@ def _in_pool(
             futures: dict[Future, Job] = {pool.submit(launch, *job): job for job in jobs}
         except BrokenProcessPool:
             return list(jobs)
-        for future in as_completed(futures):
+        for future in _as_completed(futures):
             job, error = futures[future], future.exception()
             if isinstance(error, BrokenProcessPool):
                 broken.append(job)
@@ -105,6 +110,15 @@ def _in_pool(
                 raise error
             done(job)
     return sorted(broken, key=jobs.index)
+
+
+def _as_completed(futures: Collection[Future]) -> Iterator[Future]:
+    """Yield each future when it is done; a signal ends the wait."""
+    left = set(futures)
+    while left:
+        stopping.safe_point()
+        done, left = wait_for(left, timeout=LOOK, return_when=FIRST_COMPLETED)
+        yield from done
 
 
 @contextmanager
@@ -153,14 +167,8 @@ def _prepare(threads: int, devices: SimpleQueue[str] | None) -> None:
     if devices:
         os.environ[VARIABLE] = devices.get()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A parent that was killed tells nobody: this process would wait for work for ever."""
-    if parent := multiprocessing.parent_process():
-        parent.join()
-        os._exit(1)
+    # A parent that was killed tells nobody: this process would wait for work for ever.
+    stopping.end_with_parent()
 
 
 def device_names(count: int, visible: str | None) -> list[str]:

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from alvision.core import stopping
 from alvision.core.errors import UserError
 from alvision.models.heads import AnyHead
 from alvision.training.datamodule import rank_and_world
@@ -78,6 +79,7 @@ class Classifier(lightning.LightningModule):
 
     def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
         """Return the loss of a batch; over several ranks, that of all their parts together."""
+        stopping.safe_point()
         loss, (_, world) = self._loss(batch), rank_and_world()
         if world == 1:
             return loss

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import signal
 import warnings
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from alvision.core import stopping
 from alvision.core.errors import UserError
 from alvision.training.classifier import Classifier
 
@@ -29,7 +31,7 @@ def run(
     devices: int = 1,
     **options: Any,
 ) -> None:
-    """Fit with everything off that writes files or talks; Ctrl-C stays Ctrl-C.
+    """Fit with everything off that writes files or talks; a signal ends it between two steps.
 
     Args:
         module: What is trained, in place.
@@ -59,16 +61,28 @@ def run(
             reason = " ".join(str(error).split())
             raise UserError(f"trainer.callbacks: Lightning refuses them ({reason})") from error
         try:
-            if isinstance(data, lightning.LightningDataModule):
-                trainer.fit(module, datamodule=data)
-            else:
-                trainer.fit(module, train_dataloaders=data)
-        except SystemExit as stop:
-            if not isinstance(stop.__context__, KeyboardInterrupt):
-                raise
-            # Lightning turned Ctrl-C into an exit, and made the process deaf to the next one.
-            signal.signal(signal.SIGINT, handler)
-            raise KeyboardInterrupt from None
+            # With several ranks this process only waits for them.
+            with stopping.calling(_end_ranks if devices > 1 else _nothing):
+                if isinstance(data, lightning.LightningDataModule):
+                    trainer.fit(module, datamodule=data)
+                else:
+                    trainer.fit(module, train_dataloaders=data)
+        except BaseException as stop:
+            # Lightning turns a stop into an exit, of ranks that ended into a failure, and makes the
+            # process deaf to the next Ctrl-C.
+            if stopping.asked() or isinstance(stop.__context__, KeyboardInterrupt):
+                signal.signal(signal.SIGINT, handler)
+                raise KeyboardInterrupt from None
+            raise
+
+
+def _end_ranks() -> None:
+    for rank in multiprocessing.active_children():
+        rank.terminate()
+
+
+def _nothing() -> None:
+    pass
 
 
 class Silence(lightning.Callback):

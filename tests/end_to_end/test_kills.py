@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from alvision.core.stopping import INTERRUPTED
 from tests.support.kills import KILL_POINTS, Runner, state
 
 pytestmark = [
@@ -93,6 +94,31 @@ def test_killed_at_random_moments(seed, toy, runner, undisturbed, record_propert
 @pytest.mark.parametrize("seed", range(100, 140))
 def test_killed_at_random_moments_many_times(seed, toy, runner, undisturbed, record_property):
     killed_at_random(toy, runner, undisturbed, seed, record_property)
+
+
+def stopped_at_random(toy, runner, undisturbed, seed, record_property):
+    """Ask a run to stop somewhere on its way, and let it end."""
+    expected, seconds = undisturbed
+    moments = random.Random(seed)
+    out = toy / f"stopped-{seed}"
+    sent = moments.choice([signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+    status = runner.run(command(toy, out), after=moments.uniform(0, 2 * seconds), sent=sent)
+    # 0: it had ended before; a negative status: it came before the process listened.
+    assert status in (0, INTERRUPTED, -sent)
+    record_property("signals", int(status == INTERRUPTED))
+    assert runner.run(command(toy, out)) == 0
+    assert state(out) == expected
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_stopped_at_random_moments(seed, toy, runner, undisturbed, record_property):
+    stopped_at_random(toy, runner, undisturbed, seed, record_property)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(100, 400))
+def test_stopped_at_random_moments_many_times(seed, toy, runner, undisturbed, record_property):
+    stopped_at_random(toy, runner, undisturbed, seed, record_property)
 
 
 def test_the_same_seed_picks_the_same_twice(toy, runner, undisturbed):

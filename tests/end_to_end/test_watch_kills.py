@@ -4,6 +4,7 @@ import hashlib
 import io
 import random
 import shutil
+import signal
 import tempfile
 import threading
 import time
@@ -41,8 +42,8 @@ def arrive(inbox: Path, images: list[bytes], pause: float) -> None:
         time.sleep(pause)
 
 
-def killed(shop, kills: int, seed: int) -> None:
-    """Let images arrive, kill the watcher meanwhile, and look at what is left in the end."""
+def killed(shop, kills: int, seed: int, sent: signal.Signals = signal.SIGKILL) -> None:
+    """Let images arrive, kill or stop the watcher meanwhile, and look at what is left at the end."""
     images = [content(i) for i in range(IMAGES)]
     moments = random.Random(seed)
     feeder = threading.Thread(target=arrive, args=(shop.inbox, images, 0.002))
@@ -50,7 +51,10 @@ def killed(shop, kills: int, seed: int) -> None:
     for _ in range(kills):
         with start(shop, "audit=0.1") as watcher:
             time.sleep(moments.uniform(1.2, 3.5))
-            watcher.kill()
+            watcher.send_signal(sent)
+            watcher.communicate(timeout=60)
+        # A signal that comes before the watcher listens for it ends it as a kill does.
+        assert watcher.returncode == -sent or (sent != signal.SIGKILL and not watcher.returncode)
     feeder.join()
     for _ in range(3):  # what was written in the last moment may still be settling
         assert shop.watch("audit=0.1") in (0, 1)
@@ -80,6 +84,17 @@ def killed(shop, kills: int, seed: int) -> None:
 
 def test_three_kills_while_two_thousand_images_arrive(shop):
     killed(shop, kills=3, seed=0)
+
+
+def test_three_stops_while_two_thousand_images_arrive(shop):
+    killed(shop, kills=3, seed=2, sent=signal.SIGTERM)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+def test_fifty_stops_while_two_thousand_images_arrive(shop, record_property):
+    killed(shop, kills=50, seed=3, sent=signal.SIGTERM)
+    record_property("signals", 50)
 
 
 @pytest.mark.soak

@@ -6,11 +6,13 @@ fork and not the import of torch. Where there is no fork the tests that use this
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from importlib import import_module
 from pathlib import Path
@@ -20,6 +22,10 @@ from alvision.labels.store import LabelStore
 from tests.support import PROJECT
 
 STEPS_WITHOUT_PEOPLE = [step for step in STEPS if step != "ranking.csv"]  # spare work is theirs
+
+
+LIMIT = 60.0
+"""Seconds after which a process that was asked to stop has lost the signal."""
 
 
 class Runner:
@@ -38,16 +44,36 @@ class Runner:
             )
 
     def run(
-        self, argv: list[str], *, kill_at: str | None = None, after: float | None = None
+        self,
+        argv: list[str],
+        *,
+        kill_at: str | None = None,
+        after: float | None = None,
+        sent: signal.Signals = signal.SIGKILL,
     ) -> int:
-        """Run to the end or to the kill and return the status, negative for a signal."""
-        print(json.dumps({"argv": argv, "kill_at": kill_at}), file=self.server.stdin, flush=True)
+        """Run to the end or to the kill and return the status, negative for a signal.
+
+        Args:
+            argv: The words of the command line.
+            kill_at: One of KILL_POINTS, where it kills itself.
+            after: Seconds after which it gets the signal.
+            sent: The signal. One that asks to stop meets a child that collects garbage all the
+                time; a child that has not ended LIMIT seconds later is killed.
+        """
+        asks = sent != signal.SIGKILL
+        order = {"argv": argv, "kill_at": kill_at, "listen": asks}
+        print(json.dumps(order), file=self.server.stdin, flush=True)
         child = int(self.server.stdout.readline())
         if after is not None:
             time.sleep(after)
-            os.kill(child, signal.SIGKILL)
+            os.kill(child, sent)
+        overdue = threading.Timer(LIMIT, os.kill, (child, signal.SIGKILL))
+        if asks:
+            overdue.start()
         print("wait", file=self.server.stdin, flush=True)
-        return os.waitstatus_to_exitcode(int(self.server.stdout.readline()))
+        status = os.waitstatus_to_exitcode(int(self.server.stdout.readline()))
+        overdue.cancel()
+        return status
 
     def close(self) -> None:
         """End the parent process."""
@@ -132,6 +158,7 @@ def _serve() -> None:
     import torch
 
     from alvision.cli import main
+    from alvision.core import stopping
 
     # Commands import what they need when they need it; here every child would pay for it again.
     for name in HEAVY:
@@ -143,6 +170,9 @@ def _serve() -> None:
         if child == 0:
             if order["kill_at"]:
                 _arm(order["kill_at"])
+            if order["listen"]:
+                gc.set_threshold(200, 1, 1)
+                stopping.listen()
             quiet = os.open(os.devnull, os.O_WRONLY)
             os.dup2(quiet, 1)
             os._exit(main(order["argv"]))

@@ -25,7 +25,7 @@ PATIENCE = 240
 class Server:
     """The command as a process, and a person who knows the truth."""
 
-    def __init__(self, root, *words):
+    def __init__(self, root, *words, start=True):
         self.root = root
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -35,12 +35,16 @@ class Server:
             "page.open=false", "model.weights=null", "data.image.size=32", "model.passes=2",
             "budget.initial=6", "budget.batch=4", "budget.audit=1", "trainer.head_steps=20", *words,
         ]  # fmt: skip
-        self.start()
+        if start:
+            self.start()
 
     def start(self):
+        self.launch()
+        wait_for(lambda: self.answers("/"))
+
+    def launch(self):
         command = [sys.executable, "-m", "alvision", "label", *self.words]
         self.process = subprocess.Popen(command, cwd=self.root.parent)
-        wait_for(lambda: self.answers("/"))
 
     def kill(self, how=signal.SIGKILL):
         self.process.send_signal(how)
@@ -180,3 +184,20 @@ def test_a_sitting_with_a_kill_and_a_class_added_in_the_middle(tmp_path):
     }  # fmt: skip
     assert all(0 < len(one["neighbours"]) <= 5 for one in told.values())
     assert list(last.parent.glob("heatmaps/*.png"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
+def test_a_signal_while_the_page_starts_ends_both_processes(tmp_path):
+    root = tmp_path / "photos"
+    (root / "ok").mkdir(parents=True)
+    for i in range(10):
+        paint(i, "ok").save(root / "ok" / f"{i:03d}.png")
+    server = Server(root, "classes=[ok,worn]", start=False)
+    for moment in (0.5, 1.0, 1.5, 2.5, 4.0):
+        server.launch()
+        time.sleep(moment)
+        loop = children(server.process.pid)
+        os.kill(server.process.pid, signal.SIGTERM)
+        # Negative: before the process listened for it.
+        assert server.process.wait(60) in (0, 130, -signal.SIGTERM)
+        wait_for(lambda loop=loop: not any(map(alive, loop)))

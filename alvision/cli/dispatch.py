@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import errno
+import gc
 import os
 import sys
 import traceback
@@ -24,7 +25,10 @@ HELP = ("--help", "-h", "help")
 def entry() -> None:
     """Run the command line and exit with its status."""
     stopping.listen()
-    sys.exit(_flushed(main(sys.argv[1:])))
+    status = _flushed(main(sys.argv[1:]))
+    # Python's last collection would look through everything that torch brought: seconds.
+    gc.freeze()
+    sys.exit(status)
 
 
 def main(argv: list[str], dispatch: Callable[[list[str]], int] | None = None) -> int:

@@ -43,7 +43,7 @@ def arrive(inbox: Path, images: list[bytes], pause: float) -> None:
 
 
 def killed(shop, kills: int, seed: int, sent: signal.Signals = signal.SIGKILL) -> None:
-    """Let images arrive, kill or stop the watcher meanwhile, and look at what is left at the end."""
+    """Let images arrive, end the watcher meanwhile, and look at what is left at last."""
     images = [content(i) for i in range(IMAGES)]
     moments = random.Random(seed)
     feeder = threading.Thread(target=arrive, args=(shop.inbox, images, 0.002))

@@ -1,4 +1,4 @@
-"""Send signals to real processes at random moments, hundreds a second, while garbage is collected."""
+"""Send signals to real processes at random moments, while they collect garbage."""
 
 from __future__ import annotations
 

@@ -1,11 +1,17 @@
 """Training and inference on two ranks of this machine's processor."""
 
+import multiprocessing
+import os
+import signal
+import threading
+import time
 from dataclasses import replace
 
 import pytest
 import torch
 
 from alvision.config.schema import ModelConfig
+from alvision.core import stopping
 from tests.unit.training.conftest import ON_CPU, TINY, state
 
 pytestmark = pytest.mark.slow
@@ -41,3 +47,26 @@ def test_a_frozen_trunk_runs_on_ranks_and_its_head_trains_here(learn, truth, mon
     assert torch.allclose(*features, atol=1e-5)
     for name, value in state(models[0]).items():
         assert torch.allclose(value, state(models[1])[name], atol=1e-3), name
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_a_signal_to_the_waiting_process_ends_its_ranks(learn, truth, monkeypatch):
+    monkeypatch.setattr(stopping, "_stop", stopping._Stop())
+    before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+
+    def send():
+        while len(multiprocessing.active_children()) < 2:
+            time.sleep(0.1)
+        time.sleep(3)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    learner = learn(NET, replace(TWO, epochs=100_000))
+    threading.Thread(target=send, daemon=True).start()
+    try:
+        stopping.listen()
+        with pytest.raises(KeyboardInterrupt):
+            learner.fit(truth, round=1)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert multiprocessing.active_children() == []

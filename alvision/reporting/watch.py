@@ -17,7 +17,7 @@ from alvision.watch import drift
 from alvision.watch.records import Row, statistics_of
 
 if TYPE_CHECKING:
-    from alvision.watch.queue import Audit
+    from alvision.watch.audit import Audit
     from alvision.watch.status import Status
 
 SHOWN_STATISTICS, SHOWN_IMAGES = 4, 8
@@ -50,21 +50,31 @@ def page(status: Status) -> str:
 
 
 def bound(audit: Audit) -> str:
-    """Return what the audit proves as a sentence.
+    """Return what the audit proves, and about which images.
 
-    >>> from alvision.watch.queue import Audit
-    >>> print(bound(Audit(4000, drawn=200, answered=160, escaped=1, open=40, at_most=0.0293)))
-    Of 100 images that passed at most 2.93 are bad, 95 % sure: people checked 160 drawn at random, \
-1 of them bad.
+    >>> from alvision.watch.audit import Audit
+    >>> print(bound(Audit(4000, drawn=200, open=40, covered=3200, share=0.05, answered=160,
+    ...     escaped=1, unknown=2)))
+    Of 100 images that passed at most 4.71 are bad, 95 % sure: people checked 160 drawn at random, \
+1 of them bad; 2 more have no answer and count as bad. This speaks of 3,200 of the 4,000 images \
+that passed; nothing is proven about the others.
     """
-    if not audit.answered:
+    if not audit.answered + audit.unknown:
         return (
             "Nothing is proven yet about what passed: people have not answered the whole random "
             "audit of any batch."
         )
+    unknown = f"; {audit.unknown:,} more have no answer and count as bad" if audit.unknown else ""
+    others = (
+        f" This speaks of {audit.covered:,} of the {audit.passed:,} images that passed; nothing is "
+        "proven about the others."
+        if audit.covered < audit.passed
+        else ""
+    )
     return (
-        f"Of 100 images that passed at most {100 * audit.at_most:.3g} are bad, 95 % sure: "
-        f"people checked {audit.answered:,} drawn at random, {audit.escaped:,} of them bad."
+        f"Of 100 images that passed at most {100 * audit.at_most:.3g} are bad, 95 % sure: people "
+        f"checked {audit.answered:,} drawn at random, {audit.escaped:,} of them bad{unknown}."
+        f"{others}"
     )
 
 

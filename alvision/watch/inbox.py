@@ -15,18 +15,21 @@ from alvision.core.rounds import write_atomically
 from alvision.data.image_spec import HEIC_SUFFIXES, SUFFIXES
 from alvision.deploy.bundle.bundle import file_hash
 
-Mark = tuple[int, int, int]
-"""Size, time of change and inode of a file: while they stay the same, so do its bytes."""
+Mark = tuple[int, int, int, int]
+"""Size, time of change, inode and time of the inode's change of a file.
+
+While they stay the same, so do its bytes. The last one cannot be set, unlike the time of change,
+which a copier sets to that of the original; on Windows it is when the file was created.
+"""
 
 
 @dataclass(frozen=True)
 class Arrived:
-    """A file that is at rest: its name in the inbox, its path, its marks, its seconds of rest."""
+    """A file that is at rest: its name in the inbox, its path and its marks."""
 
     name: str
     path: Path
     mark: Mark
-    rest: float
 
 
 @dataclass
@@ -35,7 +38,7 @@ class Inbox:
 
     Attributes:
         folder: The folder, with its subfolders.
-        settle: Seconds that a file's size and time must stay the same before it counts as complete.
+        settle: Seconds that a file's marks must stay the same before it counts as complete.
         arriving: Files that the last scan found and that are not at rest yet.
     """
 
@@ -54,7 +57,7 @@ class Inbox:
         """
         if not self.folder.is_dir():
             raise UserError(f"images={self.folder} is no longer there: connect it, and start again")
-        now, clock = time.time(), time.monotonic()
+        clock = time.monotonic()
         seen: dict[str, tuple[Mark, float]] = {}
         found: list[Arrived] = []
         for path in _images(self.folder):
@@ -66,11 +69,10 @@ class Inbox:
             name = name.encode("utf-8", "backslashreplace").decode("utf-8")
             before, since = self._seen.get(name, (None, clock))
             seen[name] = (mark, since if before == mark else clock)
-            # A camera whose clock is ahead must not make its files wait for ever, so the time
-            # since this process first saw the file unchanged counts too.
-            rest = max(now - mark[1] / 1e9, clock - seen[name][1])
-            if rest >= self.settle:
-                found.append(Arrived(name, path, mark, rest))
+            # By our own clock: a copier gives a file the time of its original before it is whole,
+            # and a camera's clock may be wrong.
+            if clock - seen[name][1] >= self.settle:
+                found.append(Arrived(name, path, mark))
         self._seen, self.arriving = seen, len(seen) - len(found)
         return sorted(found, key=lambda one: (one.mark[1], one.name))
 
@@ -93,7 +95,7 @@ def _images(folder: Path) -> Iterator[Path]:
 def marks(path: Path) -> Mark:
     """Return the marks of a file."""
     state = path.stat()
-    return state.st_size, state.st_mtime_ns, state.st_ino
+    return state.st_size, state.st_mtime_ns, state.st_ino, state.st_ctime_ns
 
 
 def move(source: Path, target: Path, sha256: str) -> None:

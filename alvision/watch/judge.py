@@ -85,19 +85,6 @@ def _columns(decision: Decision | None, statistics: np.ndarray) -> dict[str, Any
     }
 
 
-def draw(name: str, sha256: str) -> float:
-    """Return the number in [0, 1) that an image draws, the same one after every restart.
-
-    It depends on the file alone and not on what the model thinks of the image, because the audit
-    must be a random sample.
-
-    >>> draw("a.png", "f00d") == draw("a.png", "f00d") != draw("b.png", "f00d")
-    True
-    """
-    digest = hashlib.blake2b(f"audit\0{name}\0{sha256}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") / 2**64
-
-
 def _marks(folder: Path) -> tuple[object, object]:
     def mark(name: str) -> object:
         try:

@@ -8,6 +8,7 @@ moved, and an image that has a row is never judged again.
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -27,14 +28,16 @@ from alvision.deploy.bundle.bundle import file_hash
 from alvision.labels.location import on_network
 from alvision.watch import drift
 from alvision.watch.inbox import Arrived, Inbox, Mark, marks, move
-from alvision.watch.judge import Judge, draw
+from alvision.watch.judge import Judge
 from alvision.watch.records import FILE, DriftRecord, Records, Row, statistics_of
+from alvision.watch.sampling import draw
 
 LOCK = ".alvision-watch.lock"
 BATCH = 32
 """Images that are judged, recorded and moved together: one commit for all of them."""
 BROKEN_AFTER = 30.0
-"""Seconds of rest before a file is called broken: some cameras pause while they write."""
+"""Seconds that a file must not decode before it is called broken: some cameras pause while they
+write."""
 
 
 @dataclass(frozen=True)
@@ -104,8 +107,9 @@ class Line:
         cores = os.cpu_count() or 1
         read = ordered_map(self._read, self.inbox.scan(), workers=cores, ahead=2 * BATCH)
         while batch := list(islice(read, BATCH)):
-            self.waiting += batch.count(None)
-            sorted_now = self._sort([read_file for read_file in batch if read_file is not None])
+            whole = [one for one in batch if one is not None and not self._unfinished(one)]
+            self.waiting += len(batch) - len(whole)
+            sorted_now = self._sort(whole)
             counts.update(sorted_now)
             say(sorted_now)
         return counts
@@ -122,9 +126,15 @@ class Line:
             changed = marks(arrived.path) != arrived.mark
         except (FileNotFoundError, PermissionError):  # taken away, or held open by its writer
             return None
-        if changed or (isinstance(pixels, str) and arrived.rest < BROKEN_AFTER):
-            return None
-        return Read(arrived, sha256, pixels)
+        return None if changed else Read(arrived, sha256, pixels)
+
+    def _unfinished(self, one: Read) -> bool:
+        """Tell whether a file does not decode, and its writer may only be pausing."""
+        if isinstance(one.pixels, np.ndarray):
+            return False
+        now, name = time.time(), one.arrived.name
+        since = self.records.first_undecoded(name, str(one.arrived.mark), now)
+        return now - since < BROKEN_AFTER
 
     def _sort(self, batch: Sequence[Read]) -> Counter[str]:
         known = [self.records.known(one.arrived.name, one.sha256) for one in batch]
@@ -151,7 +161,15 @@ class Line:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         rows: list[Row] = []
         for one in fresh:
-            row = Row(one.arrived.name, one.sha256, now, self.judge.model, "broken", "")
+            row = Row(
+                one.arrived.name,
+                one.sha256,
+                now,
+                self.judge.model,
+                "broken",
+                "",
+                share=self.setting.audit,
+            )
             if isinstance(one.pixels, str):
                 row = replace(row, reason=one.pixels)
             else:

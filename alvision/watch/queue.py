@@ -1,17 +1,14 @@
-"""The queue for labelling, and what the answers prove about the images that passed."""
+"""The queue for labelling: its images, its tables, and what people answered."""
 
 from __future__ import annotations
 
 import csv
 import os
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path, PurePosixPath
 
 from alvision.core.records import Event
-from alvision.deploy.threshold.binomial import rate_at_most
 from alvision.labels.consensus import consensus, standing
 from alvision.labels.csv_dialect import write_table
 from alvision.labels.store import LabelStore
@@ -20,30 +17,7 @@ from alvision.watch.records import Records, Row
 
 FOLDER = "queue"
 COLUMNS = ["id", "label"]
-CONFIDENCE = 0.95
-"""Confidence of the bound on what passed, one-sided; the page says so."""
-_WANTED = "queue IS NULL AND (audit OR folder IN ('human', 'new')) AND state = 'moved'"
-
-
-@dataclass(frozen=True)
-class Audit:
-    """The proof about the images that passed, from the answers of people.
-
-    Attributes:
-        passed: Images that passed.
-        drawn: Those of them that were drawn at random for people to check.
-        answered: Those of the drawn ones whose batch is answered completely.
-        escaped: Those of the answered ones that people did not call good.
-        open: Drawn images without an answer.
-        at_most: Upper limit of the bad share of what passed, 95 % sure, one-sided.
-    """
-
-    passed: int
-    drawn: int
-    answered: int
-    escaped: int
-    open: int
-    at_most: float
+_WANTED = "sheet IS NULL AND queue IS NULL AND (audit OR folder IN ('human', 'new'))"
 
 
 def fill(records: Records, to: Path, *, batch: int, today: date) -> int:
@@ -62,21 +36,31 @@ def fill(records: Records, to: Path, *, batch: int, today: date) -> int:
     Returns:
         The number of images added to the queue.
     """
-    started = f"queue-{today.isoformat()}"
+    started = table_name(today)
     of_today = "sheet >= ? AND sheet < ? AND NOT audit"
     room = max(0, batch - records.count(of_today, started, f"{started}~"))
-    chosen = records.rows(f"{_WANTED} AND audit") + records.rows(
-        f"{_WANTED} AND NOT audit", order="worth DESC, number", limit=room
+    drawn = records.rows(f"{_WANTED} AND audit AND state != 'moving'")
+    doubtful = records.rows(
+        f"{_WANTED} AND NOT audit AND state = 'moved'", order="worth DESC, number", limit=room
     )
-    chosen = [row for row in chosen if (to / row.file).exists()]
-    if chosen:
+    there = [row for row in drawn + doubtful if (to / row.file).exists()]
+    # A drawn image that somebody took away stays in the sample, in the batch of the others.
+    gone = [row for row in drawn if row not in there]
+    if there or gone:
         sheet = _sheet(records, to, started)
         with records.writing():
-            for row in chosen:
+            for row in there:
                 name = f"{row.number:06d}-{PurePosixPath(row.name).name}"
                 records.change(row.number, queue=name, sheet=sheet)
+            for row in gone:
+                records.change(row.number, sheet=sheet)
     finish(records, to)
-    return len(chosen)
+    return len(there)
+
+
+def table_name(day: date) -> str:
+    """Return what the names of a day's tables begin with."""
+    return f"queue-{day.isoformat()}"
 
 
 def finish(records: Records, to: Path) -> None:
@@ -99,57 +83,28 @@ def finish(records: Records, to: Path) -> None:
                 records.change(row.number, queued=1)
 
 
-def audited(
-    records: Records, to: Path, model: str, *, good: Sequence[str], labels: str | None
-) -> Audit:
-    """Bound the bad share of the images that passed, from the random audit among them.
-
-    Clopper and Pearson's exact limit (doi:10.1093/biomet/26.4.404). Because the audit is a random
-    sample of what passed, the limit assumes nothing about the parts; it holds for the images that
-    passed here under this model, and not for tomorrow's. It assumes that people are right, that
-    whether a batch is answered completely does not depend on its content (an incomplete batch does
-    not count at all), and that it is read on a fixed schedule and not when it looks best. An unsure
-    or skipped image counts as bad. The share is one of what passed; an escape rate is a share of
-    the defects.
-
-    Args:
-        records: The records.
-        to: The line's folder.
-        model: The model in force; a new model starts without any answers.
-        good: Names of the classes of good parts.
-        labels: Store of the answers; None: the one beside the queue.
-    """
-    rows = records.rows("audit AND model = ?", model)
-    answers = _answers(rows, to, labels)
-    batches: dict[str | None, list[Row]] = defaultdict(list)
-    for row in rows:
-        batches[row.sheet].append(row)
-    finished = [
-        row
-        for sheet, own in batches.items()
-        if sheet is not None and all(row.sha256 in answers for row in own)
-        for row in own
-    ]
-    escaped = sum(answers[row.sha256] not in good for row in finished)
-    return Audit(
-        passed=records.count("folder = 'pass' AND model = ?", model),
-        drawn=len(rows),
-        answered=len(finished),
-        escaped=escaped,
-        open=sum(row.sha256 not in answers for row in rows),
-        at_most=rate_at_most(escaped, len(finished), confidence=CONFIDENCE),
-    )
-
-
 def waiting(records: Records, to: Path, labels: str | None) -> int:
     """Return how many images of the queue nobody has answered."""
     rows = records.rows("queue IS NOT NULL")
-    answers = _answers(rows, to, labels)
-    return sum(row.sha256 not in answers for row in rows)
+    answers = answers_to(rows, to, labels)
+    return sum(row.sha256 not in answers and not lost(row, to) for row in rows)
 
 
-def _answers(rows: Sequence[Row], to: Path, labels: str | None) -> dict[str, str | None]:
-    """Return the class of each answered image by its content; None where no class was named."""
+def lost(row: Row, to: Path) -> bool:
+    """Tell whether the file that people were to see is gone."""
+    if row.queued:
+        return not (to / FOLDER / str(row.queue)).exists()
+    return row.sheet is not None and row.queue is None
+
+
+def answers_to(rows: Sequence[Row], to: Path, labels: str | None) -> dict[str, str | None]:
+    """Return the class of each answered image by its content; None where no class was named.
+
+    Args:
+        rows: Images of the queue.
+        to: The line's folder.
+        labels: Store of the answers; None: the one beside the queue.
+    """
     content = {row.queue: row.sha256 for row in rows if row.queue}
 
     def resolve(event: Event) -> str | None:
@@ -180,7 +135,7 @@ def _sheet(records: Records, to: Path, started: str) -> str:
 
 
 def _content(records: Records, sheet: str) -> list[list[str]]:
-    return [[str(row.queue), ""] for row in records.rows("sheet = ?", sheet)]
+    return [[str(row.queue), ""] for row in records.rows("sheet = ? AND queue IS NOT NULL", sheet)]
 
 
 def _untouched(path: Path, content: Sequence[list[str]]) -> bool:

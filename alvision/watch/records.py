@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from alvision.core.errors import UserError
+from alvision.watch.sampling import share_of
 
 FILE = "watch.db"
-VERSION = 1
+VERSION = 2
 _MEASURED = "model = ? AND facts IS NOT NULL"
 _SCHEMA = """
 CREATE TABLE image (
@@ -24,7 +25,8 @@ CREATE TABLE image (
   model TEXT NOT NULL, folder TEXT NOT NULL, file TEXT NOT NULL UNIQUE COLLATE NOCASE,
   state TEXT NOT NULL, class TEXT, defect_score REAL, novelty REAL, probabilities TEXT,
   reason TEXT NOT NULL, audit INTEGER NOT NULL, worth REAL, facts BLOB,
-  queue TEXT, sheet TEXT, queued INTEGER NOT NULL DEFAULT 0, UNIQUE (name, sha256));
+  queue TEXT, sheet TEXT, queued INTEGER NOT NULL DEFAULT 0, share REAL NOT NULL DEFAULT 0,
+  UNIQUE (name, sha256));
 CREATE INDEX image_state ON image (state) WHERE state = 'moving';
 CREATE INDEX image_folder ON image (model, folder, state);
 CREATE INDEX image_wanted ON image (worth)
@@ -37,6 +39,10 @@ CREATE TABLE look (
   number INTEGER PRIMARY KEY, at TEXT NOT NULL, week TEXT NOT NULL, nth INTEGER NOT NULL,
   model TEXT NOT NULL, upto INTEGER NOT NULL, images INTEGER NOT NULL, level REAL NOT NULL,
   chances BLOB NOT NULL, alarmed TEXT NOT NULL);
+"""
+_SINCE_VERSION_2 = """
+CREATE INDEX image_passed ON image (model, number, share) WHERE folder = 'pass';
+CREATE TABLE undecoded (name TEXT PRIMARY KEY, mark TEXT NOT NULL, since REAL NOT NULL);
 """
 
 
@@ -58,6 +64,7 @@ class Row:
         probabilities: Of each class, as JSON.
         reason: Why it is broken, else empty.
         audit: 1 if it passes and was drawn at random for people to check.
+        share: Share of the passing images that was drawn while it was judged.
         worth: How much a label would tell.
         facts: The statistics that drift is tested on, float32.
         queue: Its file in the queue for labelling, if it is there.
@@ -84,6 +91,7 @@ class Row:
     queue: str | None = None
     sheet: str | None = None
     queued: int = 0
+    share: float = 0.0
     number: int = 0
 
 
@@ -121,12 +129,28 @@ class Records:
             self._database.execute("PRAGMA synchronous = FULL")
             (version,) = self._database.execute("PRAGMA user_version").fetchone()
             if version == 0 and not self._all("SELECT 1 FROM sqlite_master"):
-                script = f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;"
-                self._database.executescript(script)
+                script = f"{_SCHEMA} {_SINCE_VERSION_2} PRAGMA user_version = {VERSION};"
+                self._database.executescript(f"BEGIN; {script} COMMIT;")
+            elif version == 1:
+                self._add_shares()
             elif version != VERSION:
                 raise UserError(
                     f"{path} was written by another version of alvision: name another to="
                 )
+
+    def _add_shares(self) -> None:
+        """Bring a file of version 1 up to date, whose rows do not say the share of the audit."""
+        with self.writing():
+            self._database.execute("ALTER TABLE image ADD COLUMN share REAL NOT NULL DEFAULT 0")
+            for (model,) in self._all("SELECT DISTINCT model FROM image WHERE folder = 'pass'"):
+                query = "SELECT name, sha256, audit FROM image WHERE folder = 'pass' AND model = ?"
+                share = share_of(
+                    (name, sha, bool(taken)) for name, sha, taken in self._all(query, model)
+                )
+                self._database.execute("UPDATE image SET share = ? WHERE model = ?", (share, model))
+            for statement in filter(str.strip, _SINCE_VERSION_2.split(";")):
+                self._database.execute(statement)
+            self._database.execute(f"PRAGMA user_version = {VERSION}")
 
     def close(self) -> None:
         """Close the file."""
@@ -152,6 +176,7 @@ class Records:
         self._database.execute(
             f"INSERT INTO image ({', '.join(values)}) VALUES ({marks})", [*values.values()]
         )
+        self._database.execute("DELETE FROM undecoded WHERE name = ?", (row.name,))
 
     def change(self, number: int, **values: Any) -> None:
         """Change columns of an image."""
@@ -176,6 +201,28 @@ class Records:
     def count(self, where: str, *values: Any) -> int:
         """Return for how many images an SQL condition holds."""
         return int(self._all(f"SELECT count(*) FROM image WHERE {where}", *values)[0][0])
+
+    def passed(self, model: str, *, after: int, last: int) -> dict[float, int]:
+        """Return how many images of a stretch passed, by the share that was drawn meanwhile."""
+        query = (
+            "SELECT share, count(*) FROM image WHERE folder = 'pass' AND model = ? "
+            "AND number > ? AND number <= ? GROUP BY share"
+        )
+        return {share: int(count) for share, count in self._all(query, model, after, last)}
+
+    def first_undecoded(self, name: str, mark: str, now: float) -> float:
+        """Return when a file with these marks was first found not to decode, in seconds.
+
+        It is kept here, because a process that works once and ends cannot wait for a slow writer.
+        """
+        query = "SELECT since FROM undecoded WHERE name = ? AND mark = ? AND since <= ?"
+        if found := self._all(query, name, mark, now):
+            return float(found[0]["since"])
+        with self.writing():
+            self._database.execute(
+                "INSERT OR REPLACE INTO undecoded VALUES (?, ?, ?)", (name, mark, now)
+            )
+        return now
 
     def measured(self, model: str, *, limit: int) -> list[Row]:
         """Return the newest images of a model that have statistics, the latest first."""

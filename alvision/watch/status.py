@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from alvision.deploy.bundle.statistics import LIGHT
 from alvision.watch import queue
+from alvision.watch.audit import Audit, audited
 
 if TYPE_CHECKING:
     from alvision.data.image_spec import ImageSpec
@@ -49,7 +50,7 @@ class Status:
     name: str
     to: Path
     counts: Mapping[str, int]
-    audit: queue.Audit
+    audit: Audit
     share: float
     promise: str | None
     spec: ImageSpec
@@ -85,12 +86,13 @@ def read_status(line: Line, *, at: datetime) -> Status:
         name=bundle.manifest.name,
         to=setting.to,
         counts=records.folders("state != 'gone'"),
-        audit=queue.audited(
+        audit=audited(
             records,
             setting.to,
             judge.model,
             good=[name for name in bundle.classes if name not in bundle.defects],
             labels=setting.labels,
+            today=at.date(),
         ),
         share=setting.audit,
         promise=bundle.promise,

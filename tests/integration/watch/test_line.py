@@ -33,6 +33,38 @@ def test_a_file_waits_until_it_lies_still(tmp_path):
     assert [one.name for one in inbox.scan()] == ["a.png"] and inbox.arriving == 0
 
 
+def test_a_half_file_with_the_time_of_its_original_waits_too(tmp_path):
+    inbox, path = Inbox(tmp_path, settle=0.2), tmp_path / "a.png"
+    with path.open("wb") as file:
+        for _ in range(4):  # a copier that sets the time first, into a file of its final size
+            file.seek(0)
+            file.write(b"1" * 60)
+            file.flush()
+            os.utime(path, (1.7e9, 1.7e9))
+            assert inbox.scan() == [] and inbox.arriving == 1
+            time.sleep(0.06)
+    time.sleep(0.2)
+    assert [one.name for one in inbox.scan()] == ["a.png"]
+
+
+@pytest.mark.slow
+def test_a_file_that_does_not_decode_waits_by_our_own_clock_from_run_to_run(
+    shop, monkeypatch, capsys
+):
+    monkeypatch.setattr("alvision.watch.line.BROKEN_AFTER", 0.6)
+    half = shop.put("half.png", b"no image")
+    for _ in range(2):
+        assert shop.watch() == 0
+        assert "1 file still being written, or not whole yet" in capsys.readouterr().out
+        half.write_bytes(b"no image, going on")  # by a writer that pauses
+        os.utime(half, (1.7e9, 1.7e9))
+        time.sleep(0.7)
+    assert shop.watch() == 0 and shop.rows() == []
+    time.sleep(0.7)
+    assert shop.watch() == 0
+    assert [(row.name, row.folder) for row in shop.rows()] == [("half.png", "broken")]
+
+
 def test_a_move_never_overwrites_and_may_be_repeated(tmp_path):
     source, target = tmp_path / "a", tmp_path / "x" / "b"
     source.write_bytes(b"1")
@@ -54,14 +86,17 @@ def test_a_copy_that_fails_leaves_no_part(tmp_path):
 
 
 @pytest.mark.slow
-def test_images_go_where_they_belong_once(shop, capsys):
+def test_images_go_where_they_belong_once(shop, capsys, monkeypatch):
+    shop.put("broken.png", b"no image")
+    assert shop.watch("audit=1") == 0 and shop.rows() == []
+    monkeypatch.setattr("alvision.watch.line.BROKEN_AFTER", 3.0)
+    time.sleep(3.0)
     shop.deliver(range(60))
     shop.put("deep/00001.png", paint(7, "ok"))
     shop.put("strange.png", Image.effect_noise((32, 32), 200).convert("RGB"))
-    shop.put("broken.png", b"no image")
-    shop.put("fresh.png", b"unfinished")
-    os.utime(shop.inbox / "fresh.png")  # may still be written
+    shop.put("fresh.png", b"unfinished")  # may still be written
     shop.put("notes.txt", b"no image at all")
+    capsys.readouterr()
     assert shop.watch("audit=1") == 0
     told = capsys.readouterr().out
     assert "1 file still being written" in told and "63 images:" in told

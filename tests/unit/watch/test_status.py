@@ -32,7 +32,8 @@ def test_a_line_that_has_received_nothing(line):
     assert len(status.statistics) == status.reference.values.shape[1]
 
 
-def test_the_newest_images_come_first_and_broken_files_are_named(line, shop):
+def test_the_newest_images_come_first_and_broken_files_are_named(line, shop, monkeypatch):
+    monkeypatch.setattr("alvision.watch.line.BROKEN_AFTER", 0)
     shop.deliver(range(4))
     shop.put("broken.png", b"no image")
     line.step()

@@ -12,6 +12,7 @@ import numpy as np
 
 from alvision.data.images import UnreadableImage, load
 from alvision.deploy.bundle.statistics import PROBABILITY, SIDE, jpeg
+from alvision.deploy.bundle.verdict import FEWEST_HELD_OUT
 from alvision.reporting.html import count, render
 from alvision.watch import drift
 from alvision.watch.records import Row, statistics_of
@@ -39,6 +40,7 @@ def page(status: Status) -> str:
         enough=enough,
         reference=count(len(status.reference.values), "held-out image"),
         fewest=drift.FEWEST,
+        few_for_novelty=None if status.tells_novelty else FEWEST_HELD_OUT,
         table=_table(status) if enough and status.drift_tests else [],
         changes=_changes(status) if enough else [],
         tested=_local(status.drift_tests[0].at) if status.drift_tests else "",

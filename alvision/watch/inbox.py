@@ -65,8 +65,7 @@ class Inbox:
                 mark = marks(path)
             except OSError:  # taken away meanwhile
                 continue
-            name = str(path.relative_to(self.folder).as_posix())
-            name = name.encode("utf-8", "backslashreplace").decode("utf-8")
+            name = self._name(path)
             before, since = self._seen.get(name, (None, clock))
             seen[name] = (mark, since if before == mark else clock)
             # By our own clock: a copier gives a file the time of its original before it is whole,
@@ -75,6 +74,15 @@ class Inbox:
                 found.append(Arrived(name, path, mark))
         self._seen, self.arriving = seen, len(seen) - len(found)
         return sorted(found, key=lambda one: (one.mark[1], one.name))
+
+    def paths(self) -> dict[str, Path]:
+        """Return where each image of the folder is, by its name, whether it is at rest or not."""
+        return {self._name(path): path for path in _images(self.folder)}
+
+    def _name(self, path: Path) -> str:
+        # A name that is not UTF-8 gets escapes: no database and no page could hold it.
+        name = path.relative_to(self.folder).as_posix()
+        return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _images(folder: Path) -> Iterator[Path]:

@@ -91,7 +91,10 @@ class Line:
     def finish_moves(self) -> int:
         """Move the images that an earlier process judged and did not move; return how many."""
         rows = self.records.rows("state = 'moving'")
-        self._move([(row, self.setting.inbox / PurePosixPath(row.name), None) for row in rows])
+        there = self.inbox.paths() if rows else {}
+        self._move(
+            [(row, there.get(row.name, self.setting.inbox / row.name), None) for row in rows]
+        )
         return len(rows)
 
     def step(self, say: Callable[[Counter[str]], None] = lambda counts: None) -> Counter[str]:

@@ -17,7 +17,7 @@ from alvision.watch.records import Records, Row
 
 FOLDER = "queue"
 COLUMNS = ["id", "label"]
-_WANTED = "sheet IS NULL AND queue IS NULL AND (audit OR folder IN ('human', 'new'))"
+_WANTED = "queue IS NULL AND (audit OR folder IN ('human', 'new'))"
 
 
 def fill(records: Records, to: Path, *, batch: int, today: date) -> int:
@@ -41,11 +41,11 @@ def fill(records: Records, to: Path, *, batch: int, today: date) -> int:
     room = max(0, batch - records.count(of_today, started, f"{started}~"))
     drawn = records.rows(f"{_WANTED} AND audit AND state != 'moving'")
     doubtful = records.rows(
-        f"{_WANTED} AND NOT audit AND state = 'moved'", order="worth DESC, number", limit=room
+        f"{_WANTED} AND NOT audit AND state = 'moved'", order="worth DESC, sha256", limit=room
     )
     there = [row for row in drawn + doubtful if (to / row.file).exists()]
     # A drawn image that somebody took away stays in the sample, in the batch of the others.
-    gone = [row for row in drawn if row not in there]
+    gone = [row for row in drawn if row.sheet is None and row not in there]
     if there or gone:
         sheet = _sheet(records, to, started)
         with records.writing():

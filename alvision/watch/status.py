@@ -39,6 +39,7 @@ class Status:
         spec: How a file becomes a picture.
         statistics: The name of each statistic.
         reference: Statistics of the bundle's held-out images.
+        tells_novelty: Whether there are enough of them to call an image new.
         newest: The newest images of the model in force, the latest first.
         drift_tests: Its latest tests for drift, the latest first.
         broken: The latest broken files.
@@ -56,6 +57,7 @@ class Status:
     spec: ImageSpec
     statistics: Sequence[str]
     reference: ReferenceStatistics
+    tells_novelty: bool
     newest: Sequence[Row]
     drift_tests: Sequence[DriftRecord]
     broken: Sequence[Row]
@@ -99,6 +101,7 @@ def read_status(line: Line, *, at: datetime) -> Status:
         spec=bundle.spec,
         statistics=judge.statistics,
         reference=judge.reference,
+        tells_novelty=bundle.tells_novelty,
         newest=records.measured(judge.model, limit=NEWEST),
         drift_tests=records.drift_tests(judge.model, limit=NEWEST),
         broken=records.broken(judge.model, limit=BROKEN),

@@ -13,12 +13,14 @@ from alvision.deploy.bundle.bundle import (
     KNOWN_FEATURES,
     MANIFEST,
     NETWORK,
+    REFERENCE_STATISTICS,
     Bundle,
     file_hash,
     open_bundle,
 )
 from alvision.deploy.bundle.manifest import BundleManifest, GoldenImage, NoveltyScale
 from alvision.deploy.bundle.signature import signed
+from alvision.deploy.bundle.statistics import ReferenceBuilder
 from alvision.deploy.bundle.thresholds import dump, write_thresholds
 from alvision.deploy.train.labelled_data import import_truth, load_labelled
 from alvision.run_folder.experiment_file import describe_run
@@ -112,6 +114,7 @@ def write(
     folder.mkdir(parents=True)
     network(folder / NETWORK, [0.0] + [cut] * (len(classes) - 1))
     np.save(folder / KNOWN_FEATURES, np.array([[0.5, 0.5]], np.float16))
+    ReferenceBuilder(np.array([[0.5, 0.5]], np.float32), 0).write(folder / REFERENCE_STATISTICS)
     for path, _ in golden:
         (folder / "golden").mkdir(exist_ok=True)
         shutil.copyfile(path, folder / "golden" / path.name)

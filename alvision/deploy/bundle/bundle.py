@@ -22,7 +22,14 @@ from alvision.deploy.bundle.promise import promise
 from alvision.deploy.bundle.signature import SIGNATURE, signature
 from alvision.deploy.bundle.swap_folder import recover
 from alvision.deploy.bundle.thresholds import Thresholds, read_thresholds
-from alvision.deploy.bundle.verdict import Decision, decide, defect_scores, softmax
+from alvision.deploy.bundle.verdict import (
+    FARTHEST,
+    FEWEST_HELD_OUT,
+    Decision,
+    decide,
+    defect_scores,
+    softmax,
+)
 
 MANIFEST, NETWORK, KNOWN_FEATURES, REFERENCE_STATISTICS = (
     "bundle.json",
@@ -114,6 +121,13 @@ class Bundle:
         """Return the features of known images that novelty is measured against, [M, D]."""
         return np.load(io.BytesIO(self.read(KNOWN_FEATURES)), allow_pickle=False)
 
+    @cached_property
+    def tells_novelty(self) -> bool:
+        """Tell whether there were enough held-out images to know which novelty is usual."""
+        content = io.BytesIO(self.read(REFERENCE_STATISTICS))
+        with np.load(content, allow_pickle=False) as kept:
+            return len(kept["facts"]) >= FEWEST_HELD_OUT
+
     def run(self, pixels: np.ndarray, *, threads: int = 0) -> Output:
         """Run the network.
 
@@ -143,7 +157,7 @@ class Bundle:
             classes=self.classes,
             defects=self.defects,
             temperature=self.manifest.temperature,
-            usual=self.manifest.novelty.usual,
+            usual=self.manifest.novelty.usual if self.tells_novelty else FARTHEST,
             cutoffs=(limits.low, limits.high) if limits else None,
         )
         return [None if row is None else _decision(*row) for row in rows]

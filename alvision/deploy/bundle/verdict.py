@@ -17,6 +17,13 @@ NEIGHBOURS = 5
 """Known images that a distance is averaged over: one mislabelled photograph must not decide."""
 QUANTILE = 0.99
 """Share of the held-out images whose novelty is below 1: on a good day 1 part in 100 is `new`."""
+FEWEST_HELD_OUT = 59
+"""Held-out images below which nothing is called new: a quantile of few is hardly known.
+
+Of images like them at most 5 in 100 are above the largest of 59, 95 % sure, because 0.95^59 < 0.05.
+"""
+FARTHEST = 2.0
+"""The largest distance between directions: where it is the scale of novelty, nothing is new."""
 COLUMNS = ("class", "verdict", "defect_score", "novelty")
 """Columns of a row of `decide` before the probabilities."""
 NO_NUMBERS = "the network gives no finite numbers for it"
@@ -105,15 +112,12 @@ def usual_novelty(features: Float[np.ndarray, "n d"], reference: Float[np.ndarra
     """Return the novelty that 99 in 100 images like the held-out ones stay below.
 
     Args:
-        features: Features of held-out images; without any, one half of the reference is measured
-            against the other.
+        features: Features of held-out images; with fewer than 59 the scale is the largest distance.
         reference: Features of known images.
     """
-    if len(features):
-        return float(np.quantile(novelty(features, reference), QUANTILE))
-    halves = reference[::2], reference[1::2]
-    # 2 is the largest distance there is: with a single known image nothing can be called new.
-    return float(np.quantile(novelty(*halves), QUANTILE)) if len(reference) > 1 else 2.0
+    if len(features) < FEWEST_HELD_OUT:
+        return FARTHEST
+    return float(np.quantile(novelty(features, reference), QUANTILE, method="higher"))
 
 
 def decide(

@@ -130,6 +130,22 @@ def test_a_drawn_image_whose_file_is_gone_stays_in_the_sample(line, when):
     assert told.at_most == pytest.approx(exact(3, 20))
 
 
+def test_an_image_that_was_gone_and_is_delivered_again_is_asked_after_all(line):
+    line.day(MONDAY, 2, share=1.0)
+    with line.records.writing():
+        row = Row("g.png", "f00d", "now", "m", "pass", "pass/g.png", "gone", audit=1, share=1.0)
+        line.records.add(row)
+    queue.fill(line.records, line.path, batch=0, today=MONDAY)
+    line.answer(line.drawn())
+    assert line.told().unknown == 1
+    (line.path / "pass" / "g.png").write_bytes(b"g")
+    with line.records.writing():
+        line.records.change(3, state="moved")
+    queue.fill(line.records, line.path, batch=0, today=TUESDAY)
+    line.answer(line.drawn("number = 3"))
+    assert (line.told().unknown, line.told().answered, line.told().covered) == (0, 3, 3)
+
+
 def test_a_batch_of_files_that_are_all_gone_counts(line):
     line.day(MONDAY, 1, share=1.0)
     (row,) = line.drawn()

@@ -1,17 +1,24 @@
 """The status of a watched line is plain data, read without a page."""
 
 import json
+import os
 import shutil
+import sys
 from datetime import datetime
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from alvision.deploy.bundle.bundle import file_hash, open_bundle
 from alvision.deploy.bundle.signature import SIGNATURE, signed
 from alvision.deploy.bundle.verdict import NO_NUMBERS
-from alvision.watch.line import Setting, open_line
+from alvision.reporting.watch import page
+from alvision.watch import queue
+from alvision.watch.line import Line, Setting, open_line
 from alvision.watch.status import label_command, read_status
+from tests.conftest import paint
+from tests.support.bundles import make
 from tests.support.parts import imported
 
 imported("onnxruntime")
@@ -70,3 +77,33 @@ def test_a_network_that_gives_no_numbers_passes_nothing(shop, tmp_path):
 def test_the_command_that_opens_the_queue(small_bundle, tmp_path):
     command = label_command(open_bundle(small_bundle), tmp_path)
     assert command == f'alvision label data.root={tmp_path} "classes=[ok,worn]" "defects=[worn]"'
+
+
+def test_with_few_held_out_images_nothing_goes_to_new_and_the_page_says_so(tmp_path):
+    few = make(tmp_path / "few", held_out=13)
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    for i in range(3):
+        Image.effect_noise((32, 32), 200).convert("RGB").save(inbox / f"{i}.png")
+    with open_line(Setting(few, inbox, tmp_path / "line", settle=0.0)) as line:
+        counts = line.step()
+        status = read_status(line, at=AT)
+    assert sum(counts.values()) == 3 and "new" not in counts and not status.tells_novelty
+    assert "13 held-out images, and 59 are needed" in " ".join(page(status).split())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_name_that_is_not_text_is_recorded_moved_queued_and_shown(shop, monkeypatch):
+    paint(1, "ok").save(shop.inbox / os.fsdecode(b"caf\xe9.png"))
+    setting = Setting(shop.bundle, shop.inbox, shop.line, settle=0.0, audit=1.0)
+    with open_line(setting) as line:
+        with monkeypatch.context() as patch:
+            patch.setattr(Line, "_move", lambda line, rows: None)  # killed before it is moved
+            line.step()
+        assert line.finish_moves() == 1
+        queue.fill(line.records, shop.line, batch=9, today=AT.date())
+        (row,) = line.records.rows("1")
+        assert (row.name, row.state) == (r"caf\udce9.png", "moved")
+        assert (shop.line / row.file).exists() and (shop.line / "queue" / row.queue).exists()
+        assert r"caf\udce9.png" in page(read_status(line, at=AT))
+    assert list(shop.inbox.glob("*.png")) == []

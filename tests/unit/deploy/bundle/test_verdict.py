@@ -3,6 +3,7 @@ import pytest
 from scipy.special import softmax as reference_softmax
 
 from alvision.deploy.bundle.verdict import (
+    FEWEST_HELD_OUT,
     Decision,
     decide,
     defect_scores,
@@ -12,6 +13,7 @@ from alvision.deploy.bundle.verdict import (
     softmax,
     usual_novelty,
 )
+from alvision.deploy.threshold.binomial import defects_needed
 from alvision.deploy.threshold.cutoffs import just_below
 
 
@@ -35,7 +37,27 @@ def test_length_does_not_matter_and_a_copy_is_not_new():
 
 def test_fewer_known_images_than_neighbours():
     assert novelty(known(4), known(2)).shape == (4,)
-    assert usual_novelty(np.empty((0, 16)), known(1)) == 2.0
+
+
+def test_with_few_held_out_images_nothing_is_called_new():
+    assert defects_needed(escape=0.05, confidence=0.95) == FEWEST_HELD_OUT
+    reference = known(200)
+    strange = -known(50, seed=1)
+    for few in (0, 1, 13, FEWEST_HELD_OUT - 1):
+        assert (novelty(strange, reference) <= usual_novelty(known(few, seed=2), reference)).all()
+    enough = known(FEWEST_HELD_OUT, seed=2)
+    assert (novelty(strange, reference) > usual_novelty(enough, reference)).all()
+
+
+def test_with_just_enough_held_out_images_few_others_are_called_new():
+    reference = known(100)
+    strangeness = novelty(known(20_000, seed=1), reference)
+    new = [
+        (strangeness > usual_novelty(known(FEWEST_HELD_OUT, seed=100 + run), reference)).mean()
+        for run in range(400)
+    ]
+    # 95 % sure, and three standard errors of 400 runs.
+    assert np.mean(np.array(new) > 0.05) < 0.05 + 3 * (0.05 * 0.95 / 400) ** 0.5
 
 
 @pytest.mark.parametrize("temperature", [0.05, 1.0, 20.0])

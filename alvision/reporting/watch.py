@@ -57,7 +57,7 @@ def bound(audit: Audit) -> str:
     >>> from alvision.watch.audit import Audit
     >>> print(bound(Audit(4000, drawn=200, open=40, covered=3200, share=0.05, answered=160,
     ...     escaped=1, unknown=2)))
-    Of 100 images that passed at most 4.71 are bad, 95 % sure: people checked 160 drawn at random, \
+    Of 100 images that passed at most 4.72 are bad, 95 % sure: people checked 160 drawn at random, \
 1 of them bad; 2 more have no answer and count as bad. This speaks of 3,200 of the 4,000 images \
 that passed; nothing is proven about the others.
     """

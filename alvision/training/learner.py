@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from alvision.config.checks import validate_training
@@ -170,23 +170,28 @@ class Learner:
             model: What `fit` or `load` gave.
             ids: Images; those that cannot be read are left out.
         """
+        readable, logits = self.logits(model, ids)
+        hashes = tuple(map(self.features.hashes.get, readable))
+        return ClassProbabilities(readable, model.classes, logits.softmax(dim=-1).numpy(), hashes)
 
-        def probabilities(features: Tensor) -> Tensor:
+    def logits(
+        self, model: Model, ids: Sequence[SampleId]
+    ) -> tuple[tuple[SampleId, ...], Float[Tensor, "n c"]]:
+        """Return the images that can be read, and the logits whose softmax `predict` gives."""
+
+        def outputs(features: Tensor) -> Tensor:
             if model.module is None:
-                return torch.full((len(features), 1, len(model.classes)), 1 / len(model.classes))
-            head = model.module.eval().head.to(features.device)
-            return head(features).softmax(dim=-1)[:, None]
+                return torch.zeros(len(features), 1, len(model.classes))
+            return model.module.eval().head.to(features.device)(features)[:, None]
 
         result = pool.collect(
             self.features.chunks(trunk_of(model, 1, 0), ids),
             needs={"log_probs"},
-            log_probs=probabilities,
+            log_probs=outputs,
             count=len(ids),
         )
-        shape = (len(result), len(model.classes))
-        values = np.zeros(shape) if result.log_probs is None else result.log_probs[:, 0].numpy()
-        hashes = tuple(map(self.features.hashes.get, result.ids))
-        return ClassProbabilities(result.ids, model.classes, values, hashes)
+        nothing = torch.zeros(0, 1, len(model.classes))
+        return result.ids, (nothing if result.log_probs is None else result.log_probs)[:, 0]
 
     def infer(
         self,

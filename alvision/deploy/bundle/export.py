@@ -47,7 +47,7 @@ from alvision.deploy.bundle.predict_script import script
 from alvision.deploy.bundle.signature import signed
 from alvision.deploy.bundle.statistics import ReferenceBuilder
 from alvision.deploy.bundle.thresholds import dump
-from alvision.deploy.bundle.verdict import NEIGHBOURS, softmax, usual_novelty
+from alvision.deploy.bundle.verdict import NEIGHBOURS, usual_novelty
 from alvision.deploy.train.calibration import fit_temperature
 from alvision.deploy.train.final_model import FinalModel, check_current
 
@@ -203,7 +203,7 @@ def _manifest(
         files={},
         defects=None if config.defects is None else tuple(config.defects),
         # Fitted anew: the exported network computes in fp32, the learner perhaps in bf16.
-        temperature=fit_temperature(softmax(monitor.logits), targets),
+        temperature=fit_temperature(monitor.logits, targets),
         alvision=__version__,
         versions={name: version(name) for name in ("torch", "timm", "onnx", "onnxruntime")},
         run=str(config.out),

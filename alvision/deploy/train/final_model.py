@@ -69,10 +69,13 @@ def train(config: RunConfig, root: Path, *, progress: bool = True) -> FinalModel
             "fewer than two classes are labelled, so there is nothing to tell apart: label more"
         )
     monitor = [id for id in labelled.split.monitor if id in labelled.held_out]
-    raw = learner.predict(model, monitor)
-    targets = np.array([model.classes.index(labelled.held_out[id]) for id in raw.ids], int)
-    temperature = fit_temperature(raw.values, targets)
-    probabilities = ClassProbabilities(raw.ids, raw.classes, calibrated(raw.values, temperature))
+    ids, outputs = learner.logits(model, monitor)
+    logits = outputs.numpy()
+    targets = np.array([model.classes.index(labelled.held_out[id]) for id in ids], int)
+    temperature = fit_temperature(logits, targets)
+    raw, probabilities = (
+        ClassProbabilities(ids, model.classes, calibrated(logits, t)) for t in (1.0, temperature)
+    )
     facts = ModelFacts(
         classes=tuple(model.classes),
         defects=None if config.defects is None else tuple(config.defects),

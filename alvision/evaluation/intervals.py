@@ -1,4 +1,4 @@
-"""Bootstrap intervals over few repetitions, and the correction of p-values for their number."""
+"""Intervals of means over few repetitions and of shares, and the correction of p-values."""
 
 from __future__ import annotations
 
@@ -116,6 +116,22 @@ def ratio_interval(above: np.ndarray, below: np.ndarray, *, confidence: float = 
     half = student(above / above.mean() - below / below.mean(), confidence=confidence)
     factor = math.exp(float(half))
     return _wider(found, found.value / factor, found.value * factor)
+
+
+def share_interval(count: int, n: int, *, confidence: float = 0.95) -> tuple[float, float]:
+    """Return both limits of a share after `count` of n independent images (Clopper and Pearson).
+
+    Exact, so that 3 of 3 images are no proof of 100 %. doi:10.1093/biomet/26.4.404
+
+    >>> [round(limit, 3) for limit in share_interval(3, 3)]
+    [0.292, 1.0]
+    """
+    if not 0 <= count <= n:
+        raise ValueError(f"{count} of {n} is no share")
+    tail = (1 - confidence) / 2
+    low = stats.beta.ppf(tail, count, n - count + 1) if count else 0.0
+    high = stats.beta.ppf(1 - tail, count + 1, n - count) if count < n else 1.0
+    return float(low), float(high)
 
 
 def _wider(found: Estimate, low: float, high: float) -> Estimate:

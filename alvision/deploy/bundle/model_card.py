@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from alvision.deploy.bundle.manifest import BundleManifest
-from alvision.deploy.train.model_facts import MonitorFigures
+from alvision.deploy.bundle.promise import percent_range
 
 
 def model_card(manifest: BundleManifest, differences: Mapping[str, float]) -> str:
@@ -29,14 +31,15 @@ def model_card(manifest: BundleManifest, differences: Mapping[str, float]) -> st
         f"images {manifest.data_hash[:12]}.",
         "",
         "## Known about it",
-        *_quality(manifest.monitor),
+        *_quality(manifest),
         *(f"- {name}: no logit differs by more than {worst:.2g} from the model's."
           for name, worst in differences.items()),
         "",
         "## Use",
         "- `python predict.py images/` needs onnxruntime, numpy and Pillow, and nothing else.",
-        "- `alvision threshold bundle=...` sets a threshold with a proven escape rate; without it "
-        "the likeliest class is the verdict.",
+        "- `alvision threshold bundle=...` sets a threshold with a proven escape rate, and writes "
+        "what is promised and what not into thresholds.json; without it the likeliest class is the "
+        "verdict.",
         "- Light, lens, exposure and the kinds of defect must stay as they were in the training "
         "photographs. With a new kind of defect none of these figures holds.",
         "",
@@ -44,17 +47,25 @@ def model_card(manifest: BundleManifest, differences: Mapping[str, float]) -> st
     return "\n".join(lines)
 
 
-def _quality(monitor: MonitorFigures) -> list[str]:
+def _quality(manifest: BundleManifest) -> list[str]:
+    monitor = manifest.monitor
     if not monitor.images:
         return ["- Nothing: no held-out image has a label."]
     lines = [
         f"- On {monitor.images} held-out monitor images: accuracy {monitor.accuracy:.3f}, "
         f"macro-F1 {monitor.macro_f1:.3f}, calibration error {monitor.calibration_error:.3f}."
     ]
-    escape, overkill = monitor.escape_rate, monitor.overkill_rate
-    if escape is not None and overkill is not None:
+    if monitor.escape_rate is not None:
+        bad = np.isin(manifest.classes, manifest.defects or ())
+        confusion = np.array(monitor.figures["confusion"])
         lines.append(
-            f"- Without a threshold {100 * escape:.1f} % of the defects there pass and "
-            f"{100 * overkill:.1f} % of the good parts are rejected."
+            f"- Without a threshold {_counted(confusion[bad], ~bad)} defects there pass and "
+            f"{_counted(confusion[~bad], bad)} good parts are rejected (in brackets 95 % "
+            "intervals, each image taken for independent)."
         )
     return lines
+
+
+def _counted(confusion: np.ndarray, wrong: np.ndarray) -> str:
+    count, n = int(confusion[:, wrong].sum()), int(confusion.sum())
+    return f"{count} of {n} ({percent_range(count, n)})"

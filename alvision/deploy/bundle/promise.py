@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 from alvision.deploy.bundle.thresholds import ClassPromise, Thresholds
+from alvision.evaluation.intervals import share_interval
 
 
 def catches(thresholds: Thresholds) -> str:
@@ -112,6 +113,16 @@ def percent_at_most(share: float) -> int:
     (1, 12, 0)
     """
     return math.ceil(round(100 * share, 9))
+
+
+def percent_range(count: int, n: int) -> str:
+    """Return the 95 % interval of a share of n independent images, in whole percent.
+
+    >>> percent_range(3, 3), percent_range(0, 200)
+    ('29 to 100 %', '0 to 2 %')
+    """
+    low, high = share_interval(count, n)
+    return f"{math.floor(100 * low)} to {percent_at_most(high)} %"
 
 
 def _lots_count_alike(thresholds: Thresholds) -> bool:

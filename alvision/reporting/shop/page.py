@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alvision.deploy.bundle.promise import evidence, for_person, percent_at_most
+from alvision.deploy.bundle.promise import evidence, for_person, percent_at_most, percent_range
 from alvision.reporting import html as page
 from alvision.reporting.shop.facts import headline
 
@@ -48,6 +48,7 @@ def write(shop: Shop, bundle: Bundle, labelled: LabelledData, path: Path) -> Non
         bad=sum(image.label not in bundle.good for image in shop.monitor),
         right=sum(image.label == image.decision.class_name for image in shop.monitor),
         monitor=len(shop.monitor),
+        percent_range=percent_range,
         slipped=_gallery(slipped, shop.escaped, thumbnails),
         stopped=_gallery(stopped, shop.overkilled, thumbnails),
         strip=_strip(shop, bundle, thumbnails),

@@ -64,7 +64,7 @@ def test_with_a_promise_it_shows_what_slips_through_without_another_look(bundle,
     text = page(open_bundle(bundle.folder), capsys)
     assert read(shop[0] / "seal_readings.jsonl") == looks and len(looks) == 1
     assert "Catches at least 80 of 100 bad parts, 95 % sure; sends about 0 of 100 good" in text
-    assert f"{len(limits.escaped)} sealed ones" in text
+    assert f"{len(limits.escaped)} sealed ones" in text and "; 95 %: " in text
     escaped = {shop[1].data.hashes[id] for id in shop[1].split.seal} & set(limits.escaped)
     assert len(escaped) == len(limits.escaped)
     assert not [id for id in shop[1].split.seal if id in text], "no sealed image is shown"

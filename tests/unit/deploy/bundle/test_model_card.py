@@ -1,0 +1,42 @@
+from alvision.data.image_spec import ImageSpec
+from alvision.deploy.bundle.manifest import BundleManifest, NoveltyScale
+from alvision.deploy.bundle.model_card import model_card
+from alvision.deploy.train.model_facts import MonitorFigures
+
+
+def card(figures):
+    return model_card(
+        BundleManifest(
+            classes=("ok", "worn", "torn"),
+            image=ImageSpec(8),
+            novelty=NoveltyScale(5, 1.0),
+            files={},
+            defects=("worn", "torn"),
+            monitor=MonitorFigures(figures),
+        ),
+        {"onnx": 1e-6},
+    )
+
+
+def test_a_rate_of_a_few_images_comes_with_how_little_it_says():
+    text = card(
+        {
+            "n": 43,
+            "accuracy": 0.9,
+            "macro_f1": 0.9,
+            "ece": 0.02,
+            "escape_rate": 0.0,
+            "overkill_rate": 0.05,
+            "confusion": [[38, 1, 1], [0, 1, 1], [0, 0, 1]],
+        }
+    )
+    assert "0 of 3 (0 to 71 %) defects there pass" in text
+    assert "2 of 40 (0 to 17 %) good parts are rejected" in text
+
+
+def test_without_defects_there_is_no_rate_of_them():
+    text = card(
+        {"n": 9, "accuracy": 1.0, "macro_f1": 1.0, "ece": 0.0, "escape_rate": None, "confusion": []}
+    )
+    assert "defects there pass" not in text
+    assert "no held-out image has a label" in card({})

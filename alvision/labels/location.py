@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import os
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -69,6 +70,19 @@ def stored_labels(data_root: Path) -> Path | None:
     """
     root = data_root.resolve()
     return next((place for place in _places(root, root.name or "data") if place.exists()), None)
+
+
+def beside_data(data_root: Path, name: str) -> Path:
+    """Return the place of a file about the data that all its runs share; makes no folder.
+
+    Args:
+        data_root: Folder of the images.
+        name: Name of the file; it is beside where people's labels are, or would be.
+    """
+    root = data_root.resolve()
+    places = [place.with_name(name) for place in _places(root, root.name or "data")]
+    found = [place for place in places if place.exists()]
+    return [*found, *(places if os.access(root.parent, os.W_OK) else places[::-1])][0]
 
 
 def _places(root: Path, name: str) -> tuple[Path, Path]:

@@ -149,6 +149,21 @@ def read(path: Path) -> list[SealUse]:
         ) from error
 
 
+def read_all(paths: Sequence[Path]) -> list[SealUse]:
+    """Return the uses in several logs, each once.
+
+    Args:
+        paths: The logs; what only a later one names is put after the others.
+
+    Raises:
+        UserError: A file is damaged.
+    """
+    uses: list[SealUse] = []
+    for path in paths:
+        uses += [use for use in read(path) if use not in uses]
+    return uses
+
+
 def _use(row: Mapping[str, Any]) -> SealUse:
     defects = row["defects"]
     # A version before wrote a list without groups.

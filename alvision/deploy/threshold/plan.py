@@ -17,9 +17,13 @@ from alvision.deploy.threshold.binomial import defects_needed
 from alvision.deploy.threshold.draw import independent_parts
 from alvision.deploy.threshold.round_uses import uses_by_rounds
 from alvision.deploy.train.labelled_data import LabelledData
+from alvision.labels.location import beside_data
 
 if TYPE_CHECKING:
     from alvision.config.schema import RunConfig
+
+LOG = "seal_readings.jsonl"
+"""Name of a log of uses."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,11 @@ class PlannedUse:
         return 1 + (self.earlier.index(self.use) if self.known else len(self.earlier))
 
     @property
+    def logged(self) -> list[look_log.SealUse]:
+        """Return the earlier uses that are in a log."""
+        return self.earlier[self.by_rounds :]
+
+    @property
     def known(self) -> bool:
         """Tell whether this use has been logged already."""
         return self.use in self.earlier
@@ -118,7 +127,7 @@ def plan(
     defects = {content: group for content, group in groups.items() if content in bad}
     good = {content: group for content, group in groups.items() if content not in bad}
     by_rounds = uses_by_rounds(Path(str(config.out)), hashes, defects=defects, good=good)
-    earlier = [*by_rounds, *look_log.read(log_file(labelled, config))]
+    earlier = [*by_rounds, *look_log.read_all(log_files(labelled, config))]
 
     def independent(contents: Collection[str]) -> int:
         return independent_parts(
@@ -237,8 +246,16 @@ def groups_of(
     return [names[id] for id in ids]
 
 
-def log_file(labelled: LabelledData, config: RunConfig) -> Path:
-    """Return the log of the sealed images: beside the labels, or in a simulated run's folder."""
+def log_files(labelled: LabelledData, config: RunConfig) -> list[Path]:
+    """Return the logs of the sealed images: first the one that all runs on these images share.
+
+    With people it is beside their labels, and there is no other. Simulated runs on one folder share
+    the log beside it, because a model trained in a new folder is scored on the same sealed images.
+    The run's own log is what versions before this one read.
+    """
     if labelled.data.answered_by_people:
-        return labelled.data.audit_file.with_name("seal_readings.jsonl")
-    return Path(str(config.out)) / "seal_readings.jsonl"
+        return [labelled.data.audit_file.with_name(LOG)]
+    own = Path(str(config.out)) / LOG
+    if config.data.root is None:
+        return [own]
+    return [beside_data(labelled.data.manifest.root, LOG), own]

@@ -31,7 +31,7 @@ from alvision.deploy.threshold.plan import (
     PlannedUse,
     ThresholdRequest,
     is_defect,
-    log_file,
+    log_files,
     plan,
 )
 from alvision.deploy.threshold.scored_images import ScoredImages, score
@@ -68,8 +68,8 @@ def set_threshold(
             was trained on, or nobody knows the share of defects on the line, which a person's band
             needs.
     """
-    log = log_file(labelled, config)
-    with look_log.locked(log):
+    shared, *own = log_files(labelled, config)
+    with look_log.locked(shared):
         planned = plan(bundle, labelled, config, request)
         if planned.found < planned.needed:
             # Before any score is computed: a refusal must not use up the sealed images.
@@ -92,7 +92,9 @@ def set_threshold(
         # threshold exists, and the same command is no further use. The other way round it would
         # go unlogged.
         if not planned.known:
-            look_log.write(log, [*look_log.read(log), planned.use])
+            look_log.write(shared, [*planned.logged, planned.use])
+            for log in own:
+                look_log.write(log, [*look_log.read(log), planned.use])
         write_thresholds(bundle.folder, bundle.identity, thresholds)
     return thresholds
 

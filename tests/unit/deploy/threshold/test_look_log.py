@@ -5,7 +5,14 @@ import sys
 import pytest
 
 from alvision.core.errors import UserError
-from alvision.deploy.threshold.look_log import SealUse, plan_use, read, scored_as_good, write
+from alvision.deploy.threshold.look_log import (
+    SealUse,
+    plan_use,
+    read,
+    read_all,
+    scored_as_good,
+    write,
+)
 
 SEAL = {f"{i}.png": f"lot {i // 2}" for i in range(8)}  # four lots
 GOOD = {f"good {i}.png": f"good lot {i}" for i in range(4)}
@@ -100,6 +107,15 @@ def test_uses_are_kept(tmp_path):
     uses = [ask([]), ask([ask([])], model="größer")]
     write(path, uses)
     assert read(path) == uses and [use.good for use in read(path)] == [GOOD, GOOD]
+
+
+def test_several_logs_are_read_as_one(tmp_path):
+    first = ask([])
+    second = ask([first], model="n")
+    write(tmp_path / "shared", [first, second])
+    write(tmp_path / "own", [second, ask([first, second], model="o")])
+    paths = [tmp_path / name for name in ("shared", "own", "missing")]
+    assert [use.model for use in read_all(paths)] == ["m", "n", "o"]
 
 
 def test_a_log_of_before_leaves_nothing_new_until_a_use_has_scored_all(tmp_path):

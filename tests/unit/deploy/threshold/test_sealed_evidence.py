@@ -11,7 +11,7 @@ from alvision.data.images import load
 from alvision.deploy.bundle.bundle import Bundle
 from alvision.deploy.threshold.cutoffs import NotEnoughDefects
 from alvision.deploy.threshold.look_log import read
-from alvision.deploy.threshold.plan import ThresholdRequest, plan
+from alvision.deploy.threshold.plan import ThresholdRequest, log_files, plan
 from alvision.deploy.threshold.set_threshold import set_threshold
 from alvision.deploy.train.labelled_data import import_truth, load_labelled
 from alvision.evaluation.probabilities import ClassProbabilities
@@ -37,7 +37,8 @@ def shades(tmp_path_factory):
 
 @pytest.fixture
 def run(shades):
-    (shades[0] / "seal_readings.jsonl").unlink(missing_ok=True)
+    for log in log_files(*shades[1:]):
+        log.unlink(missing_ok=True)
     return shades
 
 
@@ -179,3 +180,29 @@ def test_rounds_that_were_evaluated_on_the_seal_are_uses(run, tmp_path):
     found = set_threshold(bundle, labelled, own, replace(REQUEST, escape=0.2))
     assert found.reading == 4 and found.spent_confidence == pytest.approx(1 - 0.05 / 8)
     assert len(read(tmp_path / "own" / "seal_readings.jsonl")) == 1
+
+
+def test_a_model_of_another_run_on_the_same_images_is_a_further_use(run, tmp_path):
+    """Whoever trains in a new folder every month is scored on the same sealed images."""
+    folder, labelled, config = run
+    request = replace(REQUEST, escape=0.2)
+    first = set_threshold(grey.write(tmp_path / "a", 0.5, folder), labelled, config, request)
+    other = replace(config, out=str(tmp_path / "other"))
+    bundle = grey.write(tmp_path / "b", 0.6, tmp_path / "other")
+    second = set_threshold(bundle, labelled, other, request)
+    assert (first.reading, second.reading) == (1, 2) and second.spent_confidence == 0.975
+    assert set_threshold(bundle, labelled, other, request) == second
+    shared, own = log_files(labelled, other)
+    assert len(read(shared)) == 2 and len(read(own)) == 1
+
+
+def test_a_log_of_before_in_the_runs_own_folder_counts(run, tmp_path):
+    folder, labelled, config = run
+    request = replace(REQUEST, escape=0.2)
+    set_threshold(grey.write(tmp_path / "a", 0.5, folder), labelled, config, request)
+    shared, own = log_files(labelled, config)
+    shared.unlink()
+    second = grey.write(tmp_path / "b", 0.6, folder)
+    assert set_threshold(second, labelled, config, request).reading == 2
+    assert len(read(shared)) == len(read(own)) == 2
+    assert set_threshold(second, labelled, config, request).reading == 2

@@ -117,14 +117,15 @@ def run_and_report(composed: ComposedRun, *, wait: bool = False) -> None:
         if manifest and (warning := shrinks(manifest, spec)):
             console.print(warning)
         for row in history(exp)[:-1]:  # the last one is published again
-            console.print(line(row, config.target.metric))
+            console.print(line(row, config.target.metric, audit=config.answered_by_people))
 
         from alvision.reporting.loggers import tensorboard
 
         def publish(rnd: Round) -> None:
             log_and_write(rnd)
             tensorboard.log(exp.root, rnd.number, manifest=manifest, spec=spec)
-            console.print(line(rnd.read("metrics.json"), config.target.metric))
+            row = rnd.read("metrics.json")
+            console.print(line(row, config.target.metric, audit=config.answered_by_people))
 
         run_loop(replace(exp, publish=publish))
         if note := differs_from_budget(exp):
@@ -195,16 +196,28 @@ def _expected_peak(exp: Experiment, config: RunConfig) -> int | None:
     )
 
 
-def line(row: dict[str, Any], metric: str) -> str:
+def line(row: dict[str, Any], metric: str, *, audit: bool = False) -> str:
     """Say in a line what a round brought.
+
+    Args:
+        row: The content of metrics.json.
+        metric: The metric to name.
+        audit: People label the held-out images, so their number grows from round to round.
 
     >>> line({"round": 3, "labels": 80, "macro_f1": 0.7512}, "macro_f1")
     'round  3:    80 labels, macro_f1 0.751'
+    >>> line({"round": 3, "labels": 80, "macro_f1": 0.7512, "n": 24}, "macro_f1", audit=True)
+    'round  3:    80 labels, macro_f1 0.751 on 24 audit images'
     """
+    from alvision.evaluation.audit import too_few
+
     value = row.get(metric)
-    score = "not known yet (no held-out image is labelled)" if value is None else f"{value:.3f}"
+    few = too_few(row) if audit and value is None else None
+    score = "not known" if value is None else f"{value:.3f}"
+    on = f" on {row['n']} audit images" if audit and value is not None else ""
     note = f"; {row['cold_start']}" if "cold_start" in row else ""
-    return f"round {row['round']:>2}: {row['labels']:>5} labels, {metric} {score}{note}"
+    said = few or f"{metric} {score}{on}"
+    return f"round {row['round']:>2}: {row['labels']:>5} labels, {said}{note}"
 
 
 def shrinks(manifest: Manifest, spec: ImageSpec) -> str | None:

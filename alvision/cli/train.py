@@ -45,6 +45,7 @@ def train(words: list[str]) -> int:
     from alvision.dataset.dataset import DataSet
     from alvision.deploy.train.final_model import FOLDER, train
     from alvision.deploy.train.labelled_data import import_truth
+    from alvision.evaluation.audit import too_few
     from alvision.run_folder.experiment_file import describe_run
     from alvision.run_folder.fixed_settings import claim_run
     from alvision.run_folder.load import load_run_config_in_place
@@ -76,14 +77,14 @@ def train(words: list[str]) -> int:
     monitor, labels = facts.monitor, facts.labels
     counts = ", ".join(f"{count} {name}" for name, count in labels.items())
     console.print(f"trained on {sum(labels.values())} labels: {counts}", markup=False)
-    if monitor.images:
+    if few := too_few(monitor.figures, "monitor image"):
+        console.print(few, markup=False)
+    else:
         console.print(
             f"{monitor.images} monitor images: accuracy {monitor.accuracy:.3f}, "
             f"macro-F1 {monitor.macro_f1:.3f}, temperature {facts.temperature:.2f} "
             f"(calibration error {monitor.calibration_error_before:.3f} before, "
             f"{monitor.calibration_error:.3f} after)"
         )
-    else:
-        console.print("no monitor image is labelled yet, so nothing is known about its quality")
     console.print(f"model: {root / FOLDER}; next: alvision export out={root}", markup=False)
     return 0

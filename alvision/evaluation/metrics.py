@@ -248,7 +248,8 @@ METRICS: tuple[Metric, ...] = (
 """The metrics in the order of metrics.csv."""
 
 
-_TAKEN = ("round", "labels", "answers", "seconds", "cold_start", "n", "per_class", "confusion")
+TAKEN = ("round", "labels", "answers", "seconds", "cold_start", "n", "per_class", "confusion",
+         "interval")  # fmt: skip
 """Keys of metrics.json beside the metrics, which no metric may be called."""
 
 
@@ -271,7 +272,7 @@ def metrics_of(nodes: Sequence[Mapping[str, Any]] | None) -> tuple[Metric, ...]:
                 f"metrics: {node['_target_']} gave a {type(own).__name__}, but a metric is an "
                 "alvision.evaluation.metrics.Metric with a function"
             )
-        if not own.name.isidentifier() or own.name in (*metric_names(found), *_TAKEN):
+        if not own.name.isidentifier() or own.name in (*metric_names(found), *TAKEN):
             raise UserError(f"metrics: {own.name!r} is taken or is no name of letters and _")
         found.append(own)
     return tuple(found)

@@ -16,7 +16,8 @@ from alvision.core.rounds import Codec, finished_rounds, lock, rounds_of
 from alvision.core.seeding import generator
 from alvision.dataset.dataset import DataSet
 from alvision.dataset.simulation import Simulation, simulation
-from alvision.evaluation.metrics import METRICS, Metric, evaluate, metric_names, metrics_of
+from alvision.evaluation.audit import evaluate_audit
+from alvision.evaluation.metrics import METRICS, Metric, evaluate, metric, metric_names, metrics_of
 from alvision.explain.reasons import reasons
 from alvision.labels.consensus import Resolve, consensus
 from alvision.labels.ledger import Ledger
@@ -83,7 +84,7 @@ def build_experiment(
     data.keep_split()
     if simulated:
         simulated.begin(store, data.hashes, run)
-    steps = codecs(learner, data.classes)
+    steps = codecs(learner, data.classes, audit=data.answered_by_people)
     metrics = metrics_of(config.metrics)
     return Experiment(
         root=root,
@@ -100,9 +101,7 @@ def build_experiment(
         budget=_budget(config),
         generator=lambda round, purpose: generator(config.seed, round, purpose),
         explain=reasons,
-        evaluate=lambda predictions, labels: evaluate(
-            predictions, labels, classes=data.classes, defects=config.defects, metrics=metrics
-        ),
+        evaluate=_evaluation(config, data, metrics),
         publish=lambda rnd: write_tables(root, steps, learner.set_aside, metrics),
         codecs=steps,
         truth=simulated.truth if simulated else None,
@@ -144,6 +143,16 @@ def write_tables(
         with (root / "set_aside.csv").open("w", encoding="utf-8", newline="") as file:
             rows = [("id", "reason"), *sorted(set_aside.items())]
             csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+def _evaluation(
+    config: RunConfig, data: DataSet, metrics: Sequence[Metric]
+) -> Callable[..., dict[str, Any]]:
+    """Return what measures a round's predictions: by the truth, or by what people said so far."""
+    measure: Callable[..., dict[str, Any]] = evaluate
+    if data.answered_by_people:
+        measure = partial(evaluate_audit, target=metric(config.target.metric, metrics))
+    return partial(measure, classes=data.classes, defects=config.defects, metrics=metrics)
 
 
 def _description(composed: ComposedRun, data: DataSet, learner: Learner) -> dict[str, Any]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
-from alvision.core.records import Locate, SampleId
-from alvision.evaluation.metrics import Metric, bootstrap, outcomes_of
+from alvision.core.records import SampleId
+from alvision.evaluation.audit import INTERVAL, too_few
+from alvision.evaluation.metrics import Metric
 from alvision.evaluation.probabilities import ClassProbabilities
 from alvision.page import counters
 from alvision.page.assignment import Assignment
@@ -20,9 +19,8 @@ from alvision.page.image_urls import keyed
 from alvision.page.responses import ChangedPrediction, CurvePoint, PredictedClass, State
 from alvision.page.state import PageState
 from alvision.page.vocabulary import VocabularyApi
+from alvision.run_folder.round_files import MetricsFile
 
-# The ends of a 95 % interval move by less than a pixel of the curve with more draws than these.
-_RESAMPLES = 200
 _CHANGES_SHOWN = 12
 
 
@@ -31,13 +29,15 @@ class Figures:
     """Hold what is computed between requests, whenever a round ends or held-out labels change.
 
     Attributes:
-        curve: One point a finished round, where enough held-out images are labelled.
+        curve: One point a finished round, where enough held-out images were labelled then.
+        too_few: Why the last finished round has no point; None where it has one.
         changed: Labelled held-out images that the last two models predict differently, with both
             predictions.
         changed_count: How many changed, unlabelled ones included.
     """
 
     curve: tuple[CurvePoint, ...] = ()
+    too_few: str | None = None
     changed: tuple[tuple[SampleId, str, str], ...] = ()
     changed_count: int = 0
 
@@ -92,6 +92,7 @@ class Progress:
                 trouble=self.trouble,
                 metric=state.context.metric.title,
                 curve=list(figures.curve),
+                too_few=figures.too_few,
                 changed=[
                     ChangedPrediction(item=state.images.address(id), before=before, after=after)
                     for id, before, after in figures.changed
@@ -112,27 +113,24 @@ class Progress:
             state.refresh()
             held_out = state.context.held_out
             labels = {id: s.label for id, s in state.ledger.settled.items() if id in held_out}
-            rounds = state.run.round + 1
-            defects, locate = state.defects(), state.locate
-        # Without the lock from here on: bootstraps take long, and nobody may wait for them.
+            rounds, locate = state.run.round + 1, state.locate
+        # Without the lock from here on: nobody may wait for files to be read.
         folders = [state.run.folder(number) for number in range(rounds)]
         finished = [folder for folder in folders if (folder / "metrics.json").exists()]
-        basis = (len(finished), hash((frozenset(labels.items()), defects, locate)))
+        basis = (len(finished), hash((frozenset(labels.items()), locate)))
         if self._computed_from == basis:
             return
         self._computed_from = basis
-        metric = state.context.metric
-        points = [
-            point(folder, labels, metric=metric, defects=defects, locate=locate)
-            for folder in finished
-        ]
+        metrics = [MetricsFile(audit=True).read(folder / "metrics.json") for folder in finished]
+        points = [point(found, state.context.metric) for found in metrics]
         curve = tuple(found for found in points if found)
+        few = too_few(metrics[-1]) if metrics else None
         changes: list[tuple[SampleId, str, str]] = []
         if len(finished) > 1:
             changes = changed(*(_predictions(folder).located(locate) for folder in finished[-2:]))
         # Only images with an answer are shown: the others are yet to be asked, and blind.
         known = [change for change in changes if change[0] in labels][:_CHANGES_SHOWN]
-        self._figures = Figures(curve, tuple(known), len(changes))
+        self._figures = Figures(curve, few, tuple(known), len(changes))
 
     def _hours_left(self) -> float | None:
         state = self._state
@@ -143,45 +141,20 @@ class Progress:
         return round(left * pace / 3600, 2)
 
 
-def point(
-    folder: Path,
-    labels: Mapping[SampleId, str],
-    *,
-    metric: Metric,
-    defects: Collection[str],
-    locate: Locate,
-) -> CurvePoint | None:
-    """Return a round's point on the learning curve, measured with the held-out labels of now.
-
-    The interval is the 95 % percentile interval of a bootstrap over the held-out images.
+def point(metrics: Mapping[str, Any], metric: Metric) -> CurvePoint | None:
+    """Return a round's point on the learning curve; None where the round has no such figure.
 
     Args:
-        folder: The folder of a finished round.
-        labels: The classes of held-out images.
-        metric: What is measured.
-        defects: The classes that are defects.
-        locate: Finds the image of today by the id and the bytes that it had.
-
-    Returns:
-        None while fewer than two of the images are labelled, or where the metric cannot be known.
+        metrics: The content of its metrics.json.
+        metric: The metric of the curve.
     """
-    from alvision.evaluation.intervals import resample  # its scipy would delay the first page
-
-    found = _predictions(folder).located(locate)
-    if sum(id in labels for id in found.ids) < 2:
-        return None
-    # People may have added a class since that the model does not know; it predicts it never.
-    classes = tuple(dict.fromkeys((*found.classes, *sorted(set(labels.values())))))
-    outcomes = outcomes_of(
-        found, labels, classes=classes, defects=[name for name in classes if name in defects]
-    )
-    value = metric.of(outcomes)
+    value = metrics.get(metric.name)
     if value is None:
         return None
-    draws = bootstrap(metric, outcomes, resample(len(outcomes), resamples=_RESAMPLES))
-    low, high = np.nanpercentile(draws, [2.5, 97.5])
-    trained_on = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["labels"]
-    return CurvePoint(labels=trained_on, value=value, low=float(low), high=float(high))
+    low, high = metrics.get(INTERVAL) or (None, None)
+    return CurvePoint(
+        labels=metrics["labels"], images=metrics["n"], value=value, low=low, high=high
+    )
 
 
 def changed(

@@ -45,14 +45,16 @@ class BatchProgress(_Response):
 
 
 class CurvePoint(_Response):
-    """One round on the learning curve, measured on the held-out images that are labelled now."""
+    """One round on the learning curve: what its metrics.json says, as on the terminal."""
 
     labels: int
     """Images that the round's model was trained on."""
+    images: int
+    """Held-out images that it was measured on: those that were labelled when the round ended."""
     value: float
-    low: float
-    """Lower end of the 95 % interval."""
-    high: float
+    low: float | None
+    """Lower end of the 95 % interval; null for a round of an earlier version."""
+    high: float | None
 
 
 class ChangedPrediction(_Response):
@@ -100,6 +102,8 @@ class State(_Response):
     metric: str
     """Title of the metric of the curve."""
     curve: list[CurvePoint]
+    too_few: str | None
+    """Why the last round has no point on the curve; null where it has one, or before the first."""
     changed: list[ChangedPrediction]
     changed_count: int
     """All held-out images that changed, those that are not labelled yet included."""

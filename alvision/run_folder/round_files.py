@@ -11,6 +11,7 @@ from typing import Any
 
 from alvision.core.records import Answers, Event, Query, QueryRow
 from alvision.core.rounds import write_atomically
+from alvision.evaluation.audit import withheld
 from alvision.evaluation.probabilities import ClassProbabilities
 
 QUERY_COLUMNS = ("id", "rank", "score", "slot", "propensity", "prediction", "reason", "sha256")
@@ -84,7 +85,15 @@ class AnswersFile:
 
 
 class MetricsFile:
-    """`metrics.json`: plain numbers, keys in order."""
+    """`metrics.json`: plain numbers, keys in order.
+
+    Args:
+        audit: People label the held-out images: a file of any version gives no figure of too few,
+            see `evaluation.audit`.
+    """
+
+    def __init__(self, *, audit: bool = False) -> None:
+        self._audit = audit
 
     def write(self, value: Mapping[str, Any], path: Path) -> None:
         """Write indented, so that two runs can be compared by eye."""
@@ -92,7 +101,8 @@ class MetricsFile:
 
     def read(self, path: Path) -> dict[str, Any]:
         """Read it back."""
-        return json.loads(path.read_text(encoding="utf-8"))
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+        return withheld(metrics) if self._audit else metrics
 
 
 class ModelFile:
@@ -118,15 +128,21 @@ class PredictionsFile:
         return ClassProbabilities.read(path).onto(self.classes)
 
 
-def codecs(learner: Any, classes: tuple[str, ...]) -> dict[str, Any]:
-    """Return how each step of a round is written and read."""
+def codecs(learner: Any, classes: tuple[str, ...], *, audit: bool = False) -> dict[str, Any]:
+    """Return how each step of a round is written and read.
+
+    Args:
+        learner: Writes and reads models.
+        classes: The classes of today.
+        audit: People label the held-out images.
+    """
     return {
         "ranking.csv": QueryFile(),
         "query.csv": QueryFile(),
         "answers.csv": AnswersFile(),
         "model.ckpt": ModelFile(learner),
         "predictions.parquet": PredictionsFile(classes),
-        "metrics.json": MetricsFile(),
+        "metrics.json": MetricsFile(audit=audit),
     }
 
 

@@ -1,7 +1,7 @@
 // The learning curve with its interval, as SVG in the page's colours.
 
 import { svgElement } from "./dom.js";
-import { fixed, t } from "./text.js";
+import { figure, fixed, t } from "./text.js";
 
 /** Draw the curve into an svg element; a large one gets axes.
  *
@@ -14,7 +14,7 @@ export function drawCurve(svg, curve, { axes, metric }) {
   const pad = axes
     ? { left: 40, right: 14, top: 12, bottom: 30 }
     : { left: 2, right: 5, top: 4, bottom: 4 };
-  const points = curve.filter((point) => point.value !== null);
+  const points = curve;
   svg.replaceChildren();
   svg.setAttribute("aria-label", describe(points, metric));
   if (!points.length) return;
@@ -59,12 +59,12 @@ function describe(points, metric) {
   const [first, last] = [points[0], points.at(-1)];
   return t("progress.curve.alt", {
     metric,
-    first: fixed(first.value),
+    first: figure(first.value),
     first_labels: first.labels,
-    last: fixed(last.value),
+    last: figure(last.value),
     last_labels: last.labels,
-    low: fixed(last.low ?? last.value),
-    high: fixed(last.high ?? last.value),
+    low: figure(last.low ?? last.value),
+    high: figure(last.high ?? last.value),
   });
 }
 

@@ -2,7 +2,7 @@
 
 import { drawCurve } from "./chart.js";
 import { $, $$, make, setText } from "./dom.js";
-import { fixed, percent, t } from "./text.js";
+import { figure, percent, t } from "./text.js";
 
 export function drawHeader(session) {
   const state = session.state;
@@ -31,15 +31,16 @@ export function left(hours) {
 function drawScore(state) {
   const metric = state.metric;
   drawCurve($("#spark"), state.curve, { axes: false, metric });
-  const last = state.curve.filter((point) => point.value !== null).at(-1);
-  setText(
-    $("#score"),
-    last ? t("head.curve.value", { metric, value: fixed(last.value) }) : t("head.curve"),
-  );
+  setText($("#score"), state.too_few ?? score(state.curve.at(-1), metric));
   const changed = state.changed_count
     ? t("head.changed", { n: state.changed_count })
     : t("head.changed.none");
   setText($("#changed"), changed);
+}
+
+function score(last, metric) {
+  if (!last) return t("head.curve");
+  return t("head.curve.value", { metric, value: figure(last.value), n: last.images });
 }
 
 /** Show one line of news; errors come first. */

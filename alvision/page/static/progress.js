@@ -18,9 +18,10 @@ export function progress(session) {
 function draw(session) {
   const state = session.state;
   drawCurve($("#chart"), state.curve, { axes: true, metric: state.metric });
-  const known = state.curve.some((point) => point.value !== null);
+  const known = state.curve.length > 0;
   $("#chart").classList.toggle("none", !known);
-  setText($("#chart-words"), t(known ? "progress.curve.hint" : "progress.curve.none"));
+  const words = t(known ? "progress.curve.hint" : "progress.curve.none");
+  setText($("#chart-words"), state.too_few ? `${state.too_few}. ${words}` : words);
   drawChanged(session);
   const facts = {
     labels: t("last.label", { name: state.labels }),

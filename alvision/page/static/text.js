@@ -15,6 +15,11 @@ export function percent(p) {
   return Math.round(100 * p);
 }
 
+/** Write a figure with the digits that the terminal and the report give it. */
+export function figure(value) {
+  return value.toFixed(3);
+}
+
 export function fixed(value) {
   return value.toFixed(2);
 }

@@ -85,6 +85,11 @@ class RunFolder:
         return recorded(self.experiment.get("metrics"))
 
     @property
+    def answered_by_people(self) -> bool:
+        """Tell whether people label the held-out images."""
+        return _answered_by_people(self.experiment)
+
+    @property
     def target(self) -> Metric:
         """Return the metric that the run aims at, `target.metric`."""
         return metric(str(self.setting("target", "metric", default="macro_f1")), self.metrics)
@@ -124,7 +129,8 @@ def read(root: Path | str) -> RunFolder:
     experiment = read_document(root)
     try:
         folders = sorted(path for path in (root / "rounds").glob("*") if path.name.isdigit())
-        rounds = tuple(_round(path) for path in folders)
+        metrics = MetricsFile(audit=_answered_by_people(experiment))
+        rounds = tuple(_round(path, metrics) for path in folders)
         aside = root / "set_aside.csv"
         set_aside = {row["id"]: row["reason"] for row in read_csv(aside)} if aside.exists() else {}
     except (ValueError, KeyError, TypeError) as error:
@@ -210,11 +216,16 @@ def _guessed(events: Iterable[Event]) -> Iterator[Event]:
             yield replace(event, uuid=name)
 
 
-def _round(path: Path) -> RoundFiles:
+def _answered_by_people(experiment: Mapping[str, Any]) -> bool:
+    oracle = (experiment.get("config") or {}).get("oracle") or {}
+    return oracle.get("kind", "simulated") != "simulated"
+
+
+def _round(path: Path, file: MetricsFile) -> RoundFiles:
     query, answers, metrics = (path / name for name in ("query.csv", "answers.csv", "metrics.json"))
     return RoundFiles(
         number=int(path.name),
         query=QueryFile().read(query).rows if query.exists() else (),
         events=AnswersFile().read(answers).events if answers.exists() else (),
-        metrics=MetricsFile().read(metrics) if metrics.exists() else None,
+        metrics=file.read(metrics) if metrics.exists() else None,
     )

@@ -108,9 +108,15 @@ def _tiles(
 ) -> list[tuple[str, str, str]]:
     if not metrics:
         return []
+    known = metrics.get("macro_f1") is not None
+    on = f"mean over the classes, {html.count(metrics.get('n') or 0, 'held-out image')}"
     tiles = [
         ("answers given", html.number(metrics["answers"]), f"{metrics['labels']:,} trained on"),
-        ("macro-F1", html.number(metrics.get("macro_f1")), "mean over the classes"),
+        (
+            "macro-F1",
+            html.number(metrics.get("macro_f1")),
+            on if known else summary.without_score(run, metrics),
+        ),
     ]
     if run.target.name != "macro_f1":
         tiles.append((run.target.title, html.number(metrics.get(run.target.name)), "target"))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from alvision.core.records import SampleId
+from alvision.evaluation.audit import too_few
 from alvision.evaluation.metrics import Metric
 from alvision.loop.cold_start import SLOT
 from alvision.reporting.html import count, number, signed
@@ -76,13 +77,19 @@ def sentences(run: RunFolder) -> list[str]:
     last = run.finished[-1].metrics or {}
     cost = f"{count(last['answers'], 'answer')} ({count(last['labels'], 'training label')})"
     if last.get("macro_f1") is None:
-        return [*said, f"After {cost}, no held-out image has a label yet: there is no score."]
+        return [*said, f"After {cost}, {without_score(run, last)}: there is no score."]
     rounds = count(run.finished[-1].number, "round")
     said.append(
         f"After {cost} in the cold start and {rounds}, macro-F1 is {number(last['macro_f1'])} "
         f"on {count(last['n'], 'held-out image')}."
     )
     return [*said, *_cold_start(run), *_last_round(run)]
+
+
+def without_score(run: RunFolder, metrics: Mapping[str, Any]) -> str:
+    """Say why a round has no score."""
+    few = too_few(metrics) if run.answered_by_people and metrics.get("n") else None
+    return few or "no held-out image has a label yet"
 
 
 def _cold_start(run: RunFolder) -> list[str]:
@@ -103,7 +110,7 @@ def _last_round(run: RunFolder) -> list[str]:
     old, new = before.metrics or {}, after.metrics or {}
     brought = f"The last round's {count(new['answers'] - old['answers'], 'answer')}"
     said = []
-    if old.get("macro_f1") is not None:
+    if old.get("macro_f1") is not None and new.get("macro_f1") is not None:
         change = new["macro_f1"] - old["macro_f1"]
         verb = "raised" if change > 0 else "lowered" if change < 0 else "did not change"
         moved = f" ({signed(change)})" if change else ""

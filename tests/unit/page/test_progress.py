@@ -4,9 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from sklearn.metrics import f1_score
 
-from alvision.evaluation.metrics import evaluate, metric, metric_names
+from alvision.evaluation.metrics import metric
 from alvision.evaluation.probabilities import ClassProbabilities
 from alvision.page import counters
 from alvision.page.progress import changed, point
@@ -15,77 +14,49 @@ IDS = [f"worn/{i:02d}.png" for i in range(12)]
 NAMES = ("ok", "worn", "bent")
 
 
-def here(id, sha256):
-    return id
-
-
 def predictions(called, ids=None):
     values = np.full((len(called), 3), 0.1, np.float32)
     values[np.arange(len(called)), called] = 0.8
     return ClassProbabilities(tuple(ids or (f"{i}.png" for i in range(len(called)))), NAMES, values)
 
 
-@pytest.fixture
-def round_folder(tmp_path):
-    """Write a round whose 60 predictions are wrong at random; return its folder and the labels."""
-    rng = np.random.default_rng(3)
-    truth, called = rng.integers(0, 2, 60), rng.integers(0, 3, 60)
-    predictions(called).write(tmp_path / "predictions.parquet")
-    (tmp_path / "metrics.json").write_text(json.dumps({"labels": 40}))
-    return tmp_path, {f"{i}.png": NAMES[k] for i, k in enumerate(truth)}, truth, called
+def measured(folder, *, n=24, **figures):
+    """Write what a round measured on its audit images, half of them of each class."""
+    per_class = {"ok": {"support": n - n // 2}, "worn": {"support": n // 2}}
+    metrics = {"labels": 40, "answers": 50, "n": n, "per_class": per_class, **figures}
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    return folder
 
 
-def test_the_curve_is_macro_f1_with_its_interval(round_folder):
-    folder, labels, truth, called = round_folder
-    found = point(folder, labels, metric=metric("macro_f1"), defects=(), locate=here)
-    expected = f1_score(truth, called, labels=[0, 1], average="macro")
-    assert found.value == pytest.approx(expected)
-    assert found.labels == 40
-    assert 0 < found.low < found.value < found.high < 1
-    assert (
-        point(folder, {"0.png": "ok"}, metric=metric("macro_f1"), defects=(), locate=here) is None
-    )
+def test_a_point_is_what_the_round_measured():
+    row = {"labels": 40, "n": 24, "macro_f1": 0.75, "interval": [0.6, 0.9]}
+    found = point(row, metric("macro_f1"))
+    assert (found.labels, found.images, found.value) == (40, 24, 0.75)
+    assert (found.low, found.high) == (0.6, 0.9)
+    assert point(row, metric("accuracy")) is None
+    del row["interval"]  # as earlier versions wrote it
+    assert point(row, metric("macro_f1")).low is None
 
 
-@pytest.mark.parametrize("name", metric_names())
-def test_every_metric_has_a_point_with_an_interval(round_folder, name):
-    folder, labels, *_ = round_folder
-    found = point(folder, labels, metric=metric(name), defects={"worn", "bent"}, locate=here)
-    assert found.low <= found.value <= found.high
-    values = evaluate(
-        ClassProbabilities.read(folder / "predictions.parquet"),
-        labels,
-        classes=NAMES,
-        defects=["worn", "bent"],
-    )
-    assert found.value == pytest.approx(values[name])
-
-
-def test_without_defects_the_escape_rate_has_no_point(round_folder):
-    folder, labels, *_ = round_folder
-    assert point(folder, labels, metric=metric("escape_rate"), defects=(), locate=here) is None
-
-
-def test_a_class_that_the_model_does_not_know_yet_counts_as_missed(round_folder):
-    folder, labels, *_ = round_folder
-    before = point(folder, labels, metric=metric("accuracy"), defects=(), locate=here)
-    after = point(
-        folder, labels | {"0.png": "new"}, metric=metric("accuracy"), defects=(), locate=here
-    )
-    assert after.value <= before.value
-
-
-def test_the_page_shows_the_configured_metric(make_page, ask):
+def test_the_page_shows_the_configured_metric_as_the_round_measured_it(make_page, ask):
     page = make_page(metric=metric("accuracy"))
-    folder = ask(IDS[0])
+    folder = measured(ask(IDS[0]), accuracy=0.625, macro_f1=0.5)
     predictions([0, 1], IDS[10:]).write(folder / "predictions.parquet")
-    (folder / "metrics.json").write_text(json.dumps({"labels": 4}))
-    page.say(page.address(IDS[10]), "ok")
-    page.say(page.address(IDS[11]), "ok")
+    page.say(page.address(IDS[10]), "worn")  # a word that came later changes no round
     page.page.progress.update()
     state = page.state()
-    assert state["metric"] == "accuracy"
-    assert [found["value"] for found in state["curve"]] == [0.5]
+    assert (state["metric"], state["too_few"]) == ("accuracy", None)
+    assert [(found["value"], found["images"]) for found in state["curve"]] == [(0.625, 24)]
+
+
+@pytest.mark.parametrize("n, told", [(3, "3 audit images: too few to say"),
+                                     (0, "no audit image is labelled yet")])  # fmt: skip
+def test_too_few_audit_images_have_no_figure_whatever_the_file_says(page, ask, n, told):
+    folder = measured(ask(IDS[0]), n=n, macro_f1=1.0, interval=[1.0, 1.0])
+    predictions([0, 1], IDS[10:]).write(folder / "predictions.parquet")
+    page.page.progress.update()
+    state = page.state()
+    assert (state["curve"], state["too_few"]) == ([], told)
 
 
 def test_changes_are_named_with_both_calls():
@@ -97,17 +68,13 @@ def test_the_state_shows_changes_of_answered_audit_images_only(page, ask):
     for number, called in enumerate(([0, 0], [1, 1])):
         folder = ask(IDS[number], round=number)
         predictions(called, IDS[10:]).write(folder / "predictions.parquet")
-        (folder / "metrics.json").write_text(json.dumps({"labels": 4 + number}))
+        measured(folder, macro_f1=0.5)
     page.say(page.address(IDS[10]), "worn", seconds=3.0)
     page.page.progress.update()
     state = page.state()
     assert state["changed_count"] == 2
     assert state["changed"] == [{"item": page.address(IDS[10]), "before": "ok", "after": "worn"}]
-    assert state["curve"] == []
     assert state["hours_left"] == round(11 * 3.0 / 3600, 2)
-    page.say(page.address(IDS[11]), "ok")
-    page.page.progress.update()
-    assert [one["labels"] for one in page.state()["curve"]] == [4, 5]
 
 
 @pytest.mark.slow

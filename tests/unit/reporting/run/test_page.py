@@ -5,13 +5,17 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+import yaml
 
+from alvision.cli.run import line
 from alvision.core.errors import UserError
 from alvision.core.records import Answers, Event, Query, QueryRow
+from alvision.evaluation.metrics import metric
+from alvision.page.progress import point
 from alvision.reporting.run import page as run
 from alvision.reporting.run import summary
 from alvision.reporting.run.folder import answers_by_image, read
-from alvision.run_folder.round_files import AnswersFile, QueryFile
+from alvision.run_folder.round_files import AnswersFile, MetricsFile, QueryFile
 from tests.unit.reporting.builder import draw, run_folder
 
 
@@ -140,6 +144,27 @@ def test_a_run_of_people_without_any_audit_answer_has_a_page(tmp_path):
     assert "no held-out image has a label yet" in page.text
     assert "Learning curve" not in page.text
     assert "Confusion" not in page.text
+
+
+@pytest.mark.parametrize("held_out, few", [(19, "19 audit images: too few to say"), (40, None)])
+def test_terminal_page_and_report_give_one_figure_of_audit_images(tmp_path, held_out, few):
+    root = run_folder(tmp_path / "run", rounds=2, held_out=held_out)
+    document = yaml.safe_load((root / "experiment.yaml").read_text(encoding="utf-8"))
+    document["config"]["oracle"] = {"kind": "page"}
+    (root / "experiment.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+    metrics = MetricsFile(audit=True).read(root / "rounds" / "001" / "metrics.json")
+    printed = line(metrics, "macro_f1", audit=True)
+    report = read_page(run.write(root)).text
+    shown = point(metrics, metric("macro_f1"))
+    if few:
+        assert shown is None
+        assert few in printed
+        assert few in report
+        assert "macro-F1 is" not in report
+    else:
+        value = f"{shown.value:.3f}"
+        assert f"macro_f1 {value} on 40 audit images" in printed
+        assert f"macro-F1 is {value} on 40 held-out images" in report
 
 
 def test_conflicts_skips_and_images_set_aside_are_told(tmp_path):

@@ -11,6 +11,7 @@ DOORS = {
     "dataset/simulation.py": "hands it to the simulated oracle",
     "dataset/dataset.py": "names the classes and splits before round 0",
     "deploy/train/labelled_data.py": "labels of held-out images, and data that needs no rounds",
+    "evaluation/audit.py": "the evaluator: labels of audit images that it is handed",
     "evaluation/metrics.py": "the evaluator: compares labels that it is handed",
     "evaluation/outcomes.py": "the evaluator: joins predictions and labels by image",
     "loop/experiment.py": "holds it for the evaluator",

@@ -54,6 +54,7 @@ def test_the_page_shows_the_configured_metric_as_the_round_measured_it(make_page
 def test_too_few_audit_images_have_no_figure_whatever_the_file_says(page, ask, n, told):
     folder = measured(ask(IDS[0]), n=n, macro_f1=1.0, interval=[1.0, 1.0])
     predictions([0, 1], IDS[10:]).write(folder / "predictions.parquet")
+    assert page.state()["too_few"] is None
     page.page.progress.update()
     state = page.state()
     assert (state["curve"], state["too_few"]) == ([], told)

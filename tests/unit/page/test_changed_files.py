@@ -4,7 +4,9 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import uuid
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -252,17 +254,23 @@ def test_a_neighbour_that_was_replaced_stands_beside_nothing(page, photos, writt
     assert near == ((IDS[6], "worn"),)
 
 
-def test_a_prediction_of_a_replaced_photograph_is_no_point_of_the_curve(page, photos, written):
+def test_a_prediction_of_a_replaced_photograph_is_no_changed_one(page, photos, written):
+    before = ClassProbabilities.read(written / "predictions.parquet")
+    later = written.with_name("001")
+    shutil.copytree(written, later)
+    replace(before, values=before.values[:, ::-1]).write(later / "predictions.parquet")
     relist(page, photos)
     for id, label in ((IDS[10], "ok"), (IDS[11], "worn")):
         page.say(page.address(id), label)
     page.page.progress.update()
-    assert [point["value"] for point in page.state()["curve"]] == [1.0]
+    assert page.state()["changed_count"] == 2
     retake(photos[IDS[10]])
     relist(page, photos)
     page.say(page.address(IDS[10]), "worn")
     page.page.progress.update()
-    assert page.state()["curve"] == []  # one image is too few
+    state = page.state()
+    assert [one["item"] for one in state["changed"]] == [page.address(IDS[11])]
+    assert state["changed_count"] == 1
 
 
 def test_added_photographs_are_asked_for(page, photos):

@@ -13,6 +13,7 @@ import numpy as np
 from alvision.data.images import UnreadableImage, load
 from alvision.deploy.bundle.statistics import PROBABILITY, SIDE, jpeg
 from alvision.deploy.bundle.verdict import FEWEST_HELD_OUT
+from alvision.deploy.threshold.binomial import percent_up
 from alvision.reporting.html import count, render
 from alvision.watch import drift
 from alvision.watch.records import Row, statistics_of
@@ -74,7 +75,7 @@ that passed; nothing is proven about the others.
         else ""
     )
     return (
-        f"Of 100 images that passed at most {100 * audit.at_most:.3g} are bad, 95 % sure: people "
+        f"Of 100 images that passed at most {percent_up(audit.at_most)} are bad, 95 % sure: people "
         f"checked {audit.answered:,} drawn at random, {audit.escaped:,} of them bad{unknown}."
         f"{others}"
     )

@@ -63,6 +63,17 @@ def best_escape(n: int, *, confidence: float) -> float:
     return 1.0 if n < 1 else -math.expm1(math.log1p(-confidence) / n)
 
 
+def percent_up(limit: float) -> str:
+    """Return an upper limit in percent, three digits and rounded up: rounded down it is false.
+
+    >>> percent_up(0.0495099), percent_up(0.02), percent_up(1.0)
+    ('4.96', '2', '100')
+    """
+    percent = 100 * limit
+    step = 10.0 ** (math.floor(math.log10(percent)) - 2) if percent > 0 else 1.0
+    return f"{math.ceil(round(percent / step, 6)) * step:.3g}"
+
+
 def rate_at_most(count: int, n: int, *, confidence: float) -> float:
     """Return the upper limit of a rate after `count` events in n trials (Clopper and Pearson).
 

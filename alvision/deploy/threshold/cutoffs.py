@@ -13,6 +13,7 @@ from alvision.deploy.threshold.binomial import (
     allowed_misses,
     best_escape,
     defects_needed,
+    percent_up,
     rate_at_most,
 )
 from alvision.deploy.threshold.draw import draw_independent
@@ -34,7 +35,7 @@ class NotEnoughDefects(UserError):
         self.needed = defects_needed(escape=escape, confidence=confidence)
         self.provable = best_escape(found, confidence=confidence)
         best = (
-            f"the best that can be promised now is {100 * self.provable:.3g} %"
+            f"the best that can be promised now is {percent_up(self.provable)} %"
             if found
             else "nothing can be promised without one"
         )

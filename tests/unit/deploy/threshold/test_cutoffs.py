@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 from scipy.special import expit, logit
@@ -84,6 +86,8 @@ def test_it_refuses_exactly_when_it_should():
         escape_threshold(scores[:58], escape=0.05, confidence=0.95)
     assert (no.value.found, no.value.needed) == (58, 59)
     assert no.value.provable == pytest.approx(1 - 0.05 ** (1 / 58))
+    named = float(re.search(r"promised now is (\S+) %", str(no.value))[1]) / 100
+    assert escape_threshold(scores[:58], escape=named, confidence=0.95) == scores[:58].min()
     with pytest.raises(NotEnoughDefects, match="nothing can be promised without one"):
         escape_threshold([], escape=0.05, confidence=0.95)
     with pytest.raises(NotEnoughDefects, match="there are 4"):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from alvision.cli.console import bar, console
 from alvision.cli.options import Options, option
+from alvision.core.errors import UserError
 
 USAGE = """\
 alvision predict bundle=brakes.bundle images=incoming/ to=predictions.csv
@@ -14,7 +15,8 @@ alvision predict bundle=brakes.bundle images=incoming/ to=predictions.csv
 Writes one row an image: class, verdict, defect score, novelty, calibrated
 probabilities, and the reason where an image cannot be read. Beside the table it
 writes a page with the 500 most telling pictures and their heatmaps. Memory does
-not grow with the number of images. Status 1 if an image could not be read."""
+not grow with the number of images. Sealed test images of a folder that people label
+are left out. Status 1 if an image could not be read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +47,7 @@ def predict(words: list[str]) -> int:
     from alvision.reporting import predictions
 
     bundle = open_bundle(options.bundle)
-    paths = images_in(options.images)
+    paths = _unsealed(images_in(options.images), options.images)
     with bar("predicting") as progress:
         table = write_table(bundle, paths, options.images, options.to, progress=progress)
     page, counts = options.to.with_suffix(".html"), table.counts
@@ -54,3 +56,25 @@ def predict(words: list[str]) -> int:
     console.print(f"{len(paths)} images: {verdicts}", markup=False)
     console.print(f"table: {options.to}, page: {page}", markup=False)
     return int(bool(counts.get("unreadable")))
+
+
+def _unsealed(paths: list[Path], folder: Path) -> list[Path]:
+    """Leave out sealed test images: people would correct just those that the model gets wrong.
+
+    Raises:
+        UserError: All images are sealed.
+    """
+    from alvision.dataset.sealed_images import sealed_among
+
+    sealed = sealed_among(paths, folder)
+    if not sealed:
+        return paths
+    if len(sealed) == len(paths):
+        raise UserError(
+            f"images={folder} holds sealed test images only, which are for alvision threshold: "
+            "name a folder of other photographs"
+        )
+    console.print(
+        f"left out: {len(sealed)} sealed test images, which are for alvision threshold only"
+    )
+    return [path for path in paths if path not in sealed]

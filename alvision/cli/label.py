@@ -60,7 +60,6 @@ def label(words: list[str]) -> int:
 def page_context(data: DataSet, store: LabelStore) -> PageContext:
     """Return what the page needs to know; its held-out images are those of the loop."""
     config, manifest = data.config, data.manifest
-    depth = config.data.image.value_range
     return PageContext(
         root=Path(str(config.out)),
         store=store,
@@ -71,7 +70,7 @@ def page_context(data: DataSet, store: LabelStore) -> PageContext:
         metric=metric(config.target.metric, metrics_of(config.metrics)),
         classes=tuple(config.classes or ()),
         defects=tuple(config.defects or ()),
-        value_range=tuple(depth) if depth else None,
+        spec=data.spec,
         votes=config.labels.votes,
         experts=tuple(config.labels.experts),
         initial=0 if config.budget.initial == "all" else int(config.budget.initial),

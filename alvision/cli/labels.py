@@ -326,7 +326,7 @@ def _push(opened: OpenLabels, options: ServerOptions) -> int:
         source = opened.data.manifest.path(id)
         if source is None or not source.is_file():
             return None
-        return folder / copy_picture(source, folder, name)
+        return folder / copy_picture(source, folder, name, opened.data.spec)
 
     title = options.project or str(opened.config.name)
     new, there = push(

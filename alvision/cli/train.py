@@ -59,12 +59,13 @@ def train(words: list[str]) -> int:
         root = Path(str(config.out))
     with lock(root):
         if fresh:
-            classes = DataSet.open(config).classes
+            data = DataSet.open(config)
+            config = data.config  # settled, as it will be found again
             described = describe_run(
                 config,
                 fresh.choices,
                 fresh.command,
-                classes=classes,
+                classes=data.classes,
                 anonymous=config.answered_by_people,
             )
             claim_run(root, described, people=config.answered_by_people)

@@ -27,16 +27,18 @@ class ImageConfig:
     Attributes:
         size: Side of the square that the network sees, in pixels.
         crop: Region of the photograph to use, [left, top, right, bottom] as fractions 0..1.
-        value_range: Raw grey values [black, white] of images deeper than 8 bits; null: the full
-            range of the type.
+        value_range: Raw values [black, white] of images deeper than 8 bits; null: the full range of
+            the type; `auto`: the depth that the images use, measured when a run starts and kept.
         reduced: Decode large JPEGs at a half, a quarter or an eighth of their size: less work, and
             grey values that differ a little.
+        page: Page to read of files with several, from 0; null: such files are set aside.
     """
 
     size: int = field(default=224, metadata=at_least(1))
     crop: list[float] | None = None
-    value_range: list[float] | None = None
+    value_range: Any = None
     reduced: bool = False
+    page: int | None = field(default=None, metadata=at_least(0))
 
 
 @dataclass(frozen=True)

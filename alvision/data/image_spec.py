@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 HEIC_SUFFIXES = frozenset({".heic", ".heif"})
 """Read only where pillow_heif is installed."""
+AUTO = "auto"
+"""The value of `data.image.value_range` that measures it when a run starts."""
+RULES = 2
+"""The version of the rules by which images are read now."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +29,13 @@ class ImageSpec:
     Attributes:
         size: Side of the square, in pixels.
         crop: Region to use, (left, top, right, bottom) as fractions 0..1 of the upright image.
-        value_range: Raw values (black, white) of grey images deeper than 8 bits; None: see `load`.
+        value_range: Raw values (black, white) of images deeper than 8 bits; None: see `load`.
         reduced: Decode a JPEG that is at least twice as large as needed at half, a quarter or an
             eighth of its size, which the format allows for less than the price of the whole.
+        page: Which page of a file with several is read, from 0; None: such a file is refused.
+        rules: Version of the rules of reading: a model goes on reading as it was trained. By 1,
+            16-bit values that count white as 0 are negatives, a range is for grey values alone, of
+            several pages the first counts, and what TIFF says of its channels is not checked.
 
     >>> ImageSpec.from_dict(ImageSpec(64, crop=(0, 0, 1, 0.5)).to_dict()).crop
     (0.0, 0.0, 1.0, 0.5)
@@ -37,6 +45,8 @@ class ImageSpec:
     crop: tuple[float, ...] | None = None
     value_range: tuple[float, ...] | None = None
     reduced: bool = False
+    page: int | None = None
+    rules: int = RULES
 
     def __post_init__(self) -> None:
         if isinstance(self.size, bool) or not isinstance(self.size, int) or self.size < 1:
@@ -58,23 +68,29 @@ class ImageSpec:
     @classmethod
     def from_config(cls, cfg: ImageConfig) -> ImageSpec:
         """Build the spec from `data.image`; UserError if a value makes no sense."""
-        return cls(cfg.size, cfg.crop, cfg.value_range, cfg.reduced)  # type: ignore[arg-type]
+        return cls(cfg.size, cfg.crop, cfg.value_range, cfg.reduced, cfg.page)  # type: ignore[arg-type]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the spec as plain JSON values."""
-        return {
+        values = {
             "size": self.size,
             "crop": list(self.crop) if self.crop else None,
             "value_range": list(self.value_range) if self.value_range else None,
             "reduced": self.reduced,
         }
+        # An old bundle is written again as it was: its thresholds know it by its bytes.
+        return values if self.rules == 1 else values | {"page": self.page, "rules": self.rules}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> ImageSpec:
-        """Build the spec from what `to_dict` gave."""
-        return cls(
-            values["size"], values["crop"], values["value_range"], values.get("reduced", False)
-        )
+        """Build the spec from what `to_dict` gave; one without `rules` is older than these.
+
+        Raises:
+            UserError: It was made by a version that reads images by later rules.
+        """
+        if values.get("rules", 1) > RULES:
+            raise UserError("these images are read by rules of a later version: update alvision")
+        return cls(**{"rules": 1} | values)
 
 
 def _numbers(key: str, values: Any, count: int) -> tuple[float, ...] | None:
@@ -85,7 +101,8 @@ def _numbers(key: str, values: Any, count: int) -> tuple[float, ...] | None:
     except (TypeError, ValueError):
         numbers = ()
     if len(numbers) != count or not all(map(math.isfinite, numbers)):
-        raise UserError(f"data.image.{key}={values} must be a list of {count} numbers")
+        auto = ", or auto" if key == "value_range" else ""
+        raise UserError(f"data.image.{key}={values} must be a list of {count} numbers{auto}")
     return numbers
 
 

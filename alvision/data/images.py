@@ -11,50 +11,50 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from alvision.data.image_spec import HEIC_SUFFIXES, heic_is_supported
 from alvision.data.image_spec import SUFFIXES as SUFFIXES
 from alvision.data.image_spec import ImageSpec as ImageSpec
+from alvision.data.pixels import (
+    ORIENTATION,
+    SIDEWAYS,
+    header_exif,
+    select_page,
+    tags_of,
+    upright_pixels,
+)
+from alvision.data.pixels import UnreadableImage as UnreadableImage
 
-_FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TIFF", "WEBP", "GIF")  # others may start programs
-ORIENTATION = 0x0112
-_MACHINE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
-SIDEWAYS = range(5, 9)
-"""EXIF orientations that swap width and height."""
-
-
-class UnreadableImage(Exception):
-    """An image that cannot be used; it is set aside and never stops a round.
-
-    Attributes:
-        reason: Why, in a few words.
-    """
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TIFF", "WEBP", "GIF")  # others may start programs
+MACHINE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""Failures of the machine, which say nothing about an image."""
 
 
 def load(path: Path, spec: ImageSpec) -> np.ndarray:
     """Read an image as uint8 [size, size, 3], RGB, the way `spec` says.
 
     EXIF orientation is applied, then the crop, then an antialiased bilinear resize that does not
-    keep the aspect ratio. Transparent pixels are laid on black. Of several frames the first counts.
+    keep the aspect ratio. Transparent pixels are laid on black.
 
-    Grey values deeper than 8 bits are mapped linearly from `spec.value_range` to 0..255 and
-    clipped. Without a range: 16 bits from 0..65535, 32-bit integers from 0..2^31 - 1, floats from
-    0..1, where floats outside 0..1 are refused rather than clipped unseen; NaN is black.
+    Grey and RGB values deeper than 8 bits are mapped linearly from `spec.value_range` to 0..255 and
+    clipped. Without a range: 16 bits from 0..65535 (0..32767 with a sign), 32-bit integers from the
+    positive numbers of their type, floats from 0..1, where floats outside 0..1 are refused rather
+    than clipped unseen; NaN is black. Files that count white as 0 are turned round first.
+
+    Refused are several pages where `spec.page` names none, channels that are neither colours nor
+    transparency, and more than 178 megapixels.
 
     Raises:
-        UnreadableImage: If the file is missing, broken, too large or no image.
+        UnreadableImage: If the file is missing, broken, refused or no image.
     """
     with opened(path) as image:
-        rgb = upright_rgb(image, spec)
-        box = crop_box(rgb.size, spec.crop)
-        if box != (0, 0, *rgb.size):
-            rgb = rgb.crop(box)
-        return np.array(rgb.resize((spec.size, spec.size), Image.Resampling.BILINEAR))
+        pixels = upright_pixels(image, spec)
+    left, top, right, bottom = crop_box((pixels.shape[1], pixels.shape[0]), spec.crop)
+    pixels = pixels[top:bottom, left:right]
+    cut = Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[..., 0])
+    resized = cut.resize((spec.size, spec.size), Image.Resampling.BILINEAR)
+    return np.array(resized.convert("RGB"))
 
 
 def read(path: Path) -> bytes:
@@ -67,25 +67,9 @@ def read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        if error.errno in _MACHINE:
+        if error.errno in MACHINE:
             raise
-        raise UnreadableImage(_reason(path, error)) from error
-
-
-def upright_rgb(image: Image.Image, spec: ImageSpec) -> Image.Image:
-    """Decode an opened image, turn it upright and make it 8 bits RGB."""
-    if spec.reduced:
-        draft(image, spec)
-    ImageOps.exif_transpose(image, in_place=True)
-    return _to_rgb(image, spec.value_range)
-
-
-def draft(image: Image.Image, spec: ImageSpec) -> None:
-    """Ask the decoder for less than the whole size, if it can and the spec needs no more."""
-    left, top, right, bottom = spec.crop or (0, 0, 1, 1)
-    needed = math.ceil(spec.size / (right - left)), math.ceil(spec.size / (bottom - top))
-    sideways = header_exif(image).get(ORIENTATION) in SIDEWAYS
-    image.draft(None, needed[::-1] if sideways else needed)
+        raise UnreadableImage(reason(path, error)) from error
 
 
 def shrink_factor(path: Path, spec: ImageSpec) -> float:
@@ -95,17 +79,18 @@ def shrink_factor(path: Path, spec: ImageSpec) -> float:
         UnreadableImage: If the header cannot be read.
     """
     with opened(path) as image:
-        width, height = image.size
-        if header_exif(image).get(ORIENTATION) in SIDEWAYS:
-            width, height = height, width
-    left, top, right, bottom = crop_box((width, height), spec.crop)
+        size = upright_size(image, spec)
+    left, top, right, bottom = crop_box(size, spec.crop)
     return max(right - left, bottom - top) / spec.size
 
 
-def header_exif(image: Image.Image) -> Image.Exif:
-    """Return the EXIF data that come before the pixels, without decoding them."""
-    # The PNG reader's own method decodes the pixels, in case that EXIF data follow them.
-    return Image.Image.getexif(image)
+def upright_size(image: Image.Image, spec: ImageSpec) -> tuple[int, int]:
+    """Return width and height as the upright image has them, from the header alone."""
+    if spec.rules > 1:
+        select_page(image, spec.page)
+    # Some Pillow releases turn the size of a TIFF before it is decoded.
+    width, height = (tags_of(image).get(256 + i, image.size[i]) for i in (0, 1))
+    return (height, width) if header_exif(image).get(ORIENTATION) in SIDEWAYS else (width, height)
 
 
 @contextmanager
@@ -121,69 +106,42 @@ def opened(path: Path, data: bytes | None = None) -> Iterator[Image.Image]:
         OSError, MemoryError: Something is wrong with the machine: no memory or handles are left.
     """
     try:
-        formats = ("HEIF",) if register_heic(path) else _FORMATS
-        with Image.open(path if data is None else io.BytesIO(data), formats=formats) as image:
+        # A file and not its path: from a path Pillow maps pixels into memory with the sides of a
+        # turned TIFF exchanged.
+        with (
+            path.open("rb") if data is None else io.BytesIO(data) as file,
+            Image.open(file, formats=formats(path)) as image,
+        ):
             yield image
     except (UnreadableImage, MemoryError):
         raise
     except Exception as error:
-        if getattr(error, "errno", None) in _MACHINE:
+        if getattr(error, "errno", None) in MACHINE:
             raise
         # Decoders raise nearly every exception on a broken file, and none may stop a round.
-        raise UnreadableImage(_reason(path, error)) from error
+        raise UnreadableImage(reason(path, error)) from error
 
 
-def _reason(path: Path, error: Exception) -> str:
+def reason(path: Path, error: Exception) -> str:
+    """Say in a few words why a file could not be read."""
     if isinstance(error, FileNotFoundError):
         return "file is missing"
     if isinstance(error, PermissionError):
         return "no permission to read the file"
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
-        return "too many pixels: more than a photograph has"
+        return f"too many pixels: at most {2 * (Image.MAX_IMAGE_PIXELS or 0) // 10**6} megapixels"
     if isinstance(error, UnidentifiedImageError):
-        if path.stat().st_size == 0:
+        with path.open("rb") as file:
+            start = file.read(4)
+        if not start:
             return "file is empty"
+        if start in (b"II*\0", b"MM\0*"):
+            return "a kind of TIFF that cannot be read: save it as PNG"
         if path.suffix.lower() in HEIC_SUFFIXES and not heic_is_supported():
             return "HEIC needs: pip install alvision[heic]"
         return "not an image"
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return f"broken: {text.splitlines()[0][:80]}"
-
-
-def _to_rgb(image: Image.Image, value_range: tuple[float, ...] | None) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":
-        return Image.fromarray(_to_8_bits(image, value_range)).convert("RGB")
-    if image.has_transparency_data:
-        layer = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", layer.size, "black"), layer).convert("RGB")
-    return image.convert("RGB")
-
-
-def _to_8_bits(image: Image.Image, value_range: tuple[float, ...] | None) -> np.ndarray:
-    values = np.asarray(image).astype(np.float32)
-    if image.mode == "F" and value_range is None:
-        finite = values[np.isfinite(values)]
-        if finite.size and (finite.min() < 0 or finite.max() > 1):
-            raise UnreadableImage("float pixels outside 0..1: set data.image.value_range")
-    return stretch(values, range_of(image, value_range))
-
-
-def stretch(values: np.ndarray, value_range: tuple[float, ...]) -> np.ndarray:
-    """Map raw values linearly from (black, white) to 0..255, as uint8; NaN is black."""
-    black, white = value_range
-    values = np.nan_to_num(values, nan=black, posinf=white, neginf=black).clip(black, white)
-    return np.rint((values - black) / (white - black) * 255).astype(np.uint8)
-
-
-def range_of(image: Image.Image, value_range: tuple[float, ...] | None) -> tuple[float, ...]:
-    """Return the raw values of black and white: those given, or the full range of the type."""
-    if value_range is not None:
-        return value_range
-    if image.mode == "F":
-        return 0, 1
-    # Some Pillow releases open a 16-bit PNG as 32-bit integers.
-    sixteen_bits = image.mode.startswith("I;16") or image.format == "PNG"
-    return 0, 65535 if sixteen_bits else 2**31 - 1
 
 
 def crop_box(size: tuple[int, int], crop: tuple[float, ...] | None) -> tuple[int, int, int, int]:
@@ -197,6 +155,11 @@ def crop_box(size: tuple[int, int], crop: tuple[float, ...] | None) -> tuple[int
         math.ceil(right * width),
         math.ceil(bottom * height),
     )
+
+
+def formats(path: Path) -> tuple[str, ...]:
+    """Return the formats that a file may have, as Pillow names them."""
+    return ("HEIF",) if register_heic(path) else FORMATS
 
 
 def register_heic(path: Path) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,7 @@ class Manifest:
         truth: Class names, None where unknown. Only the simulated oracle, the evaluator, the
             splitter and `check` may read it.
         answer_shares: How often people give each answer, by class; for the simulated oracle alone.
+        set_aside: Files that have no id, by printable name, and the reason.
         features: Embeddings, float32 [N, D], for data that has no images; else None.
         notice: What a person should know of how the groups were found; else None.
     """
@@ -54,6 +55,7 @@ class Manifest:
     features: np.ndarray | None = None
     answer_shares: tuple[Mapping[str, float] | None, ...] = ()
     notice: str | None = None
+    set_aside: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Return the number of images, N."""
@@ -122,6 +124,7 @@ def build(cfg: DataConfig) -> Manifest:
         features=features,
         answer_shares=tuple(row.answer_shares for row in rows),
         notice=grouping.notice,
+        set_aside=listing.set_aside,
     )
 
 
@@ -160,4 +163,4 @@ def _own(cfg: DataConfig) -> Listing:
             f"data.source: {with_features} of {len(listing.rows)} rows have features; all or none"
         )
     rows = [row._replace(id=normal(str(row.id)), path=absolute(row.path)) for row in listing.rows]
-    return Listing(absolute(listing.root), rows)
+    return Listing(absolute(listing.root), rows, listing.set_aside)

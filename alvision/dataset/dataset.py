@@ -23,6 +23,7 @@ from alvision.data.splits import (
     straddling,
 )
 from alvision.data.thin_defects import thinned
+from alvision.dataset.image_settings import settled
 from alvision.labels.classes import added_defects, class_list
 from alvision.labels.consensus import Resolve
 from alvision.labels.content import locator, resolver
@@ -43,7 +44,7 @@ class DataSet:
     is opened by whoever needs it (`label_store`), so no connection outlives its use.
 
     Attributes:
-        config: The configuration as it was given.
+        config: The configuration as it was given, with numbers in place of `value_range=auto`.
         manifest: The images.
         spec: How a file becomes the array that a network sees.
     """
@@ -62,7 +63,9 @@ class DataSet:
         from alvision.config.checks import validate
 
         validate(config)
-        return cls(config, build(config.data), ImageSpec.from_config(config.data.image))
+        manifest = build(config.data)
+        config = settled(config, manifest)
+        return cls(config, manifest, ImageSpec.from_config(config.data.image))
 
     @property
     def answered_by_people(self) -> bool:

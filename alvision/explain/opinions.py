@@ -133,7 +133,7 @@ class Opinions:
             return
         values = maps[0].cpu().numpy()
         try:
-            width, height = upright_size(self._path_of(id))
+            width, height = upright_size(self._path_of(id), learner.features.spec)
         except UnreadableImage:
             return
         shrink = _LONGEST / max(width, height)

@@ -63,7 +63,7 @@ def build_experiment(
 
     Args:
         composed: The configuration and its strategies.
-        data: The data set of that configuration, see `open_data`.
+        data: The data set of that configuration, see `open_data`; its own configuration counts.
         stack: Holds the folder's lock and the label store until it is closed.
         progress: Show progress bars.
         wait: With a page: wait for its people instead of ending.
@@ -71,7 +71,7 @@ def build_experiment(
     Raises:
         UserError: Something in the configuration, the data or the folder does not fit.
     """
-    config = composed.config
+    config = data.config
     learner = build_learner(config, data, progress=progress)
     root = Path(str(config.out))
     stack.enter_context(lock(root))
@@ -102,7 +102,9 @@ def build_experiment(
         generator=lambda round, purpose: generator(config.seed, round, purpose),
         explain=reasons,
         evaluate=_evaluation(config, data, metrics),
-        publish=lambda rnd: write_tables(root, steps, learner.set_aside, metrics),
+        publish=lambda rnd: write_tables(
+            root, steps, {**data.manifest.set_aside, **learner.set_aside}, metrics
+        ),
         codecs=steps,
         truth=simulated.truth if simulated else None,
         spare=SPARE_BATCHES * config.budget.batch if config.oracle.kind == "page" else 0,
@@ -117,7 +119,7 @@ def build_learner(config: RunConfig, data: DataSet, *, progress: bool) -> Learne
         data.manifest,
         data.hashes,
         data.classes,
-        data=config.data,
+        data=data.config.data,
         model=config.model,
         trainer=config.trainer,
         seed=config.seed,
@@ -157,7 +159,7 @@ def _evaluation(
 
 def _description(composed: ComposedRun, data: DataSet, learner: Learner) -> dict[str, Any]:
     return describe_run(
-        composed.config,
+        data.config,
         composed.choices,
         composed.command,
         classes=data.classes,
@@ -243,6 +245,7 @@ def _oracle(
             path_of=data.manifest.path,
             locate=data.locate,
             answered_elsewhere=partial(_people_by_image, store, data),
+            spec=data.spec,
         )
     from alvision.explain.opinions import Opinions
 

@@ -20,6 +20,7 @@ from alvision.core.records import (
     answer_uuid,
 )
 from alvision.core.utc import as_text
+from alvision.data.image_spec import ImageSpec
 from alvision.labels.answers import allowed_answers, check_classes, parse_answer
 from alvision.labels.csv_dialect import Row, read_table, write_table
 from alvision.oracles.sheet import contact_sheet, copy_picture
@@ -44,6 +45,7 @@ class FilesOracle:
         locate: Finds the image of today by the id and the bytes that it was asked under.
         answered_elsewhere: Returns who answered each image in another tool; such a row may stay
             blank.
+        spec: How the network reads images, and so how the copies show them.
 
     Raises:
         UserError: A class is called `skip` or `unsure`, or its name cannot be used.
@@ -59,6 +61,7 @@ class FilesOracle:
         path_of: Callable[[SampleId], Path | None],
         locate: Locate,
         answered_elsewhere: Callable[[], Mapping[SampleId, Collection[str]]] = dict,
+        spec: ImageSpec | None = None,
     ) -> None:
         check_classes(classes)
         self._rounds = rounds
@@ -68,6 +71,7 @@ class FilesOracle:
         self._path_of = path_of
         self._locate = locate
         self._answered_elsewhere = answered_elsewhere
+        self._spec = spec
 
     def __call__(self, query: Query) -> list[Answer]:
         """Return everybody's answers once every row has them.
@@ -111,7 +115,10 @@ class FilesOracle:
             if source is None or not source.is_file():
                 yield row.id, None
             else:
-                yield row.id, copy_picture(source, folder, f"{number:0{digits}d}")
+                yield (
+                    row.id,
+                    copy_picture(source, folder, f"{number:0{digits}d}", self._spec),
+                )
 
     def _read(self, query: Query, path: Path) -> list[Answer]:
         table = read_table(path)

@@ -8,12 +8,14 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
-import numpy as np
-from PIL import Image, ImageOps
-
 from alvision.core.records import SampleId
+from alvision.data.image_spec import ImageSpec
+from alvision.data.images import UnreadableImage
+from alvision.data.pictures import is_deep, picture
 
 _SHOWN_BY_BROWSERS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"})
+_LONGEST = 16_384
+"""Pixels of a copy's longer side, at most: more than any photograph has."""
 _STYLE = """
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
 body { margin: 2rem auto; max-width: 75rem; padding: 0 1rem; }
@@ -23,20 +25,25 @@ img { width: 100%; height: auto; }
 """
 
 
-def copy_picture(source: Path, folder: Path, name: str) -> str:
+def copy_picture(source: Path, folder: Path, name: str, spec: ImageSpec | None = None) -> str:
     """Copy an image under a name that does not reveal its class; return the file's name.
 
-    A kind that browsers do not show (TIFF, 16 bits) becomes an 8-bit PNG; a file that cannot be
-    decoded is copied as it is.
+    A kind that browsers do not show as the network sees it (TIFF, 16 bits) becomes an 8-bit PNG; a
+    file that cannot be decoded is copied as it is.
+
+    Args:
+        source: The image.
+        folder: Where the copy goes.
+        name: Its name, without suffix.
+        spec: How the network reads images; None: by the rules alone.
     """
     suffix = source.suffix.lower()
-    if suffix not in _SHOWN_BY_BROWSERS:
-        try:
-            with Image.open(source) as image:
-                _eight_bits(ImageOps.exif_transpose(image)).save(folder / f"{name}.png")
+    try:
+        if suffix not in _SHOWN_BY_BROWSERS or is_deep(source):
+            picture(source, _LONGEST, spec).save(folder / f"{name}.png")
             return f"{name}.png"
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-            pass  # shown as a link, for whatever program opens it
+    except UnreadableImage:
+        pass  # shown as a link, for whatever program opens it
     shutil.copyfile(source, folder / f"{name}{suffix}")
     return f"{name}{suffix}"
 
@@ -89,11 +96,3 @@ def _figure(id: SampleId, picture: str | None) -> str:
         f'<figure><a href="{address}"><img src="{address}" alt="{name}"'
         f' loading="lazy"></a><figcaption>{name}</figcaption></figure>\n'
     )
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
-        return image.convert("RGB")
-    values = np.asarray(image, dtype=np.float64)
-    low, high = values.min(), values.max()
-    return Image.fromarray(((values - low) * (255 / max(high - low, 1))).astype(np.uint8))

@@ -8,13 +8,14 @@ import os
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from alvision.core.errors import UserError
 from alvision.core.records import SampleId
 from alvision.data.hashes import Stamp, file_stamp
+from alvision.data.image_spec import ImageSpec
 from alvision.data.images import UnreadableImage, read
 from alvision.data.pictures import picture, upright_size
 
@@ -56,7 +57,7 @@ class ServedImages:
         paths: The file of each image.
         secret: Key of the addresses.
         cache: Folder for thumbnails.
-        value_range: Raw values (black, white) of images deeper than 8 bits.
+        spec: How the network reads them, and so how they are shown.
     """
 
     def __init__(
@@ -64,11 +65,11 @@ class ServedImages:
         paths: Mapping[SampleId, Path],
         secret: bytes,
         cache: Path,
-        value_range: Sequence[float] | None = None,
+        spec: ImageSpec | None = None,
     ) -> None:
         self._secret = secret
         self._cache = cache
-        self._range = value_range
+        self._spec = spec
         self._address: dict[SampleId, str] = {}
         self._id: dict[str, SampleId] = {}
         self._sizes: dict[SampleId, tuple[int, int] | None] = {}
@@ -111,7 +112,7 @@ class ServedImages:
                 self._sizes.clear()
             try:
                 path = self._paths.get(id)
-                self._sizes[id] = None if path is None else _fitted(upright_size(path))
+                self._sizes[id] = None if path is None else _fitted(upright_size(path, self._spec))
             except UnreadableImage:
                 self._sizes[id] = None
         return self._sizes[id]
@@ -135,7 +136,8 @@ class ServedImages:
             return known[1]
         try:
             data = read(path)
-            found = Look(hashlib.sha256(data).hexdigest(), _fitted(upright_size(path, data)))
+            size = _fitted(upright_size(path, self._spec, data))
+            found = Look(hashlib.sha256(data).hexdigest(), size)
         except UnreadableImage:
             self._sizes[id] = None
             return None
@@ -186,7 +188,7 @@ class ServedImages:
         return content
 
     def _encode(self, path: Path, size: str, data: bytes | None = None) -> bytes:
-        image = picture(path, LONGEST[size], self._range, data)
+        image = picture(path, LONGEST[size], self._spec, data)
         buffer = io.BytesIO()
         image.save(buffer, "JPEG", quality=90 if size == "full" else 80)
         return buffer.getvalue()
@@ -215,7 +217,7 @@ class ServedImages:
         stamp = None if path is None else file_stamp(path)
         if path is None or stamp is None:
             raise UnreadableImage("file is missing")
-        text = f"{path}\x1f{stamp.size}\x1f{stamp.modified}\x1f{self._range}"
+        text = f"{path}\x1f{stamp.size}\x1f{stamp.modified}\x1f{self._spec}"
         name, settled = keyed(b"", "thumbnail", text), stamp.settled
         if kept := self._from_memory(name, "thumb"):
             return kept

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from alvision.core.records import Event, SampleId
 from alvision.core.utc import now
+from alvision.data.image_spec import ImageSpec
 from alvision.evaluation.metrics import Metric
 from alvision.labels.classes import added_defects
 from alvision.labels.content import locator, resolver
@@ -63,7 +64,7 @@ class PageContext:
         metric: The metric of the learning curve.
         classes: The configured classes; more may be in the log, and none at all at first.
         defects: Those of them that are defects.
-        value_range: Raw values (black, white) of images deeper than 8 bits.
+        spec: How the network reads images, and so how they are shown.
         votes: People who answer each image.
         experts: Names of those who get unsure and disputed images first.
         initial: Labels that a run starts from.
@@ -79,7 +80,7 @@ class PageContext:
     metric: Metric
     classes: tuple[str, ...] = ()
     defects: tuple[str, ...] = ()
-    value_range: tuple[float, ...] | None = None
+    spec: ImageSpec | None = None
     votes: int = 1
     experts: tuple[str, ...] = ()
     initial: int = 20
@@ -109,9 +110,7 @@ class PageState:
         # Requests run in a pool of threads, and each reads the ledger, the counters and the run in
         # several steps that must all see the same moment.
         self.lock = threading.Lock()
-        self.images = ServedImages(
-            context.paths, context.secret, context.cache, context.value_range
-        )
+        self.images = ServedImages(context.paths, context.secret, context.cache, context.spec)
         self.leases = Leases(context.store, seconds=_LEASE_SECONDS)
         self.presence = Presence(context.store)
         self._clock = clock

@@ -18,7 +18,14 @@ from alvision.run_folder.fixed_settings import why_fixed
 if TYPE_CHECKING:
     from alvision.config.schema import RunConfig
 
-ADDED = ("data.source", "metrics", "trainer.callbacks", "trainer.loss", "trainer.optimizer")
+ADDED = (
+    "data.source",
+    "data.image.page",
+    "metrics",
+    "trainer.callbacks",
+    "trainer.loss",
+    "trainer.optimizer",
+)
 """Keys that the first run folders lack. Null means what was done before there was the key, so it is
 left out: a run keeps its identity, and with it the uuids of its answers, over versions."""
 

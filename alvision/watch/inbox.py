@@ -12,6 +12,7 @@ from pathlib import Path
 
 from alvision.core.errors import UserError
 from alvision.core.rounds import write_atomically
+from alvision.core.walk import left_behind, printable
 from alvision.data.image_spec import HEIC_SUFFIXES, SUFFIXES
 from alvision.deploy.bundle.bundle import file_hash
 
@@ -50,7 +51,7 @@ class Inbox:
     def scan(self) -> list[Arrived]:
         """Return the images that are at rest, the oldest first.
 
-        Files without an image's suffix and names that begin with a dot are left alone.
+        Files without an image's suffix and what file systems leave behind are left alone.
 
         Raises:
             UserError: The folder is gone.
@@ -80,9 +81,7 @@ class Inbox:
         return {self._name(path): path for path in _images(self.folder)}
 
     def _name(self, path: Path) -> str:
-        # A name that is not UTF-8 gets escapes: no database and no page could hold it.
-        name = path.relative_to(self.folder).as_posix()
-        return name.encode("utf-8", "backslashreplace").decode("utf-8")
+        return printable(path.relative_to(self.folder).as_posix())
 
 
 def _images(folder: Path) -> Iterator[Path]:
@@ -92,7 +91,7 @@ def _images(folder: Path) -> Iterator[Path]:
     except FileNotFoundError:  # a folder below the inbox that is gone again
         return
     for entry in entries:
-        if entry.name.startswith("."):
+        if left_behind(entry.name):
             continue
         if entry.is_dir(follow_symlinks=False):
             yield from _images(Path(entry.path))

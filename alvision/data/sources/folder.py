@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alvision.core.errors import UserError
+from alvision.core.walk import files_below, printable
 from alvision.data.image_spec import HEIC_SUFFIXES, SUFFIXES, heic_is_supported
 from alvision.data.sources.rows import Listing, Row, existing_root, normal
 
 if TYPE_CHECKING:
     from alvision.config.schema import DataConfig
-
-SKIPPED_SUFFIX = ".alvision"
-"""Folders that hold what alvision keeps beside the data."""
 
 
 def folder(cfg: DataConfig) -> Listing:
@@ -32,7 +28,7 @@ def folder(cfg: DataConfig) -> Listing:
     paths = image_files(root)
     parents = {path.relative_to(root).parent for path in paths}
     classes_known = len(parents) > 1 and all(len(parent.parts) == 1 for parent in parents)
-    return Listing(root, [_row(path, root, classes_known) for path in paths])
+    return _listing(root, paths, classes_known)
 
 
 def class_folders(cfg: DataConfig) -> Listing:
@@ -49,16 +45,33 @@ def class_folders(cfg: DataConfig) -> Listing:
             f"{len(loose)} images are directly in {root}, first {loose[0]!r}: "
             "with data=class_folders every image is in the folder of its class"
         )
-    return Listing(root, [_row(path, root, True) for path in paths])
+    return _listing(root, paths, True)
 
 
-def _row(path: Path, root: Path, class_known: bool) -> Row:
-    id = path.relative_to(root).as_posix()
-    try:
-        id.encode()
-    except UnicodeEncodeError:
-        raise UserError(f"the file name {id!a} is not valid UTF-8: rename the file") from None
-    return Row(normal(id), path, truth=normal(id.split("/")[0]) if class_known else None)
+def _listing(root: Path, paths: list[Path], classes_known: bool) -> Listing:
+    """Return the rows of images; those whose name nothing could store are set aside."""
+    rows, aside, broken = [], {}, set()
+    for path in paths:
+        id = path.relative_to(root).as_posix()
+        if printable(id) == id:
+            label = normal(id.split("/")[0]) if classes_known else None
+            rows.append(Row(normal(id), path, truth=label))
+            continue
+        aside[printable(id)] = "the name is not UTF-8: rename it"
+        first = id.split("/")[0]
+        if printable(first) != first:
+            broken.add(printable(first))
+    if broken and classes_known:
+        raise UserError(
+            f"the names of {len(broken)} class folders below {root} are not UTF-8: "
+            f"{', '.join(sorted(broken))}; rename them (on Linux: convmv -f cp1252 -t utf-8)"
+        )
+    if not rows:
+        raise UserError(
+            f"the name of no image below {root} is UTF-8, first {next(iter(aside))}: rename them "
+            "(on Linux: convmv -f cp1252 -t utf-8 -r)"
+        )
+    return Listing(root, rows, aside)
 
 
 def image_files(root: Path) -> list[Path]:
@@ -67,7 +80,10 @@ def image_files(root: Path) -> list[Path]:
     Raises:
         UserError: There is none, or a folder cannot be read.
     """
-    files = sorted(_files(root, frozenset()))
+    try:
+        files = sorted(files_below(root))
+    except OSError as error:
+        raise UserError(f"cannot read the folder {error.filename}: {error.strerror}") from None
     supported = SUFFIXES | (HEIC_SUFFIXES if heic_is_supported() else frozenset())
     images = [path for path in files if path.suffix.lower() in supported]
     left_out = sum(path.suffix.lower() in HEIC_SUFFIXES - supported for path in files)
@@ -81,25 +97,3 @@ def image_files(root: Path) -> list[Path]:
     if hint:
         logging.getLogger(__name__).warning("%s; they are left out", hint)
     return images
-
-
-def _files(folder: Path, above: frozenset[str]) -> Iterator[Path]:
-    # Links to folders are followed, as data sets are often put together from them; a link back
-    # to a folder that we are in would never end.
-    real = os.path.realpath(folder)
-    if real in above:
-        return
-    try:
-        with os.scandir(folder) as entries:
-            found = [
-                (Path(entry.path), entry.is_dir())
-                for entry in entries
-                if not entry.name.startswith(".") and (entry.is_dir() or entry.is_file())
-            ]
-    except OSError as error:
-        raise UserError(f"cannot read the folder {folder}: {error.strerror}") from None
-    for path, is_folder in found:
-        if not is_folder:
-            yield path
-        elif path.suffix != SKIPPED_SUFFIX:
-            yield from _files(path, above | {real})

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from alvision.core.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import numpy as np
 
     from alvision.config.schema import DataConfig
@@ -34,10 +34,14 @@ class Row(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """The rows of a source, in any order, and the folder that their ids are relative to."""
+    """The rows of a source, in any order, and the folder that their ids are relative to.
+
+    `set_aside` has the files that cannot be rows, by printable name, and the reason.
+    """
 
     root: Path
     rows: list[Row]
+    set_aside: Mapping[str, str] = MappingProxyType({})
 
 
 def normal(text: str) -> str:

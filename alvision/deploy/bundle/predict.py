@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from alvision.core.errors import UserError
+from alvision.core.walk import files_below, printable
 from alvision.data.image_spec import HEIC_SUFFIXES, SUFFIXES
 from alvision.data.images import UnreadableImage, load
 from alvision.data.threads import ordered_map
@@ -52,7 +53,10 @@ def images_in(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise UserError(f"images={folder} is not a folder: check the path")
     known = SUFFIXES | HEIC_SUFFIXES
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in known)
+    try:
+        found = sorted(path for path in files_below(folder) if path.suffix.lower() in known)
+    except OSError as error:
+        raise UserError(f"cannot read the folder {error.filename}: {error.strerror}") from None
     if not found:
         raise UserError(f"images={folder} holds no image ({', '.join(sorted(SUFFIXES))})")
     return found
@@ -134,7 +138,7 @@ def _batch(bundle: Bundle, paths: Sequence[Path], root: Path, maps: bool) -> lis
     decided = iter(_decided(bundle, [image for image in read if not isinstance(image, str)], maps))
     predictions = []
     for path, pixels in zip(paths, read, strict=True):
-        name = path.relative_to(root).as_posix()
+        name = printable(path.relative_to(root).as_posix())
         if isinstance(pixels, str):
             predictions.append(Prediction(name, None, pixels))
         else:

@@ -11,7 +11,8 @@ import inspect
 from collections.abc import Sequence
 from pathlib import Path
 
-from alvision.data import images
+from alvision.core import walk
+from alvision.data import images, pixels
 from alvision.deploy.bundle import verdict
 from alvision.deploy.bundle.signature import SIGNATURE, signature
 
@@ -22,19 +23,33 @@ def script() -> str:
     """Return `predict.py`: the template with the source of the functions that alvision runs."""
     text = TEMPLATE.read_text(encoding="utf-8")
     reading = [
+        images.opened,
+        images.reason,
         images.load,
-        images.upright_rgb,
-        images.draft,
-        images.header_exif,
-        images._to_rgb,
-        images._to_8_bits,
-        images.stretch,
-        images.range_of,
         images.crop_box,
+        pixels.upright_pixels,
+        pixels.select_page,
+        pixels.is_thumbnail,
+        pixels.refuse_unclear,
+        pixels.tags_of,
+        pixels.raw_mode,
+        pixels.raw_values,
+        pixels.deep_colours,
+        pixels.range_of,
+        pixels.stretch,
+        pixels.draft,
+        pixels.header_exif,
+        walk.left_behind,
+        walk.files_below,
     ]
     constants = {
         "SUFFIXES": tuple(sorted(images.SUFFIXES)),
-        "FORMATS": images._FORMATS,
+        "HEIC_SUFFIXES": (),
+        "FORMATS": images.FORMATS,
+        "ORIENTATION": pixels.ORIENTATION,
+        "SIDEWAYS": pixels.SIDEWAYS,
+        "OTHER_BYTE": pixels.OTHER_BYTE,
+        "LEFT_BEHIND": tuple(sorted(walk.LEFT_BEHIND)),
         "COLUMNS": verdict.COLUMNS,
         "NEIGHBOURS": verdict.NEIGHBOURS,
         "NO_NUMBERS": verdict.NO_NUMBERS,

@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote
 
 from alvision.core.errors import UserError
 from alvision.core.records import SampleId
+from alvision.core.walk import files_below, left_behind, printable
 from alvision.labels.answers import allowed_answers, parse_answer
 from alvision.labels.consensus import Settled
 from alvision.labels.exchange.import_answers import (
@@ -45,7 +46,7 @@ def export_folders(
     Raises:
         UserError: The folder has content, an image has no file, or the disk refuses.
     """
-    if folder.exists() and any(folder.iterdir()):
+    if folder.exists() and not all(left_behind(place.name) for place in folder.iterdir()):
         raise UserError(f"{folder} is not empty: export into a new folder (to=)")
     for id, image in settled.items():
         source = path_of(id)
@@ -82,7 +83,7 @@ def import_folders(
     answers: dict[tuple[SampleId, str], ImportedAnswer] = {}
     unknown = []
     for place in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if not place.is_dir() or place.name.startswith("."):
+        if not place.is_dir() or left_behind(place.name):
             continue
         answer = parse_answer(unquote(place.name), classes)
         if answer is None:
@@ -91,10 +92,10 @@ def import_folders(
                 " nothing was imported"
             )
         label = answer[1] or answer[0]
-        for file in sorted(path for path in place.rglob("*") if path.is_file()):
+        for file in sorted(files_below(place)):
             id = lowest.get(hashlib.sha256(file.read_bytes()).hexdigest())
             if id is None:
-                unknown.append(file.relative_to(folder).as_posix())
+                unknown.append(printable(file.relative_to(folder).as_posix()))
             elif answers.setdefault((id, by), ImportedAnswer(label)).label != label:
                 raise UserError(
                     f"{file}: the same image is in another class's folder: keep one; nothing"

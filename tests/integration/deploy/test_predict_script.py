@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -15,6 +16,7 @@ from alvision.deploy.bundle.predict_script import script
 from alvision.deploy.bundle.thresholds import THRESHOLDS, Thresholds
 from tests.support import grey
 from tests.support.parts import imported
+from tests.support.rubbish import RUBBISH
 
 imported("onnxruntime")
 imported("onnx")
@@ -74,6 +76,26 @@ def test_a_changed_file_is_refused_on_both_sides(bundle, file, change):
     assert status == 1 and said.count("\n") == 1 and file in said and not rows
     with pytest.raises(UserError, match=file if file != MANIFEST else "changed|damaged|another"):
         open_bundle(bundle)
+
+
+def test_odd_names_are_written_and_what_was_left_behind_is_not_judged(bundle, monkeypatch, capsys):
+    parts = bundle.parent / "parts"
+    odd = parts / "gr\udcfcn.png"
+    try:
+        Image.new("RGB", (8, 8), "white").save(odd)
+    except (OSError, UnicodeError):
+        pytest.skip("this file system takes no such names")
+    for name in RUBBISH:
+        (parts / name).parent.mkdir(parents=True, exist_ok=True)
+        (parts / name).write_bytes(odd.read_bytes())
+    status, _, rows = sort(bundle)
+    names = [row["image"] for row in rows]
+    assert status == 0 and "gr\\udcfcn.png" in names and len(rows) == 4
+    monkeypatch.chdir(bundle.parent)
+    assert main(["predict", f"bundle={bundle}", f"images={parts}", "to=ours.csv"]) == 0
+    with Path("ours.csv").open(encoding="utf-8", newline="") as file:
+        assert [row["image"] for row in csv.DictReader(file)] == names
+    assert "4 images" in capsys.readouterr().out
 
 
 def test_it_opens_the_formats_that_alvision_opens(bundle, monkeypatch, capsys):

@@ -10,6 +10,7 @@ from PIL import Image
 from alvision.config.schema import ImageConfig
 from alvision.core.errors import UserError
 from alvision.data import images
+from alvision.data.image_spec import RULES
 from alvision.data.images import ImageSpec, UnreadableImage, load, shrink_factor
 from tests.conftest import paint
 from tests.support.parts import imported
@@ -149,10 +150,15 @@ def test_crop_boxes_hold_a_pixel_and_stay_inside(width, height, edges):
         assert 0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height
 
 
-def test_the_first_frame_counts(tmp_path):
+@pytest.mark.parametrize("name", ["a.tif", "a.png", "a.webp"])
+def test_a_page_of_several_is_named(tmp_path, name):
     frames = [Image.new("L", (4, 4), value) for value in (10, 200)]
-    pixels = loaded(frames[0], tmp_path / "a.tif", save_all=True, append_images=frames[1:])
-    assert (pixels == 10).all()
+    path = tmp_path / name
+    frames[0].save(path, save_all=True, append_images=frames[1:], lossless=True)
+    for page, value in ((0, 10), (1, 200)):
+        assert (load(path, ImageSpec(4, page=page)) == value).all()
+    with pytest.raises(UnreadableImage, match=r"no page 2: data\.image\.page is from 0 to 1"):
+        load(path, ImageSpec(4, page=2))
 
 
 def test_heic(tmp_path):
@@ -242,7 +248,16 @@ def test_specs_are_plain_json():
     spec = ImageSpec.from_config(ImageConfig(size=64, crop=[0, 0.1, 1, 0.9], value_range=[0, 4095]))
     assert ImageSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
     plain = ImageSpec.from_config(ImageConfig())
-    assert plain.to_dict() == {"size": 224, "crop": None, "value_range": None, "reduced": False}
+    assert plain.to_dict() == {
+        "size": 224,
+        "crop": None,
+        "value_range": None,
+        "reduced": False,
+        "page": None,
+        "rules": RULES,
+    }
+    with pytest.raises(UserError, match="update alvision"):
+        ImageSpec.from_dict(plain.to_dict() | {"rules": RULES + 1})
     assert ImageSpec.from_dict(plain.to_dict()) == plain and hash(plain)
 
 

@@ -8,6 +8,7 @@ from alvision.config.schema import DataConfig
 from alvision.core.errors import UserError
 from alvision.data.manifest import SOURCES, Manifest, build
 from tests.conftest import paint
+from tests.support.rubbish import RUBBISH
 
 
 def save(root, *names):
@@ -132,10 +133,28 @@ def test_heic_without_its_extra_is_named(tmp_path, monkeypatch, caplog):
     assert "1 HEIC files" in caplog.text
 
 
-def test_names_that_are_not_utf8_are_refused(tmp_path):
+def test_names_that_are_not_utf8_are_set_aside_all_at_once(tmp_path):
     try:
-        save(tmp_path, "bad\udcff.png")
+        save(tmp_path, "ok/bad\udcff.png", "ok/bad\udcfe.png")
     except (OSError, UnicodeError):
         pytest.skip("this file system takes no such names")
-    with pytest.raises(UserError, match="not valid UTF-8"):
+    with pytest.raises(UserError, match=r"no image below .* is UTF-8, first ok/bad\\udcfe\.png"):
         folder(tmp_path)
+    save(tmp_path, "ok/a.png", "worn/b.png")
+    manifest = folder(tmp_path)
+    assert manifest.ids == ("ok/a.png", "worn/b.png")
+    assert manifest.set_aside == {
+        "ok/bad\\udcfe.png": "the name is not UTF-8: rename it",
+        "ok/bad\\udcff.png": "the name is not UTF-8: rename it",
+    }
+    save(tmp_path, "gr\udcfcn/c.png", "wei\udcdf/d.png")
+    with pytest.raises(UserError, match=r"2 class folders .* gr\\udcfcn, wei\\udcdf; rename them"):
+        folder(tmp_path)
+
+
+def test_what_file_systems_leave_behind_is_no_image_and_no_class(tmp_path):
+    save(tmp_path, "ok/a.png", "worn/b.png")
+    save(tmp_path, *RUBBISH)
+    manifest = folder(tmp_path)
+    assert manifest.ids == ("ok/a.png", "worn/b.png")
+    assert manifest.truth == ("ok", "worn")

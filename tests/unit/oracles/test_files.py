@@ -10,6 +10,7 @@ from PIL import Image
 
 from alvision.core.errors import UserError
 from alvision.core.records import AwaitingLabels, Query, QueryRow, answer_uuid
+from alvision.data.image_spec import ImageSpec
 from alvision.oracles.files import FilesOracle
 
 CLASSES = ("ok", "Worn, old")
@@ -44,6 +45,7 @@ def ask(tmp_path, images):
         path_of=lambda id: images / id,
         locate=lambda id, sha256: id,
         answered_elsewhere=dict,
+        spec=None,
     ):
         rounds = tmp_path / "rounds"
         return FilesOracle(
@@ -54,6 +56,7 @@ def ask(tmp_path, images):
             path_of=path_of,
             locate=locate,
             answered_elsewhere=answered_elsewhere,
+            spec=spec,
         )
 
     return make
@@ -279,13 +282,17 @@ def test_a_file_name_is_text_on_the_page(ask, folder, tmp_path):
 
 def test_deep_pictures_are_made_visible(ask, folder, tmp_path):
     values = np.array([[1000, 1100], [1200, 1255]], dtype=np.uint16)
-    Image.fromarray(values).save(tmp_path / "deep.tif")
+    for name in ("deep.tif", "deep.png"):
+        Image.fromarray(values).save(tmp_path / name)
     (tmp_path / "broken.tif").write_bytes(b"no picture")
-    query = Query(3, (QueryRow("deep.tif", 0), QueryRow("broken.tif", 1)))
-    rows = begin(ask(path_of=lambda id: tmp_path / id), query, folder)
+    names = ("deep.tif", "deep.png", "broken.tif")
+    query = Query(3, tuple(QueryRow(name, rank) for rank, name in enumerate(names)))
+    spec = ImageSpec(8, value_range=(1000, 1255))
+    rows = begin(ask(path_of=lambda id: tmp_path / id, spec=spec), query, folder)
     images = {row["id"]: folder / row["image"] for row in rows}
-    with Image.open(images["deep.tif"]) as shown:
-        assert np.asarray(shown).tolist() == [[0, 100], [200, 255]]
+    for name in ("deep.tif", "deep.png"):
+        with Image.open(images[name]) as shown:
+            assert np.asarray(shown)[..., 0].tolist() == [[0, 100], [200, 255]]
     assert images["broken.tif"].read_bytes() == b"no picture"
 
 

@@ -9,6 +9,7 @@ from alvision.labels.answers import check_classes
 from alvision.labels.consensus import consensus
 from alvision.labels.exchange.folders import export_folders, folder_name, import_folders
 from alvision.labels.store import LabelStore
+from tests.support.rubbish import RUBBISH
 from tests.unit.labels.conftest import event
 
 NAMES = st.text(
@@ -95,6 +96,17 @@ def test_a_wrong_folder_imports_nothing(tmp_path):
     with pytest.raises(UserError, match="no class folders"):
         known = {"ids": IDS, "hashes": {}, "classes": ["ok"]}
         import_folders(LabelStore(tmp_path / "x.db"), tmp_path / "nowhere", **known)
+
+
+def test_what_file_systems_leave_behind_is_neither_class_nor_image(tmp_path):
+    for name in (*RUBBISH, "ok/Thumbs.db"):
+        (tmp_path / "sorted" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "sorted" / name).write_bytes(b"rubbish")
+    counts, found = bring(tmp_path, "worn/1.png")
+    assert (counts.added, found) == (1, {"a.png": "worn"})
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ".DS_Store").touch()
+    assert export_folders({}, tmp_path / "out", lambda id: None) == 0
 
 
 def test_nothing_is_written_over(tmp_path):

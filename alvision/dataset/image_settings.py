@@ -1,0 +1,44 @@
+"""The settings of reading images, settled once for a run: `auto` becomes numbers and stays."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alvision.core.rounds import DOCUMENT, read_document
+from alvision.data.image_spec import AUTO, ImageSpec
+
+if TYPE_CHECKING:
+    from alvision.config.schema import RunConfig
+    from alvision.data.manifest import Manifest
+
+
+def settled(config: RunConfig, manifest: Manifest) -> RunConfig:
+    """Return the configuration with numbers in place of `data.image.value_range=auto`.
+
+    They are those of the run in `out`, if it has begun; else they are measured on the images.
+
+    Raises:
+        UserError: The images have no depth that could be measured.
+    """
+    image = config.data.image
+    if image.value_range != AUTO:
+        return config
+    found = _kept(Path(str(config.out)))
+    if found is None and manifest.features is None:
+        from alvision.data.depth import automatic, measure
+
+        plain = ImageSpec.from_config(replace(image, value_range=None))
+        measured = automatic(measure(manifest.paths, plain))
+        found = list(measured) if measured else None
+    image = replace(image, value_range=found)
+    return replace(config, data=replace(config.data, image=image))
+
+
+def _kept(root: Path) -> list[float] | None:
+    """Return the range of the run in a folder; None if none has begun there, or it has none."""
+    if not (root / DOCUMENT).exists():
+        return None
+    found: list[float] | None = read_document(root)["config"]["data"]["image"]["value_range"]
+    return found

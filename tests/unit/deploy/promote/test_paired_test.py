@@ -2,52 +2,116 @@ import numpy as np
 import pytest
 from scipy.stats import multinomial
 
-from alvision.deploy.promote.paired_test import difference_at_most, paired, pairs_needed
+from alvision.deploy.promote.paired_test import chance, excludes, paired, pairs_needed
+from alvision.deploy.promote.paired_test import difference_at_most as at_most
+from alvision.deploy.threshold.binomial import defects_needed
 
 
-def let_through(n, margin, share, confidence=0.95):
-    """Return how often a model that is worse by exactly the margin passes, by enumeration."""
-    worse, better = (v.ravel() for v in np.mgrid[0 : n + 1, 0 : n + 1])
-    possible = worse + better <= n
-    rows = np.stack([worse, better, n - worse - better], 1)[possible]
-    chances = multinomial.pmf(rows, n, [share + margin, share, 1 - 2 * share - margin])
-    likely = chances > 1e-7
-    return sum(
-        chance
-        for (b, c, _), chance in zip(rows[likely], chances[likely], strict=True)
-        if difference_at_most(int(b), int(c), n, confidence=confidence) < margin
+def passing(n, margin, confidence):
+    """Return every outcome (worse, better, neither) that is let through, [K, 3].
+
+    One more better image never hurts, so the first that is let through is looked for.
+    """
+    rows = []
+    for worse in range(n + 1):
+        low, high = -1, n - worse + 1
+        while high - low > 1:
+            better = (low + high) // 2
+            if excludes(worse, better, n, margin, confidence=confidence):
+                high = better
+            else:
+                low = better
+        if high > n - worse:
+            break
+        rows += [(worse, better, n - worse - better) for better in range(high, n - worse + 1)]
+    return np.array(rows)
+
+
+def let_through(rows, n, difference, shares):
+    """Return how often a model that is worse by a difference is let through, by enumeration."""
+    return max(
+        multinomial.pmf(rows, n, [q + difference, q, 1 - 2 * q - difference]).sum() for q in shares
     )
 
 
-@pytest.mark.parametrize(("n", "margin", "share"), [(60, 0.1, 0.02), (60, 0.05, 0.0)])
-def test_a_model_that_is_worse_by_the_margin_rarely_passes(n, margin, share):
-    assert let_through(n, margin, share) < 0.06
+GRID = [(0.1, 0.95), (0.05, 0.95), (0.2, 0.9), (0.1, 0.9875)]
+LARGE = [(0.02, 0.95), (0.01, 0.95), (0.05, 0.996875), (0.05, 0.999)]
+
+
+def check_level(margin, confidence, n):
+    """Let no model through that is worse by the margin or more, more often than stated."""
+    rows = passing(n, margin, confidence)
+    rng = np.random.default_rng(n)
+    # Other shares than those that the test itself looks at.
+    shares = [0, *(rng.random(60) * (1 - margin) / 2), *(rng.random(60) * 5 / n)]
+    assert let_through(rows, n, margin, shares) <= 1 - confidence + 1e-5
+    for more in (1.05, 1.5):
+        further = [q for q in shares if 2 * q + more * margin <= 1]
+        assert let_through(rows, n, more * margin, further) <= 1 - confidence
+
+
+@pytest.mark.parametrize(("margin", "confidence"), GRID)
+def test_a_model_that_is_worse_by_the_margin_passes_no_more_often_than_stated(margin, confidence):
+    check_level(margin, confidence, pairs_needed(margin, confidence=confidence))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("margin", "confidence"), [*GRID, *LARGE])
+@pytest.mark.parametrize("times", [1, 1.1, 1.7])
+def test_the_level_holds_at_the_fewest_images_and_above(margin, confidence, times):
+    check_level(margin, confidence, round(times * pairs_needed(margin, confidence=confidence)))
+
+
+def test_one_more_worse_or_one_less_better_image_never_helps():
+    n, margin = 12, 0.2
+    for b in range(n):
+        for c in range(n - b):
+            here = chance(b, c, n, margin)
+            assert chance(b + 1, c, n, margin) >= here - 1e-9
+            assert chance(b, c + 1, n, margin) <= here + 1e-9
 
 
 def test_walds_interval_would_let_it_through_too_often():
     n, margin = 60, 0.1
-    share = 0.0
     worse = np.arange(n + 1)
     chances = multinomial.pmf(np.stack([worse, n - worse], 1), n, [margin, 1 - margin])
     difference = worse / n
     wald = difference + 1.645 * np.sqrt((difference - difference**2) / n)
-    assert chances[wald < margin].sum() > 1.8 * let_through(n, margin, share)
+    assert chances[wald < margin].sum() > 0.09
 
 
 def test_a_better_model_is_shown_to_be_better():
     found = paired([True] * 30 + [False] * 70, [False] * 100, confidence=0.95)
     assert (found.n, found.worse, found.better) == (100, 0, 30)
-    assert found.difference == -0.3 and found.at_most < -0.2 and found.within(0.01)
+    assert found.difference == -0.3 and found.within(0.01) and found.at_most < 0.01
 
 
-def test_alike_on_few_images_shows_little():
-    needed = pairs_needed(0.01, confidence=0.95)
-    few, enough = (paired([False] * n, [False] * n, confidence=0.95) for n in (needed - 1, needed))
-    assert not few.within(0.01) and enough.within(0.01)
-    assert paired([], [], confidence=0.95).at_most == 1.0
+@pytest.mark.parametrize("confidence", [0.8, 0.95, 0.99, 0.999])
+@pytest.mark.parametrize("margin", [0.01, 0.05, 0.2])
+def test_alike_on_few_images_shows_little(margin, confidence):
+    needed = pairs_needed(margin, confidence=confidence)
+    assert needed == defects_needed(escape=margin, confidence=confidence)
+    few, enough = (
+        paired([False] * n, [False] * n, confidence=confidence) for n in (needed - 1, needed)
+    )
+    assert not few.within(margin) and enough.within(margin)
+    assert enough.at_most <= margin + 2e-6 and few.at_most > margin - 2e-6
+
+
+def test_without_images_nothing_is_shown():
+    nothing = paired([], [], confidence=0.95)
+    assert nothing.at_most == 1.0 and not nothing.within(0.5)
 
 
 def test_more_worse_images_never_help():
-    limits = [difference_at_most(b, 3, 50, confidence=0.95) for b in range(48)]
+    limits = [at_most(b, 3, 50, confidence=0.95) for b in range(0, 48, 9)]
     assert (np.diff(limits) > 0).all()
-    assert difference_at_most(50, 0, 50, confidence=0.95) == 1.0
+    assert at_most(50, 0, 50, confidence=0.95) == 1.0
+
+
+@pytest.mark.parametrize(("b", "c", "n"), [(0, 0, 40), (2, 5, 100), (9, 1, 60), (0, 30, 100)])
+def test_the_limit_and_the_verdict_agree(b, c, n):
+    limit = at_most(b, c, n, confidence=0.95)
+    for margin in (limit - 2e-3, limit + 2e-3):
+        if margin > max(0, (b - c) / n):
+            assert excludes(b, c, n, margin, confidence=0.95) == (margin > limit)

@@ -78,14 +78,11 @@ def try_out(bundle: Bundle) -> None:
 def _decided(bundle: Bundle, pixels: np.ndarray, name: str) -> np.ndarray:
     """Return the logits of one image that the bundle can decide about, [C]."""
     output = bundle.run(pixels[None])
-    if not output.finite.all():
-        raise UserError(
-            f"the bundle's network gives NaN or infinity for {name}: train and export again"
-        )
     if output.logits.shape[1] != len(bundle.classes):
         raise UserError(
             f"the bundle's network has {output.logits.shape[1]} outputs for "
             f"{len(bundle.classes)} classes: train and export again"
         )
-    bundle.decide(output)
+    if bundle.decide(output) == [None]:
+        raise UserError(f"the bundle gives NaN or infinity for {name}: train and export again")
     return output.logits[0]

@@ -114,6 +114,10 @@ def predictions_for(
     decisions: dict[SampleId, Decision] = {}
     predictions = predict(bundle, paths, manifest.root, done=done)
     for id, prediction in zip(ids, predictions, strict=True):
+        if prediction.decision is None and prediction.reason == NO_NUMBERS:
+            raise UserError(
+                f"{bundle.folder} gives NaN or infinity for {id}: train and export again"
+            )
         if prediction.decision is None:
             raise UserError(
                 f"{id} can no longer be judged ({prediction.reason}): put it back, or take it "

@@ -93,7 +93,7 @@ def test_what_is_not_shown_is_refused(bundles, capsys):
     bundles("line", 0.5), bundles("new", 0.51)
     assert main(["promote", "bundle=new", "over=line"]) == 1
     told = capsys.readouterr().err
-    assert "may be up to" in told and "models that agree on all of them need 268" in told
+    assert "may be up to" in told and "models that agree on all of them need 299" in told
     assert main(["promote", "bundle=new", "over=line", "margin=0.2", "margin.escape=0.001"]) == 1
     told = capsys.readouterr().err
     assert "the escape rate may" in told and "the error rate" not in told

@@ -41,9 +41,16 @@ class LabelledData:
 
     @property
     def monitor(self) -> list[SampleId]:
-        """Return the monitor images that have a class and can be opened."""
+        """Return the monitor images that have a class and can be opened, one of each content.
+
+        Copies of a file are one part: counted twice, they would prove what nobody has seen twice.
+        """
         hashes, labels = self.data.hashes, self.held_out
-        return [id for id in self.split.monitor if id in labels and id in hashes]
+        first: dict[str, SampleId] = {}
+        for id in self.split.monitor:
+            if id in labels and id in hashes:
+                first.setdefault(hashes[id], id)
+        return sorted(first.values())
 
     @property
     def labels_hash(self) -> str:

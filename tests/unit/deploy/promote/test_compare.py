@@ -183,6 +183,20 @@ def test_at_most_one_image_of_a_group_counts(bundles, shop):
     assert every[0].pairs.n == every[1].pairs.n + every[2].pairs.n > 20
 
 
+def test_a_class_that_is_newer_than_the_bundles_counts_as_a_defect(bundles, shop):
+    _, labelled = shop
+    torn = [id for id in labelled.monitor if labelled.held_out[id] == "ok"][:5]
+    newer = replace(labelled, held_out={**labelled.held_out, **dict.fromkeys(torn, "torn")})
+    line, new = bundles("line", 0.5), bundles("new", 0.51)
+    before, after = (
+        {one.name: one for one in compare(line, new, each, Terms()).measures}
+        for each in (labelled, newer)
+    )
+    assert after["escape rate"].pairs.n == before["escape rate"].pairs.n + len(torn)
+    assert after["overkill rate"].pairs.n == before["overkill rate"].pairs.n - len(torn)
+    assert after["escape rate"].old > before["escape rate"].old, "they pass, so they escape"
+
+
 def test_without_defects_the_names_alone_count(bundles, shop):
     line, new = bundles("line", 0.5, defects=[]), bundles("new", 0.62, defects=[])
     found = compare(line, new, shop[1], Terms(margin=0.3))

@@ -1,5 +1,6 @@
 import re
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -80,6 +81,17 @@ def test_the_facts(bundle, shop):
     assert worn.defect and worn.missed == len(slipped) and worn.taken_for == "ok"
     assert worn.trained + worn.monitor + worn.sealed == 140
     assert any(words.startswith(f"worn: {worn.missed} of {worn.monitor}") for words in facts.advice)
+
+
+def test_a_class_that_is_newer_than_the_bundle_is_shown_as_a_defect(bundle, shop):
+    _, labelled, config = shop
+    torn = [id for id in labelled.monitor if labelled.held_out[id] == "ok"][:5]
+    newer = replace(labelled, held_out={**labelled.held_out, **dict.fromkeys(torn, "torn")})
+    grown = replace(config, classes=["ok", "torn", "worn"])
+    facts = collect(bundle, newer, grown, REQUEST)
+    row = facts.classes[-1]
+    assert (row.name, row.defect, row.monitor, row.trained) == ("torn", True, 5, 0)
+    assert {one.id for one in facts.slipped(bundle.good)} >= set(torn)
 
 
 def test_classes_that_allow_no_promise_still_get_a_report(shop, tmp_path, monkeypatch, capsys):

@@ -199,7 +199,7 @@ def threshold(bundle: Path | str, **settings: Any) -> dict[str, Any]:
 
     Args:
         bundle: The bundle.
-        settings: escape, confidence, human, look, scrap, as the command takes them.
+        settings: escape, confidence, human, look, scrap, defect_share, as the command takes them.
 
     Raises:
         UserError: Too few sealed defects for the promise.

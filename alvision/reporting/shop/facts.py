@@ -249,8 +249,8 @@ def _advice(
     if thresholds is None and outlook.obstacle is None and outlook.missing > 0:
         advice.append(
             "Bad parts of every kind that nobody has labelled here before, from as many different "
-            f"lots as you have: {outlook.missing} more, for the promise (alvision labels import "
-            "slot=seal)."
+            f"lots as you have, as many of each: {outlook.missing} more, for the promise (alvision "
+            "labels import slot=seal)."
         )
     for name, own in (thresholds.per_class if thresholds else {}).items():
         if own.holds is False:

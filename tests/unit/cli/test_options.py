@@ -127,6 +127,13 @@ def test_costs_come_in_pairs_and_without_a_share():
     assert ThresholdOptions.parse(["bundle=b", "human=0"]).request().human == 0
 
 
+def test_the_share_of_defects_on_the_line_is_for_a_person():
+    request = ThresholdOptions.parse(["bundle=b", "human=0.1", "defect_share=0.01"]).request()
+    assert request.defect_share == 0.01
+    with pytest.raises(UserError, match="defect_share= is for human="):
+        ThresholdOptions.parse(["bundle=b", "defect_share=0.01"])
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_usage_and_options_with_a_meaning(name):
     module = import_module(f"alvision.cli.{name}")

@@ -231,3 +231,33 @@ def test_a_part_that_sets_a_threshold_reaches_it_when_it_is_scored_again(score):
     assert 0 < cut < again
     assert score < 1 - 1e-9 or cut > 1 - 1e-6
     assert cut > 0.98 * score
+
+
+def test_a_class_that_is_proven_by_itself_keeps_the_promise():
+    rng = np.random.default_rng(3)
+    broken_ones = 0
+    for _ in range(DEPLOYMENTS):
+        hard, easy = rng.uniform(size=70), rng.uniform(0.1, 1, size=130)
+        low = escape_threshold(np.r_[hard, easy], escape=0.05, confidence=0.95)
+        proven = low <= escape_threshold(hard, escape=0.05, confidence=0.95)
+        # Scores of the hard class are uniform, so the threshold is its escape rate.
+        broken_ones += proven and low > 0.05
+    assert broken_ones / DEPLOYMENTS <= 0.05 + noise(0.05)
+
+
+@pytest.mark.slow
+def test_the_limit_of_overkill_holds_with_lots_of_unequal_size():
+    rng = np.random.default_rng(5)
+    bad, size, false_alarms = 0.1, 20, np.array([0.02, 0.4])
+    truth = (bad * size * false_alarms[1] + (1 - bad) * 1.5 * false_alarms[0]) / (
+        bad * size + (1 - bad) * 1.5
+    )
+    above = 0
+    for _ in range(DEPLOYMENTS):
+        shaky = rng.random(300) < bad
+        sizes = np.where(shaky, size, rng.integers(1, 3, 300))
+        lot = np.repeat(np.arange(300), sizes)
+        stopped = (rng.random(300) < false_alarms[shaky.astype(int)])[lot]
+        _, at_most = overkill(stopped, 0.5, confidence=0.95, groups=lot, rng=rng)
+        above += truth > at_most
+    assert above / DEPLOYMENTS <= 0.05 + noise(0.05)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from xml.etree import ElementTree as Xml
 
 from alvision.core.errors import UserError
 from alvision.core.records import Event, QueryRow, SampleId
+from alvision.core.utc import normalised, now
 from alvision.labels.answers import parse_answer
+from alvision.labels.consensus import Resolve, standing, taken_back
 
 _NAMESPACE = uuid.UUID("0b0f5b7a-52f5-5d1c-8f0e-6d2a4f7d9c11")
 UNSURE = "unsure"
@@ -130,6 +132,7 @@ def events(
     people: Mapping[int, str],
     classes: Sequence[str],
     id_of: Callable[[str], SampleId | None],
+    origin: str = "Label Studio",
 ) -> list[Event]:
     """Read every annotation of an export as one vote, in the order given.
 
@@ -142,6 +145,7 @@ def events(
         people: Names by user number.
         classes: The class names.
         id_of: Returns the image with this sha256.
+        origin: Names the server and the project, so that `taken_back_there` knows its own.
 
     Raises:
         UserError: An annotation chose something that is not a class.
@@ -153,8 +157,8 @@ def events(
         if id is None:
             continue
         for annotation in task.get("annotations", ()):
-            choice = _choice(annotation)
-            if choice is None or annotation.get("was_cancelled"):
+            choice = _standing_choice(annotation)
+            if choice is None:
                 continue
             answer = parse_answer(choice, classes)
             if answer is None:
@@ -163,7 +167,7 @@ def events(
                     f" one of {', '.join([*classes, UNSURE])}: add it to classes"
                 )
             kind, label = answer
-            name = f"{annotation.get('unique_id') or annotation['id']}|{annotation['updated_at']}"
+            name = f"{_name(annotation)}|{annotation['updated_at']}"
             vote = Event(
                 id=id,
                 kind=kind,
@@ -173,9 +177,76 @@ def events(
                 uuid=str(uuid.uuid5(_NAMESPACE, name)),
                 seconds=annotation.get("lead_time"),
                 sha256=sha256,
+                note=_note(origin, annotation),
+                time=normalised(annotation["updated_at"]),
             )
             votes.append((annotation["updated_at"], vote))
     return [vote for _, vote in sorted(votes, key=lambda pair: pair[0])]
+
+
+def taken_back_there(
+    tasks: Iterable[Mapping[str, Any]], log: Iterable[Event], *, origin: str
+) -> list[Event]:
+    """Return the undos of votes whose annotation was deleted, cancelled or emptied over there.
+
+    A vote stands while its task is not in the export: whoever clears a project of finished tasks
+    takes no answer back. Votes that earlier versions pulled do not say which annotation they were.
+
+    Args:
+        tasks: The export with all tasks, those without annotations too.
+        log: The events that are here.
+        origin: As it was given to `events`.
+    """
+    tasks, log = list(tasks), tuple(log)
+    asked = known(tasks)
+    there = {
+        _note(origin, annotation)
+        for task in tasks
+        for annotation in task.get("annotations", ())
+        if _standing_choice(annotation) is not None
+    }
+    back = taken_back(log)
+    return [
+        replace(
+            event,
+            kind="undo",
+            label=None,
+            uuid=str(uuid.uuid5(_NAMESPACE, f"undo|{event.uuid}")),
+            seconds=None,
+            number=0,
+            target=event.uuid,
+            note="taken back in Label Studio",
+            book=None,
+            time=now(),
+        )
+        for event in log
+        if event.kind in ("label", "skip", "unsure")
+        and event.uuid not in back
+        and event.sha256 in asked
+        and (event.note or "").startswith(_note(origin, {}))
+        and event.note not in there
+    ]
+
+
+def newer_here(votes: Iterable[Event], log: Iterable[Event], resolve: Resolve) -> set[str]:
+    """Return the uuids of votes whose author has said something here since.
+
+    They are old words, however late they arrive, and must not go above the newer one.
+    """
+    said = {
+        (id, event.by): event
+        for id, answers in standing(log, resolve).items()
+        for event in answers
+        if event.kind != "import"
+    }
+    return {
+        vote.uuid
+        for vote in votes
+        if (later := said.get((resolve(vote) or vote.id, vote.by)))
+        and later.time
+        and vote.time
+        and later.time > vote.time
+    }
 
 
 def known(tasks: Iterable[Mapping[str, Any]]) -> Collection[str]:
@@ -184,7 +255,19 @@ def known(tasks: Iterable[Mapping[str, Any]]) -> Collection[str]:
     return {sha256 for sha256 in found if isinstance(sha256, str)}
 
 
-def _choice(annotation: Mapping[str, Any]) -> str | None:
+def _name(annotation: Mapping[str, Any]) -> str:
+    return str(annotation.get("unique_id") or annotation["id"])
+
+
+def _note(origin: str, annotation: Mapping[str, Any]) -> str:
+    """Name an annotation in the log; without one, return what all such notes begin with."""
+    return f"{origin}, annotation {_name(annotation) if annotation else ''}"
+
+
+def _standing_choice(annotation: Mapping[str, Any]) -> str | None:
+    """Return what an annotation chose; None where it is empty or was cancelled."""
+    if annotation.get("was_cancelled"):
+        return None
     for result in annotation.get("result") or ():
         chosen = result.get("value", {}).get("choices") if result.get("type") == "choices" else None
         if chosen:

@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -21,6 +22,19 @@ from alvision.labels.store import LabelStore
 
 _PAGE = 500
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True)
+class PullCounts(ImportCounts):
+    """Count what a pull did besides: answers taken back there, and those older than one here."""
+
+    taken_back: int = 0
+    older: int = 0
+
+    def __str__(self) -> str:
+        back = f", {self.taken_back} taken back there" if self.taken_back else ""
+        older = f", {self.older} older than the same person's answer here" if self.older else ""
+        return f"{super().__str__()}{back}{older}"
 
 
 class Server:
@@ -183,8 +197,11 @@ def pull(
     classes: Sequence[str],
     ids: Collection[SampleId],
     hashes: Mapping[SampleId, str],
-) -> ImportCounts:
+) -> PullCounts:
     """Store every annotation of a project as a vote; pulling twice is harmless.
+
+    What was deleted, cancelled or emptied over there is taken back here. An annotation that is
+    older than a word of the same person here is left out: the newer word counts.
 
     Raises:
         UserError: The project does not exist, or an annotation is not a class.
@@ -193,19 +210,28 @@ def pull(
     if project is None:
         raise UserError(f"{server.url} has no project {title!r}: push first, or set project=")
     people = {user["id"]: user["email"] for user in server.call("GET", "/api/users")}
-    tasks = server.call("GET", f"/api/projects/{project['id']}/export?exportType=JSON")
+    number = project["id"]
+    origin = f"Label Studio {server.url} project {number}"
+    path = f"/api/projects/{number}/export?exportType=JSON&download_all_tasks=true"
+    tasks = server.call("GET", path)
     resolve = resolver(ids, hashes)
     votes = form.events(
         tasks,
         people=people,
         classes=classes,
         id_of=lambda sha256: resolve(Event("", "skip", None, "", 0, "", sha256=sha256)),
+        origin=origin,
     )
-    before = {event.uuid for event in store.events()}
-    store.append(votes, hash_of=hashes.get)
-    added = len({vote.uuid for vote in votes} - before)
+    log = store.events()
+    before = {event.uuid for event in log}
+    new = [vote for vote in votes if vote.uuid not in before]
+    older = form.newer_here(new, log, resolve)
+    new = [vote for vote in new if vote.uuid not in older]
+    back = form.taken_back_there(tasks, log, origin=origin)
+    store.append([*back, *new], hash_of=hashes.get)
     answers = sum(len(task["annotations"]) for task in tasks)
-    return ImportCounts(added, len(votes) - added, answers - len(votes))
+    known = len(votes) - len(new) - len(older)
+    return PullCounts(len(new), known, answers - len(votes), len(back), len(older))
 
 
 def _repaired(config: str, classes: Sequence[str]) -> str:

@@ -74,7 +74,7 @@ def test_a_batch_goes_out_and_two_people_who_disagree_come_back(tmp_path):
             return server.call("POST", path, content)
 
         given = answer(ids[0], CLASSES[1], anna)
-        answer(ids[0], "ok", bert)
+        other = answer(ids[0], "ok", bert)
         answer(ids[1], CLASSES[2], anna)
         answer(ids[1], CLASSES[2], bert)
         answer(ids[2], "unsure", bert)
@@ -100,6 +100,18 @@ def test_a_batch_goes_out_and_two_people_who_disagree_come_back(tmp_path):
         settled = consensus(store.events())
         assert settled[ids[0]] == Settled("ok", {b: "ok", a: "ok"}, conflict=False)
         assert agreement(settled)[a].agreed == 2
+
+        # What they delete, cancel and empty over there is taken back here.
+        bin = answer(ids[3], "ok", anna)
+        assert pull(server, store, **known, **data).added == 1
+        server.call("DELETE", f"/api/annotations/{bin['id']}")
+        server.call("PATCH", f"/api/annotations/{other['id']}", {"was_cancelled": True})
+        server.call("PATCH", f"/api/annotations/{given['id']}", {"result": []})
+        counts = pull(server, store, **known, **data)
+        assert (counts.added, counts.taken_back) == (0, 4)
+        assert consensus(store.events()).keys() == {ids[1]}
+        assert pull(server, store, **known, **data).taken_back == 0
+        assert all(event.time for event in store.events())
 
 
 def image_of(server, task):

@@ -5,8 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alvision.core.errors import UserError
-from alvision.core.records import QueryRow
+from alvision.core.records import Event, QueryRow
+from alvision.labels.consensus import consensus
 from alvision.labels.exchange import label_studio as form
+from alvision.labels.store import LabelStore
 
 CLASSES = ["ok", 'wörn, "x"', "li\nne", "<b>&amp;"]
 
@@ -93,3 +95,78 @@ def test_a_changed_mind_is_a_new_event_and_comes_later():
 def test_an_answer_that_is_no_class_is_named():
     with pytest.raises(UserError, match="task 3 was answered 'bent'"):
         read(annotation("bent"))
+
+
+SHA = "f00d"
+HERE = "2026-01-05T10:00:00.000Z"
+
+
+def resolve(event):
+    return "a.png"
+
+
+@pytest.fixture
+def pull(tmp_path):
+    """Return a function that pulls annotations of one task as `pull` does, and the store."""
+    store = LabelStore(tmp_path / "labels.db")
+
+    def pull(*annotations, gone=False, origin="Label Studio"):
+        task = {"id": 3, "data": {"sha256": SHA, "round": 4}, "annotations": annotations}
+        tasks = [] if gone else [task]
+        log = store.events()
+        votes = form.events(
+            tasks, people={1: "anna@x"}, classes=CLASSES, id_of={SHA: "a.png"}.get, origin=origin
+        )
+        old = form.newer_here(votes, log, resolve)
+        back = form.taken_back_there(tasks, log, origin=origin)
+        new = [vote for vote in votes if vote.uuid not in old]
+        store.append([*back, *new], hash_of={"a.png": SHA}.get)
+        found = consensus(store.events()).get("a.png")
+        return found and found.label
+
+    yield pull, store
+    store.close()
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        [],
+        [annotation("ok", at="2026-01-02T10:00:00Z", was_cancelled=True)],
+        [annotation(None, at="2026-01-02T10:00:00Z")],
+    ],
+    ids=["deleted", "cancelled", "emptied"],
+)
+def test_what_is_taken_back_there_is_taken_back_here(pull, later):
+    pull, store = pull
+    assert pull(annotation("ok")) == "ok"
+    assert pull(annotation("li\nne", at="2026-01-01T11:00:00Z")) == "li\nne"
+    assert pull(*later) is None, "neither the last word nor the one before it stands"
+    count = store.last()
+    assert pull(*later) is None
+    assert store.last() == count, "pulling twice is harmless"
+    assert pull(annotation("ok", at="2026-01-03T10:00:00Z")) == "ok"
+
+
+def test_a_task_that_is_cleared_away_takes_no_answer_back(pull):
+    pull, _ = pull
+    pull(annotation("ok"))
+    assert pull(gone=True) == "ok"
+
+
+def test_another_project_and_an_answer_of_the_page_are_left_alone(pull):
+    pull, store = pull
+    assert pull(annotation("ok"), origin="Label Studio A") == "ok"
+    assert pull(origin="Label Studio B") == "ok"
+    store.append([Event("a.png", "label", "ok", "bert", 0, "p", sha256=SHA)], hash_of={}.get)
+    assert pull(origin="Label Studio A") == "ok"
+    assert [e.target for e in store.events() if e.kind == "undo"] == [store.events()[0].uuid]
+
+
+def test_an_old_annotation_does_not_go_above_a_newer_word_here(pull):
+    pull, store = pull
+    said = Event("a.png", "label", "ok", "anna@x", 0, "page", sha256=SHA, time=HERE)
+    store.append([said], hash_of={}.get)
+    assert pull(annotation("li\nne", at="2025-12-01T10:00:00Z")) == "ok"
+    assert pull(annotation("li\nne", at="2026-01-06T10:00:00Z")) == "li\nne"
+    assert [event.time for event in store.events()] == [HERE, "2026-01-06T10:00:00.000Z"]

@@ -154,6 +154,7 @@ const keys = {
 function digit(place, event) {
   const name = panel.at(place);
   if (name) sitting.answer("label", name, event.timeStamp);
+  return Boolean(name);
 }
 
 async function start() {

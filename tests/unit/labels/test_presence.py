@@ -10,7 +10,7 @@ from tests.unit.labels.conftest import event
 def leases(open_store):
     """Return leases of 10 seconds, and their clock: a list with the time."""
     now = [1000.0]
-    return Leases(open_store(), seconds=10, clock=lambda: now[0]), now
+    return Leases(open_store(), seconds=10, clock=lambda: now[0], steady=lambda: now[0]), now
 
 
 def once(*ids):
@@ -87,7 +87,7 @@ def test_at_once_nobody_gets_the_same(open_store):
 
 def test_whoever_was_not_seen_for_a_while_is_gone(open_store):
     now = [1000.0]
-    presence = Presence(open_store(), seconds=10, clock=lambda: now[0])
+    presence = Presence(open_store(), seconds=10, clock=lambda: now[0], steady=lambda: now[0])
     assert presence.here() == set()
     presence.seen("anna")
     now[0] += 6
@@ -98,3 +98,73 @@ def test_whoever_was_not_seen_for_a_while_is_gone(open_store):
     assert presence.here() == {"bert"}
     presence.left("bert")
     assert presence.here() == set()
+
+
+@pytest.fixture
+def clocks():
+    """Return two clocks to set: that of the machine, and one that only grows."""
+    now = {"clock": 1_000_000.0, "steady": 50.0}
+    return now, {name: lambda name=name: now[name] for name in now}
+
+
+def passes(now, seconds):
+    for name in now:
+        now[name] += seconds
+
+
+@pytest.mark.parametrize("jump", [-3600, 3600])
+def test_presence_survives_a_clock_that_is_set(open_store, clocks, jump):
+    now, both = clocks
+    presence = Presence(open_store(), seconds=60, **both)
+    presence.seen("anna")
+    presence.seen("bert")
+    assert presence.here() == {"anna", "bert"}
+    now["clock"] += jump
+    assert presence.here() == {"anna", "bert"}, "nobody is gone at once"
+    passes(now, 40)
+    presence.seen("anna")
+    assert presence.here() == {"anna", "bert"}
+    passes(now, 40)
+    assert presence.here() == {"anna"}, "nobody stays for ever"
+    passes(now, 60)
+    assert presence.here() == set()
+
+
+@pytest.mark.parametrize("jump", [-3600, 3600])
+def test_leases_survive_a_clock_that_is_set(open_store, clocks, jump):
+    now, both = clocks
+    leases = Leases(open_store(), seconds=90, **both)
+    leases.take("anna", once("a", "b"), n=1)
+    leases.held()
+    now["clock"] += jump
+    assert leases.take("bert", once("a"), n=1) == []
+    passes(now, 60)
+    leases.renew("anna")
+    passes(now, 60)
+    assert leases.held() == {"a": {"anna"}}
+    passes(now, 31)
+    assert leases.held() == {}
+    assert leases.take("bert", once("a"), n=1) == ["a"]
+
+
+def test_whoever_starts_after_the_clock_was_set_back_waits_a_minute_at_most(open_store, clocks):
+    now, both = clocks
+    Presence(open_store(), seconds=60, **both).seen("anna")
+    now["clock"] -= 86400
+    later = Presence(open_store(), seconds=60, **both)
+    assert later.here() == {"anna"}
+    passes(now, 61)
+    assert later.here() == set()
+
+
+def test_a_row_that_changed_unseen_is_no_older_than_the_last_look(open_store, clocks):
+    now, both = clocks
+    here, there = (Presence(open_store(), seconds=60, **both) for _ in range(2))
+    there.seen("anna")
+    assert here.here() == {"anna"}
+    passes(now, 100)
+    there.seen("anna")
+    passes(now, 59)
+    assert here.here() == {"anna"}
+    passes(now, 1)
+    assert here.here() == set(), "the shared clock says when it was written"

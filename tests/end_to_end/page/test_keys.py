@@ -8,7 +8,8 @@ import alvision
 
 STATIC = Path(alvision.__file__).parent / "page" / "static"
 URL = "http://page.test/"
-PAGE = """<!doctype html><div id="work"><input id="note"><textarea id="area"></textarea><div id="free" contenteditable>x</div></div><dialog id="d"><p>?</p></dialog>
+PAGE = """<!doctype html><div id="work"><input id="note"><textarea id="area"></textarea>
+<div id="free" contenteditable>x</div></div><dialog id="d"><p>?</p></dialog>
 <script type="module">
   import { listen } from "./keys.js";
   window.done = [];

@@ -54,7 +54,7 @@ class Augment:
         if self.kind == "none":
             return image
         transform = self._transform()
-        transform.set_random_seed(seed)
+        _seed(transform, np.random.SeedSequence(seed))
         changed: np.ndarray = transform(image=image)["image"]
         if changed.shape != image.shape or changed.dtype != image.dtype:
             raise UserError(
@@ -71,6 +71,18 @@ class Augment:
             transform = _shipped(own) if isinstance(own, str) else _own(own)
             self._of_thread.transform = transform
         return transform
+
+
+def _seed(transform: Any, seed: np.random.SeedSequence) -> None:
+    """Seed a pipeline and each of its steps apart.
+
+    `Compose.set_random_seed` gives all steps one seed: then whether one is applied decides for all.
+    """
+    transform.set_random_seed(int(seed.generate_state(1)[0]))
+    steps = getattr(transform, "transforms", ())
+    for step, own in zip(steps, seed.spawn(len(steps)), strict=True):
+        if hasattr(step, "set_random_seed"):
+            _seed(step, own)
 
 
 def _own(node: Mapping[str, Any]) -> Any:

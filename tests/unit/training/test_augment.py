@@ -1,3 +1,4 @@
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -36,6 +37,29 @@ def test_light_keeps_every_pixel_in_a_flipped_place():
     for seed in range(20):
         bright = np.argwhere(Augment("light")(image, seed)[..., 0] > 150)
         assert len(bright) == 1 and set(bright[0]) <= {0, 7}
+
+
+def test_the_steps_of_a_pipeline_are_drawn_apart():
+    """Each combination of flips and brightness comes about as often as chance has it."""
+    image = np.zeros((8, 8, 3), np.uint8)
+    image[:4], image[:, :4] = image[:4] + 60, image[:, :4] + 30
+    flips = {
+        "none": image, "across": image[:, ::-1], "down": image[::-1], "turn": image[::-1, ::-1],
+    }  # fmt: skip
+    counts: Counter[tuple[str, bool]] = Counter()
+    augment = Augment("light")
+    for seed in range(800):
+        changed = augment(image, seed)
+        order = np.argsort(changed[::7, ::7, 0].ravel(), kind="stable").tolist()
+        flip = next(
+            n
+            for n, f in flips.items()
+            if np.argsort(f[::7, ::7, 0].ravel(), kind="stable").tolist() == order
+        )
+        counts[flip, not np.array_equal(changed, flips[flip])] += 1
+    assert len(counts) == 8
+    for found in counts.values():
+        assert 60 <= found <= 140, counts  # 100 are expected, with a deviation of 9.4
 
 
 def test_an_unknown_kind_is_refused():

@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from alvision.config.schema import ModelConfig, TrainerConfig
 
 
+FEW = 1000
+"""Below so many images the statistics of batch norm stay those of the weights that were given."""
+
+
 @dataclass(frozen=True)
 class Fitter:
     """Train the networks of a run; every fit builds its module, Trainer and callbacks anew.
@@ -173,6 +177,10 @@ class Fitter:
         with seeded(seed_of("fit")):
             steps = trainer.epochs * len(train)
             module = self._module(self.new_trunk(), learn.targets, trainer.learning_rate, steps)
+            # A trunk comes in eval mode, and Lightning keeps the mode of every module.
+            module.train()
+            if self.model.weights is not None and len(learn) < FEW:
+                freeze_statistics(module.trunk)
             # The layout that convolutions are fastest in; the batches come in it, too.
             module.trunk.to(memory_format=torch.channels_last)
             run(
@@ -207,6 +215,13 @@ class Fitter:
             loss=own_loss(self.trainer),
             optimizer=own_optimizer(self.trainer),
         )
+
+
+def freeze_statistics(trunk: nn.Module) -> None:
+    """Keep the means and variances of batch norm as they are; its scales go on learning."""
+    for module in trunk.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.eval()
 
 
 def initial_backbone(model: ModelConfig, seed: int) -> Backbone:

@@ -10,6 +10,7 @@ import torch
 from alvision.core.errors import UserError
 from alvision.inference import features, pool
 from alvision.models.heads import Head
+from alvision.training.classifier import Classifier
 from tests.unit.training.conftest import (
     CLASSES,
     FINETUNE,
@@ -178,3 +179,27 @@ def test_training_is_silent_and_leaves_no_files(learn, truth, capfd, caplog, tmp
     assert capfd.readouterr() == ("", "") and not caplog.records
     assert {p for p in tmp_path.rglob("*") if "cache" not in p.parts} <= before
     assert warnings.filters == filters
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("given", [False, True], ids=["random weights", "a file of weights"])
+def test_the_trunk_trains_in_train_mode(learn, truth, tmp_path, monkeypatch, given):
+    """Statistics of few images never replace those of weights that were given."""
+    model = replace(FINETUNE, drop_path=0.2)
+    if given:
+        trunk = learn(model).backbone.trunk
+        file = tmp_path / "weights.pt"
+        torch.save(trunk.state_dict(), file)
+        model = replace(model, weights=str(file))
+    modes = set()
+    step = Classifier.training_step
+
+    def noted(self, batch, index):
+        modes.update((type(part).__name__, part.training) for part in self.trunk.modules())
+        return step(self, batch, index)
+
+    monkeypatch.setattr(Classifier, "training_step", noted)
+    learn(model).fit(truth, round=1)
+    assert ("DropPath", True) in modes and ("DropPath", False) not in modes
+    norms = {training for name, training in modes if name.startswith("BatchNorm")}
+    assert norms == {not given}

@@ -135,6 +135,8 @@ class DataSet:
         Raises:
             UserError: The groups allow no such split, or would take a whole held-out part away.
         """
+        if not self.answered_by_people:
+            return self._simulated_split()
         return self._split_and_changes[0]
 
     @cached_property

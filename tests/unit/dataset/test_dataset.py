@@ -103,3 +103,17 @@ def test_the_content_hash_does_not_depend_on_where_the_data_is(parts, tmp_path):
 def test_groups_are_those_of_full_hashing(twice):
     data = DataSet.open(configuration(twice))
     assert data.groups == group_keys(data.manifest, content_hashes(data.manifest))
+
+
+def test_a_simulated_run_is_split_by_its_seed_and_by_class(parts):
+    def held_out(*words):
+        return DataSet.open(configuration([f"data.root={parts}", *words])).split.held_out
+
+    splits = [held_out("audit.share=0.25", f"seed={seed}") for seed in range(3)]
+    assert len(set(splits)) == 3, "people's images are held out whatever the seed"
+    for ids in splits:
+        assert (len(ids), sum(id.startswith("worn/") for id in ids)) == (9, 3)
+    folds = [held_out(f"data.fold={fold}") for fold in range(5)]
+    assert sorted(id for fold in folds for id in fold) == sorted(
+        path.relative_to(parts).as_posix() for path in parts.rglob("*.png")
+    )

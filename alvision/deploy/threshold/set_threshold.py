@@ -167,6 +167,11 @@ def _advice(planned: PlannedUse, request: ThresholdRequest) -> str:
             f"{planned.by_rounds} of these uses are rounds of this simulated run, which are "
             "evaluated on the sealed images too (alvision train data.root=... needs no rounds)"
         )
+    if planned.corrected:
+        reasons.append(
+            f"{len(planned.corrected)} sealed defects prove nothing, because they were scored as "
+            "good parts before somebody called them bad"
+        )
     sizes = Counter(planned.defects[content] for content in planned.use.defects).values()
     if not request.independent and len(set(sizes)) > 1:
         reasons.append(

@@ -85,6 +85,9 @@ def test_parts_that_were_stopped_and_then_corrected_prove_nothing(run, tmp_path)
     assert again.reading == 2 and again.defects == 17 + len(bright)
     assert again.independent_defects == first.independent_defects == 17
     assert again.low == first.low, "37 defects would have proven 2 misses, and these 17 prove none"
+    told = f"{len(bright)} sealed defects prove nothing, because they were scored as good parts"
+    with pytest.raises(NotEnoughDefects, match=told):
+        set_threshold(bundle, labelled, config, replace(request, escape=0.1))
 
 
 def test_taking_a_defect_away_is_another_question(run, tmp_path):

@@ -185,11 +185,14 @@ class OpenLabels:
 
     @property
     def beside(self) -> list[Path]:
-        """Return the files that belong to people's labels: the parts, the uses of the seal."""
+        """Return the files of people's labels: the parts, the uses of seal and monitor."""
         if not self.config.answered_by_people:
             return []
         parts = self.data.audit_file
-        return [parts, parts.with_name("seal_readings.jsonl")]
+        return [
+            parts,
+            *(parts.with_name(f"{log}.jsonl") for log in ("seal_readings", "promotions")),
+        ]
 
     def needs_classes(self) -> Sequence[str]:
         """Return the class names, which must be configured.

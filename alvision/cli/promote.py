@@ -117,7 +117,9 @@ def _replace(new: Bundle, old: Bundle, options: PromoteOptions) -> int:
     from alvision.deploy.bundle.bundle import open_bundle
     from alvision.deploy.bundle.golden import try_out
     from alvision.deploy.bundle.swap_folder import install, locked
-    from alvision.deploy.promote.compare import Terms, check_comparable, compare
+    from alvision.deploy.promote.compare import check_comparable, compare
+    from alvision.deploy.promote.rates import Terms
+    from alvision.deploy.promote.tries import begin_try
     from alvision.deploy.train.labelled_data import load_labelled
     from alvision.reporting import promotion as page
     from alvision.run_folder.load import load_run_config_in_place
@@ -131,17 +133,20 @@ def _replace(new: Bundle, old: Bundle, options: PromoteOptions) -> int:
     check_comparable(old, new)
     config = load_run_config_in_place(options.out or Path(new.manifest.run))
     labelled = load_labelled(config)
+    begun = begin_try(old, new, labelled, config, terms)
     with bar("comparing") as progress:
-        found = compare(old, new, labelled, terms, progress=progress)
+        found = compare(old, new, labelled, begun.terms, ids=begun.ids, progress=progress)
     to = options.to
     to.parent.mkdir(parents=True, exist_ok=True)
-    page.write(found, old, new, labelled, terms, to)
+    page.write(found, old, new, labelled, begun, to)
     for measure in found.measures:
         console.print(
             f"{measure.name}: {100 * measure.old:.1f} % on the line, {100 * measure.new:.1f} % "
             f"new; worse by {100 * measure.pairs.at_most:.1f} points at most, "
-            f"{100 * terms.confidence:g} % sure (margin {100 * measure.margin:g})"
+            f"{100 * begun.terms.confidence:g} % sure (margin {100 * measure.margin:g})"
         )
+    if begun.note:
+        console.print(begun.note, markup=False)
     if found.reasons:
         reason = "; ".join(found.reasons)
         print(f"alvision: not promoted: {reason}; page: {to}", file=sys.stderr)

@@ -11,7 +11,9 @@ from alvision.reporting import html as page
 if TYPE_CHECKING:
     from alvision.deploy.bundle.bundle import Bundle
     from alvision.deploy.bundle.verdict import Decision
-    from alvision.deploy.promote.compare import Comparison, KnownImage, Measure, Terms
+    from alvision.deploy.promote.compare import Comparison, KnownImage
+    from alvision.deploy.promote.rates import Measure
+    from alvision.deploy.promote.tries import BegunTry
     from alvision.deploy.train.labelled_data import LabelledData
 
 PICTURES = 60
@@ -24,7 +26,7 @@ KINDS = {
 
 
 def write(
-    found: Comparison, old: Bundle, new: Bundle, labelled: LabelledData, terms: Terms, path: Path
+    found: Comparison, old: Bundle, new: Bundle, labelled: LabelledData, begun: BegunTry, path: Path
 ) -> None:
     """Write the page.
 
@@ -33,7 +35,7 @@ def write(
         old: The line's bundle.
         new: The bundle that is to take its place.
         labelled: Images and labels.
-        terms: What had to be shown.
+        begun: The try, with what had to be shown.
         path: The file.
     """
     thumbnails = page.Thumbnails(labelled.data.manifest, new.spec, budget=4 * PICTURES)
@@ -43,9 +45,10 @@ def write(
         new=_name(new),
         promoted=not found.reasons,
         reasons=found.reasons,
-        confidence=f"{100 * terms.confidence:g}",
+        confidence=f"{100 * begun.terms.confidence:g}",
+        note=begun.note,
         rows=[_row(measure) for measure in found.measures],
-        independent=terms.independent,
+        independent=begun.terms.independent,
         known=page.count(found.known, "known bad part") if new.defects else None,
         galleries=[
             _gallery(title, words, images, thumbnails)

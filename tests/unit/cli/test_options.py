@@ -14,7 +14,7 @@ from alvision.cli.threshold import ThresholdOptions
 from alvision.cli.watch import WatchOptions
 from alvision.config.limits import at_least, between, choice
 from alvision.core.errors import UserError
-from alvision.deploy.promote.compare import Terms
+from alvision.deploy.promote.rates import Terms
 from alvision.watch.line import Setting
 
 

@@ -1,6 +1,7 @@
 import re
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,8 @@ from alvision.deploy.bundle.bundle import open_bundle
 from alvision.deploy.bundle.predict import predictions_for
 from alvision.deploy.bundle.swap_folder import previous_of
 from alvision.deploy.bundle.thresholds import Thresholds
-from alvision.deploy.promote.compare import Terms, check_comparable, compare
+from alvision.deploy.promote.compare import check_comparable, compare
+from alvision.deploy.promote.rates import Terms
 from tests.support import grey
 from tests.support.parts import imported
 
@@ -34,6 +36,8 @@ def bundles(shop, tmp_path, monkeypatch):
     """Return a function that writes a bundle by its cut; 0.5 makes no error."""
     monkeypatch.chdir(tmp_path)
     run, labelled = shop
+    for log in run.parent.rglob("promotions.jsonl"):
+        log.unlink()  # every test is the first try on the monitor images
     trained = [labelled.data.hashes[id] for id in labelled.training]
 
     def write(name, cut, **changes):
@@ -208,6 +212,30 @@ def test_sealed_images_are_not_looked_at(bundles, shop):
     _, labelled = shop
     with pytest.raises(UserError, match="only alvision threshold may use it"):
         predictions_for(bundles("line", 0.5), labelled, [labelled.split.seal[0]])
+
+
+def test_each_further_model_needs_more_confidence_and_the_same_one_does_not(bundles, capsys):
+    bundles("line", 0.62), bundles("worse", 0.7), bundles("new", 0.5)
+
+    def promote(name, *words):
+        status = main(["promote", f"bundle={name}", "over=line", "margin=0.3", *words])
+        return status, " ".join(capsys.readouterr().out.split())
+
+    status, told = promote("worse")
+    assert status == 1 and "95 % sure" in told and "used" not in told
+    assert promote("worse", "margin.escape=0.4")[1].count("95 % sure") == 3
+    status, told = promote("new")
+    assert status == 0 and told.count("97.5 % sure") == 3
+    assert "used 1 time before, so this try must be shown with 97.5 % confidence" in told
+    page = Path("promotion.html").read_text(encoding="utf-8")
+    assert "97.5 % confidence instead of 95 %" in " ".join(page.split())
+
+
+def test_a_try_that_no_model_could_win_is_none(bundles, shop, capsys):
+    bundles("line", 0.5), bundles("new", 0.51)
+    assert main(["promote", "bundle=new", "over=line"]) == 1
+    assert "does not count as a try" in " ".join(capsys.readouterr().out.split())
+    assert not list(shop[0].parent.rglob("promotions.jsonl"))
 
 
 def test_a_damaged_previous_is_not_brought_back(bundles, capsys):

@@ -1,0 +1,128 @@
+"""Begin a try of a new model: which monitor images it may use, and how sure it has to be shown."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from alvision.core.records import SampleId
+from alvision.deploy.bundle.bundle import Bundle
+from alvision.deploy.promote.rates import Terms, monitor_images, rates
+from alvision.deploy.promote.try_log import Try, plan_try, read, write
+from alvision.deploy.threshold.look_log import locked
+from alvision.deploy.threshold.plan import log_files
+from alvision.deploy.train.labelled_data import LabelledData
+
+if TYPE_CHECKING:
+    from alvision.config.schema import RunConfig
+
+FILE = "promotions.jsonl"
+
+
+@dataclass(frozen=True)
+class BegunTry:
+    """A try that has begun.
+
+    Attributes:
+        ids: The monitor images that the rates are measured on.
+        asked: The conditions that were asked for.
+        terms: The conditions with the confidence that this try has to show.
+        number: The number of this try, from 1; a repeated one keeps its number.
+        fresh: It is a further one, and its images are of groups that no try before has used.
+        counts: It can succeed and was logged. One without enough images for any model to pass lets
+            no worse model through, so it costs the next one nothing.
+    """
+
+    ids: tuple[SampleId, ...]
+    asked: Terms
+    terms: Terms
+    number: int
+    fresh: bool
+    counts: bool
+
+    @property
+    def note(self) -> str:
+        """Return what the tries before this one mean for it; empty for a first one."""
+        if not self.counts:
+            return (
+                "There are too few monitor images for any model to pass, so this does not count "
+                "as a try."
+            )
+        if self.number == 1:
+            return ""
+        before = "1 time" if self.number == 2 else f"{self.number - 1} times"
+        if self.fresh:
+            return (
+                f"The monitor images were used {before} before; only those of lots that no try has "
+                "used are compared now, which is as good as a first try."
+            )
+        return (
+            f"The monitor images were used {before} before, so this try must be shown with "
+            f"{100 * self.terms.confidence:g} % confidence instead of "
+            f"{100 * self.asked.confidence:g} %."
+        )
+
+
+def begin_try(
+    old: Bundle, new: Bundle, labelled: LabelledData, config: RunConfig, terms: Terms
+) -> BegunTry:
+    """Plan a try and log it before a model is run, so that a kill cannot hide one.
+
+    Args:
+        old: The line's bundle.
+        new: The bundle that is to take its place.
+        labelled: Images and labels.
+        config: The run's configuration.
+        terms: What must be shown.
+
+    Raises:
+        UserError: No monitor image has a label, one was trained on, or the log is damaged.
+    """
+    path = log_files(labelled, config)[0].with_name(FILE)
+    with locked(path):
+        begun, planned, earlier = plan(old, new, labelled, terms, read(path))
+        if begun.counts and planned not in earlier:
+            write(path, [*earlier, planned])
+    return begun
+
+
+def plan(
+    old: Bundle, new: Bundle, labelled: LabelledData, terms: Terms, earlier: list[Try]
+) -> tuple[BegunTry, Try, list[Try]]:
+    """Plan a try after earlier ones; see `plan_try`. Nothing is written.
+
+    Returns:
+        The try as it begins, its row of the log, and the rows so far.
+    """
+    monitor = monitor_images(old, new, labelled)
+    hashes, labels = labelled.data.hashes, labelled.held_out
+    known = sorted({(hashes[id], labels[id]) for id in monitor})
+
+    def possible(contents: Collection[str], confidence: float) -> bool:
+        ids = [id for id in monitor if hashes[id] in contents]
+        return all(rate.can_be_shown(confidence) for rate in rates(new, labelled, ids, terms))
+
+    planned = plan_try(
+        earlier,
+        new=new.model,
+        old=old.model,
+        labels=hashlib.sha256(json.dumps(known).encode()).hexdigest(),
+        independent=terms.independent,
+        images={hashes[id]: labelled.groups[id] for id in monitor},
+        doubt=1 - terms.confidence,
+        enough=lambda contents: possible(contents, terms.confidence),
+    )
+    number = 1 + (earlier.index(planned) if planned in earlier else len(earlier))
+    needed = replace(terms, confidence=1 - planned.doubt)
+    begun = BegunTry(
+        ids=tuple(id for id in monitor if hashes[id] in planned.images),
+        asked=terms,
+        terms=needed,
+        number=number,
+        fresh=number > 1 and planned.doubt == 1 - terms.confidence,
+        counts=possible(planned.images, needed.confidence),
+    )
+    return begun, planned, earlier

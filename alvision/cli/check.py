@@ -46,13 +46,17 @@ def check(words: list[str]) -> int:
     from alvision.config.compose import compose
     from alvision.data import checks
     from alvision.data.hashes import content_hashes
-    from alvision.data.images import ImageSpec
+    from alvision.data.image_spec import AUTO, ImageSpec
     from alvision.data.manifest import build
+    from alvision.dataset.image_settings import settled
     from alvision.reporting import check as check_report
 
-    config = compose(words).config
+    given = compose(words).config
+    manifest = build(given.data)
+    config = settled(given, manifest)
     spec = ImageSpec.from_config(config.data.image)
-    manifest = build(config.data)
+    if given.data.image.value_range == AUTO:
+        console.print(f"data.image.value_range=auto is {config.data.image.value_range}")
     with bar("reading files") as progress:
         hashes = content_hashes(manifest, progress)
     with bar("looking at images") as progress:

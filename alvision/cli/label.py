@@ -44,6 +44,8 @@ def label(words: list[str]) -> int:
     data = DataSet.open(configuration([ORACLE, *words]))
     page = data.config.page
     console = Console(highlight=False, soft_wrap=True)
+    for notice in data.image_notices:
+        console.print(f"warning: {notice}", markup=False)
     with data.label_store() as store:
         serve(
             page_context(data, store),

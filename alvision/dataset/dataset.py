@@ -23,7 +23,7 @@ from alvision.data.splits import (
     straddling,
 )
 from alvision.data.thin_defects import thinned
-from alvision.dataset.image_settings import settled
+from alvision.dataset.image_settings import image_notices, settled
 from alvision.labels.classes import added_defects, class_list
 from alvision.labels.consensus import Resolve
 from alvision.labels.content import locator, resolver
@@ -141,10 +141,15 @@ class DataSet:
 
     @cached_property
     def notices(self) -> tuple[str, ...]:
-        """Return what a person should know of the held-out images before a command goes on."""
+        """Return what a person should know of the data before a command goes on."""
         of_groups = () if self.manifest.notice is None else (self.manifest.notice,)
         of_parts = self._split_and_changes[1] if self.answered_by_people else self._torn()
-        return (*of_groups, *of_parts)
+        return (*self.image_notices, *of_groups, *of_parts)
+
+    @cached_property
+    def image_notices(self) -> tuple[str, ...]:
+        """Return what a person should know of how the images are read; no image is hashed."""
+        return image_notices(self.manifest, self.spec)
 
     @cached_property
     def _split_and_changes(self) -> tuple[Split, tuple[str, ...]]:

@@ -1,7 +1,8 @@
-"""The settings of reading images, settled once for a run: `auto` becomes numbers and stays."""
+"""How a data set's images are read: settled once for a run, and what a person should know of it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,9 @@ from alvision.data.image_spec import AUTO, ImageSpec
 if TYPE_CHECKING:
     from alvision.config.schema import RunConfig
     from alvision.data.manifest import Manifest
+
+NAMED = 5
+"""Files that a line names; the tables hold all of them."""
 
 
 def settled(config: RunConfig, manifest: Manifest) -> RunConfig:
@@ -31,9 +35,32 @@ def settled(config: RunConfig, manifest: Manifest) -> RunConfig:
 
         plain = ImageSpec.from_config(replace(image, value_range=None))
         measured = automatic(measure(manifest.paths, plain))
-        found = list(measured) if measured else None
+        found = [float(value) for value in measured] if measured else None
     image = replace(image, value_range=found)
     return replace(config, data=replace(config.data, image=image))
+
+
+def image_notices(manifest: Manifest, spec: ImageSpec) -> tuple[str, ...]:
+    """Return what a person should know of how images are read, after a glance at some of them."""
+    found = [set_aside_line(manifest.set_aside)] if manifest.set_aside else []
+    if manifest.features is None:
+        from alvision.data.depth import GLANCE, dark, measure
+
+        if spec.value_range is None and (line := dark(measure(manifest.paths, spec, GLANCE), spec)):
+            found.append(line)
+    return tuple(found)
+
+
+def set_aside_line(set_aside: Mapping[str, str]) -> str:
+    """Say which files are left out, and why.
+
+    >>> set_aside_line({"b.png": "file is empty", "a.png": "not an image"})
+    '2 files are set aside: a.png (not an image), b.png (file is empty)'
+    """
+    named = [f"{name} ({reason})" for name, reason in sorted(set_aside.items())[:NAMED]]
+    more = len(set_aside) - len(named)
+    files = "1 file is" if len(set_aside) == 1 else f"{len(set_aside):,} files are"
+    return f"{files} set aside: {', '.join(named)}" + (f" and {more:,} more" if more else "")
 
 
 def _kept(root: Path) -> list[float] | None:

@@ -34,6 +34,7 @@ __all__ = ["CheckResult", "Example", "Finding", "Severity", "Table", "check", "d
 
 CHECKS: dict[str, Callable[[CheckContext], list[Finding]]] = {
     "every file can be read": files.unreadable,
+    "the images use the depth of their files": files.depth,
     "all files are of one kind": files.kinds,
     "all pictures have the same size": files.sizes,
     "the resize keeps small defects visible": files.shrinking,

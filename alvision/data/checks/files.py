@@ -23,20 +23,37 @@ def unreadable(context: CheckContext) -> list[Finding]:
     found = context.scan.unreadable
     if not found:
         return []
-    everything = len(found) == len(context.manifest)
+    files = len(context.manifest) + len(context.manifest.set_aside)
+    everything = len(found) == files
     return [
         Finding(
             "error" if everything else "warning",
             "No image can be read"
             if everything
             else f"{amount(len(found), 'file')} cannot be read",
-            f"Of {amount(len(context.manifest), 'image')}: "
+            f"Of {amount(files, 'image')}: "
             + listing([f"{reason} ({n:,})" for reason, n in Counter(found.values()).most_common()])
             + ".",
             "Look at the reasons in the table; does data.root point to the pictures?"
             if everything
             else "Repair or remove them; a run sets them aside and goes on without them.",
             table=Table(("file", "reason"), tuple(list(found.items())[: 5 * MOST_ROWS])),
+        )
+    ]
+
+
+def depth(context: CheckContext) -> list[Finding]:
+    """Warn where the images use so little of their depth that they are read nearly black."""
+    context.need_files()
+    if context.scan.dark is None:
+        return []
+    found, advice = context.scan.dark.split(": ", 1)
+    return [
+        Finding(
+            "warning",
+            "The images are read nearly black",
+            f"{found[0].upper()}{found[1:]}.",
+            f"{advice[0].upper()}{advice[1:]}.",
         )
     ]
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from alvision.data.depth import dark, measure
 from alvision.data.images import (
     UnreadableImage,
     header_exif,
@@ -74,6 +75,7 @@ class Scan:
         bits: Perceptual hashes [R, 256].
         files: What the files say; empty for embeddings.
         unreadable: The other images, with the reason.
+        dark: What is to be said where they are read nearly black; None: they are not.
     """
 
     rows: tuple[int, ...]
@@ -81,6 +83,7 @@ class Scan:
     bits: NDArray[np.bool_]
     files: tuple[FileFacts, ...]
     unreadable: dict[SampleId, str]
+    dark: str | None = None
 
 
 def scan_images(manifest: Manifest, spec: ImageSpec, progress: Progress | None = None) -> Scan:
@@ -93,7 +96,7 @@ def scan_images(manifest: Manifest, spec: ImageSpec, progress: Progress | None =
     """
     if manifest.features is not None:
         return _scan_features(manifest.features)
-    rows, looks, unreadable = [], [], {}
+    rows, looks, unreadable = [], [], dict(manifest.set_aside)
 
     def look(path: Path) -> _Look | str:
         try:
@@ -118,6 +121,7 @@ def scan_images(manifest: Manifest, spec: ImageSpec, progress: Progress | None =
         bits=np.array([result.bits for result in looks], dtype=bool).reshape(-1, HASH_BITS),
         files=tuple(result.facts for result in looks),
         unreadable=unreadable,
+        dark=dark(measure(manifest.paths, spec), spec),
     )
 
 

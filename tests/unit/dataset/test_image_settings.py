@@ -1,0 +1,97 @@
+"""How images are read is settled when a run starts, and is the same for everybody."""
+
+import cv2
+import numpy as np
+import pytest
+
+from alvision.cli import main
+from alvision.cli.label import page_context
+from alvision.config.compose import compose, configuration
+from alvision.core.errors import UserError
+from alvision.core.rounds import claim
+from alvision.data.image_spec import ImageSpec
+from alvision.dataset.dataset import DataSet
+from alvision.run_folder.experiment_file import describe_run
+from alvision.run_folder.load import load_run
+
+AUTO = "data.image.value_range=auto"
+
+
+@pytest.fixture
+def words(tmp_path, monkeypatch):
+    """Return the words for photographs of a camera of 12 bits, in files of 16."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ALVISION_CACHE", str(tmp_path / "cache"))
+    dice = np.random.default_rng(0)
+    for number in range(24):
+        values = dice.integers(0, 4096, (16, 16)).astype(np.uint16)
+        write(tmp_path / "photos" / ("ok" if number % 2 else "worn") / f"{number:02d}.png", values)
+    return ["data.root=photos", "out=run"]
+
+
+def write(path, values):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), values)
+
+
+def begin(words):
+    composed = compose(words)
+    data = DataSet.open(composed.config)
+    described = describe_run(
+        data.config, composed.choices, "", classes=data.classes, anonymous=False
+    )
+    claim(data.manifest.root.parent / "run", described)
+    return data
+
+
+def test_auto_becomes_numbers_that_stay(words, tmp_path):
+    assert begin([*words, AUTO]).spec.value_range == (0, 4095)
+    # Later photographs are brighter; every model of the run reads as the first one did.
+    for path in (tmp_path / "photos" / "ok").iterdir():
+        write(path, np.full((16, 16), 60_000, np.uint16))
+    again = DataSet.open(compose([*words, AUTO]).config)
+    assert again.spec.value_range == (0, 4095)
+    assert load_run(tmp_path / "run")[2] == again.spec
+    assert DataSet.open(compose(["data.root=photos", "out=other", AUTO]).config).spec == ImageSpec(
+        again.spec.size, value_range=(0, 65535)
+    )
+
+
+def test_the_page_shows_what_the_network_reads(words):
+    people = ["oracle=page", "data.root=photos", "classes=[ok,worn]", AUTO]
+    data = DataSet.open(configuration(people))
+    with data.label_store() as store:
+        assert page_context(data, store).spec == data.spec
+    assert data.spec.value_range == (0, 4095)
+
+
+def test_dark_images_are_told_at_the_start_and_by_check(words, capsys):
+    data = DataSet.open(compose(words).config)
+    assert any("set data.image.value_range=auto (here: [0,4095])" in one for one in data.notices)
+    assert DataSet.open(compose([*words, AUTO]).config).image_notices == ()
+    main(["check", *words])
+    assert "read nearly black" in capsys.readouterr().out
+    main(["check", *words, AUTO])
+    said = capsys.readouterr().out
+    assert "data.image.value_range=auto is [0.0, 4095.0]" in said and "nearly black" not in said
+
+
+def test_another_word_than_auto_is_refused(words):
+    with pytest.raises(UserError, match="value_range=full must be a list of 2 numbers, or auto"):
+        DataSet.open(compose([*words, "data.image.value_range=full"]).config)
+    with pytest.raises(UserError, match=r"data\.image\.page=-1 must be at least 0"):
+        DataSet.open(compose([*words, "data.image.page=-1"]).config)
+
+
+def test_files_that_are_set_aside_are_told_all_at_once(words, tmp_path, capsys):
+    try:
+        for name in ("gr\udcfcn.png", "wei\udcdf.png"):
+            (tmp_path / "photos" / "ok" / name).write_bytes(b"")
+    except (OSError, UnicodeError):
+        pytest.skip("this file system takes no such names")
+    data = DataSet.open(compose(words).config)
+    line = next(one for one in data.image_notices if "set aside" in one)
+    assert line.startswith("2 files are set aside: ok/gr\\udcfcn.png (the name is not UTF-8")
+    main(["check", *words])
+    said = capsys.readouterr().out
+    assert "2 files cannot be read" in said

@@ -16,7 +16,7 @@ alvision check data=csv data.root=parts/ data.file=labels.csv to=check.html
 
 Reads every image once, prints what it finds and writes a page with pictures.
 Status 1 if something must be mended before labelling starts. The data set is
-named as for `run`."""
+named as for `run`; classes, groups and labels that people gave on the page count."""
 
 DAY = 86400
 
@@ -49,9 +49,12 @@ def check(words: list[str]) -> int:
     from alvision.data.image_spec import AUTO, ImageSpec
     from alvision.data.manifest import build
     from alvision.dataset.image_settings import settled
+    from alvision.dataset.people import as_people, people_label, with_labels, with_people_choices
     from alvision.reporting import check as check_report
 
     given = compose(words).config
+    if people := people_label(given):
+        given = with_people_choices(as_people(given))
     manifest = build(given.data)
     config = settled(given, manifest)
     spec = ImageSpec.from_config(config.data.image)
@@ -59,6 +62,8 @@ def check(words: list[str]) -> int:
         console.print(f"data.image.value_range=auto is {config.data.image.value_range}")
     with bar("reading files") as progress:
         hashes = content_hashes(manifest, progress)
+    if people:
+        manifest = with_labels(manifest, hashes, config)
     with bar("looking at images") as progress:
         result = checks.check(
             manifest,

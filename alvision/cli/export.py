@@ -8,6 +8,7 @@ from pathlib import Path
 from alvision.cli.console import bar, console
 from alvision.cli.options import Options, option
 from alvision.config.limits import choice
+from alvision.core.shell import command
 
 USAGE = """\
 alvision export out=runs/brakes bundle=brakes.bundle
@@ -63,5 +64,8 @@ def export(words: list[str]) -> int:
             )
     for backend, worst in found.differences.items():
         console.print(f"{backend}: {found.images} images decided alike, logits within {worst:.2g}")
-    console.print(f"bundle: {folder}; next: alvision threshold bundle={folder}", markup=False)
+    console.print(
+        f"bundle: {folder}; next: {command('alvision', 'threshold', f'bundle={folder}')}",
+        markup=False,
+    )
     return 0

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
 from alvision.cli.options import Options
 from alvision.config.compose import configuration
+from alvision.core.rounds import DOCUMENT
+from alvision.core.shell import command
 from alvision.data.cache import cache_folder
 from alvision.dataset.dataset import DataSet
+from alvision.dataset.people import with_people_choices
 from alvision.evaluation.metrics import metric, metrics_of
 from alvision.labels.store import LabelStore
 from alvision.page.image_urls import read_secret
@@ -41,7 +45,9 @@ def label(words: list[str]) -> int:
     """Serve the page until Ctrl-C, with the loop's process beside it."""
     from alvision.page.server import serve
 
-    data = DataSet.open(configuration([ORACLE, *words]))
+    given = configuration([ORACLE, *words])
+    # The classes are the page's own to add to; how photographs are grouped is settled before.
+    data = DataSet.open(replace(given, data=with_people_choices(given).data))
     page = data.config.page
     console = Console(highlight=False, soft_wrap=True)
     for notice in data.image_notices:
@@ -56,7 +62,17 @@ def label(words: list[str]) -> int:
             open_browser=page.open,
             say=lambda line: console.print(line, markup=False),
         )
+        if following := next_command(Path(str(given.out)), store):
+            console.print(f"next: {following}", markup=False)
     return 0
+
+
+def next_command(root: Path, store: LabelStore) -> str | None:
+    """Return the command that makes a model of the labels; None while there is nothing to learn."""
+    named = {event.label for event in store.events() if event.kind in ("label", "import")}
+    if len(named) < 2 or not (root / DOCUMENT).exists():
+        return None
+    return command("alvision", "train", f"out={root}")
 
 
 def page_context(data: DataSet, store: LabelStore) -> PageContext:

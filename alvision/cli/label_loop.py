@@ -25,7 +25,8 @@ def loop(words: list[str]) -> int:
     from alvision.cli.label import ORACLE
     from alvision.cli.run import run_and_report
     from alvision.config.compose import compose
-    from alvision.dataset.dataset import open_label_store, with_added_classes
+    from alvision.dataset.dataset import open_label_store
+    from alvision.dataset.people import with_choices
     from alvision.oracles.page import ClassesChanged
 
     torch.set_num_threads(1)
@@ -36,7 +37,7 @@ def loop(words: list[str]) -> int:
     _wait_for(Path(str(given.out)))
     with open_label_store(given) as store:
         while True:
-            config = with_added_classes(given, store)
+            config = with_choices(given, store)
             if len(config.classes or ()) < 2:  # the page asks for them
                 stopping.wait(POLL_SECONDS)
                 continue

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from alvision.cli.options import Options, near_action, option
 from alvision.config.limits import at_least, choice
 from alvision.core.errors import UserError
+from alvision.core.records import NOT_CLASSES
 
 if TYPE_CHECKING:
     from alvision.config.schema import RunConfig
@@ -149,6 +150,7 @@ def labels(words: list[str]) -> int:
     options, words = action.options.take(words)
 
     from alvision.dataset.dataset import open_label_store
+    from alvision.dataset.people import with_choices
 
     if options.out:
         config = _of_run(options.out, words)
@@ -157,6 +159,8 @@ def labels(words: list[str]) -> int:
     else:
         config = _beside_data(words)
     with open_label_store(config) as store:
+        if config.answered_by_people:
+            config = with_choices(config, store)
         return action.run(OpenLabels(store, config), options)
 
 
@@ -180,7 +184,9 @@ class OpenLabels:
         from alvision.labels.classes import class_list
 
         events = self.store.events()
-        named = sorted({event.label for event in events if event.kind == "label" and event.label})
+        kinds = ("label", "import", "settle")
+        given = {event.label for event in events if event.kind in kinds and event.label}
+        named = sorted(given - set(NOT_CLASSES))
         return class_list(self.config.classes or named, events)
 
     @property
@@ -195,12 +201,12 @@ class OpenLabels:
         ]
 
     def needs_classes(self) -> Sequence[str]:
-        """Return the class names, which must be configured.
+        """Return the class names, which must be configured, or known from earlier labels.
 
         Raises:
-            UserError: They are not.
+            UserError: They are neither.
         """
-        if self.config.classes is None:
+        if len(self.classes.open) < 2:
             raise UserError(
                 'classes= is missing: the names that labels may have, "classes=[ok,worn]"'
             )

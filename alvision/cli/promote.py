@@ -11,6 +11,7 @@ from alvision.cli.console import bar, console
 from alvision.cli.options import Options, near_action, option
 from alvision.config.limits import between
 from alvision.core.errors import UserError
+from alvision.core.shell import command
 
 if TYPE_CHECKING:
     from alvision.deploy.bundle.bundle import Bundle
@@ -161,7 +162,10 @@ def _replace(new: Bundle, old: Bundle, options: PromoteOptions) -> int:
     with locked(old.folder):
         install(new.folder, old.folder, check=check)
     console.print(f"promoted: {old.folder}; page: {to}", markup=False)
-    console.print(f"back again: alvision promote rollback over={old.folder}", markup=False)
+    console.print(
+        f"back again: {command('alvision', 'promote', 'rollback', f'over={old.folder}')}",
+        markup=False,
+    )
     return 0
 
 

@@ -42,12 +42,14 @@ OPTIONS: tuple[type[Options], ...] = ()
 def run(words: list[str]) -> int:
     """Run or resume one experiment and write its report; `--cfg job` prints its configuration."""
     from alvision.config.compose import as_yaml, compose
+    from alvision.dataset.people import with_people_choices
 
     shown, words = _take_cfg(words)
     if shown is not None:
         print(as_yaml(words, **shown), end="")
         return 0
-    run_and_report(compose(words))
+    composed = compose(words)
+    run_and_report(replace(composed, config=with_people_choices(composed.config)))
     return 0
 
 

@@ -10,6 +10,7 @@ from alvision.cli.console import bar, console
 from alvision.cli.options import Options, option
 from alvision.config.limits import above, between
 from alvision.core.errors import UserError
+from alvision.core.shell import command
 
 if TYPE_CHECKING:
     from alvision.deploy.threshold.plan import ThresholdRequest
@@ -137,5 +138,5 @@ def threshold(words: list[str]) -> int:
     for name, own in thresholds.per_class.items():
         console.print(f"{name}: {for_class(own)}", markup=False)
     console.print("It does not hold for: " + "; ".join(thresholds.voids), markup=False)
-    console.print(f"next: alvision report bundle={bundle.folder}", markup=False)
+    console.print(f"next: {command('alvision', 'report', f'bundle={bundle.folder}')}", markup=False)
     return 0

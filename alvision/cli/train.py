@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from alvision.cli.console import console, warn
 from alvision.cli.options import Options, option
-from alvision.core.rounds import DOCUMENT, lock
+from alvision.config.checks import WITHOUT_IMAGES
+from alvision.core.rounds import DOCUMENT, lock, read_document
+from alvision.core.shell import command
+
+if TYPE_CHECKING:
+    from alvision.config.compose import ComposedRun
+    from alvision.config.schema import RunConfig
 
 USAGE = """\
 alvision train out=runs/brakes/uncertainty_herding/seed-0
+alvision train data.root=photos
 alvision train data=csv data.root=parts/ data.file=labels.csv out=runs/brakes
 
-Trains on every label that is not held out: those of the run in out=, or those
-that the data itself names (class folders, a label column). The temperature and
-every figure come from the monitor images, which no model was trained on. Writes
-<out>/final/: model.ckpt, model.json, monitor.parquet and reliability.png."""
+Trains on every label that is not held out: those of the run in out=, those that
+the data itself names (class folders, a label column), or else those that people
+gave beside data.root= (alvision label). The temperature and every figure come from
+the monitor images, which no model was trained on. Writes <out>/final/: model.ckpt,
+model.json, monitor.parquet and reliability.png."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +50,6 @@ def train(words: list[str]) -> int:
     """Train the final model of a run, or of data that is labelled already."""
     options, rest = TrainOptions.take(words)
 
-    from alvision.config.compose import compose
     from alvision.dataset.dataset import DataSet
     from alvision.deploy.train.final_model import FOLDER, train
     from alvision.deploy.train.labelled_data import import_truth
@@ -54,7 +62,7 @@ def train(words: list[str]) -> int:
     if root and not rest and (root / DOCUMENT).exists():
         config, fresh = load_run_config_in_place(root), None
     else:
-        fresh = compose(words)
+        fresh = _composed(words)
         config = fresh.config
         root = Path(str(config.out))
     with lock(root):
@@ -66,6 +74,7 @@ def train(words: list[str]) -> int:
                 fresh.choices,
                 fresh.command,
                 classes=data.classes,
+                precision=_settled_precision(config, root),
                 anonymous=config.answered_by_people,
             )
             claim_run(root, described, people=config.answered_by_people)
@@ -87,5 +96,36 @@ def train(words: list[str]) -> int:
             f"(calibration error {monitor.calibration_error_before:.3f} before, "
             f"{monitor.calibration_error:.3f} after)"
         )
-    console.print(f"model: {root / FOLDER}; next: alvision export out={root}", markup=False)
+    console.print(
+        f"model: {root / FOLDER}; next: {command('alvision', 'export', f'out={root}')}",
+        markup=False,
+    )
     return 0
+
+
+def _composed(words: list[str]) -> ComposedRun:
+    """Compose the configuration; where only people know the classes, it is that of their run."""
+    from alvision.config.compose import compose
+    from alvision.dataset.people import only_people_know, with_people_choices
+
+    composed = compose(words)
+    if not any(word.startswith("oracle") for word in words) and only_people_know(composed.config):
+        composed = compose([f"oracle={_people_answer(composed.config)}", *words])
+    return replace(composed, config=with_people_choices(composed.config))
+
+
+def _settled_precision(config: RunConfig, root: Path) -> str | None:
+    """Return the precision that the run of this folder settled on, where none is asked for."""
+    if config.trainer.precision != "auto" or not (root / DOCUMENT).exists():
+        return None
+    return str(read_document(root)["config"]["trainer"]["precision"])
+
+
+def _people_answer(config: RunConfig) -> str:
+    """Return how people answer: as in the run whose folder this is, or at the page."""
+    root = Path(str(config.out))
+    if (root / DOCUMENT).exists():
+        kind = str(read_document(root)["config"]["oracle"]["kind"])
+        if kind != "simulated":
+            return kind
+    return "files" if config.data.kind in WITHOUT_IMAGES else "page"

@@ -24,6 +24,7 @@ from alvision.config.limits import UnknownKey
 from alvision.config.overrides import is_list, parse, quote, tidy
 from alvision.config.schema import RunConfig, register
 from alvision.core.errors import UserError
+from alvision.core.shell import command
 from alvision.core.version import CONFIG_DIR
 
 NOT_EMPTY = ("name", "out", "data.root")
@@ -131,7 +132,7 @@ def from_node(
         choices=choices,
         acquire=_strategy(node.acquisition, f"acquisition={choices['acquisition']}"),
         cold_start=_strategy(_function(node.cold_start), f"cold_start={choices['cold_start']}"),
-        command=" ".join(["alvision run", *map(_shell, words)]),
+        command=command("alvision", "run", *words),
         logger=_logger(node.logger, f"logger={choices['logger']}") if node.logger else None,
     )
 
@@ -406,7 +407,3 @@ def _strategy(node: Any, name: str) -> Callable[..., Any]:
     if not callable(made):
         raise UserError(f"{name} is not a function: its file needs `_partial_: true`")
     return made
-
-
-def _shell(word: str) -> str:
-    return f'"{word}"' if any(mark in word for mark in " []'*?$&;") else word

@@ -16,7 +16,7 @@ Locate = Callable[[SampleId, str | None], SampleId | None]
 AnswerKind = Literal["label", "skip", "unsure"]
 EventKind = Literal[
     "label", "skip", "unsure", "undo", "import",
-    "settle", "flag", "close", "add", "rename", "merge", "book",
+    "settle", "flag", "close", "add", "rename", "merge", "book", "groups",
 ]  # fmt: skip
 NOT_CLASSES = ("skip", "unsure")
 """Words that answer without a class, so no class may be called so."""
@@ -92,15 +92,16 @@ class Event(Answer):
     Kinds beside the answers'. About an image: `import` (a label from elsewhere), `settle` (a class
     that ends a dispute), `flag` (look at this one). About a round: `close` (train now, its rows
     that are not answered return to the pool). About a class, whose configured name is its key for
-    ever: `add`, `rename` (of the shown name), `merge`, `book` (an entry of the label book). And
-    `undo`. The `id` is empty where no image is meant.
+    ever: `add`, `rename` (of the shown name), `merge`, `book` (an entry of the label book). About
+    the data: `groups` (the rule for which images belong together). And `undo`. The `id` is empty
+    where no image is meant.
 
     Attributes:
         number: Its place in the log: gapless, from 1, in commit order.
-        target: The uuid that an undo takes back, the name that a rename shows, or the class that a
-            merge goes into.
+        target: The uuid that an undo takes back, the name that a rename shows, the class that a
+            merge goes into, or the way to group.
         sha256: Hash of the image's bytes, so that a moved file keeps its labels.
-        note: A remark in words; for `book` the entry.
+        note: A remark in words; for `book` the entry, for `groups` the pattern.
         book: Version of the label book that an answer was given under.
         time: When it was said, see `core.utc`; None where nobody knows: a simulated answer, a table
             without times, a log of an earlier version.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +24,6 @@ from alvision.data.splits import (
 )
 from alvision.data.thin_defects import thinned
 from alvision.dataset.image_settings import image_notices, settled
-from alvision.labels.classes import added_defects, class_list
 from alvision.labels.consensus import Resolve
 from alvision.labels.content import locator, resolver
 from alvision.labels.location import audit_location, labels_location, read_audit, write_audit
@@ -256,17 +255,6 @@ def open_label_store(config: RunConfig) -> LabelStore:
     if config.data.root is None:
         raise UserError("data.root= is missing: the folder whose labels are meant")
     return LabelStore(labels_location(Path(config.data.root)), shared=True)
-
-
-def with_added_classes(config: RunConfig, store: LabelStore) -> RunConfig:
-    """Return the configuration with the classes and defects that people added on the page."""
-    events = store.events()
-    keys = class_list(config.classes or (), events).keys
-    given = config.defects or []
-    defects = [*given, *sorted(added_defects(events) - set(given))]
-    return replace(
-        config, classes=list(keys), defects=[key for key in defects if key in keys] or None
-    )
 
 
 def audit_order(split: Split) -> tuple[str, ...]:

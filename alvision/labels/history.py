@@ -48,6 +48,7 @@ def _text(event: Event, classes: ClassList, number_of: dict[str, int]) -> str:
         "add": f"{name} is a class from now on",
         "rename": f"{event.label} is shown as {event.target}",
         "merge": f"{event.label} becomes {event.target}",
+        "groups": f"photographs are grouped by {event.target} from now on",
     }[event.kind]
 
 

@@ -62,6 +62,7 @@ _FIELDS = {
     "rename": {"label", "target"},
     "merge": {"label", "target"},
     "book": {"label"},
+    "groups": {"target"},
 }
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alvision.core.shell import command
 from alvision.deploy.bundle.statistics import LIGHT
 from alvision.watch import queue
 from alvision.watch.audit import Audit, audited
@@ -45,6 +46,7 @@ class Status:
         broken: The latest broken files.
         waiting: Images in the queue without a label.
         label: The command that opens the queue.
+        bring: The command that imports the newest table of the queue; None where there is none.
         at: When the status was read.
     """
 
@@ -63,6 +65,7 @@ class Status:
     broken: Sequence[Row]
     waiting: int
     label: str
+    bring: str | None
     at: datetime
 
     @property
@@ -107,6 +110,7 @@ def read_status(line: Line, *, at: datetime) -> Status:
         broken=records.broken(judge.model, limit=BROKEN),
         waiting=queue.waiting(records, setting.to, setting.labels),
         label=label_command(bundle, setting.to / queue.FOLDER),
+        bring=import_command(bundle, setting.to),
         at=at,
     )
 
@@ -114,4 +118,14 @@ def read_status(line: Line, *, at: datetime) -> Status:
 def label_command(bundle: Bundle, folder: Path) -> str:
     """Return the command that opens a folder for labelling with a bundle's classes."""
     classes, defects = ",".join(bundle.classes), ",".join(bundle.defects)
-    return f'alvision label data.root={folder} "classes=[{classes}]" "defects=[{defects}]"'
+    words = (f"data.root={folder}", f"classes=[{classes}]", f"defects=[{defects}]")
+    return command("alvision", "label", *words)
+
+
+def import_command(bundle: Bundle, to: Path) -> str | None:
+    """Return the command that imports the labels of a line's newest table, if it has one."""
+    tables = sorted(to.glob("queue-*.csv"), key=lambda path: (path.stat().st_mtime_ns, path.name))
+    if not tables:
+        return None
+    words = (f"data.root={to / queue.FOLDER}", f"from={tables[-1]}")
+    return command("alvision", "labels", "import", *words, f"classes=[{','.join(bundle.classes)}]")

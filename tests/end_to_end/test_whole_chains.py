@@ -79,7 +79,7 @@ def assert_alike(folder, python):
 
 def test_modules_of_solar_cells_are_too_few_for_a_promise(cells, capsys):
     told = bad(capsys, "threshold", "bundle=b", "escape=0.05")
-    assert "needs 59 independent held-out defects" in told and "slot=seal" in told
+    assert "needs 59 independent held-out defects" in told and "audit.share" in told
     found = int(told.split("there are ")[1].split(":")[0])
     assert 1 < found < 20
     assert read(cells / "run" / "seal_readings.jsonl") == []

@@ -14,6 +14,7 @@ from typing import Any
 
 from alvision.core.errors import UserError
 from alvision.core.rounds import write_atomically
+from alvision.core.shell import command
 from alvision.deploy.bundle.signature import SIGNATURE, signature, signed
 
 THRESHOLDS = "thresholds.json"
@@ -197,24 +198,22 @@ def read_thresholds(folder: Path, identity: str) -> Thresholds | None:
     path = folder / THRESHOLDS
     if not path.exists():
         return None
+    again = f"write it again with {command('alvision', 'threshold', f'bundle={folder}')}"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         expected = content.pop(SIGNATURE)
     except (ValueError, KeyError, AttributeError):
-        raise UserError(f"{path} is damaged: write it again with alvision threshold") from None
+        raise UserError(f"{path} is damaged: {again}") from None
     if expected != signature(content):
-        raise UserError(f"{path} was changed by hand: write it again with alvision threshold")
+        raise UserError(f"{path} was changed by hand: {again}")
     try:
         thresholds = Thresholds.from_json(content)
     except (KeyError, TypeError, AttributeError):
-        raise UserError(
-            f"{path} was written by another version of alvision: write it again with alvision "
-            "threshold"
-        ) from None
+        raise UserError(f"{path} was written by another version of alvision: {again}") from None
     if not thresholds.low <= thresholds.high:
-        raise UserError(f"{path} is damaged: write it again with alvision threshold")
+        raise UserError(f"{path} is damaged: {again}")
     if thresholds.bundle != identity:
-        raise UserError(f"{path} belongs to another model: write it again with alvision threshold")
+        raise UserError(f"{path} belongs to another model: {again}")
     return thresholds
 
 

@@ -9,6 +9,7 @@ from itertools import count
 
 from alvision.core.errors import UserError
 from alvision.core.records import SampleId
+from alvision.core.shell import command
 from alvision.deploy.bundle.bundle import Bundle
 from alvision.deploy.bundle.predict import predictions_for
 from alvision.deploy.bundle.thresholds import Thresholds
@@ -148,7 +149,10 @@ def check_comparable(old: Bundle, new: Bundle) -> None:
             )
     if old.thresholds is None:
         return
-    again = f"alvision threshold bundle={new.folder} escape={old.thresholds.escape:g}"
+    words = [f"bundle={new.folder}", f"escape={old.thresholds.escape:g}"]
+    words.append(f"confidence={old.thresholds.confidence:g}")
+    words += ["threshold.independent=true"] if old.thresholds.independent else []
+    again = command("alvision", "threshold", *words)
     if new.thresholds is None:
         raise UserError(f"the line has a promise and {new.folder} has none: {again}")
     weaker = (

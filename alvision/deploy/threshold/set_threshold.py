@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from alvision.core.errors import UserError
+from alvision.core.shell import command
 from alvision.deploy.bundle.bundle import Bundle
 from alvision.deploy.bundle.promise import promise
 from alvision.deploy.bundle.thresholds import (
@@ -39,11 +40,6 @@ from alvision.deploy.train.labelled_data import LabelledData
 
 if TYPE_CHECKING:
     from alvision.config.schema import RunConfig
-
-ADVICE = (
-    "if you keep known bad parts, photograph them as the line does and import them: "
-    "alvision labels import slot=seal from=drawer.csv data.root=..."
-)
 
 
 def set_threshold(
@@ -77,7 +73,7 @@ def set_threshold(
                 planned.found,
                 escape=request.escape,
                 confidence=planned.confidence,
-                advice=_advice(planned, request),
+                advice=_advice(planned, request, labelled, config),
             )
         share = _defect_share(bundle, labelled, request)
         hashes = labelled.data.hashes
@@ -156,7 +152,9 @@ def _low(defects: ScoredImages, escape: float, planned: PlannedUse) -> float:
     return just_below(low, slack=defects.slack)
 
 
-def _advice(planned: PlannedUse, request: ThresholdRequest) -> str:
+def _advice(
+    planned: PlannedUse, request: ThresholdRequest, labelled: LabelledData, config: RunConfig
+) -> str:
     """Say why so many are needed or so few count, and how to get more sealed defects."""
     reasons = []
     if planned.number > 1:
@@ -165,7 +163,7 @@ def _advice(planned: PlannedUse, request: ThresholdRequest) -> str:
     if planned.by_rounds:
         reasons.append(
             f"{planned.by_rounds} of these uses are rounds of this simulated run, which are "
-            "evaluated on the sealed images too (alvision train data.root=... needs no rounds)"
+            "evaluated on the sealed images too (`train` without a run, in a new out=, has none)"
         )
     if planned.corrected:
         reasons.append(
@@ -178,7 +176,18 @@ def _advice(planned: PlannedUse, request: ThresholdRequest) -> str:
             f"the {sum(sizes)} defects are of {len(sizes)} lots with {min(sizes)} to {max(sizes)} "
             "each, and smaller lots count less than the largest"
         )
-    return "; ".join([*reasons, ADVICE])
+    return "; ".join([*reasons, more_sealed(labelled, config)])
+
+
+def more_sealed(labelled: LabelledData, config: RunConfig) -> str:
+    """Say how to get more sealed defects."""
+    if not labelled.data.answered_by_people:
+        return "add bad parts to the data, or hold out more of it (audit.share) in a new out="
+    words = ("labels", "import", f"out={config.out}", "from=drawer.csv", "slot=seal")
+    return (
+        "if you keep known bad parts, photograph them as the line does and import them: "
+        f"{command('alvision', *words)}"
+    )
 
 
 def _defect_share(

@@ -12,6 +12,7 @@ import numpy as np
 
 from alvision.core.errors import UserError
 from alvision.core.rounds import write_atomically
+from alvision.core.shell import command
 from alvision.deploy.train.calibration import FEWEST, calibrated, fit_temperature, reliability
 from alvision.deploy.train.labelled_data import LabelledData, load_labelled
 from alvision.deploy.train.model_facts import ModelFacts, MonitorFigures
@@ -104,7 +105,9 @@ def load(config: RunConfig, root: Path, *, progress: bool = True) -> FinalModel:
     """
     path = root / FOLDER / "model.json"
     if not path.exists():
-        raise UserError(f"{root} has no final model yet: alvision train out={root}")
+        raise UserError(
+            f"{root} has no final model yet: {command('alvision', 'train', f'out={root}')}"
+        )
     facts = ModelFacts.from_json(json.loads(path.read_text(encoding="utf-8")))
     labelled = load_labelled(config)
     learner = _learner(config, labelled, progress)

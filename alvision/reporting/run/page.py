@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alvision.core import shell
 from alvision.core.records import QueryRow, SampleId
 from alvision.evaluation.metrics import metric
 from alvision.reporting import figures, html
@@ -97,6 +98,7 @@ def _content(run: RunFolder, thumbnails: html.Thumbnails) -> dict[str, Any]:
         "set_aside_more": max(0, len(run.set_aside) - ROWS),
         "conflicts": [(id, answer) for id, answer in known.items() if answer.conflict][:ROWS],
         "command": run.experiment.get("command"),
+        "rebuild": shell.command("alvision", "report", f"out={run.root}"),
         "versions": run.experiment.get("versions") or {},
         "choices": run.choices,
         "files": _files(run),

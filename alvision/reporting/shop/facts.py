@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from alvision.core.errors import UserError
 from alvision.core.records import SampleId
+from alvision.core.shell import command
 from alvision.deploy.bundle.bundle import Bundle
 from alvision.deploy.bundle.predict import predictions_for
 from alvision.deploy.bundle.promise import catches, percent_at_most
@@ -17,6 +18,7 @@ from alvision.deploy.bundle.thresholds import Thresholds
 from alvision.deploy.bundle.verdict import Decision, escapes, overkilled
 from alvision.deploy.threshold.binomial import best_escape
 from alvision.deploy.threshold.plan import ThresholdRequest, plan
+from alvision.deploy.threshold.set_threshold import more_sealed
 from alvision.deploy.train.labelled_data import LabelledData
 from alvision.labels.consensus import consensus
 from alvision.labels.voting import Agreement, agreement
@@ -157,7 +159,9 @@ def collect(
         people=agreed,
         shared=shared,
         unanimous=unanimous,
-        advice=tuple(_advice(outlook, rows, thresholds, len(monitor))),
+        advice=tuple(
+            _advice(outlook, rows, thresholds, len(monitor), more_sealed(labelled, config))
+        ),
     )
 
 
@@ -178,7 +182,9 @@ def headline(bundle: Bundle, outlook: Outlook) -> str:
     sure = f"{100 * outlook.confidence:g} % sure"
     wanted = f"{100 * (1 - outlook.escape):g} of 100 bad parts, {sure}"
     if outlook.missing <= 0:
-        return f"Ready for a promise: catching {wanted}. Set it with alvision threshold."
+        words = (f"bundle={bundle.folder}", f"escape={outlook.escape:g}")
+        again = command("alvision", "threshold", *words, f"confidence={outlook.confidence:g}")
+        return f"Ready for a promise: catching {wanted}. Set it: {again}"
     if not outlook.found:
         return (
             f"Nothing can be promised yet. To promise {wanted}, photograph {outlook.missing} bad "
@@ -242,15 +248,18 @@ def _people(labelled: LabelledData) -> tuple[dict[str, Agreement], int, int]:
 
 
 def _advice(
-    outlook: Outlook, rows: Sequence[ClassRow], thresholds: Thresholds | None, monitor: int
+    outlook: Outlook,
+    rows: Sequence[ClassRow],
+    thresholds: Thresholds | None,
+    monitor: int,
+    more: str,
 ) -> list[str]:
     """Return what to photograph more of, a sentence each."""
     advice = []
     if thresholds is None and outlook.obstacle is None and outlook.missing > 0:
         advice.append(
             "Bad parts of every kind that nobody has labelled here before, from as many different "
-            f"lots as you have, as many of each: {outlook.missing} more, for the promise (alvision "
-            "labels import slot=seal)."
+            f"lots as you have, as many of each: {outlook.missing} more, for the promise; {more}."
         )
     for name, own in (thresholds.per_class if thresholds else {}).items():
         if own.holds is False:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alvision.core import shell
 from alvision.core.records import SECONDS_PER_LABEL
 from alvision.evaluation.curves import Band, band
 from alvision.reporting import figures, html
@@ -99,6 +100,7 @@ def _content(
         "missed": _missed(folder, runs, comparison, shown, thumbnails, labels),
         "facts": facts(first, comparison),
         "command": command(first, comparison),
+        "rebuild": shell.command("alvision", "report", f"out={folder}"),
         "versions": first.experiment.get("versions") or {},
         "links": links(folder, comparison),
     }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
+import shlex
 from pathlib import Path
 
+from alvision.core import shell
 from alvision.reporting.run.folder import RunFolder, read
 from alvision.study.collect import FULL, run_folder
 from alvision.study.summary import Comparison
@@ -46,17 +47,15 @@ def _pool(run: RunFolder, folder: Path, seed: int) -> int | None:
 
 def command(run: RunFolder, comparison: Comparison) -> str | None:
     """Return the command line of the whole study, made from that of one of its runs."""
-    words = re.findall(r"(?:'[^']*'|\"[^\"]*\"|\S)+", str(run.experiment.get("command") or ""))
+    words = shlex.split(str(run.experiment.get("command") or ""))
     if words[1:2] != ["run"]:
         return None
     study = comparison.study
     own = ("acquisition=", "seed=", "out=")
-    kept = [word for word in words[2:] if not word.lstrip("'\"").startswith(own)]
-    names = ",".join(study.acquisitions)
-    asked = [f'"acquisition=[{names}]"', f"seeds={len(study.seeds)}"]
+    kept = [word for word in words[2:] if not word.startswith(own)]
+    asked = [f"acquisition=[{','.join(study.acquisitions)}]", f"seeds={len(study.seeds)}"]
     out = f"out={study.folder.as_posix()}"
-    asked.append(f'"{out}"' if re.search(r"[^\w./:=-]", out) else out)
-    return " ".join([words[0], "compare", *kept, *asked])
+    return shell.command(words[0], "compare", *kept, *asked, out)
 
 
 def links(folder: Path, comparison: Comparison) -> list[tuple[str, list[tuple[int, str]]]]:

@@ -100,7 +100,7 @@ def test_torch_is_a_form_too(place, capsys):
 
 def test_a_promise_its_price_and_its_refusal(place, capsys):
     refused = bad(capsys, "threshold", "bundle=b", "escape=0.001")
-    assert "needs 2995 independent held-out defects" in refused and "slot=seal" in refused
+    assert "needs 2995 independent held-out defects" in refused and "audit.share" in refused
     assert read(place / "run" / "seal_readings.jsonl") == []
     assert main(["threshold", "bundle=b", "escape=0.1", "human=0.2"]) == 0
     told = capsys.readouterr().out

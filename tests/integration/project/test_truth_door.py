@@ -10,6 +10,7 @@ DOORS = {
     "loop/build.py": "hands it to the evaluator",
     "dataset/simulation.py": "hands it to the simulated oracle",
     "dataset/dataset.py": "names the classes and splits before round 0",
+    "dataset/people.py": "adds what people answered, for `check`",
     "deploy/train/labelled_data.py": "labels of held-out images, and data that needs no rounds",
     "evaluation/audit.py": "the evaluator: labels of audit images that it is handed",
     "evaluation/metrics.py": "the evaluator: compares labels that it is handed",

@@ -10,7 +10,8 @@ from alvision.core.errors import UserError
 from alvision.data.hashes import content_hashes
 from alvision.data.parts import RecordedParts, audit_split
 from alvision.data.splits import group_keys
-from alvision.dataset.dataset import DataSet, with_added_classes
+from alvision.dataset.dataset import DataSet
+from alvision.dataset.people import with_choices
 from tests.unit.labels.conftest import event
 
 
@@ -67,7 +68,7 @@ def test_classes_added_on_the_page_are_the_runs(twice):
     with data.label_store() as store:
         added = event("1", "", "add", "bent", note="defect")
         store.append([added], hash_of=lambda id: None)
-        config = with_added_classes(data.config, store)
+        config = with_choices(data.config, store)
     assert config.classes == ["ok", "worn", "bent"] and config.defects == ["worn", "bent"]
     assert data.config.classes == ["ok", "worn"]
 

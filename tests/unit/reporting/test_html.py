@@ -63,7 +63,7 @@ def test_values_are_escaped():
         target=None, tiles=[], chart=None, metrics=[], rounds=[], classes=[], rarest=None,
         held_out=0, confusion=[],
         other_answers=None, galleries=[gallery], set_aside=[("<x>", "<y>")], set_aside_more=0,
-        conflicts=[], command="a <em>", versions={}, choices={}, files=[],
+        conflicts=[], command="a <em>", rebuild="b", versions={}, choices={}, files=[],
     )  # fmt: skip
     for text in ("<script", "<em>", "<i>", "<n>", "<s>", "<x>", "<y>"):
         assert text not in html

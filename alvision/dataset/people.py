@@ -1,0 +1,84 @@
+"""What people settled on the page, for every command: classes, defects, groups, labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alvision.data.manifest import Manifest, build
+from alvision.dataset.dataset import open_label_store
+from alvision.labels.classes import added_defects, class_list
+from alvision.labels.consensus import consensus
+from alvision.labels.content import resolver
+from alvision.labels.groups import chosen_groups
+from alvision.labels.location import stored_labels
+
+if TYPE_CHECKING:
+    from alvision.config.schema import RunConfig
+    from alvision.core.records import SampleId
+    from alvision.labels.store import LabelStore
+
+
+def people_label(config: RunConfig) -> bool:
+    """Tell whether people have begun to label this data, whoever answers in this command."""
+    if config.labels.url:
+        return True
+    return config.data.root is not None and stored_labels(Path(config.data.root)) is not None
+
+
+def only_people_know(config: RunConfig) -> bool:
+    """Tell whether people have begun to label data that itself names no class."""
+    return people_label(config) and not any(build(config.data).truth)
+
+
+def as_people(config: RunConfig) -> RunConfig:
+    """Return a configuration that means the labels of people."""
+    if config.answered_by_people:
+        return config
+    return replace(config, oracle=replace(config.oracle, kind="files"))
+
+
+def with_labels(manifest: Manifest, hashes: Mapping[SampleId, str], config: RunConfig) -> Manifest:
+    """Return the images with the classes that people gave them, where the data names none."""
+    with open_label_store(config) as store:
+        given = consensus(store.events(), resolver(manifest.ids, hashes))
+    truth = (
+        given[id].label if known is None and id in given else known
+        for id, known in zip(manifest.ids, manifest.truth, strict=True)
+    )
+    return replace(manifest, truth=tuple(truth))
+
+
+def with_people_choices(config: RunConfig) -> RunConfig:
+    """Return a configuration with what people settled; a simulated run's stays as it is.
+
+    Raises:
+        UserError: Nothing says where the labels are, or what is there is no label store.
+    """
+    if not config.answered_by_people:
+        return config
+    with open_label_store(config) as store:
+        return with_choices(config, store)
+
+
+def with_choices(config: RunConfig, store: LabelStore) -> RunConfig:
+    """Return a configuration with what people settled in this store.
+
+    Classes and defects are added to the configured ones. A rule for groups counts where the
+    configuration has none.
+    """
+    events = store.events()
+    keys = class_list(config.classes or (), events).keys
+    given = config.defects or []
+    defects = [*given, *sorted(added_defects(events) - set(given))]
+    data, rule = config.data, chosen_groups(events)
+    if rule and data.group_by == "none":
+        data = replace(data, group_by=rule.group_by, group_pattern=rule.pattern)
+    return replace(
+        config,
+        data=data,
+        classes=list(keys) or None,
+        defects=[key for key in defects if key in keys] or None,
+    )

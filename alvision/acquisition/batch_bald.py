@@ -8,7 +8,7 @@ from torch import Tensor
 
 from alvision.acquisition.contract import needs, properties
 from alvision.acquisition.scores import bald
-from alvision.acquisition.support.ops import block_rows, check_count, log_probs_of, upcast
+from alvision.acquisition.support.ops import block_rows, check_count, log_probs_of
 from alvision.inference.predictions import Pick, Predictions
 
 # Gains are sums over many fp32 numbers: what differs by less, in nats, is equal.
@@ -45,7 +45,7 @@ def batch_bald(
 
     Time O(N·K·C) for the first pick, then O(outcomes·K·C) for each row that is looked at again: in
     the exact part at worst all N a pick, in the sampled part 128 and N at 2,500 outcomes. Memory
-    beside the pool: at most outcomes·(12·K + 80·C) + 16·N bytes and 64 MB.
+    beside the pool: at most outcomes·(24·K + 160·C) + 16·N bytes and 128 MB.
 
     Use it in place of `bald` for batches, where that takes near duplicates; both find images that
     the model's passes disagree on and not those that are ambiguous in themselves. It loses where
@@ -74,15 +74,17 @@ def batch_bald(
     log_probs = log_probs_of(pool, "pool", passes=2)
     gains = bald(log_probs)
     fresh = torch.ones_like(gains, dtype=torch.bool)
-    weights = gains.new_ones(1)
-    posterior = gains.new_full((1, log_probs.shape[1]), 1 / log_probs.shape[1])
+    # In fp64: a sum in fp32 depends on the number of threads in its last digits, and so would the
+    # outcomes that are sampled by such sums.
+    weights = gains.new_ones(1, dtype=torch.float64)
+    posterior = (weights / log_probs.shape[1]).repeat(1, log_probs.shape[1])
     own = torch.Generator().manual_seed(0)
     rows: list[int] = []
     scores: list[float] = []
     for i in range(n):
         # Where nothing is left to be told, every gain stays 0.
         if i and float(gains.max()) > _TIE:
-            p = upcast(log_probs[rows[-1]]).exp()
+            p = log_probs[rows[-1]].double().exp()
             weights, posterior = _extend(weights, posterior, p, outcomes, own)
             fresh = torch.zeros_like(fresh)
             if log_probs.shape[2] ** i <= outcomes:
@@ -117,7 +119,7 @@ def _refresh(
         if not candidates:
             return
         which = old.topk(min(count, candidates)).indices.sort().values
-        gains[which] = _gains(upcast(log_probs[which]), weights, posterior)
+        gains[which] = _gains(log_probs[which], weights, posterior).to(gains)
         fresh[which] = True
         count = min(2 * count, block_rows(log_probs))
 
@@ -138,7 +140,7 @@ def _screen(
     _refresh(guess, seen, log_probs, fair / fair.sum(), posterior[kept])
     order = guess.masked_fill(~seen, -torch.inf).sort(descending=True, stable=True).indices
     which = order[: min(_FINALISTS, int(seen.sum()))]
-    gains[which] = _gains(upcast(log_probs[which]), weights, posterior)
+    gains[which] = _gains(log_probs[which], weights, posterior).to(gains)
     fresh[which] = True
 
 
@@ -147,7 +149,7 @@ def _gains(
 ) -> Float[Tensor, " b"]:
     """Return H[y | outcome] expected over the outcomes, less E_k H[p_k]."""
     b, passes, classes = log_p.shape
-    p = log_p.exp()
+    p = log_p.double().exp()
     certain = torch.special.entr(p).sum(-1).mean(1)
     columns = p.permute(1, 0, 2).reshape(passes, b * classes)
     total = torch.zeros_like(columns[0])

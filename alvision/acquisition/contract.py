@@ -21,8 +21,10 @@ PROPERTIES = frozenset({"uncertainty", "disagreement", "deterministic", "sampled
 
 uncertainty: a coin flip outranks certainty. disagreement: passes that disagree outrank passes that
 agree, and a coin flip in all passes scores 0. deterministic: the same rows whatever the generator,
-permutation equivariant. sampled: drawn with the generator, equal in distribution under permutation.
-distance: each pick's score is its distance to the nearest labelled or earlier picked row.
+permutation equivariant; of rows that it values alike the lowest. (The loop and `Asker` hand the
+rows over in an order that the seed draws, so that no folder comes first.) sampled: drawn with the
+generator, equal in distribution under permutation. distance: each pick's score is its distance to
+the nearest labelled or earlier picked row.
 """
 
 Strategy = TypeVar("Strategy", bound=Callable[..., Any])

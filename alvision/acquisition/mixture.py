@@ -42,6 +42,9 @@ def mixture(
 ) -> Pick:
     """Give each part its share of the batch: one part after the other, each from what is left.
 
+    Parts that draw go first, and of those the ones that read nothing: so a part that draws at
+    random draws from the whole pool, and what it finds speaks of the whole pool.
+
     Part i gets w_i·n / sum w rows, rounded up or down so that they are n together: by chance, with
     that share as its mean, if a part draws with the generator, and else by largest remainder. What
     earlier parts took counts as labelled for the later ones, with features and log_probs but
@@ -50,7 +53,8 @@ def mixture(
     share drawn at random shows new defects and gives unbiased estimates).
 
     A pick's slot is its part's name, its score the part's own, so scores compare within a slot
-    only. Its propensity is its part's, and NaN for a part that has none. Reads what any part reads;
+    only. Its propensity is its part's, the chance among the rows that parts before it left, and NaN
+    for a part that has none. Picks are in the order of the parts. Reads what any part reads;
     where the parts' scores differ they are computed from log_probs. Cost and memory are the parts'
     together, and a copy of the pool's fields.
 
@@ -76,7 +80,7 @@ def mixture(
     >>> acquire = partial(mixture, parts=parts, weights={"entropy": 0.5, "random": 0.5})
     >>> pick = acquire(pool, Predictions(()), n=2, rng=torch.Generator().manual_seed(0))
     >>> pick.slots, int(pick.rows[0]), pick.propensity
-    (('entropy', 'random'), 1, tensor([   nan, 0.5000]))
+    (('entropy', 'random'), 1, tensor([   nan, 0.3333]))
     """
     check_count(n, pool)
     parts, weights = dict(parts), dict(weights)
@@ -87,20 +91,19 @@ def mixture(
     inside = scores_inside(itself)
     # Fused scores are one part's only; the others' are computed from log_probs, and so are its own.
     made = pool if len(inside) <= 1 else dataclasses.replace(pool, scores=None)
-    picks: list[Pick] = []
-    slots: list[str] = []
+    counts = {name: count for name, count in zip(parts, shares, strict=True) if count}
+    picks: dict[str, Pick] = {}
     taken = torch.empty(0, dtype=torch.int64)
-    for (name, part), count in zip(parts.items(), shares, strict=True):
-        if not count:
-            continue
+    for name in sorted(counts, key=lambda name: _turn(parts[name])):
+        part, count = parts[name], counts[name]
         left = _others(len(pool), taken)
         here = take(made, left) if len(taken) else made
         known = labelled if "labels" in needs_of(part) else _joined(labelled, made, taken)
         pick = part(here, known, n=count, rng=rng)
-        picks.append(dataclasses.replace(pick, rows=left.to(pick.rows.device)[pick.rows]))
-        slots += [name] * count
-        taken = torch.cat([taken, picks[-1].rows.cpu()])
-    return dataclasses.replace(together(picks), slots=tuple(slots))
+        picks[name] = dataclasses.replace(pick, rows=left.to(pick.rows.device)[pick.rows])
+        taken = torch.cat([taken, picks[name].rows.cpu()])
+    slots = tuple(name for name, count in counts.items() for _ in range(count))
+    return dataclasses.replace(together([picks[name] for name in counts]), slots=slots)
 
 
 @needs("log_probs", "labels")
@@ -224,6 +227,13 @@ def _counts(n: int, weights: list[float | int], rng: torch.Generator | None) -> 
         ends[-1] = missing
         more = (ends + start).floor().diff(prepend=torch.zeros(1, dtype=torch.float64))
     return (whole + more).long().tolist()
+
+
+def _turn(part: Acquire) -> int:
+    """Return when a part picks: draws from the whole pool, then other draws, then the rest."""
+    if "sampled" not in properties_of(part):
+        return 2
+    return 1 if needs_of(part) else 0
 
 
 def _others(total: int, taken: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def derive(seed: int, *names: str | int) -> int:
-    """Hash a seed and names into a 63-bit seed that no other names share.
+    """Hash a seed and names into a 63-bit seed; a number and its digits are one name.
 
     >>> derive(0, "split") == derive(0, "split"), derive(0, "split") == derive(0, "fit")
     (True, False)
@@ -21,6 +21,9 @@ def derive(seed: int, *names: str | int) -> int:
 
 def generator(seed: int, *names: str | int) -> torch.Generator:
     """Return a CPU generator of its own for a purpose, e.g. `generator(seed, round, "acquire")`.
+
+    torch's generator on the CPU keeps the lower 32 bits of its seed. So two of 10,000 streams, more
+    than a study of some hundred rounds has, are alike with a probability of 1 %.
 
     >>> import torch
     >>> a, b = generator(1, 0, "acquire"), generator(1, 0, "acquire")

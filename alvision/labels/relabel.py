@@ -9,6 +9,7 @@ from contextlib import redirect_stdout
 import numpy as np
 
 from alvision.core.records import SampleId
+from alvision.core.seeding import derive
 from alvision.evaluation.probabilities import ClassProbabilities
 from alvision.labels.consensus import Settled
 
@@ -28,7 +29,7 @@ def relabels(
             was trained on a wrong label would not doubt it.
 
     Returns:
-        Scores between 0 and 1 by id, in rising order; ties in the order of the ids.
+        Scores between 0 and 1 by id, in rising order; ties in an order drawn by the ids.
     """
     column = {name: place for place, name in enumerate(probabilities.classes)}
     people = sorted({by for image in settled.values() for by in image.votes})
@@ -49,7 +50,7 @@ def relabels(
     if not ids:
         return {}
     scores = _active_lab(np.stack(votes), probabilities.values[rows])
-    order = sorted(range(len(ids)), key=lambda at: (scores[at], ids[at]))
+    order = sorted(range(len(ids)), key=lambda at: (scores[at], derive(0, "relabel", ids[at])))
     return {ids[at]: float(scores[at]) for at in order}
 
 

@@ -107,6 +107,7 @@ def build_experiment(
         ),
         codecs=steps,
         truth=simulated.truth if simulated else None,
+        seed=config.seed,
         spare=SPARE_BATCHES * config.budget.batch if config.oracle.kind == "page" else 0,
     )
 

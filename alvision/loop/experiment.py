@@ -68,6 +68,7 @@ class Experiment:
         evaluate: Metrics from a round's predictions and the labels known at its pin.
         publish: Write what is derived from a finished round (tables, TensorBoard).
         codecs: How each step is written.
+        seed: What the order of images follows that a strategy values alike.
         spare: With people at a page: images to rank behind each query, as work while they wait.
     """
 
@@ -90,6 +91,7 @@ class Experiment:
     codecs: Mapping[str, Codec]
     truth: Mapping[SampleId, str] | None = None
     """The evaluator's door: labels of the held-out images in a simulated run."""
+    seed: int = 0
     spare: int = 0
 
     @property

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from alvision.core.errors import UserError
 from alvision.core.records import Query, QueryRow, SampleId
+from alvision.core.seeding import derive
 from alvision.labels.consensus import consensus
 from alvision.labels.relabel import relabels
 from alvision.loop.cold_start import SLOT, decide
@@ -119,6 +120,9 @@ def _readable_pick(chooser: _Chooser, pool: list[SampleId], n: int) -> _Found | 
     A strategy that needs neither features nor probabilities picks images that nobody has opened.
     """
     strategy = chooser.strategy
+    # Of rows that it values alike a strategy takes the first, and ids in their own order would put
+    # the first folder there.
+    pool = sorted(pool, key=partial(derive, chooser.exp.seed, "order", chooser.round))
     while pool and n:
         seen = chooser.infer(pool, strategy.needs, score=strategy.score)
         labelled = chooser.labelled()

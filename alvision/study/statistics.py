@@ -51,10 +51,15 @@ def sign_flip_test(differences: Sequence[float] | np.ndarray) -> float:
     seeds all ways are counted, so the smallest p is 2^(1-n); beyond, 100,000 drawn ones, of which
     the observed one is counted as one more, so that p is valid and never 0.
 
+    Raises:
+        ValueError: A difference is NaN or infinite.
+
     >>> sign_flip_test([0.1, 0.2, 0.3, 0.1])
     0.125
     """
     values = np.asarray(differences, dtype=float)
+    if not np.isfinite(values).all():
+        raise ValueError(f"differences {values.tolist()}: NaN or infinite ones compare nothing")
     observed = abs(values.sum())
     tolerance = 1e-9 * np.abs(values).sum()
     if len(values) <= EXACT_UP_TO:
@@ -84,11 +89,17 @@ def seeds_needed(comparisons: int, *, level: float = LEVEL) -> int:
 def paired_tests(differences: Sequence[np.ndarray]) -> list[float | None]:
     """Test every row of paired differences, [n] each, with Holm's correction over all of them.
 
-    None for all where n is too small for any of them to reach the level.
+    None for all where n is too small for any of them to reach the level, and for a row with a
+    difference that is not finite, which still counts as a comparison.
     """
     if not differences or len(differences[0]) < seeds_needed(len(differences)):
         return [None] * len(differences)
-    return [*holm([sign_flip_test(paired) for paired in differences])]
+    finite = [bool(np.isfinite(paired).all()) for paired in differences]
+    raw = [
+        sign_flip_test(paired) if whole else 1.0
+        for paired, whole in zip(differences, finite, strict=True)
+    ]
+    return [p if whole else None for p, whole in zip(holm(raw), finite, strict=True)]
 
 
 def minimum_detectable_effect(
@@ -98,17 +109,21 @@ def minimum_detectable_effect(
 
     `standard_effect` times the standard deviation of the paired differences, freed of its bias
     with few seeds. A truth below it may well exist and be missed. None with too few seeds for the
-    test to find anything.
+    test to find anything, and where the differences are all alike or not finite: then they do not
+    tell how much others would vary.
 
     >>> f"{minimum_detectable_effect([0.01, 0.03, 0.02, 0.02, 0.01, 0.03]):.4f}"
     '0.0167'
     """
-    n = len(differences)
-    if n < seeds_needed(comparisons):
+    values = np.asarray(differences, dtype=float)
+    n = len(values)
+    if n < seeds_needed(comparisons) or not np.isfinite(values).all():
+        return None
+    if np.ptp(values) <= 1e-9 * np.abs(values).max():
         return None
     logarithm = special.gammaln(n / 2) - special.gammaln((n - 1) / 2)
     bias = math.sqrt(2 / (n - 1)) * math.exp(logarithm)
-    return float(standard_effect(n, comparisons, power) * np.std(differences, ddof=1) / bias)
+    return float(standard_effect(n, comparisons, power) * np.std(values, ddof=1) / bias)
 
 
 @functools.cache

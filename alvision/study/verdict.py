@@ -88,11 +88,13 @@ def _nothing_better(comparison: Comparison, worse: list[Row]) -> str:
         found = f"Worse than random sampling: {numbers}. "
         if len(worse) == len(comparison.others):
             return f"{found}Nothing beat it."
-    detectable = max(row.detectable or 0 for row in comparison.others)
+    said = f"{found}No strategy was shown to beat random sampling in {many} seeds"
+    known = [row.detectable for row in comparison.others if row.detectable is not None]
+    if not known:
+        return f"{said}."
     return (
-        f"{found}No strategy was shown to beat random sampling in {many} seeds, which would find a "
-        f"true gain of {detectable:.3f} {comparison.study.metric_title}, averaged over the curve, "
-        "4 times out of 5."
+        f"{said}, which would find a true gain of {max(known):.3f} "
+        f"{comparison.study.metric_title}, averaged over the curve, 4 times out of 5."
     )
 
 
@@ -114,6 +116,8 @@ def _gap(row: Row, difference: Estimate, comparison: Comparison) -> str:
 
 def _why(row: Row, comparison: Comparison) -> str:
     """Say why a difference is not shown, and which one would have been."""
+    if row.p_value is None and len(comparison.study.seeds) >= comparison.seeds_needed:
+        return "That shows nothing: the curve of a seed holds something that is no number"
     if row.p_value is None:
         return f"That shows nothing yet: {_too_few(comparison)}"
     reason = "That does not tell it from random sampling"

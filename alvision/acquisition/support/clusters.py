@@ -20,8 +20,9 @@ def k_means(
 
     Centres start at rows chosen farthest-first, which takes no random number and does not depend
     on the order of the rows; sums are taken in fp64 for the same reason. Copies of a centre cannot
-    start another, so there are fewer clusters than asked for where the rows differ less. Cost
-    O(N·k·D) a round, memory O(N + k·D). scikit-learn's k-means depends on order and threads.
+    start another, and a centre that ends without a row is left out, so there are fewer clusters
+    than asked for where the rows differ less. Cost O(N·k·D) a round, memory O(N + k·D).
+    scikit-learn's k-means depends on order and threads.
 
     Args:
         points: The rows, finite, fp32 or better.
@@ -43,7 +44,9 @@ def k_means(
         before, nearest = nearest, _nearest(points, centres)
         if torch.equal(before, nearest):
             break
-    return nearest, centres
+    # Rounding may give every row of a centre to another one that lies hardly apart from it.
+    owned = nearest.bincount(minlength=len(centres)) > 0
+    return owned.cumsum(0)[nearest] - 1, centres[owned]
 
 
 def _far_apart(points: Tensor, count: int) -> Tensor:

@@ -152,7 +152,8 @@ def test_a_queue_that_was_begun_is_finished(shop, monkeypatch):
     from alvision.watch import queue
 
     def die(records, to):
-        raise KeyboardInterrupt
+        if records.count("queue IS NOT NULL"):
+            raise KeyboardInterrupt
 
     shop.deliver(range(20))
     with monkeypatch.context() as patch:

@@ -160,3 +160,17 @@ def test_what_is_lost_in_rounding_is_left_out():
     weights = torch.tensor([1.0, 1e-20, 1e-21, 1e-22])
     which, kept = thin(weights, 2, generator())
     assert which.tolist() == [0, 1] and torch.equal(kept, weights[:2])
+
+
+@pytest.mark.slow
+def test_the_number_of_threads_changes_nothing():
+    values, before = passes_of(1000, 5, 4), torch.get_num_threads()
+    picks = []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            picks.append(chosen(values, 14))
+    finally:
+        torch.set_num_threads(before)
+    assert all(torch.equal(pick.rows, picks[0].rows) for pick in picks)
+    assert all(torch.equal(pick.scores, picks[0].scores) for pick in picks)

@@ -16,6 +16,7 @@ from alvision.acquisition import (
     needs,
     needs_of,
     parts_of,
+    power_sampling,
     properties,
     properties_of,
     random_sampling,
@@ -140,7 +141,27 @@ def test_a_propensity_is_the_parts_own_and_absent_for_a_fixed_part():
     acquire = mixed({"margin": 2, "random": 2}, margin=MARGIN, random=random_sampling)
     chances = acquire(everything(10), NOTHING, n=4, rng=generator()).propensity.tolist()
     assert [math.isnan(chance) for chance in chances] == [True, True, False, False]
-    assert chances[2:] == pytest.approx([1 / 8, 1 / 7])
+    assert chances[2:] == pytest.approx([1 / 10, 1 / 9])
+
+
+@pytest.mark.parametrize(
+    "other", [MARGIN, functools.partial(power_sampling, score=margin)], ids=["top_k", "power"]
+)
+def test_a_share_drawn_at_random_estimates_the_whole_pool_without_bias(other):
+    acquire, pool = (
+        mixed({"other": 1, "random": 1}, other=other, random=random_sampling),
+        everything(6),
+    )
+    # The images that uncertainty takes first are just the defects.
+    worst = pool.scores.sort(descending=True).indices[:2]
+    defect = torch.zeros(6).index_fill_(0, worst, 1.0)
+    estimates = []
+    for seed in range(500):
+        pick = acquire(pool, NOTHING, n=4, rng=generator(seed))
+        first = pick.slots.index("random")
+        estimates.append(float(defect[pick.rows[first]] / pick.propensity[first] / 6))
+    # Horvitz and Thompson; four standard errors.
+    assert sum(estimates) / 500 == pytest.approx(2 / 6, abs=4 * 0.471 / 500**0.5)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from alvision.acquisition import needs, prob_cover, properties
 from alvision.acquisition.prob_cover import pure_radius
 from alvision.acquisition.support import ops
+from alvision.acquisition.support.clusters import k_means
 from alvision.acquisition.testing import conformance
 from alvision.inference.predictions import Pick
 from tests.support.pools import NOTHING, generator, pool_of
@@ -146,3 +147,15 @@ def test_bad_features_are_named():
         pick(features, n=1)
     with pytest.raises(ValueError, match=r"labelled.features \[2, 3\]: the width differs"):
         pick(torch.eye(4), torch.eye(3)[:2], n=1)
+
+
+@pytest.mark.parametrize("n", [1, 7, 60])
+@pytest.mark.parametrize("noise", [1e-4, 1e-6, 0.0])
+def test_near_copies_leave_no_cluster_empty(n, noise):
+    kinds = torch.randn(4, 64, generator=generator()).repeat_interleave(15, 0)
+    features = kinds * (1 + noise * torch.randn(60, 64, generator=generator(1)))
+    rows = pick(features, n=n).rows.tolist()
+    assert len(set(rows)) == n
+    assert len({row // 15 for row in rows}) == min(n, 4)
+    cluster, centres = k_means(torch.nn.functional.normalize(features, dim=1), 10)
+    assert cluster.unique().tolist() == list(range(len(centres)))

@@ -47,3 +47,14 @@ def test_what_cannot_be_judged_is_left_out():
     }
     assert list(relabels(settled, probabilities())) == ["02.png"]
     assert relabels({}, probabilities()) == {}
+
+
+def test_equal_doubts_do_not_favour_the_first_names():
+    settled = {id: votes(anna=label) for id, label in TRUTH.items()}
+    scores = relabels(settled, probabilities())
+    alike: dict[float, list[str]] = {}
+    for id, score in scores.items():
+        alike.setdefault(score, []).append(id)
+    longest = max(alike.values(), key=len)
+    assert len(longest) >= 8 and longest != sorted(longest)
+    assert list(relabels(dict(reversed(settled.items())), probabilities())) == list(scores)

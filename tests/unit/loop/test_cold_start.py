@@ -16,7 +16,8 @@ from tests.support.fakes import HASHES, HELD_OUT, IDS, TRUTH, FakeLearner, exper
 
 
 def in_order(pool, labelled, *, n, rng):
-    return Pick(torch.arange(n), torch.zeros(n), slots=("mine",) * n)
+    rows = sorted(range(len(pool.ids)), key=pool.ids.__getitem__)[:n]
+    return Pick(torch.tensor(rows, dtype=torch.int64), torch.zeros(n), slots=("mine",) * n)
 
 
 BUDGET = Budget(initial=4, batch=3, rounds=4, per_class=2)

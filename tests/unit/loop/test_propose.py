@@ -1,16 +1,20 @@
 """What a round asks for beside the batch: the work of those who would wait."""
 
 import uuid
+from collections import Counter
 from functools import partial
 
 import numpy as np
 import pytest
+import torch
 
+from alvision.acquisition import top_k, variation_ratio
 from alvision.core.records import Event
 from alvision.evaluation.probabilities import ClassProbabilities
+from alvision.inference.predictions import Predictions
 from alvision.labels.store import LabelStore
 from alvision.loop import propose
-from alvision.loop.experiment import Budget
+from alvision.loop.experiment import Budget, Strategy
 from alvision.loop.propose import repeat_labelled
 from tests.support import fakes
 
@@ -93,3 +97,30 @@ def test_labels_that_the_model_doubts_are_asked_again(make, store, monkeypatch):
     say(store, fakes.IDS[3], "worn")
     rows = repeat_labelled(exp, exp.rounds[2], exp.training(None))
     assert fakes.IDS[3] not in [row.id for row in rows]
+
+
+def test_equal_scores_do_not_favour_the_first_folder_and_a_round_repeats(make):
+    alike = partial(top_k, score=variation_ratio)
+    folders = tuple(f"{name}/{i:03d}.png" for name in ("a", "b", "c", "d") for i in range(50))
+
+    class Even(fakes.FakeLearner):
+        def infer(self, model, ids, **_):
+            return Predictions(tuple(ids), scores=torch.zeros(len(ids)))
+
+    def asked(seed):
+        exp = make(
+            candidates=folders,
+            hashes={id: id for id in folders},
+            cold_start=Strategy("top_k", alike, frozenset({"scores"})),
+            learner=Even(),
+            budget=Budget(initial=40, batch=3, rounds=3),
+            spare=0,
+            seed=seed,
+        )
+        return propose.propose(exp, exp.rounds[0]).ids
+
+    assert asked(0) == asked(0) != asked(1)
+    for seed in range(3):
+        count = Counter(id[0] for id in asked(seed))
+        # Without replacement: four standard deviations of a folder's number.
+        assert all(abs(count[name] - 10) < 4 * 2.5 for name in "abcd"), count

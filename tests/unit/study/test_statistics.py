@@ -132,3 +132,19 @@ def test_the_ratio_is_a_bound_where_one_of_them_does_not():
 def test_there_is_no_ratio_where_nothing_bounds_it():
     assert label_ratio([None, 100], [100, None], [200] * 2, [200] * 2) is None
     assert label_ratio([0, 100], [0, 100], [200] * 2, [200] * 2) is None
+
+
+@pytest.mark.parametrize("hole", [np.nan, np.inf])
+def test_a_difference_that_is_no_number_shows_nothing(hole):
+    clear, holed = np.full(8, 0.1) + np.arange(8) / 100, np.full(8, 0.1)
+    holed[3] = hole
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        sign_flip_test(holed)
+    assert paired_tests([clear, holed]) == [pytest.approx(2 * 2**-7), None]
+    assert minimum_detectable_effect(holed) is None
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, -1e-9])
+def test_equal_differences_do_not_tell_what_would_be_found(value):
+    assert minimum_detectable_effect([value] * 8) is None
+    assert minimum_detectable_effect([value + 0.01 * i for i in range(8)]) > 0

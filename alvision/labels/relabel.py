@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Mapping
 from contextlib import redirect_stdout
@@ -9,7 +10,6 @@ from contextlib import redirect_stdout
 import numpy as np
 
 from alvision.core.records import SampleId
-from alvision.core.seeding import derive
 from alvision.evaluation.probabilities import ClassProbabilities
 from alvision.labels.consensus import Settled
 
@@ -50,8 +50,12 @@ def relabels(
     if not ids:
         return {}
     scores = _active_lab(np.stack(votes), probabilities.values[rows])
-    order = sorted(range(len(ids)), key=lambda at: (scores[at], derive(0, "relabel", ids[at])))
+    order = sorted(range(len(ids)), key=lambda at: (scores[at], _draw(ids[at])))
     return {ids[at]: float(scores[at]) for at in order}
+
+
+def _draw(id: SampleId) -> bytes:
+    return hashlib.blake2b(id.encode()).digest()
 
 
 def _active_lab(votes: np.ndarray, probabilities: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from alvision.acquisition import needs_of, parts_of, properties_of, score_of
 from alvision.config.checks import PER_CLASS, known_defects, validate_classes
 from alvision.core.errors import UserError
 from alvision.core.rounds import Codec, finished_rounds, lock, rounds_of
-from alvision.core.seeding import generator
+from alvision.core.seeding import derive, generator
 from alvision.dataset.dataset import DataSet
 from alvision.dataset.simulation import Simulation, simulation
 from alvision.evaluation.audit import evaluate_audit
@@ -100,6 +100,7 @@ def build_experiment(
         cold_start=cold_start,
         budget=_budget(config),
         generator=lambda round, purpose: generator(config.seed, round, purpose),
+        order=partial(derive, config.seed, "order"),
         explain=reasons,
         evaluate=_evaluation(config, data, metrics),
         publish=lambda rnd: write_tables(
@@ -107,7 +108,6 @@ def build_experiment(
         ),
         codecs=steps,
         truth=simulated.truth if simulated else None,
-        seed=config.seed,
         spare=SPARE_BATCHES * config.budget.batch if config.oracle.kind == "page" else 0,
     )
 

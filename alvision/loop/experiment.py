@@ -64,11 +64,12 @@ class Experiment:
         cold_start: The strategy without one.
         budget: Answers to ask for.
         generator: One random stream for each (round, purpose).
+        order: A number for each (round, image): of images that a strategy values alike, those with
+            the lowest come first.
         explain: Reasons in words for picked rows.
         evaluate: Metrics from a round's predictions and the labels known at its pin.
         publish: Write what is derived from a finished round (tables, TensorBoard).
         codecs: How each step is written.
-        seed: What the order of images follows that a strategy values alike.
         spare: With people at a page: images to rank behind each query, as work while they wait.
     """
 
@@ -85,13 +86,13 @@ class Experiment:
     cold_start: Strategy
     budget: Budget
     generator: Callable[[int, str], Any]
+    order: Callable[[int, SampleId], int]
     explain: Callable[..., Sequence[str]]
     evaluate: Callable[[Any, Mapping[SampleId, str]], Metrics]
     publish: Callable[[Round], None]
     codecs: Mapping[str, Codec]
     truth: Mapping[SampleId, str] | None = None
     """The evaluator's door: labels of the held-out images in a simulated run."""
-    seed: int = 0
     spare: int = 0
 
     @property

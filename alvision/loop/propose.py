@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from alvision.core.errors import UserError
 from alvision.core.records import Query, QueryRow, SampleId
-from alvision.core.seeding import derive
 from alvision.labels.consensus import consensus
 from alvision.labels.relabel import relabels
 from alvision.loop.cold_start import SLOT, decide
@@ -122,7 +121,7 @@ def _readable_pick(chooser: _Chooser, pool: list[SampleId], n: int) -> _Found | 
     strategy = chooser.strategy
     # Of rows that it values alike a strategy takes the first, and ids in their own order would put
     # the first folder there.
-    pool = sorted(pool, key=partial(derive, chooser.exp.seed, "order", chooser.round))
+    pool = sorted(pool, key=partial(chooser.exp.order, chooser.round))
     while pool and n:
         seen = chooser.infer(pool, strategy.needs, score=strategy.score)
         labelled = chooser.labelled()

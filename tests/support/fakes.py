@@ -7,7 +7,7 @@ from functools import partial
 import torch
 
 from alvision.acquisition import random_sampling
-from alvision.core.seeding import generator
+from alvision.core.seeding import derive, generator
 from alvision.inference.predictions import Predictions
 from alvision.loop.experiment import Budget, Experiment, Strategy
 from alvision.oracles.simulated import SimulatedOracle
@@ -101,6 +101,7 @@ def experiment(root, store, **changes):
         "cold_start": strategy,
         "budget": Budget(initial=4, batch=3, rounds=3),
         "generator": partial(generator, 0),
+        "order": partial(derive, 0, "order"),
         "explain": lambda picked, scores, **_: ["drawn at random"] * len(scores),
         "evaluate": lambda predictions, labels: {"known": len(labels)},
         "publish": lambda rnd: None,

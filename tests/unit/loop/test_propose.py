@@ -10,6 +10,7 @@ import torch
 
 from alvision.acquisition import top_k, variation_ratio
 from alvision.core.records import Event
+from alvision.core.seeding import derive
 from alvision.evaluation.probabilities import ClassProbabilities
 from alvision.inference.predictions import Predictions
 from alvision.labels.store import LabelStore
@@ -115,7 +116,7 @@ def test_equal_scores_do_not_favour_the_first_folder_and_a_round_repeats(make):
             learner=Even(),
             budget=Budget(initial=40, batch=3, rounds=3),
             spare=0,
-            seed=seed,
+            order=partial(derive, seed, "order"),
         )
         return propose.propose(exp, exp.rounds[0]).ids
 

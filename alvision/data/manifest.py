@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from alvision.core.doors import TARGET, function
 from alvision.core.errors import UserError
+from alvision.core.label_sets import refuse_sets
 from alvision.data.groups import grouped
 from alvision.data.sources.digits import digits
 from alvision.data.sources.elpv import elpv
@@ -110,8 +111,8 @@ def build(cfg: DataConfig) -> Manifest:
     repeated = [id for id, count in Counter(row.id for row in rows).items() if count > 1]
     if repeated:
         raise UserError(
-            f"{len(repeated)} ids occur more than once, first {repeated[0]!r}: "
-            "every image needs an id of its own"
+            f"{len(repeated)} ids occur more than once, first {repeated[0]!r}: every image needs "
+            "an id of its own, one row and one class (several boxes or labels are not supported)"
         )
     features, grouping = _stacked(rows), grouped(rows, cfg)
     return Manifest(
@@ -157,6 +158,13 @@ def _own(cfg: DataConfig) -> Listing:
         )
     if not listing.rows:
         raise UserError(f"data.source: {cfg.source[TARGET]} found no image")
+    for row in listing.rows:
+        if row.truth is not None and not isinstance(row.truth, str):
+            raise UserError(
+                f"data.source: the class of {row.id!r} is {row.truth!r}: give one class as text, "
+                "or None where it is not known"
+            )
+    refuse_sets((row.truth for row in listing.rows), "data.source")
     with_features = sum(row.features is not None for row in listing.rows)
     if with_features not in (0, len(listing.rows)):
         raise UserError(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alvision.core.errors import UserError
+from alvision.core.label_sets import refuse_sets
 from alvision.data.sources.rows import (
     Listing,
     Row,
@@ -130,10 +131,14 @@ def attributes(cfg: DataConfig, file: Path, columns: Columns) -> list[tuple[str 
     """Return (truth, group, split) of every row; None where the table says nothing.
 
     Raises:
-        UserError: If a column is missing or a split is neither `train` nor `test`.
+        UserError: If a column is missing, a label names several classes, or a split is neither
+            `train` nor `test`.
     """
     present = present_columns(cfg, file, list(columns))
     count = len(columns[cfg.path_column])
+    if "label_column" in present:
+        labels = present["label_column"]
+        refuse_sets(columns[labels], f"{file}, column {labels!r}")
     truth, groups, splits = (
         [text(value) for value in columns[present[setting]]]
         if setting in present

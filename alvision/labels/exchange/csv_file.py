@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from alvision.core.errors import UserError
+from alvision.core.label_sets import ADVICE, several
 from alvision.core.records import NOT_CLASSES, Event, EventKind, SampleId
 from alvision.core.utc import normalised
 from alvision.labels.answers import allowed_answers, parse_answer
@@ -234,6 +235,11 @@ def _answers(
             blank += 1
             continue
         answer = parse_answer(cell, classes)
+        if answer is None and (found := several(cell.strip(), classes)):
+            raise UserError(
+                f"{where}: {cell!r} names several classes ({', '.join(found)}); {ADVICE}; nothing"
+                " was imported"
+            )
         if answer is None:
             raise UserError(
                 f"{where}: {cell!r} is not one of {allowed_answers(classes)}:"

@@ -9,6 +9,7 @@ from typing import Any
 from xml.etree import ElementTree as Xml
 
 from alvision.core.errors import UserError
+from alvision.core.label_sets import ADVICE
 from alvision.core.records import Event, QueryRow, SampleId
 from alvision.core.utc import normalised, now
 from alvision.labels.answers import parse_answer
@@ -265,14 +266,25 @@ def _note(origin: str, annotation: Mapping[str, Any]) -> str:
 
 
 def _standing_choice(annotation: Mapping[str, Any]) -> str | None:
-    """Return what an annotation chose; None where it is empty or was cancelled."""
+    """Return what an annotation chose; None where it is empty or was cancelled.
+
+    Raises:
+        UserError: It chose several classes.
+    """
     if annotation.get("was_cancelled"):
         return None
-    for result in annotation.get("result") or ():
-        chosen = result.get("value", {}).get("choices") if result.get("type") == "choices" else None
-        if chosen:
-            return str(chosen[0])
-    return None
+    chosen = {
+        str(choice): None
+        for result in annotation.get("result") or ()
+        if result.get("type") == "choices"
+        for choice in result.get("value", {}).get("choices") or ()
+    }
+    if len(chosen) > 1:
+        raise UserError(
+            f"Label Studio's annotation {annotation.get('id')} chose several classes"
+            f" ({', '.join(chosen)}); {ADVICE}"
+        )
+    return next(iter(chosen), None)
 
 
 def _by(completed_by: Any, people: Mapping[int, str]) -> str:

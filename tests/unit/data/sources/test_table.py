@@ -162,3 +162,22 @@ def test_parquet_names_missing_columns_and_broken_files(root):
     (root / "broken.parquet").write_bytes(b"PAR1 not really")
     with pytest.raises(UserError, match="cannot be read as Parquet"):
         build(DataConfig(kind="parquet", root=str(root), file="broken.parquet"))
+
+
+@pytest.mark.parametrize("labels", [["ok", "worn", "ok;worn"], ["ok", "worn", "['ok', 'worn']"]])
+def test_a_label_of_several_classes_is_no_class(root, labels):
+    rows = zip(("a.png", "sub/b.png", "sub/c d.png"), labels, strict=True)
+    text = "path,label\n" + "".join(f'{path},"{label}"\n' for path, label in rows)
+    with pytest.raises(UserError, match=r"list\.csv, column 'label': .*one class here: keep one"):
+        csv(root, text)
+
+
+def test_a_column_of_lists_is_refused(root):
+    columns = {"path": ["a.png", "sub/b.png"], "label": [["ok"], ["ok", "worn"]]}
+    with pytest.raises(UserError, match=r"\['ok'\] is a list of classes .*one class here"):
+        parquet(root, columns)
+
+
+def test_several_rows_of_one_image_are_refused(root):
+    with pytest.raises(UserError, match=r"'a.png'.*one row and one class"):
+        csv(root, "path,label\na.png,ok\na.png,worn\n")

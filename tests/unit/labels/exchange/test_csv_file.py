@@ -178,6 +178,7 @@ def test_a_moved_image_is_not_imported_again(store, tmp_path):
         ("a.png,ok\nb.png,bent", "row 3: 'bent' is not one of ok, worn, skip, unsure"),
         ("a.png,ok\n a.png,worn", "row 3: a.png has another label in an earlier row"),
         ("a.png,ok\nb.png,wo,rn", "row 3: more cells"),
+        ("a.png,ok;worn", r"row 2: 'ok;worn' names several classes \(ok, worn\).* keep one"),
     ],
 )
 def test_a_wrong_row_imports_nothing(store, tmp_path, rows, told):

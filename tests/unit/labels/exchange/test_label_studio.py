@@ -92,6 +92,16 @@ def test_a_changed_mind_is_a_new_event_and_comes_later():
     assert changed[0].uuid not in {v.uuid for v in first}
 
 
+def test_an_annotation_of_several_classes_is_refused():
+    several = annotation("ok")
+    several["result"][0]["value"]["choices"] = [*CLASSES[:2]]
+    with pytest.raises(UserError, match=r"chose several classes .*keep one"):
+        read(several)
+    again = annotation("ok")
+    again["result"] *= 2  # two regions, one class
+    assert len(read(again)) == 1
+
+
 def test_an_answer_that_is_no_class_is_named():
     with pytest.raises(UserError, match="task 3 was answered 'bent'"):
         read(annotation("bent"))

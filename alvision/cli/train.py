@@ -51,6 +51,7 @@ def train(words: list[str]) -> int:
     options, rest = TrainOptions.take(words)
 
     from alvision.dataset.dataset import DataSet
+    from alvision.deploy.bundle.promise import percent_range
     from alvision.deploy.train.final_model import FOLDER, train
     from alvision.deploy.train.labelled_data import import_truth
     from alvision.evaluation.audit import too_few
@@ -91,10 +92,10 @@ def train(words: list[str]) -> int:
         console.print(few, markup=False)
     else:
         console.print(
-            f"{monitor.images} monitor images: accuracy {monitor.accuracy:.3f}, "
-            f"macro-F1 {monitor.macro_f1:.3f}, temperature {facts.temperature:.2f} "
-            f"(calibration error {monitor.calibration_error_before:.3f} before, "
-            f"{monitor.calibration_error:.3f} after)"
+            f"{monitor.images} monitor images: accuracy {monitor.accuracy:.3f} (95 % interval "
+            f"{percent_range(monitor.right, monitor.images)}), macro-F1 {monitor.macro_f1:.3f}, "
+            f"temperature {facts.temperature:.2f} (calibration error "
+            f"{monitor.calibration_error_before:.3f} before, {monitor.calibration_error:.3f} after)"
         )
     console.print(
         f"model: {root / FOLDER}; next: {command('alvision', 'export', f'out={root}')}",

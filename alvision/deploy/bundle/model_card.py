@@ -8,6 +8,7 @@ import numpy as np
 
 from alvision.deploy.bundle.manifest import BundleManifest
 from alvision.deploy.bundle.promise import percent_range
+from alvision.evaluation.audit import too_few
 
 
 def model_card(manifest: BundleManifest, differences: Mapping[str, float]) -> str:
@@ -49,20 +50,21 @@ def model_card(manifest: BundleManifest, differences: Mapping[str, float]) -> st
 
 def _quality(manifest: BundleManifest) -> list[str]:
     monitor = manifest.monitor
-    if not monitor.images:
-        return ["- Nothing: no held-out image has a label."]
+    if few := too_few(monitor.figures, "monitor image"):
+        return [f"- Nothing: {few}."]
     lines = [
-        f"- On {monitor.images} held-out monitor images: accuracy {monitor.accuracy:.3f}, "
-        f"macro-F1 {monitor.macro_f1:.3f}, calibration error {monitor.calibration_error:.3f}."
+        f"- On {monitor.images} held-out monitor images: accuracy {monitor.accuracy:.3f} "
+        f"({percent_range(monitor.right, monitor.images)}), macro-F1 {monitor.macro_f1:.3f}, "
+        f"calibration error {monitor.calibration_error:.3f}."
     ]
     if monitor.escape_rate is not None:
         bad = np.isin(manifest.classes, manifest.defects or ())
         confusion = np.array(monitor.figures["confusion"])
         lines.append(
             f"- Without a threshold {_counted(confusion[bad], ~bad)} defects there pass and "
-            f"{_counted(confusion[~bad], bad)} good parts are rejected (in brackets 95 % "
-            "intervals, each image taken for independent)."
+            f"{_counted(confusion[~bad], bad)} good parts are rejected."
         )
+    lines.append("- In brackets: 95 % intervals, each image taken for independent of the others.")
     return lines
 
 

@@ -32,6 +32,11 @@ class MonitorFigures:
         return float(self.figures["accuracy"])
 
     @property
+    def right(self) -> int:
+        """Return how many images are called by their class."""
+        return round(self.accuracy * self.images)
+
+    @property
     def macro_f1(self) -> float:
         """Return the mean F1 over the labelled classes."""
         return float(self.figures["macro_f1"])

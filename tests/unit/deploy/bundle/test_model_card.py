@@ -3,6 +3,8 @@ from alvision.deploy.bundle.manifest import BundleManifest, NoveltyScale
 from alvision.deploy.bundle.model_card import model_card
 from alvision.deploy.train.model_facts import MonitorFigures
 
+SUPPORT = {name: {"support": count} for name, count in (("ok", 40), ("worn", 2), ("torn", 1))}
+
 
 def card(figures):
     return model_card(
@@ -28,15 +30,20 @@ def test_a_rate_of_a_few_images_comes_with_how_little_it_says():
             "escape_rate": 0.0,
             "overkill_rate": 0.05,
             "confusion": [[38, 1, 1], [0, 1, 1], [0, 0, 1]],
+            "per_class": SUPPORT,
         }
     )
+    assert "accuracy 0.900 (77 to 98 %)" in text
     assert "0 of 3 (0 to 71 %) defects there pass" in text
     assert "2 of 40 (0 to 17 %) good parts are rejected" in text
 
 
 def test_without_defects_there_is_no_rate_of_them():
-    text = card(
-        {"n": 9, "accuracy": 1.0, "macro_f1": 1.0, "ece": 0.0, "escape_rate": None, "confusion": []}
-    )
-    assert "defects there pass" not in text
-    assert "no held-out image has a label" in card({})
+    figures = {"n": 43, "accuracy": 1.0, "macro_f1": 1.0, "ece": 0.0, "escape_rate": None}
+    text = card(figures | {"per_class": SUPPORT})
+    assert "accuracy 1.000 (91 to 100 %)" in text and "defects there pass" not in text
+
+
+def test_few_images_give_no_figure():
+    assert "Nothing: no monitor image is labelled yet." in card({})
+    assert "Nothing: 1 monitor image: too few to say." in card({"n": 1, "accuracy": 1.0})

@@ -15,6 +15,7 @@ from alvision.core.shell import command
 
 if TYPE_CHECKING:
     from alvision.deploy.bundle.bundle import Bundle
+    from alvision.deploy.bundle.line_record import LineRecord
 
 USAGE = """\
 alvision promote bundle=new.bundle over=line.bundle margin=0.01
@@ -95,7 +96,7 @@ def promote(words: list[str]) -> int:
     options = PromoteOptions.parse(words)
 
     from alvision.deploy.bundle.bundle import open_bundle
-    from alvision.deploy.bundle.golden import try_out
+    from alvision.deploy.bundle.line_record import LineRecord, how_tested
     from alvision.deploy.bundle.swap_folder import install, locked, recover
 
     new, line = open_bundle(options.bundle), options.over
@@ -104,8 +105,10 @@ def promote(words: list[str]) -> int:
     recover(line)
     if not line.exists():
         with locked(line):
-            install(new.folder, line, check=lambda copy: try_out(open_bundle(copy)))
-        console.print(f"{line} is new on the line: there was nothing to compare with", markup=False)
+            if line.exists():
+                raise _changed(line)
+            install(new.folder, line, check=lambda copy: _ready(copy, new, LineRecord(new.model)))
+        console.print(how_tested(open_bundle(line)), markup=False)
         return 0
     old = open_bundle(line)
     if _same(old, new):
@@ -115,8 +118,7 @@ def promote(words: list[str]) -> int:
 
 
 def _replace(new: Bundle, old: Bundle, options: PromoteOptions) -> int:
-    from alvision.deploy.bundle.bundle import open_bundle
-    from alvision.deploy.bundle.golden import try_out
+    from alvision.deploy.bundle.line_record import LineRecord
     from alvision.deploy.bundle.swap_folder import install, locked
     from alvision.deploy.promote.compare import check_comparable, compare
     from alvision.deploy.promote.rates import Terms
@@ -153,14 +155,18 @@ def _replace(new: Bundle, old: Bundle, options: PromoteOptions) -> int:
         print(f"alvision: not promoted: {reason}; page: {to}", file=sys.stderr)
         return REFUSED
 
-    def check(copy: Path) -> None:
-        found = open_bundle(copy)
-        if not _same(found, new):
-            raise UserError(f"{new.folder} changed meanwhile: give the command again")
-        try_out(found)
-
+    record = LineRecord(
+        new.model,
+        old.model,
+        confidence=begun.terms.confidence,
+        margin=terms.margin,
+        escape_margin=terms.escape_margin,
+        number=begun.number,
+    )
     with locked(old.folder):
-        install(new.folder, old.folder, check=check)
+        if not _holds(old.folder, old):
+            raise _changed(old.folder)
+        install(new.folder, old.folder, check=lambda copy: _ready(copy, new, record))
     console.print(f"promoted: {old.folder}; page: {to}", markup=False)
     console.print(
         f"back again: {command('alvision', 'promote', 'rollback', f'over={old.folder}')}",
@@ -169,9 +175,31 @@ def _replace(new: Bundle, old: Bundle, options: PromoteOptions) -> int:
     return 0
 
 
+def _ready(copy: Path, new: Bundle, record: LineRecord) -> None:
+    """Make a copy of the new bundle ready for the line.
+
+    Raises:
+        UserError: It is not what was compared, or it cannot decide about its golden images.
+    """
+    from alvision.deploy.bundle.bundle import open_bundle
+    from alvision.deploy.bundle.golden import try_out
+    from alvision.deploy.bundle.line_record import write_record
+
+    found = open_bundle(copy)
+    if not _same(found, new):
+        raise _changed(new.folder)
+    try_out(found)
+    write_record(copy, record)
+
+
+def _changed(folder: Path) -> UserError:
+    return UserError(f"{folder} changed meanwhile: give the command again")
+
+
 def _rollback(options: RollbackOptions) -> int:
     from alvision.deploy.bundle.bundle import open_bundle
     from alvision.deploy.bundle.golden import try_out
+    from alvision.deploy.bundle.line_record import how_tested
     from alvision.deploy.bundle.swap_folder import locked, previous_of, recover, roll_back
 
     line = options.over
@@ -188,6 +216,7 @@ def _rollback(options: RollbackOptions) -> int:
             )
         try_out(back)
         roll_back(line)
+    console.print(how_tested(open_bundle(line)), markup=False)
     console.print(f"{line} is the previous model again; the same command undoes this", markup=False)
     return 0
 

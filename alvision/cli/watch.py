@@ -135,6 +135,7 @@ class _Watched:
         counts = ", ".join(f"{number:,} {name}" for name, number in status.counts.items())
         console.print(f"{sum(status.counts.values()):,} images: {counts or 'none yet'}")
         console.print(report.bound(status.audit))
+        console.print(status.tested)
         console.print(f"page: {self.setting.to / PAGE}", markup=False)
         return int(bool(status.alarmed))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alvision.core.shell import command
+from alvision.deploy.bundle.line_record import how_tested
 from alvision.deploy.bundle.statistics import LIGHT
 from alvision.watch import queue
 from alvision.watch.audit import Audit, audited
@@ -37,6 +38,7 @@ class Status:
         audit: What the answers to the audit prove.
         share: Share of the passing images that is drawn for the audit.
         promise: What the threshold promises, if there is one.
+        tested: Whether the model was tested against the one before it, in a sentence.
         spec: How a file becomes a picture.
         statistics: The name of each statistic.
         reference: Statistics of the bundle's held-out images.
@@ -56,6 +58,7 @@ class Status:
     audit: Audit
     share: float
     promise: str | None
+    tested: str
     spec: ImageSpec
     statistics: Sequence[str]
     reference: ReferenceStatistics
@@ -101,6 +104,7 @@ def read_status(line: Line, *, at: datetime) -> Status:
         ),
         share=setting.audit,
         promise=bundle.promise,
+        tested=how_tested(bundle),
         spec=bundle.spec,
         statistics=judge.statistics,
         reference=judge.reference,

@@ -35,6 +35,8 @@ def model_card(manifest: BundleManifest, differences: Mapping[str, float]) -> st
         *_quality(manifest),
         *(f"- {name}: no logit differs by more than {worst:.2g} from the model's."
           for name, worst in differences.items()),
+        "- Tested against the model before it on a line: only if `promoted.json` beside this card "
+        "names one as `over`. Without that it was put there without a test.",
         "",
         "## Use",
         "- `python predict.py images/` needs onnxruntime, numpy and Pillow, and nothing else.",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alvision.deploy.bundle.line_record import how_tested
 from alvision.deploy.bundle.promise import evidence, for_person, percent_at_most, percent_range
 from alvision.reporting import html as page
 from alvision.reporting.shop.facts import headline
@@ -35,6 +36,7 @@ def write(shop: Shop, bundle: Bundle, labelled: LabelledData, path: Path) -> Non
     html = page.render(
         "shop.html",
         name=bundle.manifest.name,
+        tested=how_tested(bundle),
         headline=headline(bundle, shop.outlook),
         thresholds=bundle.thresholds,
         details=evidence(bundle.thresholds) if bundle.thresholds else "",

@@ -37,6 +37,7 @@ def test_a_line_that_has_received_nothing(line):
     assert status.alarmed == [] and status.waiting == 0 and status.promise is None
     assert status.audit.passed == 0 and status.audit.at_most == 1.0
     assert len(status.statistics) == status.reference.values.shape[1]
+    assert "was not tested against another one" in status.tested and status.tested in page(status)
 
 
 def test_the_newest_images_come_first_and_broken_files_are_named(line, shop, monkeypatch):

@@ -8,6 +8,7 @@ import pytest
 from alvision.cli import main
 from alvision.core.errors import UserError
 from alvision.deploy.bundle.bundle import open_bundle
+from alvision.deploy.bundle.line_record import FILE
 from alvision.deploy.bundle.predict import predictions_for
 from alvision.deploy.bundle.swap_folder import previous_of
 from alvision.deploy.bundle.thresholds import Thresholds
@@ -56,6 +57,7 @@ def test_a_better_model_takes_over_and_rollback_brings_the_old_one_back(bundles,
     assert main(["promote", "bundle=new", "over=line", "margin=0.2"]) == 0
     said = capsys.readouterr().out
     assert "promoted: line" in said and "alvision promote rollback over=line" in said
+    fresh[FILE] = (line.folder / FILE).read_bytes()
     assert files(line.folder) == fresh
     assert main(["promote", "bundle=new", "over=line"]) == 0
     assert "is this model already" in capsys.readouterr().out
@@ -106,8 +108,9 @@ def test_what_is_not_shown_is_refused(bundles, capsys):
 def test_the_first_model_needs_no_comparison(bundles, capsys):
     new = bundles("new", 0.5)
     assert main(["promote", "bundle=new", "over=shop/line"]) == 0
-    assert "nothing to compare with" in capsys.readouterr().out
-    assert files(new.folder.parent / "shop" / "line") == files(new.folder)
+    assert "put on the line without a test" in capsys.readouterr().out
+    line = new.folder.parent / "shop" / "line"
+    assert files(line) == files(new.folder) | {FILE: (line / FILE).read_bytes()}
 
 
 def test_what_cannot_be_compared_is_one_line(bundles, shop, capsys):
@@ -212,6 +215,21 @@ def test_sealed_images_are_not_looked_at(bundles, shop):
     _, labelled = shop
     with pytest.raises(UserError, match="only alvision threshold may use it"):
         predictions_for(bundles("line", 0.5), labelled, [labelled.split.seal[0]])
+
+
+def test_a_line_that_changed_while_models_were_compared_stays(bundles, capsys, monkeypatch):
+    from alvision.reporting import promotion
+
+    line, _, other = bundles("line", 0.62), bundles("new", 0.5), bundles("other", 0.55)
+
+    def swap(*arguments):
+        for path in other.folder.iterdir():
+            (line.folder / path.name).write_bytes(path.read_bytes())
+
+    monkeypatch.setattr(promotion, "write", swap)
+    assert main(["promote", "bundle=new", "over=line", "margin=0.2"]) == 2
+    assert "line changed meanwhile" in capsys.readouterr().err
+    assert open_bundle(line.folder).model == other.model
 
 
 def test_each_further_model_needs_more_confidence_and_the_same_one_does_not(bundles, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,10 +16,11 @@ from alvision.core.shell import command
 from alvision.data.cache import cache_folder
 from alvision.dataset.dataset import DataSet
 from alvision.dataset.people import with_people_choices
+from alvision.dataset.relisting import relisted
 from alvision.evaluation.metrics import metric, metrics_of
 from alvision.labels.store import LabelStore
 from alvision.page.image_urls import read_secret
-from alvision.page.state import PageContext
+from alvision.page.state import Images, PageContext
 
 USAGE = """\
 alvision label data.root=photos
@@ -58,13 +60,30 @@ def label(words: list[str]) -> int:
             host=page.host,
             port=page.port,
             loop=[sys.executable, "-m", "alvision.cli.label_loop", *words],
-            hashes=lambda: data.hashes,
+            images=listings(data),
             open_browser=page.open,
             say=lambda line: console.print(line, markup=False),
         )
         if following := next_command(Path(str(given.out)), store):
             console.print(f"next: {following}", markup=False)
     return 0
+
+
+def listings(data: DataSet) -> Callable[[], Images | None]:
+    """Return what lists the images of now; it returns None where nothing has changed."""
+    listed: DataSet | None = None
+
+    def images() -> Images | None:
+        nonlocal listed
+        now = data if listed is None else relisted(listed)
+        if now is None:
+            return None
+        manifest, held_out = now.manifest, frozenset(now.split.held_out)
+        found = Images(dict(zip(manifest.ids, manifest.paths, strict=True)), held_out, now.hashes)
+        listed = now
+        return found
+
+    return images
 
 
 def next_command(root: Path, store: LabelStore) -> str | None:

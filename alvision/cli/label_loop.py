@@ -19,7 +19,7 @@ _NICE = 10
 
 
 def loop(words: list[str]) -> int:
-    """Run the loop until there is nothing left to ask; build it anew when a class was added."""
+    """Run the loop until there is nothing left to ask; built anew when a class or an image came."""
     import torch
 
     from alvision.cli.label import ORACLE
@@ -27,7 +27,7 @@ def loop(words: list[str]) -> int:
     from alvision.config.compose import compose
     from alvision.dataset.dataset import open_label_store
     from alvision.dataset.people import with_choices
-    from alvision.oracles.page import ClassesChanged
+    from alvision.oracles.page import RunChanged
 
     torch.set_num_threads(1)
     composed = compose([ORACLE, *words])
@@ -43,7 +43,7 @@ def loop(words: list[str]) -> int:
                 continue
             try:
                 run_and_report(replace(composed, config=config), wait=True)
-            except ClassesChanged:
+            except RunChanged:
                 continue
             return 0
 

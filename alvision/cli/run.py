@@ -94,10 +94,15 @@ def run_and_report(composed: ComposedRun, *, wait: bool = False) -> None:
     Args:
         composed: The configuration and its strategies.
         wait: With a page: wait for its people instead of ending.
+
+    Raises:
+        RunChanged: With a page, after a round: the run must be built again, and then goes on.
     """
+    from alvision.dataset.relisting import relisted
     from alvision.loop.build import build_experiment, open_data
     from alvision.loop.run import differs_from_budget, history
     from alvision.loop.run import run as run_loop
+    from alvision.oracles.page import ImagesChanged
     from alvision.run_folder.load import load_run
 
     config = composed.config
@@ -125,6 +130,7 @@ def run_and_report(composed: ComposedRun, *, wait: bool = False) -> None:
         from alvision.reporting.loggers import tensorboard
 
         told: dict[str, str] = {}
+        resumed = len(exp.finished) - 1
 
         def publish(rnd: Round) -> None:
             log_and_write(rnd)
@@ -134,6 +140,8 @@ def run_and_report(composed: ComposedRun, *, wait: bool = False) -> None:
             tensorboard.log(exp.root, rnd.number, manifest=manifest, spec=spec)
             row = rnd.read("metrics.json")
             console.print(line(row, config.target.metric, audit=config.answered_by_people))
+            if wait and rnd.number > resumed and relisted(data):
+                raise ImagesChanged
 
         run_loop(replace(exp, publish=publish))
         if note := differs_from_budget(exp):

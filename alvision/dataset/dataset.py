@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING
 
 from alvision.core.errors import UserError
 from alvision.core.seeding import derive
-from alvision.data.hashes import content_hashes, hashes_of_possible_duplicates
+from alvision.data.hashes import (
+    Stamp,
+    content_hashes,
+    file_stamp,
+    hashes_of_possible_duplicates,
+)
 from alvision.data.image_spec import ImageSpec
 from alvision.data.manifest import Manifest, build
 from alvision.data.parts import RecordedParts, audit_split, changes
@@ -97,7 +102,14 @@ class DataSet:
 
         `alvision.data.hashes` remembers them by path, size and time stamp.
         """
+        if self.answered_by_people:
+            _ = self.stamps  # before, so that what changes from here on is noticed
         return content_hashes(self.manifest)
+
+    @cached_property
+    def stamps(self) -> Mapping[SampleId, Stamp | None]:
+        """Return what tells of each file whether it has changed, see `dataset.relisting`."""
+        return {id: file_stamp(self.manifest.path(id)) for id in self.manifest.ids}
 
     @cached_property
     def locate(self) -> Locate:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from alvision.core.records import Event, Locate, Query, QueryRow, SampleId
@@ -103,11 +103,13 @@ class Moves:
         moved: They are there under another id.
         replaced: Their id has other bytes now.
         gone: Neither their id nor their bytes are there.
+        added: They are new.
     """
 
     moved: int = 0
     replaced: int = 0
     gone: int = 0
+    added: int = 0
 
     def __str__(self) -> str:
         """Say it in one line; empty where nothing has changed.
@@ -119,6 +121,7 @@ class Moves:
             (self.moved, "was moved and keeps its answers", "were moved and keep their answers"),
             (self.replaced, "was replaced and is asked again", "were replaced and are asked again"),
             (self.gone, "is gone, its answers are kept", "are gone, their answers are kept"),
+            (self.added, "is new and joins the next round", "are new and join the next round"),
         )
         return "; ".join(
             f"{count} photograph{'s' if count > 1 else ''} {many if count > 1 else one}"
@@ -128,20 +131,25 @@ class Moves:
 
 
 def moves(
-    before: Iterable[tuple[SampleId, str]], ids: Iterable[SampleId], hashes: Mapping[SampleId, str]
+    before: Iterable[tuple[SampleId, str]],
+    ids: Iterable[SampleId],
+    hashes: Mapping[SampleId, str],
+    *,
+    answered: Collection[SampleId] = (),
 ) -> Moves:
-    """Count what has become of images.
+    """Count what has become of images; none of them is `added`.
 
     Args:
         before: Ids and the sha256 that they had; pairs that occur twice count once.
         ids: The images of today.
         hashes: Their sha256.
+        answered: Images that have an answer as they are now, and are not asked again.
     """
     known, contents = set(ids), set(hashes.values())
     lost = [(id, sha) for id, sha in set(before) if id not in known or hashes.get(id, sha) != sha]
     moved = {sha for _, sha in lost if sha in contents}
     others = {id for id, sha in lost if sha not in contents}
-    return Moves(len(moved), len(others & known), len(others - known))
+    return Moves(len(moved), len((others & known) - set(answered)), len(others - known))
 
 
 def image_of(id: SampleId, resolve: Resolve) -> SampleId:

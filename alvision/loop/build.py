@@ -15,6 +15,7 @@ from alvision.core.errors import UserError
 from alvision.core.rounds import Codec, finished_rounds, lock, rounds_of
 from alvision.core.seeding import derive, generator
 from alvision.dataset.dataset import DataSet
+from alvision.dataset.relisting import has_changed
 from alvision.dataset.simulation import Simulation, simulation
 from alvision.evaluation.audit import evaluate_audit
 from alvision.evaluation.metrics import METRICS, Metric, evaluate, metric, metric_names, metrics_of
@@ -264,6 +265,7 @@ def _oracle(
         data.locate,
         classes=data.classes,
         votes=config.labels.votes,
+        changed=partial(has_changed, data),
         meanwhile=opinions,
         wait=wait,
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import count
 
 from alvision.core import stopping
 from alvision.core.errors import UserError
-from alvision.core.records import Answer, AwaitingLabels, Locate, Query, QueryRow
+from alvision.core.records import Answer, AwaitingLabels, Locate, Query, QueryRow, SampleId
 from alvision.labels.consensus import Resolve
 from alvision.labels.content import located
 from alvision.labels.ledger import Ledger
@@ -16,10 +17,23 @@ from alvision.labels.voting import row_done
 
 # Short beside the time of an answer, long beside the time of a query to the store.
 POLL_SECONDS = 0.3
+_TURNS_A_LOOK = 30
+"""Turns of waiting between two looks at the files, which may lie on a network."""
 
 
-class ClassesChanged(UserError):
-    """Raise this when somebody added a class: the run must be built again, with one more output."""
+class RunChanged(UserError):
+    """Raise this when the run must be built again: what it was built from has changed."""
+
+
+class ClassesChanged(RunChanged):
+    """Raise this when somebody added a class: the run is built again with one more output."""
+
+
+class ImagesChanged(RunChanged):
+    """Raise this when photographs came, went or were replaced."""
+
+    def __init__(self) -> None:
+        super().__init__("photographs were added, removed or replaced: run the same command again")
 
 
 class PageOracle:
@@ -31,6 +45,7 @@ class PageOracle:
         locate: Finds the image of today by the id and the bytes that it had.
         classes: The classes that the run was built with.
         votes: People who answer each image.
+        changed: Tells whether the file of one of some images is gone or another one by now.
         meanwhile: Returns work to do while people answer, in pieces.
         wait: Wait for people; without, raise AwaitingLabels while they are not done.
         sleep: Sleeps some seconds.
@@ -44,6 +59,7 @@ class PageOracle:
         *,
         classes: Collection[str],
         votes: int,
+        changed: Callable[[Iterable[SampleId]], bool],
         meanwhile: Callable[[Query], Iterator[None]],
         wait: bool,
         sleep: Callable[[float], None] = stopping.wait,
@@ -53,6 +69,7 @@ class PageOracle:
         self._presence = Presence(store)
         self._classes = frozenset(classes)
         self._votes = votes
+        self._changed = changed
         self._meanwhile = meanwhile
         self._wait = wait
         self._sleep = sleep
@@ -65,22 +82,28 @@ class PageOracle:
 
         Raises:
             ClassesChanged: The page has a class that the run was not built with.
+            ImagesChanged: Nobody can answer a row any more, because its file is gone or another.
             AwaitingLabels: People are not done, and this oracle does not wait.
         """
         query = located(query, self._locate)
         work = self._meanwhile(query)
-        while left := self._left(query):
+        for turn in count():
+            waiting = self._waiting(query)
+            if not waiting:
+                break
             if not self._wait:
                 raise AwaitingLabels(
-                    f"{left} of {len(query.rows)} images wait for an answer on the page: start it"
-                    " with `alvision label` and the same settings"
+                    f"{len(waiting)} of {len(query.rows)} images wait for an answer on the page:"
+                    " start it with `alvision label` and the same settings"
                 )
+            if turn % _TURNS_A_LOOK == 0 and self._changed(waiting):
+                raise ImagesChanged
             if next(work, False) is False:
                 self._sleep(POLL_SECONDS)
         return []
 
-    def _left(self, query: Query) -> int:
-        """Count the rows that still wait."""
+    def _waiting(self, query: Query) -> list[SampleId]:
+        """Return the images that still wait for an answer."""
         for event in self._ledger.refresh():
             if event.kind == "close":
                 self._closed.add(event.round)
@@ -90,9 +113,9 @@ class PageOracle:
                 " start `alvision label`, which knows it"
             )
         if query.round in self._closed:
-            return 0
+            return []
         here = self._presence.here()
-        return sum(not self._done(row, here) for row in query.rows)
+        return [row.id for row in query.rows if not self._done(row, here)]
 
     def _done(self, row: QueryRow, here: Collection[str]) -> bool:
         return row_done(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,12 +16,15 @@ from alvision.evaluation.probabilities import ClassProbabilities
 from alvision.page import counters
 from alvision.page.assignment import Assignment
 from alvision.page.image_urls import keyed
+from alvision.page.loop_process import KeptLoop
 from alvision.page.responses import ChangedPrediction, CurvePoint, PredictedClass, State
 from alvision.page.state import PageState
 from alvision.page.vocabulary import VocabularyApi
 from alvision.run_folder.round_files import MetricsFile
 
 _CHANGES_SHOWN = 12
+# Long enough that a person who looks up from the images reads it.
+_NEWS_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,7 @@ class Progress:
         vocabulary: Knows the classes.
 
     Attributes:
-        ended: Set when the loop's process has ended.
-        trouble: The last line of its errors, if it ended by one.
+        loop: The loop's process; None where there is none.
     """
 
     def __init__(self, state: PageState, assignment: Assignment, vocabulary: VocabularyApi) -> None:
@@ -62,8 +64,8 @@ class Progress:
         self._figures = Figures()
         self._computed_from: tuple[int, int] | None = None
         self._store = keyed(state.context.secret, "store", "")
-        self.ended = threading.Event()
-        self.trouble: str | None = None
+        self.loop: KeptLoop | None = None
+        self._told = ("", -_NEWS_SECONDS)
 
     def state(self, by: str) -> State:
         """Return everything that the page shows around the image."""
@@ -88,8 +90,9 @@ class Progress:
                 experts=list(state.context.experts),
                 blind=state.context.blind,
                 batch=self._assignment.batch_progress(),
-                phase="done" if self.ended.is_set() else state.run.phase,
-                trouble=self.trouble,
+                phase="done" if self.loop and self.loop.done else state.run.phase,
+                trouble=self.loop.trouble if self.loop else None,
+                news=self._news(),
                 metric=state.context.metric.title,
                 curve=list(figures.curve),
                 too_few=figures.too_few,
@@ -105,6 +108,14 @@ class Progress:
                     if name in open_
                 ],
             )
+
+    def tell(self, news: str) -> None:
+        """Show a line on every page, for some minutes."""
+        self._told = (news, time.monotonic())
+
+    def _news(self) -> str | None:
+        news, since = self._told
+        return news if time.monotonic() - since < _NEWS_SECONDS else None
 
     def update(self) -> None:
         """Compute curve and changes anew, if there is anything new to compute them from."""

@@ -98,7 +98,9 @@ class State(_Response):
     """Null before the first round asks."""
     phase: Phase
     trouble: str | None
-    """The last line of the loop's process, if it ended by an error."""
+    """Why the loop's process ended, if it did by an error; it starts again by itself."""
+    news: str | None
+    """What has happened to photographs, for some minutes."""
     metric: str
     """Title of the metric of the curve."""
     curve: list[CurvePoint]

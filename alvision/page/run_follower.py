@@ -50,6 +50,7 @@ class RunFollower:
         round: The newest round that asks; -1 before the first.
         phase: `features` before the first round asks, then `asking` or `training`. It is never
             `done`: only the end of the loop's process says so, see `server.beside`.
+        asked: What this round asked for when it was written, under the ids of then.
         batch: What this round asks for.
         ranking: Spare work, see `loop.propose`.
         opinions: What the model says of some of these images, by id.
@@ -60,6 +61,7 @@ class RunFollower:
     locate: Locate
     round: int = -1
     phase: Phase = "features"
+    asked: tuple[QueryRow, ...] = ()
     batch: tuple[QueryRow, ...] = ()
     ranking: tuple[QueryRow, ...] = ()
     opinions: dict[SampleId, ModelOpinion] = field(default_factory=dict)
@@ -116,7 +118,8 @@ class RunFollower:
 
     def _read_round(self, number: int) -> None:
         folder = self.folder(number)
-        self.batch = self._rows(folder / "query.csv")
+        query = QueryFile().read(folder / "query.csv")
+        self.asked, self.batch = query.rows, located(query, self.locate).rows
         ranking = folder / "ranking.csv"
         self.ranking = self._rows(ranking) if ranking.exists() else ()
         self.opinions, self._stamp = {}, -1

@@ -9,22 +9,23 @@ import socket
 import threading
 import time
 import webbrowser
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import uvicorn
 
 from alvision.core import stopping
 from alvision.core.errors import UserError
-from alvision.core.records import SampleId
 from alvision.page.app import Page
 from alvision.page.guard import Guard
 from alvision.page.image_urls import keyed
-from alvision.page.loop_process import LoopProcess
+from alvision.page.loop_process import KeptLoop, LoopProcess
 from alvision.page.state import Images, PageContext
 
 _log = logging.getLogger(__name__)
 # A browser asks for the state every 4 s, so it sees new figures at its next or second request.
 _UPDATE_SECONDS = 2.0
+# Photographs that arrive are seen soon; listing them costs at most a twentieth of a core.
+_LISTING_SECONDS, _LISTING_SHARE = 10.0, 20
 # Enough for the answers on their way; a browser that holds a connection open must not delay Ctrl-C.
 _SHUTDOWN_SECONDS = 3
 
@@ -35,7 +36,7 @@ def serve(
     host: str,
     port: int,
     loop: Sequence[str],
-    hashes: Callable[[], Mapping[SampleId, str]],
+    images: Callable[[], Images | None],
     open_browser: bool,
     say: Callable[[str], None],
 ) -> None:
@@ -46,7 +47,8 @@ def serve(
         host: Address to listen on; from other machines only whoever has the link gets in.
         port: Port.
         loop: Command line of the loop's process.
-        hashes: Returns the images' sha256; called once the loop's process has computed them.
+        images: Returns the images of now, or None where nothing has changed since it was asked
+            last; called once the loop's process has computed their hashes.
         open_browser: Open the page in the browser.
         say: Prints a line.
 
@@ -69,7 +71,7 @@ def serve(
             )
         )
         say(f"label at {link}\nCtrl-C ends it; nothing is lost, the same command goes on")
-        with context.store.database.held(), beside(page, loop, hashes):
+        with context.store.database.held(), beside(page, loop, images, say):
             if open_browser:
                 threading.Thread(target=_open, args=(server, link), daemon=True).start()
             server.run(sockets=[listening])
@@ -92,37 +94,65 @@ class _Server(uvicorn.Server):
 
 @contextlib.contextmanager
 def beside(
-    page: Page, loop: Sequence[str], hashes: Callable[[], Mapping[SampleId, str]]
+    page: Page,
+    loop: Sequence[str],
+    images: Callable[[], Images | None],
+    say: Callable[[str], None],
 ) -> Iterator[None]:
-    """Run the loop's process, and `Progress.update` in a thread, until the block ends."""
-    stopping, context = threading.Event(), page.state.context
+    """Run the loop's process, and what keeps the page up to date in a thread, until the block ends.
 
-    def ended(trouble: str | None) -> None:
-        page.progress.trouble = trouble
-        page.progress.ended.set()
+    Args:
+        page: The page.
+        loop: Command line of the loop's process.
+        images: Returns the images of now, or None where nothing has changed.
+        say: Prints a line.
+    """
+    stopping = threading.Event()
+    kept = KeptLoop(lambda: LoopProcess(loop))
+    page.progress.loop = kept
 
     def update() -> None:
-        hashed = False
+        due, pin = 0.0, 0
         while not stopping.wait(_UPDATE_SECONDS):
             try:
                 page.progress.update()
                 # The first round asks only when the loop's process has hashed every image; before,
                 # hashing them here would do its work twice.
-                if not hashed and page.state.run.round >= 0:
-                    page.state.relist(Images(context.paths, context.held_out, hashes()))
-                    hashed = True
+                begin = time.monotonic()
+                if page.state.run.round >= 0 and begin >= due:
+                    if _take_in(page, images, say):
+                        kept.wake()
+                    took = time.monotonic() - begin
+                    due = begin + max(_LISTING_SECONDS, _LISTING_SHARE * took)
+                if kept.trouble and page.state.ledger.pin != pin:
+                    kept.wake()  # perhaps labels were what was missing
+                pin = page.state.ledger.pin
             except Exception:  # a file that cannot be read must not end the page
                 _log.exception("the progress of the run cannot be computed")
 
-    process = LoopProcess(loop, ended)
     updating = threading.Thread(target=update, daemon=True)
     updating.start()
     try:
         yield
     finally:
         stopping.set()
-        process.stop()
+        kept.stop()
         updating.join(_UPDATE_SECONDS)
+
+
+def _take_in(page: Page, images: Callable[[], Images | None], say: Callable[[str], None]) -> bool:
+    """List the images anew; let the page go on with them and say what has happened to them."""
+    try:
+        now = images()
+    except UserError as error:
+        page.progress.tell(str(error))  # the old ones stay: a drive that is gone comes back
+        return False
+    if now is None:
+        return False
+    if said := page.state.relist(now):
+        say(said)
+        page.progress.tell(said)
+    return True
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -13,7 +13,7 @@ from alvision.core.utc import now
 from alvision.data.image_spec import ImageSpec
 from alvision.evaluation.metrics import Metric
 from alvision.labels.classes import added_defects
-from alvision.labels.content import locator, resolver
+from alvision.labels.content import locator, moves, resolver
 from alvision.labels.ledger import Ledger
 from alvision.labels.presence import Leases, Presence
 from alvision.labels.store import LabelStore
@@ -120,15 +120,31 @@ class PageState:
         self._changes: set[SampleId] = set()
         self._relisting = threading.Lock()
         # Until the loop's process has hashed every image, there are no hashes and ids decide.
-        self.relist(Images(context.paths, context.held_out, {}))
+        self._go_on_with(Images(context.paths, context.held_out, {}))
 
-    def relist(self, now: Images) -> None:
+    def relist(self, now: Images) -> str:
         """Go on with the images of now, and match answers and the run's files to them by bytes.
 
         The log and the run's files are read anew, without the lock: nobody may wait for that.
+
+        Returns:
+            What has happened to images, in a line; empty if nothing has.
         """
         with self._relisting:
+            before = self.hashes.items() or self._recorded()
+            listed, had_hashes = self.context.paths, bool(self.hashes)
             self._go_on_with(now)
+            answered = self.ledger.standing
+        found = moves(before, now.paths, now.hashes, answered=answered)
+        if had_hashes:
+            found = replace(found, added=len(now.paths.keys() - listed) - found.moved)
+        return str(found)
+
+    def _recorded(self) -> list[tuple[SampleId, str]]:
+        """Return ids and bytes of everything that was answered or is asked for."""
+        named = [(event.id, event.sha256) for event in self.ledger.by_uuid.values()]
+        named += [(row.id, row.sha256) for row in self.run.asked]
+        return [(id, sha256) for id, sha256 in named if id and sha256]
 
     def note_looks(self, looks: Mapping[SampleId, Look]) -> None:
         """Go on with the bytes that were just seen, where they are not those that were hashed."""

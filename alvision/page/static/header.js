@@ -45,10 +45,11 @@ function score(last, metric) {
 
 /** Show one line of news; errors come first. */
 function drawNotice(session) {
-  const { trouble, predicted, phase } = session.state;
+  const { trouble, news, predicted, phase } = session.state;
   const lines = [];
   if (session.error) lines.push(session.error);
   if (trouble) lines.push(t("trouble.line", { error: trouble }));
+  if (news) lines.push(news);
   for (const { name, answers } of predicted) {
     lines.push(t("predicted.line", { n: answers, name: session.shown(name) }));
   }

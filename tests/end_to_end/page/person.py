@@ -6,8 +6,7 @@ from urllib.parse import urlsplit
 PATIENCE = 120_000  # milliseconds; the model trains beside the page
 READY = """(before) => {
   const frame = document.querySelector("#frame");
-  const source = document.querySelector("#layer .picture")?.src;
-  const shown = source && new URL(source).pathname.split("/").at(-1);
+  const shown = document.querySelector("#layer .picture")?.src;
   return frame.getAttribute("aria-busy") === "false" && shown && shown !== before;
 }"""
 
@@ -59,15 +58,21 @@ class Person:
 
     def shown(self):
         """Wait for an image that can be answered; return its address."""
+        return urlsplit(self.source()).path.rpartition("/")[2]
+
+    def source(self):
+        """Wait for an image that can be answered; return where its picture comes from.
+
+        Another photograph under the same name has the same address, but not the same picture.
+        """
         self.page.wait_for_function(READY, arg="")
-        source = self.page.locator("#layer .picture").get_attribute("src")
-        return urlsplit(source).path.rpartition("/")[2]
+        return self.page.evaluate("() => document.querySelector('#layer .picture').src")
 
     def press(self, key):
         """Press a key that answers, and wait for the next image."""
-        before = self.shown()
+        before, source = self.shown(), self.source()
         self.page.keyboard.press(key)
-        self._next(before)
+        self._next(source)
         kind = {"u": "unsure", "Space": "skip"}.get(key, "label")
         label = self.classes[int(key) - 1] if kind == "label" else None
         self.said.append((before, kind, label))
@@ -75,7 +80,7 @@ class Person:
 
     def undo(self):
         """Take the last answer back, and check that its image is on the screen again."""
-        before = self.shown()
+        before = self.source()
         self.page.keyboard.press("z")
         self._next(before)
         address, _, _ = self.said.pop()
@@ -90,5 +95,5 @@ class Person:
     def text(self, selector):
         return self.page.locator(selector).inner_text()
 
-    def _next(self, before):
-        self.page.wait_for_function(READY, arg=before)
+    def _next(self, source):
+        self.page.wait_for_function(READY, arg=source)

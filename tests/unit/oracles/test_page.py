@@ -8,7 +8,7 @@ from alvision.core.records import AwaitingLabels, Event, Query, QueryRow
 from alvision.labels.content import locator, resolver
 from alvision.labels.presence import Presence
 from alvision.labels.store import LabelStore
-from alvision.oracles.page import ClassesChanged, PageOracle
+from alvision.oracles.page import ClassesChanged, ImagesChanged, PageOracle
 
 IDS = ("a.png", "b.png")
 QUERY = Query(2, tuple(QueryRow(id, rank) for rank, id in enumerate(IDS)))
@@ -20,7 +20,15 @@ def store(tmp_path):
         yield store
 
 
-def oracle(store, says=(), *, votes=1, wait=True, meanwhile=lambda query: iter(())):
+def oracle(
+    store,
+    says=(),
+    *,
+    votes=1,
+    wait=True,
+    changed=lambda ids: False,
+    meanwhile=lambda query: iter(()),
+):
     """Return an oracle and how often it slept; at each sleep the next of `says` is said."""
     waiting = list(says)
     slept = []
@@ -32,7 +40,7 @@ def oracle(store, says=(), *, votes=1, wait=True, meanwhile=lambda query: iter((
 
     made = PageOracle(
         store, resolver(IDS, {}), locator(IDS, {}), classes=("ok", "worn"), votes=votes,
-        meanwhile=meanwhile, wait=wait, sleep=sleep,
+        changed=changed, meanwhile=meanwhile, wait=wait, sleep=sleep,
     )  # fmt: skip
     return made, slept
 
@@ -110,3 +118,34 @@ def test_an_empty_batch_is_done(store):
     made, slept = oracle(store)
     assert made(Query(0)) == []
     assert slept == []
+
+
+def test_nobody_is_waited_for_where_a_photograph_is_gone_or_another(store):
+    rows = (
+        QueryRow("old.png", 0, sha256="f0"),
+        QueryRow("b.png", 1, sha256="f1"),
+        QueryRow("gone.png", 2, sha256="f2"),
+    )
+    hashes = {"a.png": "f0", "b.png": "f9"}
+    made = PageOracle(
+        store, resolver(IDS, hashes), locator(IDS, hashes), classes=("ok", "worn"), votes=1,
+        changed=lambda ids: False, meanwhile=lambda query: iter(()), wait=False,
+    )  # fmt: skip
+    with pytest.raises(AwaitingLabels, match="1 of 1 images"):
+        made(Query(2, rows))
+    store.append([word("a.png")], hash_of=hashes.get)
+    assert made(Query(2, rows)) == []
+
+
+def test_a_photograph_that_changes_while_it_waits_builds_the_run_anew(store):
+    asked = []
+
+    def changed(ids):
+        asked.append(list(ids))
+        return len(asked) > 1
+
+    made, slept = oracle(store, [word("a.png")] + [word("a.png")] * 60, changed=changed)
+    with pytest.raises(ImagesChanged):
+        made(QUERY)
+    assert asked == [["a.png", "b.png"], ["b.png"]]
+    assert 1 < len(slept) < 60

@@ -75,7 +75,9 @@ def listings(data: DataSet) -> Callable[[], Images | None]:
 
     def images() -> Images | None:
         nonlocal listed
-        now = data if listed is None else relisted(listed)
+        now = relisted(listed or data)
+        if listed is None:  # nothing was said of the first ones yet
+            now = now or data
         if now is None:
             return None
         manifest, held_out = now.manifest, frozenset(now.split.held_out)

@@ -89,7 +89,11 @@ class ServedImages:
         self._paths = paths
         for id in paths:
             self.address(id)
-        self._sizes = {id: size for id, size in self._sizes.items() if size}
+        self.forget_hidden()
+
+    def forget_hidden(self) -> None:
+        """Try images anew that could not be shown: a drive is back, a copy is whole by now."""
+        self._sizes = {id: size for id, size in list(self._sizes.items()) if size}
 
     def address(self, id: SampleId) -> str:
         """Return the address of an image, whether or not it is there."""

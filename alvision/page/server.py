@@ -148,6 +148,7 @@ def _take_in(page: Page, images: Callable[[], Images | None], say: Callable[[str
         page.progress.tell(str(error))  # the old ones stay: a drive that is gone comes back
         return False
     if now is None:
+        page.state.images.forget_hidden()
         return False
     if said := page.state.relist(now):
         say(said)

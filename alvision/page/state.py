@@ -132,13 +132,12 @@ class PageState:
         """
         with self._relisting:
             before = self.hashes.items() or self._recorded()
-            listed, had_hashes = self.context.paths, bool(self.hashes)
+            listed = self.context.paths
             self._go_on_with(now)
             answered = self.ledger.standing
         found = moves(before, now.paths, now.hashes, answered=answered)
-        if had_hashes:
-            found = replace(found, added=len(now.paths.keys() - listed) - found.moved)
-        return str(found)
+        added = len(now.paths.keys() - listed) - found.moved
+        return str(replace(found, added=max(0, added)))
 
     def _recorded(self) -> list[tuple[SampleId, str]]:
         """Return ids and bytes of everything that was answered or is asked for."""

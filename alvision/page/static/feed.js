@@ -79,7 +79,8 @@ export class Feed extends EventTarget {
 
 /** Begin to load an image, its neighbours and, if heatmaps are on, its heatmap. */
 export function load(item) {
-  if (item.picture) return;
+  const failed = item.picture?.complete && !item.picture.naturalWidth; // its drive may be back
+  if (item.picture && !failed) return;
   item.picture = new Image(item.width, item.height);
   item.picture.draggable = false;
   item.picture.src = api.image(item.id, "full", item.sha256);

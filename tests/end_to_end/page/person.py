@@ -42,7 +42,7 @@ class Person:
         # heatmap of an image that was fetched before a new round began.
         gone = "net::ERR_" in message.text or "/heatmap/" in message.location.get("url", "")
         if message.type == "error" and not gone:
-            self.errors.append(message.text)
+            self.errors.append(f"{message.text} ({message.location.get('url', '')})")
 
     def _request(self, request):
         if not request.url.startswith((self.url, "data:", "blob:")):

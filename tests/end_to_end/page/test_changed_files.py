@@ -129,4 +129,5 @@ def test_a_second_week_of_photographs_that_come_go_move_and_are_replaced(chromiu
     )
     assert any(content in everything for content in added) or added & dict(stored).keys()
     assert len({content for content, _ in stored if content in there}) >= 10
-    assert walk.person.errors == []
+    # Chromium itself writes a line for a picture whose file went just before it was loaded.
+    assert [line for line in walk.person.errors if f"({server.url}/image/" not in line] == []

@@ -12,6 +12,7 @@ from sklearn.metrics import roc_auc_score
 from alvision.cli import main
 from alvision.deploy.bundle.bundle import file_hash, open_bundle
 from alvision.deploy.bundle.thresholds import Thresholds, write_thresholds
+from alvision.deploy.threshold.binomial import percent_up
 from alvision.watch.inbox import Inbox, copy_whole, move
 from tests.conftest import paint
 
@@ -191,10 +192,10 @@ def test_answers_in_the_table_bound_what_passed(shop, capsys):
     capsys.readouterr()
     assert shop.watch("audit=0.5") == 0
     drawn = len(shop.rows("audit"))
-    limit = 100 * (1 - 0.05 ** (1 / drawn))
+    limit = percent_up(1 - 0.05 ** (1 / drawn))
     assert 5 < drawn < 35
     assert (
-        f"at most {limit:.3g} are bad, 95 % sure: people checked {drawn} drawn"
+        f"at most {limit} are bad, 95 % sure: people checked {drawn} drawn"
         in capsys.readouterr().out
     )
     assert "0 images in the queue without a label" in (shop.line / "status.html").read_text("utf-8")

@@ -36,9 +36,23 @@ def test_random_against_random_is_not_shown():
     copy = dataclasses.replace(found, values=dict.fromkeys(found.values, found.values["again"]))
     comparison = summarise(copy)
     assert outcomes(comparison)["again"] == "not shown"
-    assert verdict(comparison).startswith("No strategy was shown to beat random sampling in 8")
+    # Equal curves do not tell which gain would have been found, least of all one of 0.000.
+    assert verdict(comparison) == "No strategy was shown to beat random sampling in 8 seeds."
+    assert "would find" not in said(comparison, "again")
     assert said(comparison, "again").startswith("again: macro-F1 +0.000 averaged over the curve")
     assert "p = 1). That does not tell it from random sampling" in said(comparison, "again")
+
+
+def test_a_curve_that_holds_no_number_shows_nothing_and_takes_no_claim_from_the_others():
+    found = study({"good": 0.1, "holed": 0.1})
+    found.values["holed"][3, 5] = np.nan
+    comparison = summarise(found)
+    assert outcomes(comparison) == {
+        "random_sampling": "baseline",
+        "good": "fewer",
+        "holed": "not shown",
+    }
+    assert "holds something that is no number" in said(comparison, "holed")
 
 
 def claims_in(studies: int, others: int) -> int:

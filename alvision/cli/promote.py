@@ -123,6 +123,7 @@ def _replace(new: Bundle, old: Bundle, options: PromoteOptions) -> int:
     from alvision.deploy.promote.compare import check_comparable, compare
     from alvision.deploy.promote.rates import Terms
     from alvision.deploy.promote.tries import begin_try
+    from alvision.deploy.threshold.binomial import percent_up
     from alvision.deploy.train.labelled_data import load_labelled
     from alvision.reporting import promotion as page
     from alvision.run_folder.load import load_run_config_in_place
@@ -145,7 +146,7 @@ def _replace(new: Bundle, old: Bundle, options: PromoteOptions) -> int:
     for measure in found.measures:
         console.print(
             f"{measure.name}: {100 * measure.old:.1f} % on the line, {100 * measure.new:.1f} % "
-            f"new; worse by {100 * measure.pairs.at_most:.1f} points at most, "
+            f"new; worse by {percent_up(measure.pairs.at_most)} points at most, "
             f"{100 * begun.terms.confidence:g} % sure (margin {100 * measure.margin:g})"
         )
     if begun.note:

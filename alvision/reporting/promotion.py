@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alvision.deploy.threshold.binomial import percent_up
 from alvision.reporting import html as page
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def _row(measure: Measure) -> dict[str, Any]:
         "new": _percent(measure.new),
         "worse": pairs.worse,
         "better": pairs.better,
-        "at_most": page.signed(100 * pairs.at_most, 1),
+        "at_most": f"+{percent_up(pairs.at_most)}",
         "margin": page.signed(100 * measure.margin, 1),
         "shown": measure.shown,
     }

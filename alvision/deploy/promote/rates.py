@@ -14,6 +14,7 @@ from alvision.core.seeding import derive
 from alvision.deploy.bundle.bundle import Bundle
 from alvision.deploy.bundle.verdict import Decision, escapes, overkilled
 from alvision.deploy.promote.paired_test import Paired, paired, pairs_needed
+from alvision.deploy.threshold.binomial import percent_up
 from alvision.deploy.threshold.draw import draw_independent
 from alvision.deploy.train.labelled_data import LabelledData
 
@@ -89,7 +90,7 @@ class Measure:
         kind = {"escape rate": "defects", "overkill rate": "good parts"}.get(self.name, "images")
         needed = pairs_needed(self.margin, confidence=pairs.confidence)
         reason = (
-            f"the {self.name} may be up to {100 * pairs.at_most:.1f} points higher, and "
+            f"the {self.name} may be up to {percent_up(pairs.at_most)} points higher, and "
             f"{100 * self.margin:g} are allowed ({pairs.n} independent monitor {kind}, "
             f"{pairs.worse} worse, {pairs.better} better)"
         )

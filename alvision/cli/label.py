@@ -110,6 +110,8 @@ def page_context(data: DataSet, store: LabelStore) -> PageContext:
         classes=tuple(config.classes or ()),
         defects=tuple(config.defects or ()),
         spec=data.spec,
+        set_aside=manifest.set_aside,
+        dark=data.dark,
         votes=config.labels.votes,
         experts=tuple(config.labels.experts),
         initial=0 if config.budget.initial == "all" else int(config.budget.initial),

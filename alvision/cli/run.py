@@ -126,7 +126,7 @@ def run_and_report(composed: ComposedRun, *, wait: bool = False) -> None:
         for row in history(exp)[:-1]:  # the last one is published again
             console.print(line(row, config.target.metric, audit=config.answered_by_people))
 
-        from alvision.dataset.image_settings import set_aside_line
+        from alvision.data.set_aside import FILE, set_aside_line
         from alvision.reporting.loggers import tensorboard
 
         told: dict[str, str] = {}
@@ -135,7 +135,7 @@ def run_and_report(composed: ComposedRun, *, wait: bool = False) -> None:
         def publish(rnd: Round) -> None:
             log_and_write(rnd)
             if (unread := exp.learner.set_aside) != told:
-                warn([f"{set_aside_line(unread)}; all of them: {exp.root / 'set_aside.csv'}"])
+                warn([f"{set_aside_line(unread)}; all of them: {exp.root / FILE}"])
                 told.update(unread)
             tensorboard.log(exp.root, rnd.number, manifest=manifest, spec=spec)
             row = rnd.read("metrics.json")

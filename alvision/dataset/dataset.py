@@ -20,6 +20,7 @@ from alvision.data.hashes import (
 from alvision.data.image_spec import ImageSpec
 from alvision.data.manifest import Manifest, build
 from alvision.data.parts import RecordedParts, audit_split, changes
+from alvision.data.set_aside import set_aside_line
 from alvision.data.splits import (
     FOLDS,
     Split,
@@ -28,7 +29,7 @@ from alvision.data.splits import (
     straddling,
 )
 from alvision.data.thin_defects import thinned
-from alvision.dataset.image_settings import image_notices, settled
+from alvision.dataset.image_settings import dark_images, settled
 from alvision.labels.consensus import Resolve
 from alvision.labels.content import locator, resolver
 from alvision.labels.location import audit_location, labels_location, read_audit, write_audit
@@ -160,7 +161,14 @@ class DataSet:
     @cached_property
     def image_notices(self) -> tuple[str, ...]:
         """Return what a person should know of how the images are read; no image is hashed."""
-        return image_notices(self.manifest, self.spec)
+        aside = self.manifest.set_aside
+        found = (set_aside_line(aside) if aside else None, self.dark)
+        return tuple(notice for notice in found if notice is not None)
+
+    @cached_property
+    def dark(self) -> str | None:
+        """Return what is to be said where the images are read nearly black; else None."""
+        return dark_images(self.manifest, self.spec)
 
     @cached_property
     def _split_and_changes(self) -> tuple[Split, tuple[str, ...]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,9 +12,6 @@ from alvision.data.image_spec import AUTO, ImageSpec
 if TYPE_CHECKING:
     from alvision.config.schema import RunConfig
     from alvision.data.manifest import Manifest
-
-NAMED = 5
-"""Files that a line names; the tables hold all of them."""
 
 
 def settled(config: RunConfig, manifest: Manifest) -> RunConfig:
@@ -40,27 +36,13 @@ def settled(config: RunConfig, manifest: Manifest) -> RunConfig:
     return replace(config, data=replace(config.data, image=image))
 
 
-def image_notices(manifest: Manifest, spec: ImageSpec) -> tuple[str, ...]:
-    """Return what a person should know of how images are read, after a glance at some of them."""
-    found = [set_aside_line(manifest.set_aside)] if manifest.set_aside else []
-    if manifest.features is None:
-        from alvision.data.depth import GLANCE, dark, measure
+def dark_images(manifest: Manifest, spec: ImageSpec) -> str | None:
+    """Say that the images are read nearly black, after a glance at some of them; else None."""
+    if manifest.features is not None or spec.value_range is not None:
+        return None
+    from alvision.data.depth import GLANCE, dark, measure
 
-        if spec.value_range is None and (line := dark(measure(manifest.paths, spec, GLANCE), spec)):
-            found.append(line)
-    return tuple(found)
-
-
-def set_aside_line(set_aside: Mapping[str, str]) -> str:
-    """Say which files are left out, and why.
-
-    >>> set_aside_line({"b.png": "file is empty", "a.png": "not an image"})
-    '2 files are set aside: a.png (not an image), b.png (file is empty)'
-    """
-    named = [f"{name} ({reason})" for name, reason in sorted(set_aside.items())[:NAMED]]
-    more = len(set_aside) - len(named)
-    files = "1 file is" if len(set_aside) == 1 else f"{len(set_aside):,} files are"
-    return f"{files} set aside: {', '.join(named)}" + (f" and {more:,} more" if more else "")
+    return dark(measure(manifest.paths, spec, GLANCE), spec)
 
 
 def _kept(root: Path) -> list[float] | None:

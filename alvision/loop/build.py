@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -14,6 +13,7 @@ from alvision.config.checks import PER_CLASS, known_defects, validate_classes
 from alvision.core.errors import UserError
 from alvision.core.rounds import Codec, finished_rounds, lock, rounds_of
 from alvision.core.seeding import derive, generator
+from alvision.data.set_aside import write_set_aside
 from alvision.dataset.dataset import DataSet
 from alvision.dataset.relisting import has_changed
 from alvision.dataset.simulation import Simulation, simulation
@@ -143,10 +143,7 @@ def write_tables(
     """
     history = [rnd.read("metrics.json") for rnd in finished_rounds(root, codecs)]
     write_metrics_table(root / "metrics.csv", history, metric_names(metrics))
-    if set_aside:
-        with (root / "set_aside.csv").open("w", encoding="utf-8", newline="") as file:
-            rows = [("id", "reason"), *sorted(set_aside.items())]
-            csv.writer(file, lineterminator="\n").writerows(rows)
+    write_set_aside(root, set_aside)
 
 
 def _evaluation(

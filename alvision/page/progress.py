@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from alvision.core.records import SampleId
+from alvision.data.set_aside import set_aside_line
 from alvision.evaluation.audit import INTERVAL, too_few
 from alvision.evaluation.metrics import Metric
 from alvision.evaluation.probabilities import ClassProbabilities
@@ -107,6 +108,7 @@ class Progress:
                     for name in counts.predicted()
                     if name in open_
                 ],
+                notices=self._notices(),
             )
 
     def tell(self, news: str) -> None:
@@ -116,6 +118,12 @@ class Progress:
     def _news(self) -> str | None:
         news, since = self._told
         return news if time.monotonic() - since < _NEWS_SECONDS else None
+
+    def _notices(self) -> list[str]:
+        context = self._state.context
+        aside = {**context.set_aside, **self._state.run.set_aside}
+        lines = (set_aside_line(aside) if aside else None, context.dark)
+        return [line for line in lines if line is not None]
 
     def update(self) -> None:
         """Compute curve and changes anew, if there is anything new to compute them from."""

@@ -112,6 +112,8 @@ class State(_Response):
     hours_left: float | None
     """Hours for all images without an answer at the usual pace; null while none is known."""
     predicted: list[PredictedClass]
+    notices: list[str]
+    """What a person should know of the files: which are set aside, and that they are read dark."""
 
 
 class Neighbour(_Response):

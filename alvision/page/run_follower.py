@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from alvision.core.records import Locate, QueryRow, SampleId
+from alvision.data.set_aside import FILE, read_set_aside
 from alvision.labels.content import located
 from alvision.run_folder.round_files import QueryFile
 
@@ -55,6 +56,7 @@ class RunFollower:
         ranking: Spare work, see `loop.propose`.
         opinions: What the model says of some of these images, by id.
         expected: The class that the model expected when an image was chosen, in all rounds.
+        set_aside: The files that the loop could not read, and the reason.
     """
 
     root: Path
@@ -66,8 +68,10 @@ class RunFollower:
     ranking: tuple[QueryRow, ...] = ()
     opinions: dict[SampleId, ModelOpinion] = field(default_factory=dict)
     expected: dict[SampleId, str] = field(default_factory=dict)
+    set_aside: dict[str, str] = field(default_factory=dict)
     _stamp: int = -1
     """Time stamp of the opinions that were read, in nanoseconds."""
+    _aside_stamp: int = -1
     _past: dict[int, dict[SampleId, ModelOpinion]] = field(default_factory=dict)
     """Opinions of earlier rounds, read when somebody asks for them."""
 
@@ -81,6 +85,7 @@ class RunFollower:
         while (self.folder(self.round + 1) / "query.csv").exists():
             self.round += 1
             self._read_round(self.round)
+        self._read_set_aside()
         if self.round < 0:
             return
         folder = self.folder(self.round)
@@ -126,6 +131,14 @@ class RunFollower:
         for row in (*self.batch, *self.ranking):
             if row.prediction is not None:
                 self.expected[row.id] = row.prediction
+
+    def _read_set_aside(self) -> None:
+        try:
+            stamp = (self.root / FILE).stat().st_mtime_ns
+        except OSError:
+            stamp = -1
+        if stamp != self._aside_stamp:
+            self.set_aside, self._aside_stamp = read_set_aside(self.root), stamp
 
     def _rows(self, path: Path) -> tuple[QueryRow, ...]:
         return located(QueryFile().read(path), self.locate).rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from alvision.core.records import Event, SampleId
@@ -65,6 +65,8 @@ class PageContext:
         classes: The configured classes; more may be in the log, and none at all at first.
         defects: Those of them that are defects.
         spec: How the network reads images, and so how they are shown.
+        set_aside: Files that have no id, and the reason.
+        dark: What is to be said where images are read nearly black.
         votes: People who answer each image.
         experts: Names of those who get unsure and disputed images first.
         initial: Labels that a run starts from.
@@ -81,6 +83,8 @@ class PageContext:
     classes: tuple[str, ...] = ()
     defects: tuple[str, ...] = ()
     spec: ImageSpec | None = None
+    set_aside: Mapping[str, str] = field(default_factory=dict)
+    dark: str | None = None
     votes: int = 1
     experts: tuple[str, ...] = ()
     initial: int = 20

@@ -44,6 +44,7 @@ export function askClasses(session) {
     if (focus) $("input", row).focus();
   };
   if (!rows.children.length) for (let k = 0; k < 3; k++) add(false);
+  setText($("#setup-notices"), session.state.notices.join("\n"));
   $("#setup").hidden = false;
   $("#setup-name").value = session.person;
   $("#setup-add").onclick = () => add(true);

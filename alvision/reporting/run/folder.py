@@ -10,11 +10,12 @@ from typing import Any
 from alvision.core.errors import UserError
 from alvision.core.records import Event, QueryRow, SampleId
 from alvision.core.rounds import read_document
+from alvision.data.set_aside import read_set_aside
 from alvision.evaluation.metrics import Metric, metric, recorded
 from alvision.labels.consensus import consensus, standing
 from alvision.labels.location import stored_labels
 from alvision.labels.store import LabelStore
-from alvision.run_folder.round_files import AnswersFile, MetricsFile, QueryFile, read_csv
+from alvision.run_folder.round_files import AnswersFile, MetricsFile, QueryFile
 
 WITHOUT_STORE = (
     "An older version wrote the answers of this run without saying what each undo takes back and "
@@ -131,8 +132,7 @@ def read(root: Path | str) -> RunFolder:
         folders = sorted(path for path in (root / "rounds").glob("*") if path.name.isdigit())
         metrics = MetricsFile(audit=_answered_by_people(experiment))
         rounds = tuple(_round(path, metrics) for path in folders)
-        aside = root / "set_aside.csv"
-        set_aside = {row["id"]: row["reason"] for row in read_csv(aside)} if aside.exists() else {}
+        set_aside = read_set_aside(root)
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"a file of {root} is damaged ({error!r}); restore it") from error
     run = RunFolder(root, experiment, rounds, set_aside)

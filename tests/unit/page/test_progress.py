@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from alvision.data.set_aside import write_set_aside
 from alvision.evaluation.metrics import metric
 from alvision.evaluation.probabilities import ClassProbabilities
 from alvision.page import counters
@@ -86,3 +87,21 @@ def test_a_line_when_the_last_answers_of_a_class_were_all_predicted(page, ask, m
         assert page.state()["predicted"] == []
         page.say(page.address(id), label)
     assert page.state()["predicted"] == [{"name": "ok", "answers": counters.STREAK}]
+
+
+def test_files_that_are_set_aside_and_dark_images_are_told(make_page, tmp_path):
+    told = make_page().get("/api/state?by=anna").json()["notices"]
+    assert told == []
+    page = make_page(set_aside={"ok/gr\\udcfcn.png": "the name is not UTF-8"}, dark="they are dark")
+    first, second = page.get("/api/state?by=anna").json()["notices"]
+    assert first == "1 file is set aside: ok/gr\\udcfcn.png (the name is not UTF-8)"
+    assert second == "they are dark"
+    # The loop's process has read all files meanwhile.
+    (tmp_path / "run").mkdir(exist_ok=True)
+    write_set_aside(tmp_path / "run", {"worn/03.png": "broken: truncated"})
+    page.page.state.run.refresh()
+    first, _ = page.get("/api/state?by=anna").json()["notices"]
+    assert first.startswith("2 files are set aside: ok/gr") and "worn/03.png (broken" in first
+    write_set_aside(tmp_path / "run", {})
+    page.page.state.run.refresh()
+    assert make_page().get("/api/state?by=anna").json()["notices"] == []

@@ -128,7 +128,7 @@ def threshold(words: list[str]) -> int:
             bundle, load_labelled(config), config, options.request(), progress=progress
         )
     console.print(thresholds.promise, markup=False)
-    if thresholds.human:
+    if thresholds.defect_share is not None:
         console.print(
             f"pass below {thresholds.low:.4f}, reject from {thresholds.high:.4f}, a person looks "
             f"between them ({for_person(thresholds)})"

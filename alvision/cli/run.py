@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from alvision.core.rounds import Round
     from alvision.data.images import ImageSpec
     from alvision.data.manifest import Manifest
+    from alvision.dataset.dataset import DataSet
     from alvision.loop.experiment import Experiment
     from alvision.reporting.loggers.lightning import RunLogger
 
@@ -110,7 +111,7 @@ def run_and_report(composed: ComposedRun, *, wait: bool = False) -> None:
     # The first line comes before the network, whose libraries take seconds to import.
     console.print(
         f"{config.out}: {len(data.split.pool)} images to choose from, "
-        f"{len(data.evaluation_ids)} held out, classes {', '.join(data.classes)}",
+        f"{_held_out(data)}, classes {', '.join(data.classes)}",
         markup=False,
     )
     warn(data.notices)
@@ -150,6 +151,14 @@ def run_and_report(composed: ComposedRun, *, wait: bool = False) -> None:
 
         page = run_report.write(exp.root, manifest=manifest, spec=spec)
         console.print(f"report: {page}", markup=False)
+
+
+def _held_out(data: DataSet) -> str:
+    """Name every image that is not in the pool: with people, some wait for the threshold."""
+    if not data.answered_by_people:
+        return f"{len(data.evaluation_ids)} held out"
+    monitor, sealed = len(data.split.monitor), len(data.split.seal)
+    return f"{monitor} held out to measure the model and {sealed} sealed for the threshold"
 
 
 def _with_logger(

@@ -9,7 +9,7 @@ from itertools import chain
 from alvision.core.records import QueryRow, SampleId
 from alvision.labels.voting import row_done, votes_missing
 from alvision.page.image_urls import keyed
-from alvision.page.responses import BatchProgress
+from alvision.page.responses import BatchProgress, Counts
 from alvision.page.state import PageState
 
 AGAIN = ("relabel", "gold")
@@ -73,8 +73,21 @@ class Assignment:
         taken = state.leases.take(by, wanted, n=len(mine) + n, pin=pin)
         return [rows[id] for id in taken if id in rows][:n]
 
-    def batch_progress(self) -> BatchProgress | None:
-        """Return how much of the batch is done; None before the first round asks."""
+    def counts(self, by: str) -> Counts:
+        """Return how much is done: the one place that counts for a person's page."""
+        state, counts = self._state, self._state.counters
+        return Counts(
+            images=state.images_count,
+            answered=counts.answered,
+            labels=counts.labels,
+            held_out=counts.held_out,
+            mine=counts.mine[by],
+            seconds=round(counts.seconds, 1),
+            conflicts=len(counts.conflicts()),
+            batch=self._batch(),
+        )
+
+    def _batch(self) -> BatchProgress | None:
         run = self._state.run
         if run.round < 0:
             return None

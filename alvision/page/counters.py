@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from statistics import median
 
 from alvision.core.records import Event, SampleId
@@ -26,10 +26,14 @@ class Counters:
         ledger: The log; it takes in new events before these counters do.
         resolve: Finds the image of today that an event is about.
         expected: The class that the model expected of an image when it was chosen.
+        held_out: The held-out images.
 
     Attributes:
-        mine: Answers that count, by person.
-        answers: Answers of all people that count.
+        mine: Images that each person answered; exact copies are one image, here and below.
+        answers: Answers of all people that count: the sum of `mine`.
+        answered: Images with an answer that counts, or a class.
+        labels: Those of them with a class.
+        held_out: Those of the images with a class that are held out.
         seconds: Seconds spent, undone answers included.
         disputed: Images that people disagree on or were unsure of, see `labels.voting`.
     """
@@ -39,8 +43,11 @@ class Counters:
         ledger: Ledger,
         resolve: Callable[[Event], SampleId | None],
         expected: Mapping[SampleId, str],
+        held_out: Collection[SampleId] = frozenset(),
     ) -> None:
         self._ledger = ledger
+        self._held_out = held_out
+        self._counted: dict[SampleId, tuple[bool, bool]] = {}
         self._resolve = resolve
         self._expected = expected
         self._answerers: dict[SampleId, tuple[str, ...]] = {}
@@ -48,7 +55,7 @@ class Counters:
         self._pace: deque[float] = deque(maxlen=_PACE_ANSWERS)
         self._streaks: dict[str, deque[bool]] = {}
         self.mine: Counter[str] = Counter()
-        self.answers = 0
+        self.answers = self.answered = self.labels = self.held_out = 0
         self.seconds = 0.0
         self.disputed: dict[SampleId, None] = {}
 
@@ -119,6 +126,14 @@ class Counters:
         self.answers += len(now) - len(before)
         self.mine.subtract(before)
         self.mine.update(now)
+        labelled = id in self._ledger.settled
+        counted = bool(standing) or labelled, labelled
+        was = self._counted.pop(id, (False, False))
+        if any(counted):
+            self._counted[id] = counted
+        self.answered += counted[0] - was[0]
+        self.labels += counted[1] - was[1]
+        self.held_out += (counted[1] - was[1]) * (id in self._held_out)
         if disputed(standing, self._ledger.settled.get(id)):
             self.disputed[id] = None
         else:

@@ -123,10 +123,12 @@ class LabellingApi:
             if valid:
                 state.append(valid)
             opinions = [self._hidden_opinion(event) for event in valid]
+            counts = self._assignment.counts(by)
         return SubmissionResult(
             stored=[event.uuid for event in valid],
             refused=refused,
             opinions=[opinion for opinion in opinions if opinion],
+            counts=counts,
         )
 
     def last(self, by: str) -> LastAnswer | None:

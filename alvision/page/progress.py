@@ -79,18 +79,14 @@ class Progress:
             classes = self._vocabulary.classes()
             open_ = {found.name for found in classes}
             return State(
+                **dict(self._assignment.counts(by)),
                 store=self._store,
                 setup=len(classes) < 2,
                 classes=classes,
-                labels=len(ledger.settled),
-                mine=counts.mine[by],
-                seconds=round(counts.seconds, 1),
                 book_version=ledger.book.version,
-                conflicts=len(counts.conflicts()),
                 people=sorted(state.present()),
                 experts=list(state.context.experts),
                 blind=state.context.blind,
-                batch=self._assignment.batch_progress(),
                 phase="done" if self.loop and self.loop.done else state.run.phase,
                 trouble=self.loop.trouble if self.loop else None,
                 news=self._news(),
@@ -156,7 +152,7 @@ class Progress:
         pace = state.counters.pace()
         if pace is None:
             return None
-        left = len(state.context.paths) - len(state.ledger.standing)
+        left = state.images_count - state.counters.answered
         return round(left * pace / 3600, 2)
 
 

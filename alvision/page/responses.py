@@ -73,7 +73,30 @@ class PredictedClass(_Response):
     answers: int
 
 
-class State(_Response):
+class Counts(_Response):
+    """How much is done. Exact copies are one image, and what was undone does not count.
+
+    `mine` and `labels` are each at most `answered`, and `held_out` is at most `labels`.
+    """
+
+    images: int
+    """All images."""
+    answered: int
+    """Images with an answer of anybody: a class, unsure or skipped."""
+    labels: int
+    """Images with a class."""
+    held_out: int
+    """Those of the images with a class that are held out; the others may be trained on."""
+    mine: int
+    """Images that this person answered."""
+    seconds: float
+    """Seconds that all people spent on answers."""
+    conflicts: int
+    batch: BatchProgress | None
+    """Null before the first round asks."""
+
+
+class State(Counts):
     """Everything that the page shows around the image."""
 
     store: str
@@ -81,21 +104,12 @@ class State(_Response):
     setup: bool
     """There are fewer than two classes: ask for them."""
     classes: list[ShownClass]
-    labels: int
-    """Images with a class."""
-    mine: int
-    """Answers of this person that were not undone."""
-    seconds: float
-    """Seconds that all people spent on answers."""
     book_version: int
-    conflicts: int
     people: list[str]
     """Who is labelling now."""
     experts: list[str]
     blind: bool
     """Hide the model's opinion from everybody until they have answered."""
-    batch: BatchProgress | None
-    """Null before the first round asks."""
     phase: Phase
     trouble: str | None
     """Why the loop's process ended, if it did by an error; it starts again by itself."""
@@ -182,6 +196,8 @@ class SubmissionResult(_Response):
     refused: list[RefusedEvent]
     opinions: list[Opinion]
     """What `page.blind` had hidden of the images that were just answered."""
+    counts: Counts
+    """How much is done, these events included."""
 
 
 class LastAnswer(_Response):

@@ -13,7 +13,7 @@ from alvision.core.utc import now
 from alvision.data.image_spec import ImageSpec
 from alvision.evaluation.metrics import Metric
 from alvision.labels.classes import added_defects
-from alvision.labels.content import locator, moves, resolver
+from alvision.labels.content import image_of, locator, moves, resolver
 from alvision.labels.ledger import Ledger
 from alvision.labels.presence import Leases, Presence
 from alvision.labels.store import LabelStore
@@ -107,6 +107,7 @@ class PageState:
         images: Addresses and pixels of the images.
         leases: Who has which image on the screen.
         presence: Who is labelling.
+        images_count: How many images there are; exact copies are one.
     """
 
     def __init__(self, context: PageContext, clock: Callable[[], float] = time.monotonic) -> None:
@@ -164,7 +165,7 @@ class PageState:
         run = RunFollower(context.root, locate)
         run.refresh()
         ledger = Ledger(context.store, resolve, context.classes)
-        counters = Counters(ledger, resolve, run.expected)
+        counters = Counters(ledger, resolve, run.expected, now.held_out)
         events = ledger.refresh()
         counters.take(events)
         with self.lock:
@@ -172,6 +173,7 @@ class PageState:
             self.images.relist(now.paths)
             self.hashes, self.locate = now.hashes, locate
             self.run, self.ledger, self.counters = run, ledger, counters
+            self.images_count = len({image_of(id, resolve) for id in now.paths})
             self._added_defects = added_defects(events)
             self._changes |= now.paths.keys()
             self.refresh()

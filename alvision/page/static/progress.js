@@ -24,7 +24,9 @@ function draw(session) {
   setText($("#chart-words"), state.too_few ? `${state.too_few}. ${words}` : words);
   drawChanged(session);
   const facts = {
+    answered: t("progress.of", { n: state.answered, total: state.images }),
     labels: t("last.label", { name: state.labels }),
+    held_out: t("last.label", { name: state.held_out }),
     mine: t("last.label", { name: state.mine }),
     minutes: t("last.label", { name: Math.floor(state.seconds / 60) }),
     left: state.hours_left === null ? t("progress.unknown") : left(state.hours_left),

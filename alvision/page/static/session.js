@@ -52,15 +52,11 @@ export class Session extends EventTarget {
     return this.#asking;
   }
 
-  /** Count an answer at once; the next poll brings the server's count. */
-  count(sign, kind, seconds) {
+  /** Show the counts that came with the reply to an answer; only the server counts. */
+  count(counts) {
     if (!this.state) return;
-    this.#answers += 1;
-    if (kind === "label") this.state.labels += sign;
-    this.state.mine += sign;
-    if (sign > 0) this.state.seconds += seconds;
-    const batch = this.state.batch;
-    if (batch) batch.done = Math.max(0, Math.min(batch.size, batch.done + sign));
+    this.#answers += 1; // a state that was asked for before this is an older one
+    Object.assign(this.state, counts);
     this.dispatchEvent(new Event("change"));
   }
 

@@ -83,7 +83,7 @@ export class Sitting extends EventTarget {
       const opinion = reply?.opinions.find((opinion) => opinion.id === item.id);
       this.#given.push({ uuid: event.uuid, item, kind, label });
       this.#given.slice(0, -KEPT).forEach((answer) => release(answer.item));
-      this.#session.count(1, kind, event.seconds);
+      if (reply) this.#session.count(reply.counts);
       this.#tell("given", { kind, label, item, opinion: opinion ?? item });
       await this.advance(since);
     } catch (error) {
@@ -111,11 +111,11 @@ export class Sitting extends EventTarget {
         target: last.uuid,
         round: last.item.round,
       };
-      await this.#outbox.submit(this.#session.person, event);
+      const reply = await this.#outbox.submit(this.#session.person, event);
       if (last === this.#given.at(-1)) this.#given.pop();
       if (this.current) this.#feed.putBack(this.current);
       this.#feed.forget(last.item.id);
-      this.#session.count(-1, last.kind, 0);
+      if (reply) this.#session.count(reply.counts);
       this.#tell("undone", last);
       this.number -= this.current ? 2 : 1;
       await this.#show(last.item);

@@ -145,7 +145,8 @@ def test_every_field_that_the_server_sends_is_read_or_listed_as_for_others(field
         for operation in ways.values()
         if "requestBody" in operation
     }
-    sent = {(type_, field) for type_ in set(fields) - bodies for field in fields[type_]}
+    copied = {"Counts"}  # `Session.count` puts them into the state, where they are read
+    sent = {(type_, field) for type_ in set(fields) - bodies - copied for field in fields[type_]}
     read = {(type_, field) for _, type_, field in reads()}
     assert sent - read == UNREAD
 

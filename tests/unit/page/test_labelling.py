@@ -262,3 +262,24 @@ def test_exact_copies_are_asked_once_and_share_one_class(make_page, photos, stor
     assert (state["labels"], state["conflicts"]) == (1, 1)
     (conflict,) = page.read("/api/conflicts")["conflicts"]
     assert [vote["by"] for vote in conflict["votes"]] == ["bert", "ann"]
+
+
+def test_the_reply_to_an_answer_counts_as_the_page_does(page, ask):
+    ask(IDS[3], IDS[1], ranking=[IDS[5]])
+    counted = ("images", "answered", "labels", "held_out", "mine", "seconds", "conflicts", "batch")
+
+    def tell(address, **word):
+        seen = page.page.state.hash_of(page.id(address)) if address else None
+        word = {"uuid": str(uuid.uuid4()), "id": address, "sha256": seen, **word}
+        reply = page.tell("/api/answers", by="ann", events=[word])
+        state = page.state()
+        assert reply["counts"] == {name: state[name] for name in counted}
+        images = [state[name] for name in ("answered", "labels", "mine")]
+        return word["uuid"], images, (state["batch"]["done"], state["batch"]["size"])
+
+    page.items(n=24)
+    spare = page.address(IDS[5])  # an answer outside the batch is no progress of the batch
+    assert tell(spare, kind="label", label="ok")[1:] == ([1, 1, 1], (0, 2))
+    last, *rest = tell(page.address(IDS[3]), kind="unsure")
+    assert rest == [[2, 1, 2], (1, 2)]
+    assert tell(None, kind="undo", target=last)[1:] == ([1, 1, 1], (0, 2))

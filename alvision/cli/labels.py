@@ -26,6 +26,7 @@ USAGE = """\
 alvision labels verify data.root=photos                check the store against the images
 alvision labels history data.root=photos n=20          what was said, by whom
 alvision labels people data.root=photos                who agrees with the consensus
+alvision labels mark data.root=photos class=worn defect=true
 alvision labels export data.root=photos to=labels.csv
 alvision labels import data.root=photos from=labels.csv "classes=[ok,worn]" by=anna
 alvision labels backup data.root=photos to=kept
@@ -67,6 +68,18 @@ class HistoryOptions(LabelsOptions):
 
     n: int | None = option("The newest lines only.", default=None, limits=at_least(1), shown="all")
     id: str | None = option("One image only.", default=None, shown="all")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MarkOptions(LabelsOptions):
+    """The words of `labels mark`."""
+
+    command = "labels mark"
+    example = "alvision labels mark data.root=photos class=worn defect=true"
+
+    name: str = option("The class.", key="class")
+    defect: bool = option("It is a defect; false: it is none.", default=True)
+    by: str = option("Who says so.", default="labels")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +144,7 @@ class ServerOptions(LabelsOptions):
 OPTIONS = (
     LabelsOptions,
     HistoryOptions,
+    MarkOptions,
     ExportOptions,
     ImportOptions,
     BackupOptions,
@@ -296,6 +310,26 @@ def _history(opened: OpenLabels, options: HistoryOptions) -> int:
     return 0
 
 
+def _mark(opened: OpenLabels, options: MarkOptions) -> int:
+    from uuid import uuid4
+
+    from alvision.core.records import Event
+    from alvision.core.utc import now
+    from alvision.labels.classes import DEFECT, SOUND
+
+    if options.name not in opened.classes.open:
+        names = ", ".join(opened.classes.open) or "none yet"
+        raise UserError(f"class={options.name} is no class of these labels ({names})")
+    note = DEFECT if options.defect else SOUND
+    mark = Event("", "mark", options.name, options.by, 0, str(uuid4()), note=note, time=now())
+    opened.store.append([mark], hash_of=lambda id: None)
+    print(
+        f"{options.name} is {'a' if options.defect else 'no'} defect from now on; finished rounds "
+        "keep their figures, and a run counts it from the round that it asks next"
+    )
+    return 0
+
+
 def _people(opened: OpenLabels, options: LabelsOptions) -> int:
     from alvision.labels.consensus import consensus
     from alvision.labels.voting import agreement
@@ -412,6 +446,7 @@ class _Action(NamedTuple):
 _ACTIONS = {
     "verify": _Action(LabelsOptions, _verify),
     "history": _Action(HistoryOptions, _history),
+    "mark": _Action(MarkOptions, _mark),
     "people": _Action(LabelsOptions, _people),
     "export": _Action(ExportOptions, _export),
     "import": _Action(ImportOptions, _import),

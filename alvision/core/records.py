@@ -16,7 +16,7 @@ Locate = Callable[[SampleId, str | None], SampleId | None]
 AnswerKind = Literal["label", "skip", "unsure"]
 EventKind = Literal[
     "label", "skip", "unsure", "undo", "import",
-    "settle", "flag", "close", "add", "rename", "merge", "book", "groups",
+    "settle", "flag", "close", "add", "rename", "merge", "mark", "book", "groups",
 ]  # fmt: skip
 NOT_CLASSES = ("skip", "unsure")
 """Words that answer without a class, so no class may be called so."""
@@ -92,9 +92,9 @@ class Event(Answer):
     Kinds beside the answers'. About an image: `import` (a label from elsewhere), `settle` (a class
     that ends a dispute), `flag` (look at this one). About a round: `close` (train now, its rows
     that are not answered return to the pool). About a class, whose configured name is its key for
-    ever: `add`, `rename` (of the shown name), `merge`, `book` (an entry of the label book). About
-    the data: `groups` (the rule for which images belong together). And `undo`. The `id` is empty
-    where no image is meant.
+    ever: `add`, `rename` (of the shown name), `merge`, `mark` (it is a defect, or none), `book` (an
+    entry of the label book). About the data: `groups` (the rule for which images belong together).
+    And `undo`. The `id` is empty where no image is meant.
 
     Attributes:
         number: Its place in the log: gapless, from 1, in commit order.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from alvision.data.manifest import Manifest, build
 from alvision.dataset.dataset import open_label_store
-from alvision.labels.classes import added_defects, class_list
+from alvision.labels.classes import class_list, marked, marks
 from alvision.labels.consensus import consensus
 from alvision.labels.content import resolver
 from alvision.labels.groups import chosen_groups
@@ -66,13 +66,12 @@ def with_people_choices(config: RunConfig) -> RunConfig:
 def with_choices(config: RunConfig, store: LabelStore) -> RunConfig:
     """Return a configuration with what people settled in this store.
 
-    Classes and defects are added to the configured ones. A rule for groups counts where the
+    Classes are added to the configured ones, and the mark of a defect is set or taken off. A rule for groups counts where the
     configuration has none.
     """
     events = store.events()
     keys = class_list(config.classes or (), events).keys
-    given = config.defects or []
-    defects = [*given, *sorted(added_defects(events) - set(given))]
+    defects = marked(config.defects or (), marks(events))
     data, rule = config.data, chosen_groups(events)
     if rule and data.group_by == "none":
         data = replace(data, group_by=rule.group_by, group_pattern=rule.pattern)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from alvision.core.records import Event
 from alvision.labels.consensus import merges, taken_back
 
-DEFECT = "defect"
-"""The note of an `add` event whose class is a defect."""
+DEFECT, SOUND = "defect", "sound"
+"""The note of a `mark` event; an `add` event of a defect has it too."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,30 @@ def class_list(configured: Sequence[str], events: Iterable[Event]) -> ClassList:
     return ClassList(tuple(shown), shown, merges(events))
 
 
-def added_defects(events: Iterable[Event]) -> frozenset[str]:
-    """Return the added classes that are defects; their events say so in the note."""
-    return frozenset(
-        event.label
-        for event in events
-        if event.kind == "add" and event.label and event.note == DEFECT
-    )
+def marks(events: Iterable[Event]) -> dict[str, bool]:
+    """Return whether people made each class a defect; the last word on a class counts.
+
+    A class on which nobody said so is not there: the configuration speaks for it.
+
+    >>> log = [Event("", "mark", "worn", "me", 0, "1", note=DEFECT)]
+    >>> marks(log), marks([*log, Event("", "undo", None, "me", 0, "2", target="1")])
+    ({'worn': True}, {})
+    """
+    events = tuple(event for event in events if event.kind in ("add", "mark", "undo"))
+    back = taken_back(events)
+    found = {}
+    for event in events:
+        if event.label and event.uuid not in back and (event.kind == "mark" or event.note):
+            found[event.label] = event.note == DEFECT
+    return found
+
+
+def marked(defects: Iterable[str], marks: Mapping[str, bool]) -> tuple[str, ...]:
+    """Return the classes that are defects: those named, as people's `marks` changed them.
+
+    >>> marked(["worn", "bent"], {"bent": False, "torn": True})
+    ('worn', 'torn')
+    """
+    named = tuple(defects)
+    more = sorted(name for name, defect in marks.items() if defect and name not in named)
+    return (*(name for name in named if marks.get(name, True)), *more)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from alvision.core.errors import UserError
 from alvision.core.records import Event
-from alvision.labels.classes import ClassList
+from alvision.labels.classes import DEFECT, ClassList
 from alvision.labels.consensus import taken_back
 from alvision.labels.guidelines import read
 
@@ -23,7 +23,7 @@ def history(events: Iterable[Event], classes: ClassList) -> list[str]:
     lines = []
     for event in events:
         text = _text(event, classes, number_of)
-        note = f" ({event.note})" if event.note and event.kind != "book" else ""
+        note = f" ({event.note})" if event.note and event.kind not in ("book", "mark") else ""
         undone = "  [taken back]" if event.uuid in back else ""
         said = f"{event.time[:16].replace('T', ' ')}  " if event.time else ""
         line = f"{event.number:>6}  {said}{event.by}: {text}{note}{undone}"
@@ -49,6 +49,7 @@ def _text(event: Event, classes: ClassList, number_of: dict[str, int]) -> str:
         "rename": f"{event.label} is shown as {event.target}",
         "merge": f"{event.label} becomes {event.target}",
         "groups": f"photographs are grouped by {event.target} from now on",
+        "mark": f"{name} is {'a' if event.note == DEFECT else 'no'} defect",
     }[event.kind]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from alvision.core.records import Event, SampleId
-from alvision.labels.classes import ClassList, class_list
+from alvision.labels.classes import ClassList, class_list, marks
 from alvision.labels.consensus import (
     Resolve,
     Settled,
@@ -39,6 +39,7 @@ class Ledger:
         settled: The class of each image that has one, see `consensus.consensus`.
         flags: The flags that were not undone, by image.
         classes: The classes after all class events.
+        marks: Which classes people made a defect, or none, see `classes.marks`.
         book: The label book after all its entries.
         by_uuid: Every event, by its uuid.
     """
@@ -56,6 +57,7 @@ class Ledger:
         self.settled: dict[SampleId, Settled] = {}
         self.flags: dict[SampleId, tuple[Event, ...]] = {}
         self.classes: ClassList = class_list(self._configured, ())
+        self.marks: dict[str, bool] = {}
         self.book = Book()
         self.by_uuid: dict[str, Event] = {}
 
@@ -88,6 +90,7 @@ class Ledger:
         if _CLASSES in touched:
             about = sorted(self._groups[_CLASSES], key=lambda event: event.number)
             self.classes, self.book = class_list(self._configured, about), book(about)
+            self.marks = marks(about)
             if self._into != merges(about):
                 self._into = merges(about)
                 touched |= self._groups.keys()
@@ -105,7 +108,7 @@ class Ledger:
             if group is None:
                 self._orphans.setdefault(event.target or "", []).append(event)
                 return
-        elif event.kind in ("add", "rename", "merge", "book"):
+        elif event.kind in ("add", "rename", "merge", "mark", "book"):
             group = _CLASSES
         else:
             group = (self._resolve(event) if event.id else None) or _NOWHERE

@@ -61,6 +61,7 @@ _FIELDS = {
     "add": {"label"},
     "rename": {"label", "target"},
     "merge": {"label", "target"},
+    "mark": {"label"},
     "book": {"label"},
     "groups": {"target"},
 }

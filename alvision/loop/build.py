@@ -261,6 +261,7 @@ def _oracle(
         data.resolve,
         data.locate,
         classes=data.classes,
+        defects=config.defects or (),
         votes=config.labels.votes,
         changed=partial(has_changed, data),
         meanwhile=opinions,

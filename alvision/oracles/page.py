@@ -8,6 +8,7 @@ from itertools import count
 from alvision.core import stopping
 from alvision.core.errors import UserError
 from alvision.core.records import Answer, AwaitingLabels, Locate, Query, QueryRow, SampleId
+from alvision.labels.classes import marked
 from alvision.labels.consensus import Resolve
 from alvision.labels.content import located
 from alvision.labels.ledger import Ledger
@@ -26,7 +27,7 @@ class RunChanged(UserError):
 
 
 class ClassesChanged(RunChanged):
-    """Raise this when somebody added a class: the run is built again with one more output."""
+    """Raise this when somebody added a class or changed which of them are defects."""
 
 
 class ImagesChanged(RunChanged):
@@ -44,6 +45,7 @@ class PageOracle:
         resolve: Finds the image of today that an event is about.
         locate: Finds the image of today by the id and the bytes that it had.
         classes: The classes that the run was built with.
+        defects: Those of them that are defects.
         votes: People who answer each image.
         changed: Tells whether the file of one of some images is gone or another one by now.
         meanwhile: Returns work to do while people answer, in pieces.
@@ -58,6 +60,7 @@ class PageOracle:
         locate: Locate,
         *,
         classes: Collection[str],
+        defects: Collection[str] = (),
         votes: int,
         changed: Callable[[Iterable[SampleId]], bool],
         meanwhile: Callable[[Query], Iterator[None]],
@@ -68,6 +71,7 @@ class PageOracle:
         self._locate = locate
         self._presence = Presence(store)
         self._classes = frozenset(classes)
+        self._defects = frozenset(defects)
         self._votes = votes
         self._changed = changed
         self._meanwhile = meanwhile
@@ -81,7 +85,7 @@ class PageOracle:
         Nobody is waited for where an image was replaced or removed since it was chosen.
 
         Raises:
-            ClassesChanged: The page has a class that the run was not built with.
+            ClassesChanged: The page has a class, or a defect, that the run was not built with.
             ImagesChanged: Nobody can answer a row any more, because its file is gone or another.
             AwaitingLabels: People are not done, and this oracle does not wait.
         """
@@ -110,6 +114,12 @@ class PageOracle:
         if added := sorted(set(self._ledger.classes.keys) - self._classes):
             raise ClassesChanged(
                 f"the page has the class {added[0]!r}, which classes= does not name: name it, or"
+                " start `alvision label`, which knows it"
+            )
+        known = {name: d for name, d in self._ledger.marks.items() if name in self._classes}
+        if other := sorted(self._defects ^ set(marked(self._defects, known))):
+            raise ClassesChanged(
+                f"people have changed whether {other[0]!r} is a defect: say it in defects= too, or"
                 " start `alvision label`, which knows it"
             )
         if query.round in self._closed:

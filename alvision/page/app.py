@@ -132,7 +132,7 @@ def _agreeing(app: FastAPI, vocabulary: VocabularyApi) -> None:
 
     @app.post("/api/classes")
     def classes(body: requests.ClassChange) -> responses.Classes:
-        """Add, rename or merge a class."""
+        """Add, rename, merge or mark a class."""
         return vocabulary.change(body)
 
     @app.post("/api/setup")

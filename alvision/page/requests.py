@@ -108,10 +108,10 @@ class Settlement(_Body):
 
 
 class ClassChange(_Body):
-    """Add a class, show it under another name, or merge it into another."""
+    """Add a class, show it under another name, merge it into another, or mark it as a defect."""
 
     uuid: Uuid
-    action: Literal["add", "rename", "merge"]
+    action: Literal["add", "rename", "merge", "mark"]
     name: Name
     to: Name | None = None
     defect: bool = False

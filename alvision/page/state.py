@@ -12,7 +12,7 @@ from alvision.core.records import Event, SampleId
 from alvision.core.utc import now
 from alvision.data.image_spec import ImageSpec
 from alvision.evaluation.metrics import Metric
-from alvision.labels.classes import added_defects
+from alvision.labels.classes import marked
 from alvision.labels.content import image_of, locator, moves, resolver
 from alvision.labels.ledger import Ledger
 from alvision.labels.presence import Leases, Presence
@@ -174,7 +174,6 @@ class PageState:
             self.hashes, self.locate = now.hashes, locate
             self.run, self.ledger, self.counters = run, ledger, counters
             self.images_count = len({image_of(id, resolve) for id in now.paths})
-            self._added_defects = added_defects(events)
             self._changes |= now.paths.keys()
             self.refresh()
 
@@ -224,11 +223,10 @@ class PageState:
 
     def defects(self) -> frozenset[str]:
         """Return the keys of the classes that are defects."""
-        return frozenset(self.context.defects) | self._added_defects
+        return frozenset(marked(self.context.defects, self.ledger.marks))
 
     def _take(self, new: Sequence[Event]) -> None:
         self._changes |= self.counters.take(new)
-        self._added_defects |= added_defects(new)
 
     def hash_of(self, id: SampleId) -> str | None:
         """Return the sha256 of an image's bytes of now; None where it cannot be shown."""

@@ -8,7 +8,7 @@ from alvision.core.errors import UserError
 from alvision.core.records import Event, SampleId
 from alvision.labels import guidelines
 from alvision.labels.answers import check_classes
-from alvision.labels.classes import DEFECT
+from alvision.labels.classes import DEFECT, SOUND
 from alvision.page.image_urls import Look
 from alvision.page.requests import BookEdit, ClassChange, FirstClasses, Refused, Settlement
 from alvision.page.responses import (
@@ -70,12 +70,17 @@ class VocabularyApi:
             return Classes(classes=self.classes())
 
     def change(self, request: ClassChange) -> Classes:
-        """Add, rename or merge a class."""
+        """Add, rename, merge or mark a class."""
         state = self._state
         with state.lock:
             state.refresh()
             if request.uuid not in state.ledger.by_uuid:
-                make = {"add": self._add, "rename": self._rename, "merge": self._merge}
+                make = {
+                    "add": self._add,
+                    "rename": self._rename,
+                    "merge": self._merge,
+                    "mark": self._mark,
+                }
                 state.append([make[request.action](request)])
             return Classes(classes=self.classes())
 
@@ -168,6 +173,12 @@ class VocabularyApi:
         if len(classes.open) <= 2:
             raise Refused("two classes must be left")
         return Event("", "merge", request.name, request.by, 0, request.uuid, target=to)
+
+    def _mark(self, request: ClassChange) -> Event:
+        if request.name not in self._state.ledger.classes.open:
+            raise Refused(f"{request.name!r} is not a class")
+        note = DEFECT if request.defect else SOUND
+        return Event("", "mark", request.name, request.by, 0, request.uuid, note=note)
 
     def _other_name(self, request: ClassChange) -> str:
         if request.name not in self._state.ledger.classes.open:

@@ -1,4 +1,4 @@
-// Add, rename and merge classes while people label, and end a batch early.
+// Add, rename, merge and mark classes while people label, and end a batch early.
 
 import { api } from "./api.js";
 import { $, make, setText, uuid } from "./dom.js";
@@ -39,6 +39,11 @@ export function classesPage(session) {
       const to = input.value.trim();
       if (to && to !== shown) send({ action: "rename", name, to });
     };
+    const box = make("input", { type: "checkbox", checked: defect });
+    box.addEventListener("change", async () => {
+      if (!(await send({ action: "mark", name, defect: box.checked }))) box.checked = defect;
+    });
+    const mark = make("label", { class: "check" }, box, t("classes.mark"));
     const others = session.classes.filter((other) => other.name !== name);
     const select = make(
       "select",
@@ -57,6 +62,7 @@ export function classesPage(session) {
       "div",
       {},
       title,
+      mark,
       make(
         "form",
         { onsubmit: rename },

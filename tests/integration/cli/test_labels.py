@@ -4,6 +4,7 @@ import shutil
 import pytest
 
 from alvision.core.records import Event
+from alvision.core.rounds import read_document
 from alvision.labels.store import LabelStore
 from tests.integration.conftest import TINY
 from tests.support import postgres
@@ -46,10 +47,28 @@ def test_labels_are_kept_told_and_rebuilt(run, tmp_path, photos):
     with (tmp_path / "votes.csv").open(newline="", encoding="utf-8") as file:
         rows = [tuple(row.values()) for row in csv.DictReader(file)]
     assert rows == [
-        ("o000.png", "ok", "anna", "worn"),
-        ("o000.png", "worn", "bert", "worn"),
-        ("w000.png", "worn", "shop", "worn"),
+        ("o000.png", "ok", "anna", "worn", ""),
+        ("o000.png", "worn", "bert", "worn", ""),
+        ("w000.png", "worn", "shop", "worn", ""),
     ]
+
+
+@pytest.mark.slow
+def test_a_defect_is_marked_and_a_run_knows_it(run, tmp_path, photos):
+    words = ["run", "data.root=photos", CLASSES, "oracle=files", "out=o", *TINY]
+    assert run(*words)[0] == 0
+    data = ["data.root=photos", CLASSES]
+    status, out, err = run("labels", "mark", *data, "class=worn", "by=anna")
+    assert (status, err) == (0, "")
+    assert out.startswith("worn is a defect from now on; finished rounds keep their figures")
+    assert run("labels", "history", *data)[1].endswith("anna: worn is a defect\n")
+    assert run(*words)[0] == 0
+    assert read_document(tmp_path / "o")["defects"] == ["worn"]
+    assert run("labels", "mark", *data, "class=worn", "defect=false")[0] == 0
+    assert run(*words)[0] == 0
+    assert read_document(tmp_path / "o")["defects"] is None
+    status, _, err = run("labels", "mark", *data, "class=bent")
+    assert (status, "class=bent is no class of these labels (ok, worn)" in err) == (2, True)
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from tests.support.parts import imported
 
 def event(uuid, id="a.png", kind="label", label="ok", by="anna", **fields):
     """Return an event; only kinds that name a class keep the label."""
-    names_class = kind in ("label", "import", "settle", "add", "rename", "merge", "book")
+    names_class = kind in ("label", "import", "settle", "add", "rename", "merge", "mark", "book")
     return Event(id, kind, label if names_class else None, by, 0, uuid, **fields)
 
 

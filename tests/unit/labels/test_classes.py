@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alvision.labels.classes import class_list
+from alvision.labels.classes import DEFECT, SOUND, class_list, marked, marks
 from alvision.labels.consensus import consensus, merges
 from tests.unit.labels.conftest import event, undo
 
@@ -62,3 +62,16 @@ def test_merges_never_lead_in_a_ring(pairs):
     assert all(end not in into for end in into.values())
     named = {name for pair in pairs for name in pair}
     assert not named or named - into.keys(), "one class at least is left"
+
+
+def mark(uuid, name, defect):
+    return event(uuid, "", "mark", name, note=DEFECT if defect else SOUND)
+
+
+def test_the_last_word_on_a_defect_counts_and_the_configuration_where_there_is_none():
+    added = event("1", "", "add", "torn", note=DEFECT)
+    log = [added, add("2", "dust"), mark("3", "worn", False), mark("4", "dust", True)]
+    assert marks(log) == {"torn": True, "worn": False, "dust": True}
+    assert marked(["worn", "bent"], marks(log)) == ("bent", "dust", "torn")
+    assert marked(["worn"], marks([*log, mark("5", "worn", True)])) == ("worn", "dust", "torn")
+    assert marked(["worn"], marks([*log, undo("5", "3"), undo("6", "4")])) == ("worn", "torn")

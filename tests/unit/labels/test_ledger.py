@@ -3,7 +3,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alvision.labels.classes import class_list
+from alvision.labels.classes import DEFECT, class_list, marks
 from alvision.labels.consensus import consensus, standing, taken_back
 from alvision.labels.guidelines import Entry, book, write
 from alvision.labels.ledger import Ledger
@@ -28,15 +28,16 @@ def logs(draw):
     for number in range(1, count + 1):
         kind = draw(
             st.sampled_from(["label", "label", "undo", "undo", "unsure", "import", "settle",
-                             "flag", "add", "rename", "merge", "book"])
+                             "flag", "add", "rename", "merge", "mark", "book"])
         )  # fmt: skip
         id = draw(st.sampled_from(["x", "y", "old", "gone"]))
         by, label = draw(st.sampled_from("ab")), draw(st.sampled_from(["ok", "worn", "bent"]))
         if kind == "undo":
             said = undo(str(number), str(draw(st.integers(1, count))), by)
-        elif kind in ("add", "rename", "merge", "book"):
+        elif kind in ("add", "rename", "merge", "mark", "book"):
             target = draw(st.sampled_from(CLASSES)) if kind in ("rename", "merge") else None
             note = write(Entry(str(number))) if kind == "book" else None
+            note = draw(st.sampled_from([DEFECT, "sound"])) if kind == "mark" else note
             said = event(str(number), "", kind, label, by, target=target, note=note)
         else:
             said = event(str(number), id, kind, label, by)
@@ -58,6 +59,7 @@ def test_bit_by_bit_it_says_what_the_whole_log_says(log, random):
         assert followed.settled == consensus(so_far, resolve)
         assert followed.classes == class_list(CLASSES, so_far)
         assert followed.book == book(so_far)
+        assert followed.marks == marks(so_far)
         back = taken_back(so_far)
         flags = {e.uuid for e in so_far if e.kind == "flag" and resolve(e) and e.uuid not in back}
         assert {e.uuid for found in followed.flags.values() for e in found} == flags

@@ -25,6 +25,7 @@ def oracle(
     says=(),
     *,
     votes=1,
+    defects=(),
     wait=True,
     changed=lambda ids: False,
     meanwhile=lambda query: iter(()),
@@ -39,8 +40,8 @@ def oracle(
         say(store, waiting.pop(0))
 
     made = PageOracle(
-        store, resolver(IDS, {}), locator(IDS, {}), classes=("ok", "worn"), votes=votes,
-        changed=changed, meanwhile=meanwhile, wait=wait, sleep=sleep,
+        store, resolver(IDS, {}), locator(IDS, {}), classes=("ok", "worn"), defects=defects,
+        votes=votes, changed=changed, meanwhile=meanwhile, wait=wait, sleep=sleep,
     )  # fmt: skip
     return made, slept
 
@@ -98,6 +99,17 @@ def test_a_new_class_builds_the_run_anew(store):
     made, _ = oracle(store, [Event("", "add", "dent", "ann", 0, str(uuid.uuid4()))])
     with pytest.raises(ClassesChanged, match="'dent', which classes= does not name"):
         made(QUERY)
+
+
+@pytest.mark.parametrize("defects, note", [((), "defect"), (("worn",), "sound")])
+def test_a_mark_that_changes_the_defects_builds_the_run_anew(store, defects, note):
+    mark = Event("", "mark", "worn", "ann", 0, str(uuid.uuid4()), note=note)
+    made, _ = oracle(store, [mark], defects=defects)
+    with pytest.raises(ClassesChanged, match="people have changed whether 'worn' is a defect"):
+        made(QUERY)
+    after = ("worn",) if note == "defect" else ()
+    made, _ = oracle(store, [word("a.png"), word("b.png")], defects=after)
+    assert made(QUERY) == []
 
 
 def test_it_works_while_it_waits(store):

@@ -59,6 +59,22 @@ def test_a_class_is_added_renamed_and_merged_in_the_middle(page):
         )
 
 
+def test_a_class_becomes_a_defect_and_stops_being_one(page, make_page, store):
+    def marked(name, defect):
+        told = page.tell(
+            "/api/classes", by="ann", uuid=new(), action="mark", name=name, defect=defect
+        )
+        return [one["name"] for one in told["classes"] if one["defect"]]
+
+    assert marked("ok", True) == ["ok", "worn"]
+    assert marked("worn", False) == ["ok"]
+    assert [one["defect"] for one in make_page().state()["classes"]] == [True, False]
+    assert marked("ok", False) == []
+    body = {"by": "ann", "uuid": new(), "action": "mark", "name": "none", "defect": True}
+    page.tell("/api/classes", status=400, **body)
+    assert all(event.time for event in store.events())
+
+
 def test_the_book_is_versioned_and_an_answer_knows_its_version(page, store):
     page.tell("/api/book", by="ann", uuid=new(), base=0, name="worn",
               rule="scratches\nabove 2 mm", example=[page.address(IDS[0])])  # fmt: skip

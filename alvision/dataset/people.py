@@ -66,8 +66,8 @@ def with_people_choices(config: RunConfig) -> RunConfig:
 def with_choices(config: RunConfig, store: LabelStore) -> RunConfig:
     """Return a configuration with what people settled in this store.
 
-    Classes are added to the configured ones, and the mark of a defect is set or taken off. A rule for groups counts where the
-    configuration has none.
+    Classes are added to the configured ones, and marks of defects are set or taken off. A rule for
+    groups counts where the configuration has none.
     """
     events = store.events()
     keys = class_list(config.classes or (), events).keys

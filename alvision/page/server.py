@@ -118,12 +118,12 @@ def beside(
                 page.progress.update()
                 # The first round asks only when the loop's process has hashed every image; before,
                 # hashing them here would do its work twice.
-                begin = time.monotonic()
-                if page.state.run.round >= 0 and begin >= due:
+                if page.state.run.round >= 0 and time.monotonic() >= due:
+                    begin = time.thread_time()  # a busy machine is no reason to look less often
                     if _take_in(page, images, say):
                         kept.wake()
-                    took = time.monotonic() - begin
-                    due = begin + max(_LISTING_SECONDS, _LISTING_SHARE * took)
+                    cost = _LISTING_SHARE * (time.thread_time() - begin)
+                    due = time.monotonic() + max(_LISTING_SECONDS, cost)
                 if kept.trouble and page.state.ledger.pin != pin:
                     kept.wake()  # perhaps labels were what was missing
                 pin = page.state.ledger.pin

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import hashlib
 import io
 import math
 from dataclasses import replace
@@ -42,16 +43,21 @@ class Thumbnails:
         self._spec = spec
         self._left = budget
 
-    def address(self, sample: SampleId) -> str | None:
-        """Return a `data:` address of the image; None where a placeholder is due."""
-        if self._left <= 0 or (pixels := self.pixels(sample)) is None:
+    def address(self, sample: SampleId, sha256: str | None = None) -> str | None:
+        """Return a `data:` address of the image; None where a placeholder is due.
+
+        Args:
+            sample: The image.
+            sha256: The bytes that are meant; another photograph of today's is not shown for them.
+        """
+        if self._left <= 0 or (pixels := self.pixels(sample, sha256)) is None:
             return None
         self._left -= 1
         file = io.BytesIO()
         Image.fromarray(pixels).save(file, format="JPEG", quality=80, optimize=True)
         return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")
 
-    def pixels(self, sample: SampleId) -> np.ndarray | None:
+    def pixels(self, sample: SampleId, sha256: str | None = None) -> np.ndarray | None:
         """Return the image as uint8 [THUMBNAIL_SIDE, THUMBNAIL_SIDE, 3]; None if unavailable."""
         from alvision.data.images import ImageSpec, UnreadableImage, load
 
@@ -60,7 +66,10 @@ class Thumbnails:
         spec = self._spec or ImageSpec(size=THUMBNAIL_SIDE)
         try:
             path = self._manifest.path(sample)
-            return load(path, replace(spec, size=THUMBNAIL_SIDE)) if path else None
+            of_bytes = sha256 is not None and self._manifest.features is None  # not of an embedding
+            if of_bytes and hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+                return None
+            return load(path, replace(spec, size=THUMBNAIL_SIDE))
         except (UnreadableImage, OSError, LookupError):
             return None
 

@@ -6,7 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from alvision.core.rounds import claim
+from alvision.core.errors import UserError
+from alvision.core.rounds import DOCUMENT, claim, read_document
 
 MAY_CHANGE = (
     "budget.rounds",
@@ -82,8 +83,10 @@ def claim_run(root: Path, described: dict[str, Any], *, people: bool) -> dict[st
 
     Raises:
         UserError: The folder holds a run with another value of a fixed setting, or with a class
-            that is gone.
+            that is gone; or a simulated run of other images.
     """
+    if (root / DOCUMENT).exists():
+        _refuse_other_images(root, described)
     return claim(
         root,
         described,
@@ -92,6 +95,16 @@ def claim_run(root: Path, described: dict[str, Any], *, people: bool) -> dict[st
         # The report and whoever reads the folder speak of what people changed.
         renewed=("config", "fingerprint") if people else (),
     )
+
+
+def _refuse_other_images(root: Path, described: dict[str, Any]) -> None:
+    """Refuse to go on with a simulated run whose images or classes have changed since it began."""
+    before, now = read_document(root).get("manifest"), described["manifest"]
+    if before and now and before != now:  # people's runs go on with the images of today
+        raise UserError(
+            f"{root} was begun with other images: since then some were added, removed or replaced, "
+            "or have another class. Put them back, or give another out="
+        )
 
 
 def _within(key: str, name: str) -> bool:

@@ -108,7 +108,7 @@ def _grid(
 ) -> np.ndarray | None:
     """Return the pictures as one uint8 [H, W, 3]: framed by right, wrong or not known."""
     rows = rnd.query[:PICTURES]
-    pictures = [thumbnails.pixels(row.id) for row in rows]
+    pictures = [thumbnails.pixels(row.id, row.sha256) for row in rows]
     if all(pixels is None for pixels in pictures):
         return None
     side, frame = THUMBNAIL_SIDE, 4

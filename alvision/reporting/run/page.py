@@ -61,7 +61,7 @@ def card(row: QueryRow, answer: ImageAnswer | None, thumbnails: html.Thumbnails)
     """Return what a page shows of one chosen picture."""
     return {
         "id": row.id,
-        "address": thumbnails.address(row.id),
+        "address": thumbnails.address(row.id, row.sha256),
         "answer": (answer.label or answer.kind) if answer else None,
         "prediction": row.prediction,
         "right": summary.verdict(row.prediction, answer),

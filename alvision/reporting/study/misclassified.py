@@ -37,6 +37,7 @@ def missed(
     except (OSError, UserError):
         return None
     wrong, judged = [], 0
+    bytes_of = dict(zip(found.ids, found.sha256, strict=True)) if found.sha256 else {}
     for id, values in zip(found.ids, found.values, strict=True):
         if id not in labels:
             continue
@@ -49,7 +50,7 @@ def missed(
     cards = [
         {
             "id": id,
-            "address": thumbnails.address(id),
+            "address": thumbnails.address(id, bytes_of.get(id)),
             "answer": labels[id],
             "prediction": called,
             "right": False,

@@ -20,6 +20,7 @@ class Pictures:
     """The part of a manifest that a report asks for."""
 
     root: Path
+    features: None = None
 
     def path(self, sample: str) -> Path:
         """Return where the image lies."""

@@ -1,6 +1,7 @@
 """Thumbnails, numbers and templates."""
 
 import base64
+import hashlib
 import io
 
 import numpy as np
@@ -38,6 +39,15 @@ def test_missing_broken_and_unknown_pictures_have_placeholders(pictures):
     assert thumbnails.address("b.png") is None
     assert thumbnails.address("gone.png") is None
     assert Thumbnails(None).address("a.png") is None
+
+
+def test_another_photograph_under_the_same_name_is_not_shown_for_the_one_that_was_asked(pictures):
+    path = pictures.root / "a.png"
+    then = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert Thumbnails(pictures).address("a.png", then) is not None
+    Image.new("RGB", (200, 200), "red").save(path)
+    assert Thumbnails(pictures).address("a.png", then) is None
+    assert Thumbnails(pictures).address("a.png") is not None
 
 
 def test_no_more_pictures_than_the_budget(pictures):

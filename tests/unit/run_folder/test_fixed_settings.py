@@ -18,10 +18,10 @@ from tests.support.configs import config
 GROUPS = {key.rpartition(".")[0] for key in keys()}
 
 
-def claimed(root, *, people=True, classes=("ok", "worn"), **values):
+def claimed(root, *, people=True, classes=("ok", "worn"), images=None, **values):
     kind = "page" if people else "simulated"
     settings = config(oracle__kind=kind, classes=list(classes), **values)
-    described = describe_run(settings, {}, "", classes=classes, anonymous=people)
+    described = describe_run(settings, {}, "", classes=classes, anonymous=people, manifest=images)
     return claim_run(root, described, people=people)
 
 
@@ -93,3 +93,15 @@ def test_a_folder_of_an_earlier_version_lets_people_change_their_budget(tmp_path
     document["fingerprint"] |= {"budget.batch": 20, "budget.initial": 20, "labels.votes": 1}
     (tmp_path / "experiment.yaml").write_text(yaml.safe_dump(document))
     assert claimed(tmp_path, budget__batch=5)["run"] == document["run"]
+
+
+def test_a_simulated_run_of_other_images_is_refused_in_one_line(tmp_path):
+    claimed(tmp_path, people=False, images="f0")
+    claimed(tmp_path, people=False, images="f0")
+    with pytest.raises(UserError, match="begun with other images: since then some were added"):
+        claimed(tmp_path, people=False, images="f1")
+
+
+def test_a_folder_without_a_hash_of_its_images_goes_on(tmp_path):
+    claimed(tmp_path, people=False)
+    claimed(tmp_path, people=False, images="f1")

@@ -188,10 +188,18 @@ def open_bundle(folder: Path) -> Bundle:
     Raises:
         UserError: There is no bundle, another version wrote it, or a file in it has changed.
     """
-    recover(
-        folder
-    )  # a promotion that was killed may have left the line's folder under another name
-    content = _content(folder)
+    recover(folder)  # a promotion that was killed may have left its folder under another name
+    before = _content(folder)
+    try:
+        return _opened(folder, before)
+    except UserError:
+        if _content(folder) == before:
+            raise
+        # Another bundle has taken the folder while this one was read.
+        return _opened(folder, _content(folder))
+
+
+def _opened(folder: Path, content: bytes) -> Bundle:
     manifest = _manifest(folder, content)
     for name, expected in manifest.files.items():
         _checked(folder / name, expected)

@@ -126,6 +126,24 @@ def test_a_bundle_whose_folder_was_taken_by_another_one_judges_nothing(bundle, t
         before.open()
 
 
+def test_a_bundle_that_is_exchanged_while_it_is_opened_is_the_new_one(
+    bundle, tmp_path, monkeypatch
+):
+    from alvision.deploy.bundle import bundle as module
+
+    other = grey.write(tmp_path / "other", 0.9, tmp_path / "run")
+    checked = module._checked
+
+    def exchanging(path, expected):
+        monkeypatch.setattr(module, "_checked", checked)
+        bundle.rename(tmp_path / "before")
+        other.folder.rename(bundle)
+        return checked(path, expected)
+
+    monkeypatch.setattr(module, "_checked", exchanging)
+    assert open_bundle(bundle).identity == other.identity
+
+
 def test_a_bundle_with_a_defect_that_its_network_does_not_know_is_refused(tmp_path):
     with pytest.raises(UserError, match="calls torn a defect"):
         grey.write(tmp_path / "b", 0.5, tmp_path / "run", defects=("worn", "torn"))

@@ -15,7 +15,7 @@ from alvision.core.rounds import DOCUMENT
 from alvision.core.shell import command
 from alvision.data.cache import cache_folder
 from alvision.dataset.dataset import DataSet
-from alvision.dataset.people import with_people_choices
+from alvision.dataset.people import begin_anew_if_groups_changed, with_people_choices
 from alvision.dataset.relisting import relisted
 from alvision.evaluation.metrics import metric, metrics_of
 from alvision.labels.store import LabelStore
@@ -49,7 +49,9 @@ def label(words: list[str]) -> int:
 
     given = configuration([ORACLE, *words])
     # The classes are the page's own to add to; how photographs are grouped is settled before.
-    data = DataSet.open(replace(given, data=with_people_choices(given).data))
+    config = replace(given, data=with_people_choices(given).data)
+    begin_anew_if_groups_changed(config)
+    data = DataSet.open(config)
     page = data.config.page
     console = Console(highlight=False, soft_wrap=True)
     for notice in data.image_notices:

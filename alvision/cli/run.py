@@ -99,6 +99,7 @@ def run_and_report(composed: ComposedRun, *, wait: bool = False) -> None:
     Raises:
         RunChanged: With a page, after a round: the run must be built again, and then goes on.
     """
+    from alvision.dataset.people import begin_anew_if_groups_changed
     from alvision.dataset.relisting import relisted
     from alvision.loop.build import build_experiment, open_data
     from alvision.loop.run import differs_from_budget, history
@@ -107,6 +108,7 @@ def run_and_report(composed: ComposedRun, *, wait: bool = False) -> None:
     from alvision.run_folder.load import load_run
 
     config = composed.config
+    begin_anew_if_groups_changed(config)
     data = open_data(config)
     # The first line comes before the network, whose libraries take seconds to import.
     console.print(

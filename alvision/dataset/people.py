@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alvision.core.rounds import DOCUMENT, lock, read_document
 from alvision.data.manifest import Manifest, build
 from alvision.dataset.dataset import open_label_store
 from alvision.labels.classes import class_list, marked, marks
 from alvision.labels.consensus import consensus
 from alvision.labels.content import resolver
+from alvision.labels.csv_dialect import read_table
 from alvision.labels.groups import chosen_groups
-from alvision.labels.location import stored_labels
+from alvision.labels.location import audit_location, stored_labels
 
 if TYPE_CHECKING:
     from alvision.config.schema import RunConfig
     from alvision.core.records import SampleId
     from alvision.labels.store import LabelStore
+
+
+GROUP_KEYS = ("data.group_by", "data.group_pattern", "data.group_column", "data.burst_seconds")
+"""The settings that say which images belong together."""
 
 
 def people_label(config: RunConfig) -> bool:
@@ -80,4 +87,37 @@ def with_choices(config: RunConfig, store: LabelStore) -> RunConfig:
         data=data,
         classes=list(keys) or None,
         defects=[key for key in defects if key in keys] or None,
+    )
+
+
+def begin_anew_if_groups_changed(config: RunConfig) -> None:
+    """Forget what a run drew under another rule for groups, while nobody has answered anything.
+
+    The held-out parts and the first round follow from the groups, and nothing else does yet. Once
+    there is an answer, all stays, and the run's folder refuses the other rule.
+    """
+    root = Path(str(config.out))
+    if not config.answered_by_people or not (root / DOCUMENT).exists():
+        return
+    before = read_document(root)["fingerprint"]
+    now = {key: getattr(config.data, key.removeprefix("data.")) for key in GROUP_KEYS}
+    if all(before.get(key) == value for key, value in now.items()):
+        return
+    with open_label_store(config) as store:
+        answered = any(event.id for event in store.events())
+        parts = audit_location(store.path, Path(str(config.data.root)))
+    if answered or _filled_in(root) or list(root.glob("rounds/*/answers.csv")):
+        return
+    with lock(root):
+        parts.unlink(missing_ok=True)
+        shutil.rmtree(root / "rounds", ignore_errors=True)
+        (root / DOCUMENT).unlink()
+
+
+def _filled_in(root: Path) -> bool:
+    """Tell whether somebody wrote a label into a table that waits to be read."""
+    return any(
+        row.cells.get("label", "").strip()
+        for table in root.glob("rounds/*/to_label/answers.csv")
+        for row in read_table(table).rows
     )

@@ -1,6 +1,7 @@
 """What people settled on the page counts in every command."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from alvision.core.errors import UserError
 from alvision.dataset.dataset import DataSet, open_label_store
 from alvision.dataset.people import (
     as_people,
+    begin_anew_if_groups_changed,
     only_people_know,
     people_label,
     with_choices,
@@ -16,6 +18,8 @@ from alvision.dataset.people import (
     with_people_choices,
 )
 from alvision.labels.groups import GroupRule, chosen_groups
+from alvision.run_folder.experiment_file import describe_run
+from alvision.run_folder.fixed_settings import claim_run
 from tests.support import grey
 from tests.unit.labels.conftest import event, undo
 
@@ -84,3 +88,38 @@ def test_nothing_is_made_up_where_nobody_settled_anything(root):
         assert with_choices(config, store) == config
     with pytest.raises(UserError, match="classes= is missing"):
         assert DataSet.open(config).classes
+
+
+def begun(config):
+    """Take the folder and hold images out, as the loop does before anybody answers."""
+    data = DataSet.open(config)
+    root = Path(str(config.out))
+    described = describe_run(config, {}, "", classes=["ok", "worn"], anonymous=True)
+    claim_run(root, described, people=True)
+    data.keep_split()
+    (root / "rounds" / "000").mkdir(parents=True)
+    (root / "rounds" / "000" / "query.csv").write_text("id\n")
+    return data
+
+
+def test_the_rule_for_groups_may_change_until_somebody_answers(root, tmp_path):
+    words = [f"data.root={root}", *PEOPLE, "classes=[ok,worn]", f"out={tmp_path / 'run'}"]
+    data = begun(configuration(words))
+    again = configuration([*words, "data.group_by=parent"])
+    sheet = tmp_path / "run" / "rounds" / "000" / "to_label" / "answers.csv"
+    sheet.parent.mkdir()
+    sheet.write_text("id,label\nok/000.png,ok\n")
+    begin_anew_if_groups_changed(again)
+    assert sheet.exists(), "a table that somebody has filled in is an answer"
+    sheet.write_text("id,label\nok/000.png,\n")
+    begin_anew_if_groups_changed(configuration(words))
+    assert data.audit_file.exists(), "the same rule"
+    begin_anew_if_groups_changed(again)
+    assert not data.audit_file.exists() and list((tmp_path / "run").iterdir()) == [
+        tmp_path / "run" / ".lock"
+    ]
+    begun(again)
+    say(again, event("1", "ok/000.png"))
+    begin_anew_if_groups_changed(configuration(words))
+    with pytest.raises(UserError, match=r"data\.group_by was 'parent'.*which images are held out"):
+        begun(configuration(words))

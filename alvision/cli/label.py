@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -18,9 +19,15 @@ from alvision.dataset.dataset import DataSet
 from alvision.dataset.people import begin_anew_if_groups_changed, with_people_choices
 from alvision.dataset.relisting import relisted
 from alvision.evaluation.metrics import metric, metrics_of
+from alvision.labels.groups import GroupRule
 from alvision.labels.store import LabelStore
+from alvision.page.grouping import Grouping
 from alvision.page.image_urls import read_secret
 from alvision.page.state import Images, PageContext
+
+if TYPE_CHECKING:
+    from alvision.core.records import SampleId
+    from alvision.data.checks.views import Views
 
 USAGE = """\
 alvision label data.root=photos
@@ -77,9 +84,12 @@ def listings(data: DataSet) -> Callable[[], Images | None]:
 
     def images() -> Images | None:
         nonlocal listed
-        now = relisted(listed or data)
         if listed is None:  # nothing was said of the first ones yet
-            now = now or data
+            # The first page, which is over by now, may have settled the groups.
+            chosen = with_people_choices(data.config).data
+            now: DataSet | None = DataSet.open(replace(data.config, data=chosen))
+        else:
+            now = relisted(listed)
         if now is None:
             return None
         manifest, held_out = now.manifest, frozenset(now.split.held_out)
@@ -88,6 +98,27 @@ def listings(data: DataSet) -> Callable[[], Images | None]:
         return found
 
     return images
+
+
+def _grouping(data: DataSet, store: LabelStore) -> Grouping:
+    """Return what the first page can offer as rules for groups."""
+    config, fixed = data.config, None
+    if config.data.group_by != "none":
+        fixed = f"data.group_by={config.data.group_by} says it already"
+    elif any(event.id for event in store.events()):
+        fixed = "photographs have answers, and the groups say which of them are held out"
+
+    def look() -> Views:
+        from alvision.data.checks.views import look_for_views
+
+        return look_for_views(data.manifest, data.spec)
+
+    def hold_out(rule: GroupRule) -> frozenset[SampleId]:
+        grouped = replace(config.data, group_by=rule.group_by, group_pattern=rule.pattern)
+        begin_anew_if_groups_changed(replace(config, data=grouped))
+        return frozenset(DataSet.open(replace(config, data=grouped)).split.held_out)
+
+    return Grouping(look, hold_out, fixed)
 
 
 def next_command(root: Path, store: LabelStore) -> str | None:
@@ -118,4 +149,5 @@ def page_context(data: DataSet, store: LabelStore) -> PageContext:
         experts=tuple(config.labels.experts),
         initial=0 if config.budget.initial == "all" else int(config.budget.initial),
         blind=config.page.blind,
+        grouping=_grouping(data, store),
     )

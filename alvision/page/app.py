@@ -27,6 +27,7 @@ from alvision.core.version import __version__
 from alvision.data.images import UnreadableImage
 from alvision.page import requests, responses
 from alvision.page.assignment import Assignment
+from alvision.page.grouping import GroupingApi
 from alvision.page.image_urls import Replaced
 from alvision.page.labelling import MOST_AT_ONCE, LabellingApi
 from alvision.page.progress import Progress
@@ -70,7 +71,7 @@ class Page:
         )
         _errors(self.app)
         _labelling(self.app, LabellingApi(self.state, assignment), self.progress)
-        _agreeing(self.app, vocabulary)
+        _agreeing(self.app, vocabulary, GroupingApi(self.state, context.grouping))
         _pictures(self.app, self.state)
         _shell(self.app)
 
@@ -109,7 +110,7 @@ def _labelling(app: FastAPI, labelling: LabellingApi, progress: Progress) -> Non
         return labelling.close(body.by, body.uuid)
 
 
-def _agreeing(app: FastAPI, vocabulary: VocabularyApi) -> None:
+def _agreeing(app: FastAPI, vocabulary: VocabularyApi, grouping: GroupingApi) -> None:
     @app.get("/api/book")
     def book() -> responses.LabelBook:
         """Return the label book."""
@@ -137,8 +138,13 @@ def _agreeing(app: FastAPI, vocabulary: VocabularyApi) -> None:
 
     @app.post("/api/setup")
     def setup(body: requests.FirstClasses) -> responses.Classes:
-        """Store the first classes."""
-        return vocabulary.setup(body)
+        """Store the first classes and the rule for groups."""
+        return vocabulary.setup(body, grouping.choose(body))
+
+    @app.get("/api/views")
+    def views() -> responses.LookAlikes:
+        """Return which photographs look like another view of the same part."""
+        return grouping.look_alikes()
 
 
 def _pictures(app: FastAPI, state: PageState) -> None:

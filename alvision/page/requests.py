@@ -124,7 +124,9 @@ class CloseBatch(_Body):
 
 
 class FirstClasses(_Body):
-    """Name the first classes and which of them are defects."""
+    """Name the first classes, which of them are defects, and which photographs belong together."""
 
     classes: Annotated[list[Name], Field(min_length=2, max_length=200)]
     defects: Annotated[list[Name], Field(max_length=200)] = []
+    group_by: Literal["none", "parent", "pattern", "capture_time"] | None = None
+    pattern: Annotated[str, Field(max_length=200)] | None = None

@@ -274,3 +274,37 @@ class Classes(_Response):
 
 
 Size = Literal["thumb", "full"]
+
+
+class GroupingRule(_Response):
+    """A rule that puts look-alikes together."""
+
+    name: str
+    """How the page calls it."""
+    group_by: str
+    """`parent` (the folder), `capture_time`, or `pattern`."""
+    pattern: str | None
+    """The regular expression on names, for `pattern`."""
+    groups: int
+    """Groups that it makes of the photographs that were looked at."""
+    together: int
+    """Photographs with a look-alike that it puts beside one of theirs."""
+
+
+class LookAlikes(_Response):
+    """Photographs that look like another view of the same part, in a sample of them."""
+
+    ready: bool
+    """False while they are being looked at: ask again."""
+    fixed: str | None = None
+    """Why groups cannot be chosen any more; null where they can."""
+    looked: int = 0
+    """Photographs looked at."""
+    images: int = 0
+    """Photographs in all."""
+    alike: int = 0
+    """Those of the sample that look like another one."""
+    pairs: list[list[str]] = []
+    """Addresses of some pairs."""
+    rules: list[GroupingRule] = []
+    """The rules that put some of them together, the best first."""

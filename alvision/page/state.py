@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from alvision.core.records import Event, SampleId
 from alvision.core.utc import now
@@ -21,6 +22,9 @@ from alvision.page.counters import Counters
 from alvision.page.image_urls import Look, ServedImages
 from alvision.page.requests import Refused
 from alvision.page.run_follower import RunFollower
+
+if TYPE_CHECKING:
+    from alvision.page.grouping import Grouping
 
 # A person waits 0.1 s for the next image, so a round that asks may show this much later.
 _POLL_SECONDS = 0.2
@@ -71,6 +75,7 @@ class PageContext:
         experts: Names of those who get unsure and disputed images first.
         initial: Labels that a run starts from.
         blind: Show what the model thinks only after the answer.
+        grouping: The rules for groups that the first page offers.
     """
 
     root: Path
@@ -89,6 +94,7 @@ class PageContext:
     experts: tuple[str, ...] = ()
     initial: int = 20
     blind: bool = False
+    grouping: Grouping | None = None
 
 
 class PageState:

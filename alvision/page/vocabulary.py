@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid as uuids
+from collections.abc import Sequence
 
 from alvision.core.errors import UserError
 from alvision.core.records import Event, SampleId
@@ -50,8 +51,8 @@ class VocabularyApi:
             for key in found.open
         ]
 
-    def setup(self, request: FirstClasses) -> Classes:
-        """Store the first classes."""
+    def setup(self, request: FirstClasses, more: Sequence[Event] = ()) -> Classes:
+        """Store the first classes, and what else was settled with them."""
         state = self._state
         with state.lock:
             state.refresh()
@@ -63,8 +64,11 @@ class VocabularyApi:
             _check(request.classes)
             state.append(
                 [
-                    _added(name, request.by, name in request.defects, str(uuids.uuid4()))
-                    for name in request.classes
+                    *more,
+                    *(
+                        _added(name, request.by, name in request.defects, str(uuids.uuid4()))
+                        for name in request.classes
+                    ),
                 ]
             )
             return Classes(classes=self.classes())

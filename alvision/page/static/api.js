@@ -62,6 +62,8 @@ export const api = {
   close: (event) => call("/api/close", event),
   /** @returns {Promise<Classes>} */
   setup: (event) => call("/api/setup", event),
+  /** @returns {Promise<LookAlikes>} */
+  views: () => call("/api/views"),
   /** With the `sha256` of an item the picture is never that of another file. */
   image: (id, size, sha256) => `/image/${id}?size=${size}${sha256 ? `&sha256=${sha256}` : ""}`,
   heatmap: (item) => `/heatmap/${item.id}?v=${item.round}&sha256=${item.sha256}`,

@@ -1,6 +1,7 @@
 // The person's name, the settings, and the first page that asks for classes.
 
 import { Offline, Refused, api } from "./api.js";
+import { chosenGroups, offerGroups } from "./groups.js";
 import { $, $$, icon, make, memory, setText } from "./dom.js";
 import { t } from "./text.js";
 import { close, open, prepare } from "./dialogs.js";
@@ -49,6 +50,7 @@ export function askClasses(session) {
   $("#setup-name").value = session.person;
   $("#setup-add").onclick = () => add(true);
   $("input", rows).focus();
+  offerGroups();
   return new Promise((resolve) => {
     form.onsubmit = async (event) => {
       event.preventDefault();
@@ -66,7 +68,8 @@ export function askClasses(session) {
       else {
         const defects = named.filter((row) => row.defect).map((row) => row.name);
         try {
-          await api.setup({ by: person, classes: names, defects });
+          const { group_by, pattern } = chosenGroups();
+          await api.setup({ by: person, classes: names, defects, group_by, pattern });
         } catch (error) {
           if (!(error instanceof Offline) && !(error instanceof Refused)) throw error;
           const faster = error.status === 409; // somebody else has named the classes

@@ -20,7 +20,7 @@ VARIABLES = {
         "state": "State", "batch": "BatchProgress", "point": "CurvePoint", "item": "Item",
         "near": "Neighbour", "shownClass": "ShownClass", "conflict": "Conflict", "vote": "Vote",
         "book": "LabelBook", "bookEntry": "BookEntry", "opinion": "Opinion",
-        "refusal": "RefusedEvent",
+        "refusal": "RefusedEvent", "views": "LookAlikes", "rule": "GroupingRule",
     },
     "api.js": {"data": "Problem"},
     "app.js": {"last": "LastAnswer"},

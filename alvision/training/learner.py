@@ -145,6 +145,10 @@ class Learner:
         }
         checkpoint.write(model, path, about)
 
+    def read_as(self, path: Path) -> None:
+        """Read images as a model in a file was trained to; before any image is read."""
+        self.features.spec = ImageSpec.from_dict(checkpoint.read(path)["image"])
+
     def load(self, path: Path) -> Model:
         """Read a model that `save` wrote.
 

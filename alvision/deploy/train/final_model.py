@@ -110,8 +110,9 @@ def load(config: RunConfig, root: Path, *, progress: bool = True) -> FinalModel:
         )
     facts = ModelFacts.from_json(json.loads(path.read_text(encoding="utf-8")))
     labelled = load_labelled(config)
-    learner = _learner(config, labelled, progress)
-    return FinalModel(learner.load(root / FOLDER / "model.ckpt"), learner, labelled, facts)
+    learner, written = _learner(config, labelled, progress), root / FOLDER / "model.ckpt"
+    learner.read_as(written)
+    return FinalModel(learner.load(written), learner, labelled, facts)
 
 
 def check_current(final: FinalModel, config: RunConfig) -> None:

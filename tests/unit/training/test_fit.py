@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from alvision.core.errors import UserError
+from alvision.data.image_spec import RULES, ImageSpec
 from alvision.inference import features, pool
 from alvision.models.heads import Head
+from alvision.training.checkpoint import Model
 from alvision.training.classifier import Classifier
 from tests.unit.training.conftest import (
     CLASSES,
@@ -35,6 +37,18 @@ def test_a_round_trip_from_labels_to_predictions(learn, truth, tmp_path, model):
     assert said.ids == again.ids == ids
     assert np.array_equal(said.values, again.values)
     assert np.allclose(said.values.sum(1), 1, atol=1e-5)
+
+
+def test_a_model_is_read_with_the_rules_by_which_its_images_were_read(learn, tmp_path):
+    path, early, today = tmp_path / "model.ckpt", learn(), learn()
+    values = early.features.spec.to_dict()
+    early.features.spec = ImageSpec.from_dict(
+        {k: values[k] for k in ("size", "crop", "value_range")}
+    )
+    early.save(Model(CLASSES, False), path)
+    assert (early.features.spec.rules, today.features.spec.rules) == (1, RULES)
+    today.read_as(path)
+    assert today.features.spec == early.features.spec
 
 
 @both_ways

@@ -149,8 +149,11 @@ class FilesOracle:
         done = sum(len(by) >= self._votes for by in voters.values())
         if done < len(asked):
             people = f" by {self._votes} people each" if self._votes > 1 else ""
+            blank = any(not row.cells["label"].strip() for row in table.rows)
+            # `labels.votes` may have been raised since the table was written.
+            what = "fill in the rest of" if blank else "add a row for each answer that lacks to"
             raise AwaitingLabels(
-                f"{done} of {len(asked)} images answered{people}: fill in the rest of {path}"
+                f"{done} of {len(asked)} images answered{people}: {what} {path}"
                 f" ({allowed_answers(self._classes)}), then run the same command again"
             )
         return [answer for _, answer in answers.values()]

@@ -229,6 +229,15 @@ def test_one_person_says_one_thing(ask, query, folder):
     assert [a.by for a in ask()(query)].count("bert") == 1
 
 
+def test_votes_that_were_raised_meanwhile_ask_for_more_rows(ask, query, folder):
+    rows = fill(begin(ask(), query, folder), by="anna")
+    save(folder, rows)
+    with pytest.raises(AwaitingLabels, match="2 people each: add a row for each answer that lacks"):
+        ask(votes=2)(query)
+    save(folder, rows + [row | {"by": "bert"} for row in rows])
+    assert len(ask(votes=2)(query)) == 12
+
+
 def test_two_votes_need_two_people(ask, query, folder):
     rows = begin(ask(votes=2), query, folder)
     assert len(rows) == 12

@@ -39,7 +39,8 @@ export function classesPage(session) {
       const to = input.value.trim();
       if (to && to !== shown) send({ action: "rename", name, to });
     };
-    const box = make("input", { type: "checkbox", checked: defect });
+    const label = t("classes.mark.of", { name: shown });
+    const box = make("input", { type: "checkbox", checked: defect, "aria-label": label });
     box.addEventListener("change", async () => {
       if (!(await send({ action: "mark", name, defect: box.checked }))) box.checked = defect;
     });
@@ -62,7 +63,6 @@ export function classesPage(session) {
       "div",
       {},
       title,
-      mark,
       make(
         "form",
         { onsubmit: rename },
@@ -75,6 +75,7 @@ export function classesPage(session) {
         select,
         make("button", { type: "submit", class: "plain" }, t("classes.merge")),
       ),
+      mark,
     );
   }
 

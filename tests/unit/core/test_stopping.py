@@ -147,6 +147,7 @@ def test_no_signal_is_lost_at_random_moments():
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 def test_no_signal_is_lost_at_thousands_of_moments(record_property):
     times = 10_000
     assert at_random_moments(times, seed=1) == []

@@ -119,6 +119,7 @@ def promote(words: list[str]) -> int:
 
 def _replace(new: Bundle, old: Bundle, options: PromoteOptions) -> int:
     from alvision.deploy.bundle.line_record import LineRecord
+    from alvision.deploy.bundle.promise import percent_sure
     from alvision.deploy.bundle.swap_folder import install, locked
     from alvision.deploy.promote.compare import check_comparable, compare
     from alvision.deploy.promote.rates import Terms
@@ -147,7 +148,7 @@ def _replace(new: Bundle, old: Bundle, options: PromoteOptions) -> int:
         console.print(
             f"{measure.name}: {100 * measure.old:.1f} % on the line, {100 * measure.new:.1f} % "
             f"new; worse by {percent_up(measure.pairs.at_most)} points at most, "
-            f"{100 * begun.terms.confidence:g} % sure (margin {100 * measure.margin:g})"
+            f"{percent_sure(begun.terms.confidence)} % sure (margin {100 * measure.margin:g})"
         )
     if begun.note:
         console.print(begun.note, markup=False)

@@ -116,7 +116,7 @@ def threshold(words: list[str]) -> int:
 
     from alvision.core.rounds import lock
     from alvision.deploy.bundle.bundle import open_bundle
-    from alvision.deploy.bundle.promise import for_class, for_person
+    from alvision.deploy.bundle.promise import for_class, verdicts
     from alvision.deploy.threshold.set_threshold import set_threshold
     from alvision.deploy.train.labelled_data import load_labelled
     from alvision.run_folder.load import load_run_config_in_place
@@ -128,13 +128,7 @@ def threshold(words: list[str]) -> int:
             bundle, load_labelled(config), config, options.request(), progress=progress
         )
     console.print(thresholds.promise, markup=False)
-    if thresholds.defect_share is not None:
-        console.print(
-            f"pass below {thresholds.low:.4f}, reject from {thresholds.high:.4f}, a person looks "
-            f"between them ({for_person(thresholds)})"
-        )
-    else:
-        console.print(f"reject from {thresholds.low:.4f}")
+    console.print(verdicts(thresholds))
     for name, own in thresholds.per_class.items():
         console.print(f"{name}: {for_class(own)}", markup=False)
     console.print("It does not hold for: " + "; ".join(thresholds.voids), markup=False)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alvision.deploy.bundle.promise import percent_sure
 from alvision.deploy.threshold.binomial import percent_up
 from alvision.reporting import html as page
 
@@ -46,7 +47,7 @@ def write(
         new=_name(new),
         promoted=not found.reasons,
         reasons=found.reasons,
-        confidence=f"{100 * begun.terms.confidence:g}",
+        confidence=percent_sure(begun.terms.confidence),
         note=begun.note,
         rows=[_row(measure) for measure in found.measures],
         independent=begun.terms.independent,

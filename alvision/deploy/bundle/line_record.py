@@ -8,6 +8,7 @@ from pathlib import Path
 
 from alvision.core.rounds import write_atomically
 from alvision.deploy.bundle.bundle import Bundle
+from alvision.deploy.bundle.promise import percent_sure
 from alvision.deploy.bundle.signature import SIGNATURE, signature, signed
 from alvision.deploy.bundle.thresholds import dump
 
@@ -66,8 +67,8 @@ def how_tested(bundle: Bundle) -> str:
     if record.over is None:
         return "This model was put on the line without a test: there was none before it."
     return (
-        f"Before it came on the line, this model was shown, {100 * record.confidence:g} % sure, to "
-        f"be worse than the one before it by less than {100 * record.margin:g} of 100 parts in "
-        f"every rate of errors, and by less than {100 * record.escape_margin:g} of 100 bad parts "
-        "in those that pass."
+        f"Before it came on the line, this model was shown, {percent_sure(record.confidence)} % "
+        f"sure, to be worse than the one before it by less than {100 * record.margin:g} of 100 "
+        f"parts in every rate of errors, and by less than {100 * record.escape_margin:g} of 100 "
+        "bad parts in those that pass."
     )

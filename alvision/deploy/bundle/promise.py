@@ -6,6 +6,7 @@ A limit is rounded to its careful side, because "at most 0 of 100" would be fals
 from __future__ import annotations
 
 import math
+from decimal import ROUND_DOWN, Decimal
 
 from alvision.deploy.bundle.thresholds import ClassPromise, Thresholds
 from alvision.evaluation.intervals import share_interval
@@ -23,9 +24,9 @@ def catches(thresholds: Thresholds) -> str:
             f"than the {100 * thresholds.escape:g} of 100 that were promised (set the threshold "
             "again with alvision threshold)"
         )
-    caught, sure = 100 * (1 - thresholds.escape), 100 * thresholds.confidence
+    caught, sure = 100 * (1 - thresholds.escape), percent_sure(thresholds.confidence)
     of_lots = ", each lot counting alike" if _lots_count_alike(thresholds) else ""
-    return f"Catches at least {caught:g} of 100 bad parts{of_lots}, {sure:g} % sure"
+    return f"Catches at least {caught:g} of 100 bad parts{of_lots}, {sure} % sure"
 
 
 def promise(thresholds: Thresholds) -> str:
@@ -44,8 +45,9 @@ for lots with at most 3 defects; 1 of all 230 sealed defects passes.
         text += "; how many good ones are stopped is not known, because no good part is sealed"
     else:
         text += (
-            f"; about {100 * overkill.seen:.0f} of 100 good ones are stopped with them, at most "
-            f"{percent_at_most(overkill.at_most)}, {100 * thresholds.confidence:g} % sure"
+            f"; about {percent_seen(overkill.seen)} of 100 good ones are stopped with them, at "
+            f"most {percent_at_most(overkill.at_most)}, {percent_sure(thresholds.confidence)} % "
+            "sure"
         )
     return f"{text}. {evidence(thresholds)}"
 
@@ -68,7 +70,8 @@ def evidence(thresholds: Thresholds) -> str:
         earlier = thresholds.reading - 1
         text += (
             f". The sealed images were used {earlier} time{'s' if earlier > 1 else ''} before, so "
-            f"this use had to prove it with {100 * thresholds.spent_confidence:g} % confidence"
+            f"this use had to prove it with {percent_sure(thresholds.spent_confidence)} % "
+            "confidence"
         )
         joint = thresholds.joint_confidence
         if joint is not None and joint < thresholds.confidence:
@@ -88,7 +91,40 @@ def for_person(thresholds: Thresholds) -> str:
     line = (
         "among the sealed ones" if share is None else f"on a line with {100 * share:.3g} % bad ones"
     )
-    return f"about {100 * thresholds.human:.0f} in 100 parts, {line}"
+    return f"about {percent_seen(thresholds.human)} in 100 parts, {line}"
+
+
+def verdicts(thresholds: Thresholds) -> str:
+    """Return from which defect score on a part is stopped, and which parts a person sees.
+
+    >>> verdicts(Thresholds(0.5, 0.7, human=0.1, defect_share=0.01))
+    'pass below 0.5000, reject from 0.7000, a person looks between them (about 10 in 100 parts, \
+on a line with 1 % bad ones)'
+    >>> verdicts(Thresholds(0.5, math.inf, human=0.1, defect_share=0.01))
+    'pass below 0.5000, a person looks at all other parts (about 10 in 100 parts, on a line with \
+1 % bad ones)'
+    """
+    low, high = cutoff(thresholds.low), cutoff(thresholds.high)
+    person = for_person(thresholds)
+    if thresholds.low == thresholds.high:
+        asked = thresholds.defect_share is not None
+        return f"reject from {low}" + (f", a person looks at {person}" if asked else "")
+    if math.isinf(thresholds.high):
+        return f"pass below {low}, a person looks at all other parts ({person})"
+    return f"pass below {low}, reject from {high}, a person looks between them ({person})"
+
+
+def cutoff(score: float) -> str:
+    """Return a threshold, rounded down, with as many digits as keep it apart from 0 and 1.
+
+    >>> cutoff(0.5), cutoff(0.99999987), cutoff(0.00000054)
+    ('0.5000', '0.9999998', '0.0000005')
+    """
+    if not 0 < score < 1:
+        return f"{score:.4f}"
+    digits = max(4, math.ceil(-math.log10(min(score, 1 - score))))
+    # By its decimal form: 0.7 is a little less than 0.7 as a binary number.
+    return f"{Decimal(repr(score)).quantize(Decimal(1).scaleb(-digits), ROUND_DOWN):f}"
 
 
 def for_class(own: ClassPromise) -> str:
@@ -113,6 +149,28 @@ def percent_at_most(share: float) -> int:
     (1, 12, 0)
     """
     return math.ceil(round(100 * share, 9))
+
+
+def percent_seen(share: float) -> str:
+    """Return a share that was seen, in whole percent; one below a half with two digits.
+
+    >>> percent_seen(0.104), percent_seen(0.0), percent_seen(0.00416)
+    ('10', '0', '0.42')
+    """
+    percent = 100 * share
+    return f"{percent:.2g}" if percent < 0.5 else f"{percent:.0f}"
+
+
+def percent_sure(confidence: float) -> str:
+    """Return a confidence in percent, rounded down: what is not certain is never 100 %.
+
+    >>> percent_sure(0.95), percent_sure(1 - 0.05 / 2**5), percent_sure(1 - 0.05 / 2**20)
+    ('95', '99.8437', '99.99999523')
+    """
+    doubt = 100 * (1 - confidence)
+    digits = max(4, 2 - math.floor(math.log10(doubt))) if doubt > 0 else 4
+    floor = math.floor(round(100 * confidence * 10**digits, 3)) / 10**digits
+    return f"{floor:.{digits}f}".rstrip("0").rstrip(".")
 
 
 def percent_range(count: int, n: int) -> str:

@@ -12,6 +12,7 @@ from alvision.core.records import SampleId
 from alvision.core.shell import command
 from alvision.deploy.bundle.bundle import Bundle
 from alvision.deploy.bundle.predict import predictions_for
+from alvision.deploy.bundle.promise import percent_sure
 from alvision.deploy.bundle.thresholds import Thresholds
 from alvision.deploy.bundle.verdict import Decision, escapes, overkilled
 from alvision.deploy.promote.rates import (
@@ -169,7 +170,7 @@ def check_comparable(old: Bundle, new: Bundle) -> None:
 
 def _promised(thresholds: Thresholds) -> str:
     return f"at most {100 * thresholds.escape:g} % escape, " + (
-        f"{100 * thresholds.confidence:g} % sure"
+        f"{percent_sure(thresholds.confidence)} % sure"
         + (", taken for independent" if thresholds.independent else "")
     )
 

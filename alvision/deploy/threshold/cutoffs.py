@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import expit, logit
 
 from alvision.core.errors import UserError
+from alvision.deploy.bundle.promise import percent_sure
 from alvision.deploy.threshold.binomial import (
     allowed_misses,
     best_escape,
@@ -40,8 +41,8 @@ class NotEnoughDefects(UserError):
             else "nothing can be promised without one"
         )
         super().__init__(
-            f"an escape rate of {100 * escape:g} % with {100 * confidence:g} % confidence needs "
-            f"{self.needed} independent held-out defects, and there are {found}: "
+            f"an escape rate of {100 * escape:g} % with {percent_sure(confidence)} % confidence "
+            f"needs {self.needed} independent held-out defects, and there are {found}: "
             f"{self.needed - found} more; {best}" + (f"; {advice}" if advice else "")
         )
 

@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alvision.deploy.bundle.line_record import how_tested
-from alvision.deploy.bundle.promise import evidence, for_person, percent_at_most, percent_range
+from alvision.deploy.bundle.promise import (
+    evidence,
+    for_person,
+    percent_at_most,
+    percent_range,
+    percent_seen,
+)
 from alvision.reporting import html as page
 from alvision.reporting.shop.facts import headline
 
@@ -51,6 +57,7 @@ def write(shop: Shop, bundle: Bundle, labelled: LabelledData, path: Path) -> Non
         right=sum(image.label == image.decision.class_name for image in shop.monitor),
         monitor=len(shop.monitor),
         percent_range=percent_range,
+        percent_seen=percent_seen,
         slipped=_gallery(slipped, shop.escaped, thumbnails),
         stopped=_gallery(stopped, shop.overkilled, thumbnails),
         strip=_strip(shop, bundle, thumbnails),

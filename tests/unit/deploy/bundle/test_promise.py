@@ -1,8 +1,18 @@
+import math
 from dataclasses import replace
 
 import pytest
 
-from alvision.deploy.bundle.promise import catches, evidence, for_class, percent_at_most, promise
+from alvision.deploy.bundle.promise import (
+    catches,
+    cutoff,
+    evidence,
+    for_class,
+    percent_at_most,
+    percent_sure,
+    promise,
+    verdicts,
+)
 from alvision.deploy.bundle.thresholds import (
     ClassPromise,
     Overkill,
@@ -53,6 +63,34 @@ def test_a_promise_that_the_sealed_parts_contradict_is_not_repeated():
     text = promise(before)
     assert before.contradicted and "Catches" not in text
     assert "7 of the 120 sealed bad parts pass, more than the 5 of 100" in text
+
+
+@pytest.mark.parametrize("uses", [1, 5, 17, 30, 45])
+def test_a_confidence_is_never_rounded_up(uses):
+    doubt = 0.05 / 2**uses
+    said = percent_sure(1 - doubt)
+    assert said != "100" and float(said) <= 100 * (1 - doubt)
+    assert f"with {said} % confidence" in evidence(
+        replace(WHOLE, spent_confidence=1 - doubt, reading=uses + 1)
+    )
+
+
+@pytest.mark.parametrize("score", [0.9999999999999982, 0.99996, 0.7, 0.00004, 3e-17])
+def test_a_threshold_is_printed_apart_from_0_and_1_and_never_above_itself(score):
+    assert 0 < float(cutoff(score)) <= score
+
+
+def test_without_an_upper_threshold_nothing_is_rejected_in_words():
+    for thresholds in (replace(WHOLE, high=math.inf), replace(WHOLE, high=WHOLE.low, human=0.0)):
+        said = verdicts(thresholds)
+        assert "inf" not in said and "between" not in said
+    assert verdicts(replace(WHOLE, high=WHOLE.low, human=0.0, defect_share=None)) == (
+        "reject from 0.5000"
+    )
+
+
+def test_a_small_share_that_was_seen_is_not_called_none():
+    assert "about 0.4 of 100 good ones" in promise(replace(WHOLE, overkill=Overkill(0.004, 0.02)))
 
 
 def test_a_limit_is_never_rounded_down():

@@ -69,7 +69,6 @@ def test_a_question_that_is_asked_again_as_the_seal_grows():
     ]
     check(np.array(escapes), uses)
     free = [thresholds(scores[:, :count], DOUBT) for count in counts]
-    print("free", (np.max(free, axis=0) > ESCAPE).mean())
     assert (np.max(free, axis=0) > ESCAPE).mean() > DOUBT + noise(DOUBT), (
         "free uses would break the promise"
     )
@@ -91,7 +90,6 @@ def test_several_models_in_a_row_on_new_photographs_of_the_same_lots():
     ]
     check(np.array([thresholds(v, u.doubt) for v, u in zip(views, uses, strict=True)]), uses)
     free = np.array([thresholds(view, DOUBT) for view in views])
-    print("free", (np.max(free, axis=0) > ESCAPE).mean())
     assert (free.max(axis=0) > ESCAPE).mean() > DOUBT + noise(DOUBT), (
         "free uses would break the promise"
     )

@@ -1,4 +1,5 @@
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from alvision.deploy.threshold.cutoffs import (
 )
 
 DEPLOYMENTS = 2000
+DOCUMENT = Path(__file__).parents[4] / "docs" / "delivery.md"
 
 
 def broken(draw, rule, *, escape, confidence):
@@ -203,6 +205,41 @@ def test_the_promise_about_parts_is_kept_with_lots_of_unequal_size(world, lots, 
 def test_one_defect_of_every_lot_breaks_it(world, lots, escape):
     _, broken_share = world.deployments(one_of_every_lot, lots, escape=escape, count=200)
     assert broken_share > 0.6
+
+
+@pytest.mark.slow
+def test_the_documented_table_is_what_is_simulated():
+    """Print the rows of the table, with `-s`."""
+
+    def alike(draw, escape):
+        def each(scores, groups, *rest):
+            lot = np.arange(len(scores)) if groups is None else np.asarray(groups)
+            return one_of_every_lot(scores, lot, *rest)
+
+        return [(0.0, broken(draw, rule, escape=escape, confidence=0.95)) for rule in (each, ours)]
+
+    def unequal(world, lots, escape):
+        return [world.deployments(rule, lots, escape=escape) for rule in (one_of_every_lot, ours)]
+
+    simulated = {
+        "150 independent parts": alike(independent(150), 0.10),
+        "60 lots of 5 parts that are alike": alike(lots(60, 5, 0.4), 0.05),
+        "200 lots of 1 to 3; 3 in 10 have 6": unequal(LARGER_BATCHES, 200, 0.05),
+        "900 lots of 1 or 2; 4 in 100 have 60": unequal(HARD_BATCHES, 900, 0.10),
+        "150 lots of 1 or 2; 4 in 100 have 60": unequal(HARD_BATCHES, 150, 0.10),
+        "100 lots of 2; 2 in 100 have 200": unequal(FAINT_BATCHES, 100, 0.05),
+    }
+    text = DOCUMENT.read_text(encoding="utf-8")
+    for name, cells in simulated.items():
+        print(name, *(f"broken {100 * b:.1f} %, refused {100 * r:.1f} %" for r, b in cells))
+        [row] = re.findall(rf"^\| {re.escape(name)}.*$", text, flags=re.MULTILINE)
+        for (refused, broken_ones), cell in zip(cells, row.split("|")[2:4], strict=True):
+            for said, found in (
+                (re.match(r" ([\d.]+) %", cell), broken_ones),
+                (re.search(r"refused in ([\d.]+) %", cell), refused),
+            ):
+                share = float(said[1]) / 100 if said else found
+                assert abs(share - found) <= noise(share) + 0.005, row
 
 
 def test_a_promise_never_contradicts_the_defects_that_it_is_proven_on():

@@ -13,7 +13,7 @@ from alvision.core.records import SampleId
 from alvision.core.seeding import derive
 from alvision.deploy.bundle.bundle import Bundle
 from alvision.deploy.bundle.verdict import Decision, escapes, overkilled
-from alvision.deploy.promote.paired_test import Paired, paired, pairs_needed
+from alvision.deploy.promote.paired_test import Paired, excludes, paired, pairs_needed
 from alvision.deploy.threshold.binomial import percent_up
 from alvision.deploy.threshold.draw import draw_independent
 from alvision.deploy.train.labelled_data import LabelledData
@@ -59,6 +59,11 @@ class Rate:
         """Tell whether two models that agree on every image would show the margin."""
         return len(self.ids) >= pairs_needed(self.margin, confidence=confidence)
 
+    def hopeless(self, confidence: float) -> bool:
+        """Tell whether not even a model that is right wherever the line's is wrong could pass."""
+        n = len(self.ids)
+        return not excludes(0, n, n, self.margin, confidence=confidence)
+
 
 @dataclass(frozen=True)
 class Measure:
@@ -87,16 +92,20 @@ class Measure:
     def reason(self) -> str:
         """Return why it is not shown."""
         pairs = self.pairs
-        kind = {"escape rate": "defects", "overkill rate": "good parts"}.get(self.name, "images")
         needed = pairs_needed(self.margin, confidence=pairs.confidence)
         reason = (
             f"the {self.name} may be up to {percent_up(pairs.at_most)} points higher, and "
-            f"{100 * self.margin:g} are allowed ({pairs.n} independent monitor {kind}, "
+            f"{100 * self.margin:g} are allowed ({pairs.n} independent monitor {kind(self.name)}, "
             f"{pairs.worse} worse, {pairs.better} better)"
         )
         if pairs.n < needed:
             reason += f"; models that agree on all of them need {needed}"
         return reason
+
+
+def kind(rate: str) -> str:
+    """Return what a rate is measured on."""
+    return {"escape rate": "defects", "overkill rate": "good parts"}.get(rate, "images")
 
 
 def rates(new: Bundle, labelled: LabelledData, ids: Sequence[SampleId], terms: Terms) -> list[Rate]:

@@ -8,11 +8,13 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from alvision.core.errors import UserError
 from alvision.core.records import SampleId
 from alvision.deploy.bundle.bundle import Bundle
-from alvision.deploy.promote.rates import Terms, monitor_images, rates
+from alvision.deploy.bundle.promise import percent_sure
+from alvision.deploy.promote.rates import Rate, Terms, kind, monitor_images, rates
 from alvision.deploy.promote.try_log import Try, plan_try, read, write
-from alvision.deploy.threshold.look_log import locked
+from alvision.deploy.threshold.look_log import SMALLEST_DOUBT, locked
 from alvision.deploy.threshold.plan import log_files
 from alvision.deploy.train.labelled_data import LabelledData
 
@@ -32,8 +34,6 @@ class BegunTry:
         terms: The conditions with the confidence that this try has to show.
         number: The number of this try, from 1; a repeated one keeps its number.
         fresh: It is a further one, and its images are of groups that no try before has used.
-        counts: It can succeed and was logged. One without enough images for any model to pass lets
-            no worse model through, so it costs the next one nothing.
     """
 
     ids: tuple[SampleId, ...]
@@ -41,16 +41,10 @@ class BegunTry:
     terms: Terms
     number: int
     fresh: bool
-    counts: bool
 
     @property
     def note(self) -> str:
         """Return what the tries before this one mean for it; empty for a first one."""
-        if not self.counts:
-            return (
-                "There are too few monitor images for any model to pass, so this does not count "
-                "as a try."
-            )
         if self.number == 1:
             return ""
         before = "1 time" if self.number == 2 else f"{self.number - 1} times"
@@ -61,8 +55,8 @@ class BegunTry:
             )
         return (
             f"The monitor images were used {before} before, so this try must be shown with "
-            f"{100 * self.terms.confidence:g} % confidence instead of "
-            f"{100 * self.asked.confidence:g} %."
+            f"{percent_sure(self.terms.confidence)} % confidence instead of "
+            f"{percent_sure(self.asked.confidence)} %."
         )
 
 
@@ -79,12 +73,13 @@ def begin_try(
         terms: What must be shown.
 
     Raises:
-        UserError: No monitor image has a label, one was trained on, or the log is damaged.
+        UserError: No monitor image has a label, one was trained on, the log is damaged, there
+            were too many tries, or too few monitor images for any model to pass.
     """
     path = log_files(labelled, config)[0].with_name(FILE)
     with locked(path):
         begun, planned, earlier = plan(old, new, labelled, terms, read(path))
-        if begun.counts and planned not in earlier:
+        if planned not in earlier:
             write(path, [*earlier, planned])
     return begun
 
@@ -101,9 +96,9 @@ def plan(
     hashes, labels = labelled.data.hashes, labelled.held_out
     known = sorted({(hashes[id], labels[id]) for id in monitor})
 
-    def possible(contents: Collection[str], confidence: float) -> bool:
+    def measured(contents: Collection[str]) -> list[Rate]:
         ids = [id for id in monitor if hashes[id] in contents]
-        return all(rate.can_be_shown(confidence) for rate in rates(new, labelled, ids, terms))
+        return rates(new, labelled, ids, terms)
 
     planned = plan_try(
         earlier,
@@ -113,9 +108,25 @@ def plan(
         independent=terms.independent,
         images={hashes[id]: labelled.groups[id] for id in monitor},
         doubt=1 - terms.confidence,
-        enough=lambda contents: possible(contents, terms.confidence),
+        enough=lambda contents: all(
+            rate.can_be_shown(terms.confidence) for rate in measured(contents)
+        ),
     )
+    if planned.doubt < SMALLEST_DOUBT:
+        raise UserError(
+            f"the monitor images were used {len(earlier)} times before, too often to show anything "
+            "on them again: label monitor images of other lots"
+        )
     number = 1 + (earlier.index(planned) if planned in earlier else len(earlier))
+    hopeless = [r for r in measured(planned.images) if r.hopeless(1 - planned.doubt)]
+    if hopeless:
+        # A run would show figures to choose by, and this could not be charged to a later try.
+        rate = hopeless[0]
+        raise UserError(
+            f"{len(rate.ids)} independent monitor {kind(rate.name)} are too few for any model to "
+            f"be shown within {100 * rate.margin:g} points of the line's {rate.name}: label more "
+            "of the monitor; no model was run"
+        )
     needed = replace(terms, confidence=1 - planned.doubt)
     begun = BegunTry(
         ids=tuple(id for id in monitor if hashes[id] in planned.images),
@@ -123,6 +134,5 @@ def plan(
         terms=needed,
         number=number,
         fresh=number > 1 and planned.doubt == 1 - terms.confidence,
-        counts=possible(planned.images, needed.confidence),
     )
     return begun, planned, earlier

@@ -18,6 +18,9 @@ from alvision.core.rounds import write_atomically
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
+SMALLEST_DOUBT = 1e-12
+"""Doubt below which nothing is computed: 1 - doubt has no digits left for it."""
+
 
 @dataclass(frozen=True)
 class SealUse:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from alvision.core.errors import UserError
 from alvision.core.records import SampleId
+from alvision.core.shell import command
 from alvision.deploy.bundle.bundle import NETWORK, Bundle
 from alvision.deploy.threshold import look_log
 from alvision.deploy.threshold.binomial import defects_needed
@@ -117,8 +118,8 @@ def plan(
     """Plan a use of the sealed images.
 
     Raises:
-        UserError: There is no good class or no defect class, a class was renamed, or a sealed
-            image was trained on.
+        UserError: There is no good class or no defect class, a class was renamed, a sealed image
+            was trained on, or the sealed images were used too often.
     """
     check_classes(bundle, config)
     ids, hashes = sealed_images(bundle, labelled), labelled.data.hashes
@@ -147,6 +148,12 @@ def plan(
         doubt=1 - request.confidence,
         enough=enough,
     )
+    if use.doubt < look_log.SMALLEST_DOUBT:
+        rounds = f", {len(by_rounds)} times by rounds of this simulated run" if by_rounds else ""
+        raise UserError(
+            f"the sealed images were used {len(earlier)} times before{rounds}, too often to prove "
+            f"anything on them again: {more_sealed(labelled, config)}"
+        )
     before = earlier[: earlier.index(use)] if use in earlier else earlier
     corrected = look_log.scored_as_good(before) & use.defects.keys()
     return PlannedUse(
@@ -236,6 +243,17 @@ def is_defect(bundle: Bundle, labelled: LabelledData, id: SampleId) -> bool:
     So does one that nobody could name, or with a class that is newer than the bundle.
     """
     return labelled.held_out.get(id) not in bundle.good
+
+
+def more_sealed(labelled: LabelledData, config: RunConfig) -> str:
+    """Say how to get more sealed defects."""
+    if not labelled.data.answered_by_people:
+        return "add bad parts to the data, or hold out more of it (audit.share) in a new out="
+    words = ("labels", "import", f"out={config.out}", "from=drawer.csv", "slot=seal")
+    return (
+        "if you keep known bad parts, photograph them as the line does and import them: "
+        f"{command('alvision', *words)}"
+    )
 
 
 def groups_of(

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from alvision.core.errors import UserError
-from alvision.core.shell import command
 from alvision.deploy.bundle.bundle import Bundle
 from alvision.deploy.bundle.promise import promise
 from alvision.deploy.bundle.thresholds import (
@@ -33,6 +32,7 @@ from alvision.deploy.threshold.plan import (
     ThresholdRequest,
     is_defect,
     log_files,
+    more_sealed,
     plan,
 )
 from alvision.deploy.threshold.scored_images import ScoredImages, score
@@ -177,17 +177,6 @@ def _advice(
             "each, and smaller lots count less than the largest"
         )
     return "; ".join([*reasons, more_sealed(labelled, config)])
-
-
-def more_sealed(labelled: LabelledData, config: RunConfig) -> str:
-    """Say how to get more sealed defects."""
-    if not labelled.data.answered_by_people:
-        return "add bad parts to the data, or hold out more of it (audit.share) in a new out="
-    words = ("labels", "import", f"out={config.out}", "from=drawer.csv", "slot=seal")
-    return (
-        "if you keep known bad parts, photograph them as the line does and import them: "
-        f"{command('alvision', *words)}"
-    )
 
 
 def _defect_share(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,12 +14,11 @@ from alvision.core.records import SampleId
 from alvision.core.shell import command
 from alvision.deploy.bundle.bundle import Bundle
 from alvision.deploy.bundle.predict import predictions_for
-from alvision.deploy.bundle.promise import catches, percent_at_most
+from alvision.deploy.bundle.promise import catches, percent_at_most, percent_seen, percent_sure
 from alvision.deploy.bundle.thresholds import Thresholds
 from alvision.deploy.bundle.verdict import Decision, escapes, overkilled
 from alvision.deploy.threshold.binomial import best_escape
-from alvision.deploy.threshold.plan import ThresholdRequest, plan
-from alvision.deploy.threshold.set_threshold import more_sealed
+from alvision.deploy.threshold.plan import ThresholdRequest, more_sealed, plan
 from alvision.deploy.train.labelled_data import LabelledData
 from alvision.labels.consensus import consensus
 from alvision.labels.voting import Agreement, agreement
@@ -172,14 +172,16 @@ def headline(bundle: Bundle, outlook: Outlook) -> str:
         text, overkill = catches(thresholds), thresholds.overkill
         if overkill.seen is None:
             return f"{text}; how many good ones it stops is unknown: no good part is sealed."
-        where = "to a second look" + (" or to scrap" if thresholds.human else "")
+        where = "to a second look"
+        if thresholds.human and not math.isinf(thresholds.high):
+            where += " or to scrap"
         return (
-            f"{text}; sends about {100 * overkill.seen:.0f} of 100 good ones {where}, at most "
+            f"{text}; sends about {percent_seen(overkill.seen)} of 100 good ones {where}, at most "
             f"{percent_at_most(overkill.at_most)}."
         )
     if outlook.obstacle:
         return f"No promise is possible: {outlook.obstacle}."
-    sure = f"{100 * outlook.confidence:g} % sure"
+    sure = f"{percent_sure(outlook.confidence)} % sure"
     wanted = f"{100 * (1 - outlook.escape):g} of 100 bad parts, {sure}"
     if outlook.missing <= 0:
         words = (f"bundle={bundle.folder}", f"escape={outlook.escape:g}")

@@ -1,3 +1,4 @@
+import json
 import re
 import shutil
 from dataclasses import replace
@@ -249,11 +250,39 @@ def test_each_further_model_needs_more_confidence_and_the_same_one_does_not(bund
     assert "97.5 % confidence instead of 95 %" in " ".join(page.split())
 
 
-def test_a_try_that_no_model_could_win_is_none(bundles, shop, capsys):
+@pytest.mark.parametrize("name", ["alike", "better"])
+def test_every_try_counts_also_one_with_too_few_images_for_equal_models(bundles, shop, name):
+    bundles("line", 0.62), bundles("alike", 0.621), bundles("better", 0.5)
+    # 12 defects, and two equal models need 14; a better one takes over all the same.
+    status = main(["promote", f"bundle={name}", "over=line", "margin=0.2"])
+    assert status == (1 if name == "alike" else 0)
+    [log] = shop[0].parent.rglob("promotions.jsonl")
+    assert len(log.read_text(encoding="utf-8").splitlines()) == 1
+
+
+def test_a_try_that_no_model_could_win_is_none_and_shows_no_figure_to_choose_by(
+    bundles, shop, capsys
+):
     bundles("line", 0.5), bundles("new", 0.51)
-    assert main(["promote", "bundle=new", "over=line"]) == 1
-    assert "does not count as a try" in " ".join(capsys.readouterr().out.split())
+    assert main(["promote", "bundle=new", "over=line", "confidence=0.99999999999"]) == 2
+    told = capsys.readouterr()
+    assert told.out == "" and told.err.count("\n") == 1
+    assert "independent monitor images are too few for any model" in told.err
+    assert "no model was run" in told.err and not Path("promotion.html").exists()
     assert not list(shop[0].parent.rglob("promotions.jsonl"))
+
+
+def test_too_many_tries_are_refused_in_one_line(bundles, shop, capsys):
+    bundles("line", 0.62), bundles("new", 0.5)
+    main(["promote", "bundle=new", "over=line", "margin=0.2"])
+    [log] = shop[0].parent.rglob("promotions.jsonl")
+    first = json.loads(log.read_text(encoding="utf-8"))
+    tries = [first | {"new": str(number)} for number in range(60)]
+    log.write_text("".join(f"{json.dumps(one)}\n" for one in tries), encoding="utf-8")
+    bundles("other", 0.55), capsys.readouterr()
+    assert main(["promote", "bundle=other", "over=line", "margin=0.2"]) == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and "used 60 times before, too often" in told
 
 
 def test_a_damaged_previous_is_not_brought_back(bundles, capsys):

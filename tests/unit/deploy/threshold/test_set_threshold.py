@@ -12,6 +12,7 @@ from alvision.deploy.threshold.cutoffs import NotEnoughDefects
 from alvision.deploy.threshold.plan import ThresholdRequest
 from alvision.deploy.threshold.set_threshold import set_threshold
 from alvision.deploy.train.labelled_data import import_truth, load_labelled
+from alvision.evaluation.probabilities import ClassProbabilities
 from tests.support import grey
 
 REQUEST = ThresholdRequest(escape=0.05, confidence=0.95)
@@ -111,6 +112,19 @@ def test_unsure_answers_count_as_defects(worn, tmp_path):
     again = set_threshold(own, doubted, config, request)
     assert again.unnamed == 1
     assert again.defects == first.defects + 1 and again.good == first.good - 1
+
+
+def test_a_run_of_many_rounds_is_refused_in_one_line(worn, tmp_path):
+    labelled, config = worn
+    seal = labelled.split.seal
+    for number in range(60):
+        place = tmp_path / "run" / "rounds" / f"{number:03d}"
+        place.mkdir(parents=True)
+        values = np.full((len(seal), 2), 0.5)
+        ClassProbabilities(tuple(seal), ("ok", "worn"), values).write(place / "predictions.parquet")
+    told = "60 times before, 60 times by rounds of this simulated run, too often"
+    with pytest.raises(UserError, match=told):
+        set_threshold(bundle(tmp_path, ["ok", "worn"], ["worn"]), labelled, config, REQUEST)
 
 
 def scored_by_grey(worn, tmp_path):

@@ -239,7 +239,7 @@ class Line:
         rows = records.measured(judge.model, limit=max(drift.WINDOWS))
         now = datetime.now(UTC)
         week = f"{now:%G-W%V}"
-        nth = last[0].nth + 1 if last and last[0].week == week else 1
+        nth = 1 + records.drift_tests_in(week)
         found = drift.run_test(judge.reference.values, statistics_of(rows[::-1]), number=nth)
         if found is None:
             return

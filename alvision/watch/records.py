@@ -260,6 +260,10 @@ class Records:
             ),
         )
 
+    def drift_tests_in(self, week: str) -> int:
+        """Return how many tests a week had, of all models: they share its false alarms."""
+        return int(self._all("SELECT count(*) FROM look WHERE week = ?", week)[0][0])
+
     def drift_tests(self, model: str, *, limit: int = -1) -> list[DriftRecord]:
         """Return the tests of a model's images, the latest first."""
         query = f"SELECT * FROM look WHERE model = ? ORDER BY number DESC LIMIT {limit}"

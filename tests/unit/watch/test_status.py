@@ -12,6 +12,7 @@ from PIL import Image
 
 from alvision.deploy.bundle.bundle import file_hash, open_bundle
 from alvision.deploy.bundle.signature import SIGNATURE, signed
+from alvision.deploy.bundle.thresholds import Thresholds, write_thresholds
 from alvision.deploy.bundle.verdict import NO_NUMBERS
 from alvision.reporting.watch import page
 from alvision.watch import queue
@@ -38,6 +39,19 @@ def test_a_line_that_has_received_nothing(line):
     assert status.audit.passed == 0 and status.audit.at_most == 1.0
     assert len(status.statistics) == status.reference.values.shape[1]
     assert "was not tested against another one" in status.tested and status.tested in page(status)
+
+
+def test_the_drift_tests_of_all_models_share_the_false_alarms_of_a_week(shop, tmp_path):
+    shop.bundle = shutil.copytree(shop.bundle, tmp_path / "own")
+    identity = open_bundle(shop.bundle).identity
+    with open_line(Setting(shop.bundle, shop.inbox, shop.line, settle=0.0)) as line:
+        tests = []
+        for number, low in enumerate((0.4, 0.5, 0.6)):
+            write_thresholds(shop.bundle, identity, Thresholds(low, low))
+            shop.deliver(range(50 * number, 50 * number + 50))
+            line.step()
+            tests += line.records.drift_tests(line.judge.model)
+    assert len({test.week for test in tests}) == 2 or [test.nth for test in tests] == [1, 2, 3]
 
 
 def test_the_newest_images_come_first_and_broken_files_are_named(line, shop, monkeypatch):

@@ -58,6 +58,14 @@ def test_it_sorts_with_what_was_exported(bundle):
     assert status == 0 and [row["verdict"] for row in rows] == ["pass", "reject", "reject"]
 
 
+@pytest.mark.parametrize("result", ["missing/result.csv", "b"])
+def test_a_table_that_cannot_be_written_is_one_line(bundle, result):
+    words = [sys.executable, "-I", bundle / "predict.py", "parts", result]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=bundle.parent)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert done.stderr.startswith(f"{result} cannot be written (")
+
+
 @pytest.mark.parametrize(
     ("file", "change"),
     [

@@ -100,7 +100,7 @@ def verdicts(thresholds: Thresholds) -> str:
     >>> verdicts(Thresholds(0.5, 0.7, human=0.1, defect_share=0.01))
     'pass below 0.5000, reject from 0.7000, a person looks between them (about 10 in 100 parts, \
 on a line with 1 % bad ones)'
-    >>> verdicts(Thresholds(0.5, math.inf, human=0.1, defect_share=0.01))
+    >>> verdicts(Thresholds(0.5, 2.0, human=0.1, defect_share=0.01))
     'pass below 0.5000, a person looks at all other parts (about 10 in 100 parts, on a line with \
 1 % bad ones)'
     """
@@ -109,7 +109,7 @@ on a line with 1 % bad ones)'
     if thresholds.low == thresholds.high:
         asked = thresholds.defect_share is not None
         return f"reject from {low}" + (f", a person looks at {person}" if asked else "")
-    if math.isinf(thresholds.high):
+    if not thresholds.rejects:
         return f"pass below {low}, a person looks at all other parts ({person})"
     return f"pass below {low}, reject from {high}, a person looks between them ({person})"
 

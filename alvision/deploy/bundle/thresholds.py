@@ -18,6 +18,8 @@ from alvision.core.shell import command
 from alvision.deploy.bundle.signature import SIGNATURE, signature, signed
 
 THRESHOLDS = "thresholds.json"
+NEVER = 2.0
+"""An upper threshold that no score reaches, because it is a probability; JSON has no infinity."""
 VOIDS = (
     "a kind of defect that was not among the sealed ones",
     "lots with more defects than any sealed lot, or sealed defects in other proportions than on "
@@ -68,7 +70,8 @@ class Thresholds:
 
     Attributes:
         low: The threshold of the promise.
-        high: The upper threshold; equal to `low` where no person looks.
+        high: The upper threshold; equal to `low` where no person looks, and `NEVER` (infinite in
+            a file from before) where a person looks at all that does not pass.
         escape: Highest share of defects that may pass.
         confidence: Probability that the promise holds.
         independent: Every sealed image counts as independent, whatever its group.
@@ -163,6 +166,11 @@ class Thresholds:
         }
         lists = {key: tuple(values[key]) for key in ("escaped", "overkilled", "voids")}
         return cls(**{**values, **parts, **lists})
+
+    @property
+    def rejects(self) -> bool:
+        """Tell whether some score is rejected unseen."""
+        return self.high < NEVER
 
     @property
     def contradicted(self) -> bool:

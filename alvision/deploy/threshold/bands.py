@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from alvision.deploy.bundle.thresholds import NEVER
+
 
 @dataclass(frozen=True)
 class Band:
@@ -20,7 +22,7 @@ class Band:
 
     Attributes:
         low: The threshold of the promise.
-        high: The upper threshold.
+        high: The upper threshold; `NEVER` where nothing is rejected.
         human: Share of the line's parts that a person looks at, estimated.
     """
 
@@ -102,7 +104,7 @@ def _bands(
         raise ValueError(f"defect_share={defect_share} must be a share, 0 to 1")
     defects, good = (np.asarray(s, dtype=np.float64) for s in (defect_scores, good_scores))
     above = np.concatenate([defects, good])
-    marks = np.unique([threshold, *above[above >= threshold], np.inf])
+    marks = np.unique([threshold, *above[above >= threshold], NEVER])
 
     def between(scores: np.ndarray) -> np.ndarray:
         ordered = np.sort(scores)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -173,7 +172,7 @@ def headline(bundle: Bundle, outlook: Outlook) -> str:
         if overkill.seen is None:
             return f"{text}; how many good ones it stops is unknown: no good part is sealed."
         where = "to a second look"
-        if thresholds.human and not math.isinf(thresholds.high):
+        if thresholds.human and thresholds.rejects:
             where += " or to scrap"
         return (
             f"{text}; sends about {percent_seen(overkill.seen)} of 100 good ones {where}, at most "

@@ -14,6 +14,7 @@ from alvision.deploy.bundle.promise import (
     verdicts,
 )
 from alvision.deploy.bundle.thresholds import (
+    NEVER,
     ClassPromise,
     Overkill,
     SealedLots,
@@ -81,9 +82,9 @@ def test_a_threshold_is_printed_apart_from_0_and_1_and_never_above_itself(score)
 
 
 def test_without_an_upper_threshold_nothing_is_rejected_in_words():
-    for thresholds in (replace(WHOLE, high=math.inf), replace(WHOLE, high=WHOLE.low, human=0.0)):
-        said = verdicts(thresholds)
-        assert "inf" not in said and "between" not in said
+    for high in (NEVER, math.inf, WHOLE.low):
+        said = verdicts(replace(WHOLE, high=high))
+        assert "inf" not in said and "between" not in said and "reject from 2" not in said
     assert verdicts(replace(WHOLE, high=WHOLE.low, human=0.0, defect_share=None)) == (
         "reject from 0.5000"
     )

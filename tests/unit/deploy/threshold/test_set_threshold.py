@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -137,8 +138,10 @@ def test_a_person_needs_the_share_of_defects_on_the_line(worn, tmp_path):
     request = ThresholdRequest(escape=0.9, confidence=0.5, human=0.5)
     monitor = [labelled.held_out[id] == "worn" for id in labelled.split.monitor]
     assert set_threshold(own, labelled, config, request).defect_share == np.mean(monitor)
-    given = set_threshold(own, labelled, config, replace(request, defect_share=0.01))
-    assert given.defect_share == 0.01
+    given = set_threshold(own, labelled, config, replace(request, defect_share=0.01, human=1.0))
+    assert given.defect_share == 0.01 and not given.rejects and given.human > 0
+    # Not every reader of JSON knows infinity.
+    json.loads((tmp_path / "thresholds.json").read_text(), parse_constant=pytest.fail)
     (tmp_path / "run" / "seal_readings.jsonl").unlink()
     for id in labelled.split.monitor:
         del labelled.held_out[id]

@@ -32,7 +32,7 @@ def test_a_run_on_class_folders_leaves_everything_it_promises(run, tmp_path):
     assert [row["labels"] for row in rows] == ["6", "10", "14"]
     assert all(0 <= float(row["macro_f1"]) <= 1 and row["escape_rate"] for row in rows)
     query = table(folder / "rounds" / "001" / "query.csv")
-    assert list(query[0]) == ["id", "rank", "score", "slot", "propensity", "prediction", "reason"]
+    assert ",".join(query[0]) == "id,rank,score,slot,propensity,prediction,reason,sha256"
     assert all(row["reason"] and row["prediction"] in ("ok", "worn") for row in query)
     assert "report:" in out
     before = {p: p.read_bytes() for p in (folder / "rounds").rglob("*.*")}

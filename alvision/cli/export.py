@@ -47,11 +47,11 @@ def export(words: list[str]) -> int:
     from alvision.core.rounds import lock
     from alvision.deploy.bundle.export import export
     from alvision.deploy.train.final_model import load
-    from alvision.run_folder.load import load_run_config_in_place
+    from alvision.deploy.train.labelled_data import run_config_of_today
 
     root = options.out
     folder = options.bundle or root / "bundle"
-    config = load_run_config_in_place(root)
+    config = run_config_of_today(root)
     with lock(root):
         final = load(config, root)
         with bar("exporting") as progress:

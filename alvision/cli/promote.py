@@ -125,9 +125,8 @@ def _replace(new: Bundle, old: Bundle, options: PromoteOptions) -> int:
     from alvision.deploy.promote.rates import Terms
     from alvision.deploy.promote.tries import begin_try
     from alvision.deploy.threshold.binomial import percent_up
-    from alvision.deploy.train.labelled_data import load_labelled
+    from alvision.deploy.train.labelled_data import load_labelled, run_config_of_today
     from alvision.reporting import promotion as page
-    from alvision.run_folder.load import load_run_config_in_place
 
     terms = Terms(
         margin=options.margin,
@@ -136,7 +135,7 @@ def _replace(new: Bundle, old: Bundle, options: PromoteOptions) -> int:
         independent=options.independent,
     )
     check_comparable(old, new)
-    config = load_run_config_in_place(options.out or Path(new.manifest.run))
+    config = run_config_of_today(options.out or Path(new.manifest.run))
     labelled = load_labelled(config)
     begun = begin_try(old, new, labelled, config, terms)
     with bar("comparing") as progress:

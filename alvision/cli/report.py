@@ -80,13 +80,12 @@ def _of_study(root: Path) -> int:
 
 def _of_bundle(options: ShopReportOptions) -> int:
     from alvision.deploy.bundle.bundle import open_bundle
-    from alvision.deploy.train.labelled_data import load_labelled
+    from alvision.deploy.train.labelled_data import load_labelled, run_config_of_today
     from alvision.reporting.shop import page
     from alvision.reporting.shop.facts import collect, headline
-    from alvision.run_folder.load import load_run_config_in_place
 
     bundle = open_bundle(options.bundle)
-    config = load_run_config_in_place(options.out or Path(bundle.manifest.run))
+    config = run_config_of_today(options.out or Path(bundle.manifest.run))
     labelled = load_labelled(config)
     with bar("predicting the monitor images") as progress:
         shop = collect(bundle, labelled, config, options.request(), progress=progress)

@@ -118,11 +118,10 @@ def threshold(words: list[str]) -> int:
     from alvision.deploy.bundle.bundle import open_bundle
     from alvision.deploy.bundle.promise import for_class, verdicts
     from alvision.deploy.threshold.set_threshold import set_threshold
-    from alvision.deploy.train.labelled_data import load_labelled
-    from alvision.run_folder.load import load_run_config_in_place
+    from alvision.deploy.train.labelled_data import load_labelled, run_config_of_today
 
     bundle = open_bundle(options.bundle)
-    config = load_run_config_in_place(options.out or Path(bundle.manifest.run))
+    config = run_config_of_today(options.out or Path(bundle.manifest.run))
     with lock(Path(str(config.out))), bar("scoring the sealed images") as progress:
         thresholds = set_threshold(
             bundle, load_labelled(config), config, options.request(), progress=progress

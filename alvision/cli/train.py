@@ -53,27 +53,28 @@ def train(words: list[str]) -> int:
     from alvision.dataset.dataset import DataSet
     from alvision.deploy.bundle.promise import percent_range
     from alvision.deploy.train.final_model import FOLDER, train
-    from alvision.deploy.train.labelled_data import import_truth
+    from alvision.deploy.train.labelled_data import import_truth, run_config_of_today
     from alvision.evaluation.audit import too_few
     from alvision.run_folder.experiment_file import describe_run
     from alvision.run_folder.fixed_settings import claim_run
-    from alvision.run_folder.load import load_run_config_in_place
 
     root = options.out
     if root and not rest and (root / DOCUMENT).exists():
-        config, fresh = load_run_config_in_place(root), None
+        config, stored = run_config_of_today(root), read_document(root)
+        choices, line = stored["choices"], stored["command"]
+        begun = True
     else:
-        fresh = _composed(words)
-        config = fresh.config
-        root = Path(str(config.out))
+        composed = _composed(words)
+        config, choices, line = composed.config, composed.choices, composed.command
+        root, begun = Path(str(config.out)), False
     with lock(root):
-        if fresh:
+        if config.answered_by_people or not begun:
             data = DataSet.open(config)
             config = data.config  # settled, as it will be found again
             described = describe_run(
                 config,
-                fresh.choices,
-                fresh.command,
+                choices,
+                line,
                 classes=data.classes,
                 precision=_settled_precision(config, root),
                 anonymous=config.answered_by_people,

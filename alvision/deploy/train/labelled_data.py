@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from alvision.core.errors import UserError
 from alvision.core.records import Event, SampleId, answer_uuid
 from alvision.dataset.dataset import DataSet
+from alvision.dataset.people import with_people_choices
 from alvision.labels.consensus import consensus, standing
+from alvision.run_folder.load import load_run_config_in_place
 
 if TYPE_CHECKING:
     from alvision.config.schema import RunConfig
@@ -64,6 +66,18 @@ class LabelledData:
         """Return the sha256 of the training images, by content."""
         rows = sorted(self.data.hashes.get(id, id) for id in self.training)
         return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+
+
+def run_config_of_today(root: Path) -> RunConfig:
+    """Return a run's configuration, to work in its folder, with what people settled since then.
+
+    A class that was added, or a defect's mark that was changed, after the last round is in the
+    labels and not yet in the run's folder.
+
+    Raises:
+        UserError: The folder is not a run's, or its images or labels are gone.
+    """
+    return with_people_choices(load_run_config_in_place(root))
 
 
 def load_labelled(config: RunConfig) -> LabelledData:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from alvision.cli.console import bar, console
 from alvision.cli.options import Options, option
 from alvision.config.limits import between
-from alvision.core.records import SECONDS_PER_LABEL
+from alvision.core.records import SECONDS_PER_LABEL, SampleId
 
 USAGE = """\
 alvision check data=folder data.root=parts/
@@ -48,6 +49,7 @@ def check(words: list[str]) -> int:
     from alvision.data.hashes import content_hashes
     from alvision.data.image_spec import AUTO, ImageSpec
     from alvision.data.manifest import build
+    from alvision.dataset.dataset import DataSet
     from alvision.dataset.image_settings import settled
     from alvision.dataset.people import as_people, people_label, with_labels, with_people_choices
     from alvision.reporting import check as check_report
@@ -62,7 +64,9 @@ def check(words: list[str]) -> int:
         console.print(f"data.image.value_range=auto is {config.data.image.value_range}")
     with bar("reading files") as progress:
         hashes = content_hashes(manifest, progress)
+    held_out: Collection[SampleId] = ()
     if people:
+        held_out = set(DataSet(config, manifest, spec).split.held_out)
         manifest = with_labels(manifest, hashes, config)
     with bar("looking at images") as progress:
         result = checks.check(
@@ -70,6 +74,7 @@ def check(words: list[str]) -> int:
             hashes,
             spec,
             classes=config.classes,
+            held_out=held_out,
             seconds_per_label=options.seconds,
             progress=progress,
             seed=config.seed,

@@ -26,6 +26,7 @@ class CheckContext:
         scan: What the pass over the images gave.
         classes: The configured classes; None where the configuration names none.
         seed: Of the folds.
+        left_out: How many images have a class that is kept from the checks.
     """
 
     manifest: Manifest
@@ -34,6 +35,7 @@ class CheckContext:
     scan: Scan
     classes: tuple[str, ...] | None
     seed: int
+    left_out: int = 0
 
     def id(self, position: int) -> SampleId:
         """Return the id of the image at a position of the scan."""

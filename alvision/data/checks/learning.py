@@ -43,7 +43,7 @@ def classes(context: CheckContext) -> list[Finding]:
     few = [label for label in named if 0 < counts[label] < FEW]
     absent = [label for label in named if label not in counts]
     unknown = sorted(set(counts) - set(named))
-    missing = len(context.manifest) - len(truth)
+    missing = len(context.manifest) - len(truth) - context.left_out
     largest, smallest = max(counts.values()), min(counts.values())
     findings = [
         Finding(

@@ -222,3 +222,17 @@ def test_progress_is_told_and_the_order_is_the_gravest_first(parts):
     assert [f.severity for f in result.findings] == sorted(
         (f.severity for f in result.findings), key=["error", "warning", "note"].index
     )
+
+
+def test_classes_of_held_out_images_are_doubted_nowhere(parts):
+    twin = Image.open(parts / "ok" / "001.png")
+    ImageEnhance.Brightness(twin).enhance(1.1).save(parts / "worn" / "twin.png")
+    manifest = listed(parts)
+    assert "of another class" in titled(look(manifest), "near duplicate").detail
+
+    result = look(manifest, held_out={"worn/twin.png", *manifest.ids[:9:3]})
+    assert titled(result, "held-out images are left out").title.startswith("The classes of 4 ")
+    assert "of another class" not in titled(result, "near duplicate").detail
+    counted = next(finding for finding in result.findings if "the smallest" in finding.title)
+    assert counted.table.rows == (("ok", "21", "64 %"), ("worn", "12", "36 %"))
+    assert counted.detail == ""  # their classes are known, and kept back

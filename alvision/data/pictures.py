@@ -9,7 +9,7 @@ from PIL import Image
 
 from alvision.data import images
 from alvision.data.image_spec import ImageSpec
-from alvision.data.pixels import raw_mode, upright_pixels
+from alvision.data.pixels import deep_mode, upright_pixels
 
 
 def picture(
@@ -43,7 +43,7 @@ def is_deep(path: Path) -> bool:
         UnreadableImage: If the header cannot be read.
     """
     with images.opened(path) as image:
-        return image.mode == "F" or image.mode.startswith("I") or ";16" in raw_mode(image)
+        return image.mode == "F" or image.mode.startswith("I") or deep_mode(image) is not None
 
 
 def upright_size(

@@ -96,7 +96,7 @@ def refuse_unclear(image: Image.Image) -> None:
     Raises:
         UnreadableImage: The image is of such a kind.
     """
-    if "transparency" in image.info and ";16" in raw_mode(image):
+    if "transparency" in image.info and deep_mode(image):
         raise UnreadableImage("16 bits with one value that is transparent: save them without")
     tags = tags_of(image)
     if not tags:
@@ -127,6 +127,13 @@ def raw_mode(image: Image.Image) -> str:
     return str(arguments[0] if isinstance(arguments, tuple) else arguments)
 
 
+def deep_mode(image: Image.Image) -> str | None:
+    """Return the raw mode of an image with 16 bits a value that is not decoded yet; else None."""
+    mode = raw_mode(image)
+    # A BMP has 16 bits for a whole pixel.
+    return mode if ";16" in mode and image.format != "BMP" else None
+
+
 def raw_values(image: Image.Image, spec: ImageSpec) -> Shaped[np.ndarray, "h w c"] | None:
     """Return the upright values as stored, [h, w, c], with black at 0; None: 8 bits say it all.
 
@@ -136,9 +143,9 @@ def raw_values(image: Image.Image, spec: ImageSpec) -> Shaped[np.ndarray, "h w c
         UnreadableImage: The image is broken, or a range cannot be applied.
     """
     if image.mode != "F" and not image.mode.startswith("I"):
-        mode = raw_mode(image)
-        deep = ";16" in mode and spec.value_range is not None and spec.rules > 1
-        return deep_colours(image, mode) if deep else None
+        mode = deep_mode(image)
+        wanted = spec.value_range is not None and spec.rules > 1
+        return deep_colours(image, mode) if mode and wanted else None
     tags = tags_of(image) if spec.rules > 1 else {}
     ImageOps.exif_transpose(image, in_place=True)
     values = np.asarray(image)[..., None]
@@ -224,6 +231,20 @@ def draft(image: Image.Image, spec: ImageSpec) -> None:
 
 
 def header_exif(image: Image.Image) -> Image.Exif:
-    """Return the EXIF data that come before the pixels, without decoding them."""
-    # The PNG reader's own method decodes the pixels, in case that EXIF data follow them.
-    return Image.Image.getexif(image)
+    """Return the EXIF data; the pixels are decoded only where EXIF data follow them."""
+    # The PNG reader's own method decodes the pixels of every image.
+    return image.getexif() if exif_follows(image) else Image.Image.getexif(image)
+
+
+def exif_follows(image: Any) -> bool:
+    """Tell whether a PNG that is not decoded yet has EXIF data or text behind its pixels."""
+    if image.format != "PNG" or image.fp is None:
+        return False
+    place, passed, found = image.fp.tell(), False, False
+    image.fp.seek(8)
+    while not found and len(chunk := image.fp.read(8)) == 8:
+        passed = passed or chunk[4:] == b"IDAT"
+        found = passed and chunk[4:] in (b"eXIf", b"iTXt", b"zTXt", b"tEXt")
+        image.fp.seek(int.from_bytes(chunk[:4], "big") + 4, 1)
+    image.fp.seek(place)
+    return found

@@ -1,6 +1,7 @@
 """Every kind of image is read alike by everybody who reads images, or refused alike."""
 
 import io
+import struct
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -64,6 +65,28 @@ def by_opencv(values, *options):
 def twelve(values):
     """Return 8-bit values as 12 bits in 16: white is 4095."""
     return np.rint(values.astype(float) * 4095 / 255).astype(np.uint16)
+
+
+def exif_behind_the_pixels(path, turn):
+    """Write a PNG as programs leave it that add EXIF data to a finished file."""
+    whole, plain = io.BytesIO(), io.BytesIO()
+    by_pillow(Image.fromarray(COLOUR), format="PNG")(whole, turn)
+    Image.fromarray(COLOUR).save(plain, "PNG")
+    whole, plain = whole.getvalue(), plain.getvalue()
+    start = whole.index(b"eXIf") - 4
+    chunk = whole[start : start + 12 + int.from_bytes(whole[start : start + 4], "big")]
+    end = plain.index(b"IEND") - 4
+    path.write_bytes(plain[:end] + chunk + plain[end:])
+
+
+def bmp_of_16_bits(path, turn):
+    """Write a BMP with 5, 6 and 5 bits of red, green and blue."""
+    red, green, blue = (COLOUR[::-1].astype(np.uint16) >> [3, 2, 3]).transpose(2, 0, 1)
+    pixels = (red << 11 | green << 5 | blue).astype("<u2").tobytes()
+    masks = (0xF800, 0x07E0, 0x001F)
+    head = struct.pack("<IiiHHIIiiII3I", 40, WIDE, HIGH, 1, 16, 3, len(pixels), 0, 0, 0, 0, *masks)
+    start = 14 + len(head)
+    path.write_bytes(b"BM" + struct.pack("<IHHI", start + len(pixels), 0, 0, start) + head + pixels)
 
 
 def turned(name, write, seen, spec=SPEC, **options):
@@ -158,6 +181,8 @@ KINDS = {
     "one bit": Kind(
         by_pillow(Image.fromarray(GREY > 99)), np.where(GREY > 99, 255, 0).astype(np.uint8)
     ),
+    **turned("exif behind the pixels", exif_behind_the_pixels, COLOUR, suffix=".png"),
+    "bmp of 16 bits": Kind(bmp_of_16_bits, COLOUR, TWELVE, suffix=".bmp", tolerance=8),
     "bmp": Kind(by_pillow(Image.fromarray(COLOUR)), COLOUR, suffix=".bmp"),
     "second page": Kind(
         lambda path, turn: path.write_bytes(

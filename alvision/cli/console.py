@@ -8,7 +8,15 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
-console = Console(highlight=False, soft_wrap=True)
+
+
+class _Output(Console):
+    def on_broken_pipe(self) -> None:
+        """Say so to whoever prints: rich would end the process, or only this thread, unseen."""
+        raise BrokenPipeError
+
+
+console = _Output(highlight=False, soft_wrap=True)
 
 
 def warn(notices: Iterable[str]) -> None:

@@ -8,8 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
+from alvision.cli.console import console
 from alvision.cli.options import Options
 from alvision.config.compose import configuration
 from alvision.core.rounds import DOCUMENT
@@ -60,7 +59,6 @@ def label(words: list[str]) -> int:
     begin_anew_if_groups_changed(config)
     data = DataSet.open(config)
     page = data.config.page
-    console = Console(highlight=False, soft_wrap=True)
     for notice in data.image_notices:
         console.print(f"warning: {notice}", markup=False)
     with data.label_store() as store:

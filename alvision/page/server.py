@@ -151,8 +151,8 @@ def _take_in(page: Page, images: Callable[[], Images | None], say: Callable[[str
         page.state.images.forget_hidden()
         return False
     if said := page.state.relist(now):
-        say(said)
         page.progress.tell(said)
+        say(said)
     return True
 
 

@@ -30,10 +30,26 @@ def test_a_mistake_is_one_line_and_status_2(words, told, capsys):
     assert err.count("\n") == 1
 
 
-def test_a_reader_that_leaves_is_no_mistake():
-    run = "import time; time.sleep(0.2); from alvision.cli.dispatch import entry; entry()"
+PRINTED_BY_RICH = """
+import sys
+from alvision.cli import dispatch
+from alvision.cli.console import console
+sys.exit(dispatch.main([], lambda words: [console.print("a") for _ in range(99)]))
+"""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["from alvision.cli.dispatch import entry; entry()", "run", "--help"],
+        [PRINTED_BY_RICH],
+    ],
+    ids=["help", "rich"],
+)
+def test_a_reader_that_leaves_is_no_mistake(words):
+    words = [f"import time; time.sleep(0.2); {words[0].strip()}", *words[1:]]
     with subprocess.Popen(
-        [sys.executable, "-c", run, "run", "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-c", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         process.stdout.close()
         assert process.stderr.read() == b""

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from rich.console import Console
 
 
-
 class _Output(Console):
     def on_broken_pipe(self) -> None:
         """Say so to whoever prints: rich would end the process, or only this thread, unseen."""

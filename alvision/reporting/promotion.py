@@ -75,7 +75,7 @@ def _row(measure: Measure) -> dict[str, Any]:
         "worse": pairs.worse,
         "better": pairs.better,
         "at_most": f"+{percent_up(pairs.at_most)}",
-        "margin": page.signed(100 * measure.margin, 1),
+        "margin": f"+{100 * measure.margin:g}",
         "shown": measure.shown,
     }
 

@@ -152,13 +152,17 @@ def percent_at_most(share: float) -> int:
 
 
 def percent_seen(share: float) -> str:
-    """Return a share that was seen, in whole percent; one below a half with two digits.
+    """Return a share that was seen, in whole percent; 0 and 100 are said of none and all only.
 
-    >>> percent_seen(0.104), percent_seen(0.0), percent_seen(0.00416)
-    ('10', '0', '0.42')
+    >>> percent_seen(0.104), percent_seen(0.0), percent_seen(0.00416), percent_seen(0.9975)
+    ('10', '0', '0.42', '99.75')
     """
     percent = 100 * share
-    return f"{percent:.2g}" if percent < 0.5 else f"{percent:.0f}"
+    if percent < 0.5:
+        return f"{percent:.2g}"
+    if 99.5 <= percent < 100:
+        return f"{100 - float(f'{100 - percent:.2g}'):g}"
+    return f"{percent:.0f}"
 
 
 def percent_sure(confidence: float) -> str:

@@ -283,6 +283,6 @@ def _advice(
     if monitor < FEW_MONITOR:
         advice.append(
             f"Parts as they come from the line, for the audit: only {monitor} monitor images "
-            "have a label, so every figure below is rough."
+            "have a label, so every figure about them is rough."
         )
     return advice

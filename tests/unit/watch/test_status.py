@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sys
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -39,6 +40,7 @@ def test_a_line_that_has_received_nothing(line):
     assert status.audit.passed == 0 and status.audit.at_most == 1.0
     assert len(status.statistics) == status.reference.values.shape[1]
     assert "was not tested against another one" in status.tested and status.tested in page(status)
+    assert "0.04 in 100 passing images are drawn" in page(replace(status, share=0.0004))
 
 
 def test_the_drift_tests_of_all_models_share_the_false_alarms_of_a_week(shop, tmp_path):

@@ -90,8 +90,10 @@ def test_without_an_upper_threshold_nothing_is_rejected_in_words():
     )
 
 
-def test_a_small_share_that_was_seen_is_not_called_none():
-    assert "about 0.4 of 100 good ones" in promise(replace(WHOLE, overkill=Overkill(0.004, 0.02)))
+@pytest.mark.parametrize(("seen", "said"), [(0.004, "0.4"), (0.998, "99.8"), (1.0, "100")])
+def test_a_share_that_was_seen_is_called_none_or_all_only_if_it_is(seen, said):
+    text = promise(replace(WHOLE, overkill=Overkill(seen, 1.0)))
+    assert f"about {said} of 100 good ones" in text
 
 
 def test_a_limit_is_never_rounded_down():

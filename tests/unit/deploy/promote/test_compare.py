@@ -248,6 +248,8 @@ def test_each_further_model_needs_more_confidence_and_the_same_one_does_not(bund
     assert "used 1 time before, so this try must be shown with 97.5 % confidence" in told
     page = Path("promotion.html").read_text(encoding="utf-8")
     assert "97.5 % confidence instead of 95 %" in " ".join(page.split())
+    assert promote("worse", "margin.escape=0.0004")[0] == 1
+    assert "<td>+0.04</td>" in Path("promotion.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", ["alike", "better"])

@@ -24,6 +24,7 @@ HELP = ("--help", "-h", "help")
 
 def entry() -> None:
     """Run the command line and exit with its status."""
+    _replace_closed_streams()
     stopping.listen()
     status = _flushed(main(sys.argv[1:]))
     # Python's last collection would look through everything that torch brought: seconds.
@@ -139,6 +140,18 @@ def _flushed(status: int, probe: str = "") -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     return status
+
+
+def _replace_closed_streams() -> None:
+    """Give a process that was started without standard streams, as by `>&-`, empty ones.
+
+    Otherwise the next files that are opened take their numbers, and are printed into.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = open(os.devnull, mode, encoding="utf-8")  # noqa: PTH123, SIM115
+            os.set_inheritable(stream.fileno(), True)
+            setattr(sys, name, stream)
 
 
 def _command(name: str) -> Callable[[list[str]], int]:

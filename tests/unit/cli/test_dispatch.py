@@ -56,6 +56,24 @@ def test_a_reader_that_leaves_is_no_mistake(words):
     assert process.returncode == 141
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell closes no stream there")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+def test_a_command_that_is_started_without_a_stream_does_its_work(closed, tmp_path):
+    run = (
+        "import os, sys; from alvision.cli import dispatch; dispatch._replace_closed_streams(); "
+        "first = os.open(sys.argv[1], os.O_CREAT | os.O_WRONLY); print('a', file=sys.stderr); "
+        "sys.argv[1:] = ['--version']; os.write(first, b'%d' % first); dispatch.entry()"
+    )
+    shell = f'exec "$0" -c "$1" "$2" {closed}'
+    file = tmp_path / "a"
+    done = subprocess.run(
+        ["sh", "-c", shell, sys.executable, run, file],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0 and "Traceback" not in done.stderr
+    assert int(file.read_text()) > 2  # nothing that is printed can go into it
+
+
 def test_a_pipe_that_breaks_elsewhere_is_told(capsys):
     def broken(words):
         raise BrokenPipeError("a worker is gone")

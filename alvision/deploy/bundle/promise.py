@@ -104,27 +104,28 @@ on a line with 1 % bad ones)'
     'pass below 0.5000, a person looks at all other parts (about 10 in 100 parts, on a line with \
 1 % bad ones)'
     """
-    low, high = cutoff(thresholds.low), cutoff(thresholds.high)
-    person = for_person(thresholds)
+    low, person = cutoff(thresholds.low), for_person(thresholds)
     if thresholds.low == thresholds.high:
         asked = thresholds.defect_share is not None
         return f"reject from {low}" + (f", a person looks at {person}" if asked else "")
     if not thresholds.rejects:
         return f"pass below {low}, a person looks at all other parts ({person})"
+    high = cutoff(thresholds.high)
     return f"pass below {low}, reject from {high}, a person looks between them ({person})"
 
 
 def cutoff(score: float) -> str:
     """Return a threshold, rounded down, with as many digits as keep it apart from 0 and 1.
 
-    >>> cutoff(0.5), cutoff(0.99999987), cutoff(0.00000054)
-    ('0.5000', '0.9999998', '0.0000005')
+    >>> cutoff(0.5), cutoff(0.99999987), cutoff(5.27e-24)
+    ('0.5000', '0.9999998', '5.2e-24')
     """
-    if not 0 < score < 1:
-        return f"{score:.4f}"
-    digits = max(4, math.ceil(-math.log10(min(score, 1 - score))))
     # By its decimal form: 0.7 is a little less than 0.7 as a binary number.
-    return f"{Decimal(repr(score)).quantize(Decimal(1).scaleb(-digits), ROUND_DOWN):f}"
+    exact = Decimal(repr(score))
+    if 0 < score < 1e-4:
+        return f"{exact.quantize(Decimal(1).scaleb(exact.adjusted() - 1), ROUND_DOWN):e}"
+    digits = max(4, math.ceil(-math.log10(1 - score))) if score < 1 else 4
+    return f"{exact.quantize(Decimal(1).scaleb(-digits), ROUND_DOWN):f}"
 
 
 def for_class(own: ClassPromise) -> str:

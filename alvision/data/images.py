@@ -6,6 +6,7 @@ import errno
 import functools
 import io
 import math
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,8 @@ from alvision.data.pixels import (
 from alvision.data.pixels import UnreadableImage as UnreadableImage
 
 FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TIFF", "WEBP", "GIF")  # others may start programs
+# Pillow warns of an attack from half of the pixels on at which it refuses.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 MACHINE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 """Failures of the machine, which say nothing about an image."""
 

@@ -2,6 +2,8 @@
 
 import io
 import struct
+import subprocess
+import sys
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -15,6 +17,7 @@ from alvision.data.decoding import decode
 from alvision.data.image_spec import ImageSpec
 from alvision.data.images import UnreadableImage, load
 from alvision.data.pictures import picture, upright_size
+from alvision.deploy.bundle.predict_script import script
 from alvision.deploy.bundle.statistics import SIDE
 from alvision.page.image_urls import ServedImages
 from alvision.reporting import watch
@@ -307,6 +310,35 @@ def test_the_page_and_the_watched_line_show_what_is_read(tmp_path, name):
     large = Image.fromarray(kind.seen).resize((SIDE, SIDE), Image.Resampling.BILINEAR)
     whole = load(path, ImageSpec(**kind.spec.to_dict() | {"size": SIDE}))
     assert farthest(whole, np.asarray(large.convert("RGB"))) <= kind.tolerance
+
+
+READS_A_LARGE_IMAGE = """
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from PIL import Image
+Image.MAX_IMAGE_PIXELS = 24 * 16 - 1
+sys.path.insert(0, sys.argv[2])
+if sys.argv[3] == "alvision":
+    from alvision.data.image_spec import ImageSpec
+    from alvision.data.images import load
+    load(Path(sys.argv[1]), ImageSpec(8))
+else:
+    import predict
+    spec = dict(size=8, crop=None, value_range=None, reduced=False, page=None, rules=2)
+    predict.load(Path(sys.argv[1]), SimpleNamespace(**spec))
+"""
+
+
+@pytest.mark.parametrize("reader", ["alvision", "predict.py"])
+def test_a_large_image_that_is_read_is_no_attack(tmp_path, reader):
+    Image.fromarray(GREY).save(tmp_path / "a.png")
+    (tmp_path / "predict.py").write_text(script(), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", READS_A_LARGE_IMAGE, tmp_path / "a.png", tmp_path, reader],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert done.stderr == ""
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -17,10 +17,20 @@ def set_aside_line(set_aside: Mapping[str, str]) -> str:
     >>> set_aside_line({"b.png": "file is empty", "a.png": "not an image"})
     '2 files are set aside: a.png (not an image), b.png (file is empty)'
     """
-    named = [f"{name} ({reason})" for name, reason in sorted(set_aside.items())[:NAMED]]
+    named = [f"{_in_a_line(name)} ({reason})" for name, reason in sorted(set_aside.items())[:NAMED]]
     more = len(set_aside) - len(named)
     files = "1 file is" if len(set_aside) == 1 else f"{len(set_aside):,} files are"
     return f"{files} set aside: {', '.join(named)}" + (f" and {more:,} more" if more else "")
+
+
+def _in_a_line(name: str) -> str:
+    r"""Escape what breaks a line or commands a terminal.
+
+    >>> _in_a_line("ü\n.png")
+    'ü\\n.png'
+    """
+    marks = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+    return "".join(marks)
 
 
 def write_set_aside(root: Path, set_aside: Mapping[str, str]) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from alvision.cli.console import console
 from alvision.cli.options import Options
 from alvision.config.compose import configuration
+from alvision.core.errors import UserError
 from alvision.core.rounds import DOCUMENT
 from alvision.core.shell import command
 from alvision.data.cache import cache_folder
@@ -113,8 +114,14 @@ def _grouping(data: DataSet, store: LabelStore) -> Grouping:
 
     def hold_out(rule: GroupRule) -> frozenset[SampleId]:
         grouped = replace(config.data, group_by=rule.group_by, group_pattern=rule.pattern)
-        begin_anew_if_groups_changed(replace(config, data=grouped))
-        return frozenset(DataSet.open(replace(config, data=grouped)).split.held_out)
+        chosen = DataSet.open(replace(config, data=grouped))
+        if len(set(chosen.groups)) < 2:
+            raise UserError(
+                f"this rule puts all {len(chosen.groups)} photographs into one group, so that none "
+                "could be held out to measure the model: choose another"
+            )
+        begin_anew_if_groups_changed(chosen.config)
+        return frozenset(chosen.split.held_out)
 
     return Grouping(look, hold_out, fixed)
 

@@ -170,3 +170,21 @@ def changes(
         f"they share a group with some of those (first {ids[0]!r})"
         for (before, now), ids in sorted(moved.items())
     )
+
+
+def empty_parts(split: Split, groups: Sequence[str]) -> tuple[str, ...]:
+    """Say that nothing was drawn for a held-out part: the groups are few, or one is of all images.
+
+    >>> empty_parts(split_of(["a", "b"], ["pool", "pool"]), ["lot7", "lot7"])[0][:72]
+    'no image is held out to measure the model, none for the threshold: all 2'
+    """
+    purposes = {"to measure the model": split.monitor, "for the threshold": split.seal}
+    empty = [purpose for purpose, ids in purposes.items() if not ids]
+    if not empty:
+        return ()
+    count = len(set(groups))
+    return (
+        f"no image is held out {', none '.join(empty)}: all {len(groups)} are in {count} "
+        f"group{'' if count == 1 else 's'}, and a group stays whole; add images of other parts, "
+        "or give a finer rule for groups (data.group_by) before anybody answers",
+    )

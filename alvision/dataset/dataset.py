@@ -19,7 +19,7 @@ from alvision.data.hashes import (
 )
 from alvision.data.image_spec import ImageSpec
 from alvision.data.manifest import Manifest, build
-from alvision.data.parts import RecordedParts, audit_split, changes
+from alvision.data.parts import RecordedParts, audit_split, changes, empty_parts
 from alvision.data.set_aside import set_aside_line
 from alvision.data.splits import (
     FOLDS,
@@ -155,7 +155,9 @@ class DataSet:
     def notices(self) -> tuple[str, ...]:
         """Return what a person should know of the data before a command goes on."""
         of_groups = () if self.manifest.notice is None else (self.manifest.notice,)
-        of_parts = self._split_and_changes[1] if self.answered_by_people else self._torn()
+        of_parts = self._torn()
+        if self.answered_by_people:
+            of_parts = (*self._split_and_changes[1], *empty_parts(self.split, self.groups))
         return (*self.image_notices, *of_groups, *of_parts)
 
     @cached_property

@@ -7,10 +7,12 @@ from collections import Counter
 import pytest
 from PIL import Image
 
+from alvision.cli.label import page_context
 from alvision.config.compose import configuration
 from alvision.core.errors import UserError
 from alvision.data.parts import RecordedParts
 from alvision.dataset.dataset import DataSet
+from alvision.labels.groups import GroupRule
 from alvision.labels.location import read_audit, write_audit
 from tests.support import grey
 from tests.unit.labels.conftest import event
@@ -149,3 +151,23 @@ def test_a_split_column_that_tears_groups_is_named(tmp_path):
     assert "3 of 4 test images" in line and "'copy.png' with 'ok/000.png'" in line
     assert "data.split_column=null" in line
     assert DataSet.open(configuration([*words, "data.split_column=null"])).notices == ()
+
+
+def test_a_rule_that_leaves_nothing_to_hold_out_is_named(root):
+    one_group = ["data.group_by=pattern", r"data.group_pattern='^\w'"]
+    for path in (root / "worn").iterdir():
+        path.rename(root / "ok" / f"worn-{path.name}")
+    (notice,) = opened(root, *one_group).notices
+    assert "held out to measure the model, none for the threshold: all 80 are in 1 gr" in notice
+    assert opened(root).notices == ()
+
+
+def test_the_first_page_refuses_a_rule_that_makes_one_group_of_all(root):
+    for path in (root / "worn").iterdir():
+        path.rename(root / "ok" / f"worn-{path.name}")
+    data = opened(root)
+    with data.label_store() as store:
+        hold_out = page_context(data, store).grouping.hold_out
+        with pytest.raises(UserError, match="puts all 80 photographs into one group"):
+            hold_out(GroupRule("parent"))
+        assert len(hold_out(GroupRule("pattern", r"(\d+)"))) > 5

@@ -39,7 +39,7 @@ class Judge:
         if not self.bundle.defects or len(self.bundle.defects) == len(self.bundle.classes):
             raise UserError(
                 f"{folder} does not tell good parts from defects, so nothing can pass: give "
-                '"defects=[...]" to alvision train, and export again'
+                '"defects=[...]" and the run\'s own settings to alvision train, and export again'
             )
         self.reference = read_reference(self.bundle)
         self.statistics = statistic_names(self.bundle.classes)

@@ -200,7 +200,7 @@ def check_classes(bundle: Bundle, config: RunConfig) -> None:
     if not bundle.defects:
         raise UserError(
             "defects= names no class as a defect, so nothing can escape: give "
-            '"defects=[...]" to alvision run or train, and export again'
+            '"defects=[...]" and the run\'s own settings to alvision train, and export again'
         )
     if len(bundle.defects) == len(bundle.classes):
         raise UserError(

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from itertools import count
 from pathlib import Path
 
@@ -18,6 +19,10 @@ pytest_plugins = ["tests.support.browser", "tests.support.case_names", "tests.su
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+# A script's shell lets what it starts in the background ignore Ctrl-C, and all of that one's children.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Not acquisition.testing: nothing there names a shape, and it calls small functions so often that
 # checking them took a third of the strategies' tests.

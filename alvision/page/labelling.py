@@ -119,7 +119,9 @@ class LabellingApi:
                 try:
                     valid.append(self._event(by, event))
                 except Refused as reason:
-                    refused.append(RefusedEvent(uuid=event.uuid, error=str(reason)))
+                    refused.append(
+                        RefusedEvent(uuid=event.uuid, error=str(reason), status=reason.status)
+                    )
             if valid:
                 state.append(valid)
             opinions = [self._hidden_opinion(event) for event in valid]
@@ -199,7 +201,7 @@ class LabellingApi:
         if submitted.kind == "undo":
             id, target = self._undone_image(by, submitted, id), submitted.target
         elif id is None:
-            raise Refused("this image is not in the data")
+            raise Refused("this image is not in the data", 410)
         else:
             sha256 = state.seen(id, sha256)
         if submitted.kind == "label":

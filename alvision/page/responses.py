@@ -171,10 +171,11 @@ class NextItems(_Response):
 
 
 class RefusedEvent(_Response):
-    """An event that was not stored."""
+    """An event that was not stored; its status is 410 where its photograph is gone."""
 
     uuid: str
     error: str
+    status: int
 
 
 class Opinion(_Response):

@@ -53,8 +53,8 @@ export class Outbox extends EventTarget {
       try {
         const reply = await api.answers(by, [event], 3000);
         forget();
-        const no = reply.refused.find((refusal) => refusal.uuid === event.uuid);
-        if (no) throw new Refused(no.error, 409);
+        const refusal = reply.refused.find((refusal) => refusal.uuid === event.uuid);
+        if (refusal) throw new Refused(refusal.error, refusal.status);
         return reply;
       } catch (error) {
         if (!(error instanceof Offline)) {

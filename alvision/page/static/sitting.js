@@ -88,7 +88,9 @@ export class Sitting extends EventTarget {
       await this.advance(since);
     } catch (error) {
       this.#fail(error);
-      if (error instanceof Refused && kind === "skip") await this.advance(since);
+      // Another answer would not help where the photograph is gone.
+      const useless = error instanceof Refused && (kind === "skip" || error.status === 410);
+      if (useless) await this.advance(since);
     } finally {
       this.busy = false;
     }

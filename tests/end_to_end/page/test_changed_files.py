@@ -36,7 +36,7 @@ class Walk:
         return {sha(path): path for path in sorted(self.server.root.rglob("*.png"))}
 
     def label(self, key=None):
-        """Answer the photograph on the screen."""
+        """Answer the photograph on the screen; one that is gone for good is passed over."""
         shown = self.seen()
         try:
             self.person.press(key or "123"[len(self.said) % 3])
@@ -44,7 +44,8 @@ class Walk:
             said = [self.person.text(place) for place in ("#last", "#saved", "#notice", "#idle")]
             reply = self.server.get("/api/next?by=Ana&n=1")
             raise AssertionError(f"the page stays as it is: {said}, {reply}") from error
-        self.said.append((shown, self.person.said[-1][2]))
+        if not self.person.text("#last").startswith("Not saved"):
+            self.said.append((shown, self.person.said[-1][2]))
 
     def train_now(self, number):
         """End the batch that is being asked, and wait until a round asks that is no earlier."""

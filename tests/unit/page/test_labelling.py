@@ -81,6 +81,7 @@ def test_one_bad_answer_does_not_take_the_others_along(page, store):
         "'no class' is not a class",
         "this image is not in the data",
     ]
+    assert [one["status"] for one in told["refused"]] == [400, 410]
     assert len(store.events()) == 1
 
 

@@ -165,6 +165,27 @@ def test_a_flag_keeps_its_note_and_the_image(enter, server):
     assert (flag.id, flag.note) == (server.image(shown), f"blurred {SCRIPT}")
 
 
+def test_an_answer_about_a_photograph_that_is_gone_is_refused_and_the_next_one_shows(enter):
+    ana = enter("Ana")
+    before = ana.source()
+    # As after a restart of the server, which knows neither the file nor its address any more.
+    ana.page.route(
+        "**/api/answers",
+        lambda route: route.fulfill(json={
+            "stored": [], "opinions": [], "counts": {},
+            "refused": [{
+                "uuid": route.request.post_data_json["events"][0]["uuid"],
+                "error": "this image is not in the data", "status": 410,
+            }],
+        }),
+    )  # fmt: skip
+    ana.page.keyboard.press("1")
+    ana.page.wait_for_function(
+        "(before) => document.querySelector('#layer .picture')?.src !== before", arg=before
+    )
+    assert "this image is not in the data" in ana.text("#last")
+
+
 def test_a_refused_answer_says_why_and_the_image_stays(enter, server):
     ana = enter("Ana")
     ana.page.route("**/api/answers", lambda route: route.fulfill(

@@ -19,9 +19,10 @@ import numpy as np
 import torch
 from pool_task import BATCH, CLASSES, CORES, CPU, PAGE, POOL, SIZE, SPEC, networks, photographs
 
+from alvision.data.hashes import file_hash
 from alvision.data.images import load
 from alvision.deploy.bundle.backends import to_onnx
-from alvision.deploy.bundle.bundle import KNOWN_FEATURES, NETWORK, Bundle, file_hash
+from alvision.deploy.bundle.bundle import KNOWN_FEATURES, NETWORK, Bundle
 from alvision.deploy.bundle.manifest import BundleManifest, NoveltyScale
 from alvision.deploy.bundle.network import Deployed
 from alvision.deploy.bundle.predict import predict

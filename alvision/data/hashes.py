@@ -177,7 +177,9 @@ def _hashes(paths: tuple[Path, ...], memo: _Memo, threads: ThreadPoolExecutor) -
     known = [remembered.get(stamp) if stamp else None for stamp in stamps]
     unknown = [i for i, hash in enumerate(known) if hash is None and stamps[i]]
     fresh: list[tuple[_Stamp, str]] = []
-    for i, hash in zip(unknown, threads.map(_sha256, [paths[i] for i in unknown]), strict=True):
+    for i, hash in zip(
+        unknown, threads.map(hash_if_readable, [paths[i] for i in unknown]), strict=True
+    ):
         known[i] = hash
         stamp = stamps[i]
         if hash and stamp and time.time_ns() - stamp.modified > SETTLED_NANOSECONDS:
@@ -194,10 +196,20 @@ def _stamp(path: Path) -> _Stamp | None:
     return _Stamp(os.fsencode(path), status.st_size, status.st_mtime_ns)
 
 
-def _sha256(path: Path) -> str | None:
+def file_hash(path: Path) -> str:
+    """Return the sha256 of a file's bytes, as hexadecimal digits.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def hash_if_readable(path: Path) -> str | None:
+    """Return the sha256 of a file's bytes; None if it cannot be read."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_hash(path)
     except OSError:
         return None
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from alvision.data.hashes import hash_if_readable
 from alvision.data.parts import RecordedParts
 from alvision.labels.location import beside_data, read_audit
 
@@ -31,14 +31,6 @@ def sealed_among(paths: Sequence[Path], folder: Path) -> set[Path]:
         known = RecordedParts.from_rows(read_audit(record))
         for path in paths:
             id = (whole / path.relative_to(folder)).relative_to(root).as_posix()
-            if known.own(id, None, _sha256(path)) == "seal":
+            if known.own(id, None, hash_if_readable(path)) == "seal":
                 sealed.add(path)
     return sealed
-
-
-def _sha256(path: Path) -> str | None:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None

@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from alvision.core import stopping
 from alvision.core.rounds import write_atomically
+from alvision.data.hashes import file_hash
 
 ROWS_A_PART = 4096
 KEY = "key"
@@ -152,7 +153,7 @@ class FeatureCache:
         stem = f"{max(taken, default=-1) + 1:06d}"
         array = self.folder / f"{stem}.npy"
         write_atomically(array, lambda path: _save_array(path, features))
-        text = json.dumps({"rows": names, "sha256": _digest(array)})
+        text = json.dumps({"rows": names, "sha256": file_hash(array)})
         write_atomically(array.with_suffix(".json"), lambda path: _save_text(path, text))
 
 
@@ -167,7 +168,7 @@ def read_part(index: Path, *, check: bool = True) -> tuple[list[str], np.ndarray
     try:
         content = json.loads(index.read_text(encoding="utf-8"))
         names, digest = content["rows"], content["sha256"]
-        if check and _digest(array) != digest:
+        if check and file_hash(array) != digest:
             return None
         values = np.load(array, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, KeyError, TypeError):
@@ -200,11 +201,6 @@ def _joined(
             names, arrays = [], []
     if names:
         yield names, np.concatenate(arrays)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _save_array(path: Path, features: np.ndarray) -> None:

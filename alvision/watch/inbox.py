@@ -13,8 +13,8 @@ from pathlib import Path
 from alvision.core.errors import UserError
 from alvision.core.rounds import write_atomically
 from alvision.core.walk import left_behind, printable
+from alvision.data.hashes import file_hash
 from alvision.data.image_spec import HEIC_SUFFIXES, SUFFIXES
-from alvision.deploy.bundle.bundle import file_hash
 
 Mark = tuple[int, int, int, int]
 """Size, time of change, inode and time of the inode's change of a file.

@@ -22,9 +22,9 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from alvision.core.errors import UserError
+from alvision.data.hashes import file_hash
 from alvision.data.images import UnreadableImage, load
 from alvision.data.threads import ordered_map
-from alvision.deploy.bundle.bundle import file_hash
 from alvision.labels.location import on_network
 from alvision.watch import drift
 from alvision.watch.inbox import Arrived, Inbox, Mark, marks, move

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
+from alvision.data.hashes import file_hash
 from alvision.data.image_spec import ImageSpec
 from alvision.deploy.bundle.bundle import (
     KNOWN_FEATURES,
     MANIFEST,
     NETWORK,
     REFERENCE_STATISTICS,
-    file_hash,
     session,
 )
 from alvision.deploy.bundle.manifest import BundleManifest, NoveltyScale

@@ -8,6 +8,7 @@ from PIL import Image
 
 from alvision.config.compose import compose
 from alvision.core.rounds import claim
+from alvision.data.hashes import file_hash
 from alvision.data.image_spec import ImageSpec
 from alvision.deploy.bundle.bundle import (
     KNOWN_FEATURES,
@@ -15,7 +16,6 @@ from alvision.deploy.bundle.bundle import (
     NETWORK,
     REFERENCE_STATISTICS,
     Bundle,
-    file_hash,
     open_bundle,
 )
 from alvision.deploy.bundle.manifest import BundleManifest, GoldenImage, NoveltyScale

@@ -254,9 +254,3 @@ def _manifest(folder: Path, content: bytes) -> BundleManifest:
             "train and export again"
         )
     return manifest
-
-
-def file_hash(path: Path) -> str:
-    """Return the sha256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

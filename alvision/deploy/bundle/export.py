@@ -17,6 +17,7 @@ from alvision.core.errors import UserError
 from alvision.core.records import SampleId
 from alvision.core.seeding import derive
 from alvision.core.version import __version__
+from alvision.data.hashes import file_hash
 from alvision.data.images import UnreadableImage, load
 from alvision.data.threads import ordered_map
 from alvision.deploy.bundle import swap_folder
@@ -35,7 +36,6 @@ from alvision.deploy.bundle.bundle import (
     NETWORK,
     REFERENCE_STATISTICS,
     Output,
-    file_hash,
     open_bundle,
     session,
 )

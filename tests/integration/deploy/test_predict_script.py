@@ -11,7 +11,8 @@ from PIL import Image
 
 from alvision.cli import main
 from alvision.core.errors import UserError
-from alvision.deploy.bundle.bundle import MANIFEST, file_hash, open_bundle
+from alvision.data.hashes import file_hash
+from alvision.deploy.bundle.bundle import MANIFEST, open_bundle
 from alvision.deploy.bundle.predict_script import script
 from alvision.deploy.bundle.thresholds import THRESHOLDS, Thresholds
 from tests.support import grey

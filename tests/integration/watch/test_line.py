@@ -10,7 +10,8 @@ from PIL import Image, ImageFilter
 from sklearn.metrics import roc_auc_score
 
 from alvision.cli import main
-from alvision.deploy.bundle.bundle import file_hash, open_bundle
+from alvision.data.hashes import file_hash
+from alvision.deploy.bundle.bundle import open_bundle
 from alvision.deploy.bundle.thresholds import Thresholds, write_thresholds
 from alvision.deploy.threshold.binomial import percent_up
 from alvision.watch.inbox import Inbox, copy_whole, move

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from alvision.cli import main
-from alvision.deploy.bundle.bundle import file_hash
+from alvision.data.hashes import file_hash
 from alvision.watch.records import FILE
 from tests.conftest import paint
 

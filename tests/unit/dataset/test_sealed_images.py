@@ -3,8 +3,8 @@ import shutil
 import pytest
 
 from alvision.core.errors import UserError
+from alvision.data.hashes import file_hash
 from alvision.dataset.sealed_images import sealed_among
-from alvision.deploy.bundle.bundle import file_hash
 from alvision.labels.location import write_audit
 from tests.conftest import paint
 

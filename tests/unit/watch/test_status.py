@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from alvision.deploy.bundle.bundle import file_hash, open_bundle
+from alvision.data.hashes import file_hash
+from alvision.deploy.bundle.bundle import open_bundle
 from alvision.deploy.bundle.signature import SIGNATURE, signed
 from alvision.deploy.bundle.thresholds import Thresholds, write_thresholds
 from alvision.deploy.bundle.verdict import NO_NUMBERS

@@ -67,6 +67,7 @@ def run(
                     trainer.fit(module, datamodule=data)
                 else:
                     trainer.fit(module, train_dataloaders=data)
+            stopping.safe_point()  # ranks that were done when the signal came end as ever
         except BaseException as stop:
             # Lightning turns a stop into an exit, of ranks that ended into a failure, and makes the
             # process deaf to the next Ctrl-C.
@@ -77,8 +78,10 @@ def run(
 
 
 def _end_ranks() -> None:
+    # Killed: at a SIGTERM, Lightning's ranks wait for each other or end as if all were well, and
+    # then the process that started them waits for results that never come.
     for rank in multiprocessing.active_children():
-        rank.terminate()
+        rank.kill()
 
 
 def _nothing() -> None:

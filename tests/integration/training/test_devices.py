@@ -60,7 +60,8 @@ def test_a_signal_to_the_waiting_process_ends_its_ranks(learn, truth, monkeypatc
         time.sleep(3)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    learner = learn(NET, replace(TWO, epochs=100_000))
+    endless = replace(TWO, epochs=100_000, validation_share=0.0)  # no early stopping either
+    learner = learn(NET, endless)
     threading.Thread(target=send, daemon=True).start()
     try:
         stopping.listen()

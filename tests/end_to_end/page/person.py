@@ -10,6 +10,11 @@ READY = """(before) => {
   return frame.getAttribute("aria-busy") === "false" && shown && shown !== before;
 }"""
 
+LOADED = """(images) => {
+  const loaded = performance.getEntriesByType("resource").map((entry) => entry.name);
+  return new Set(loaded.filter((name) => name.includes("size=full"))).size >= images;
+}"""
+
 
 @dataclass
 class Person:
@@ -91,6 +96,10 @@ class Person:
         self.page.wait_for_function(
             "() => document.querySelector('#saved').textContent.startsWith('All answers saved')"
         )
+
+    def wait_until_loaded(self, images):
+        """Wait until so many photographs are loaded: the page fetches those that come next."""
+        self.page.wait_for_function(LOADED, arg=images)
 
     def text(self, selector):
         return self.page.locator(selector).inner_text()

@@ -51,6 +51,7 @@ def test_a_killed_server_and_a_lost_connection_lose_and_double_nothing(chromium,
     ana.press("Space")
     ana.press("2")
 
+    ana.wait_until_loaded(len(ana.said) + 4)
     server.kill()
     for key in ("1", "u", "3"):
         ana.press(key)  # kept in the browser
@@ -60,6 +61,7 @@ def test_a_killed_server_and_a_lost_connection_lose_and_double_nothing(chromium,
     for key in "1123":
         ana.press(key)
 
+    ana.wait_until_loaded(len(ana.said) + 11)
     context.set_offline(True)
     for key in "3213213213":
         ana.press(key)
@@ -101,6 +103,7 @@ def test_answers_wait_for_the_server_in_a_closed_browser_too(
     context = open_browser(profile, **chromium_options)
     ana = Person(context.pages[0], server.url, CLASSES).open()
     ana.press("1")
+    ana.wait_until_loaded(5)
     server.kill()
     for key in "231":
         ana.press(key)

@@ -105,8 +105,8 @@ def throughput(quick: bool) -> list[figures.Figure]:
         found = figures.best(
             turns,
             {
-                "own": lambda: own_pass(paths, own, 1),
-                "passes": lambda: own_pass(paths, own, PASSES),
+                "own": lambda: own_pass(paths, own, 1, executor=executor),
+                "passes": lambda: own_pass(paths, own, PASSES, executor=executor),
             },
         )
         found["plain"] = min(alone(plain_seconds, paths) for _ in range(turns))

@@ -22,6 +22,7 @@ from rich.progress import Task as RichTask
 from rich.text import Text
 from torch import Tensor, nn
 
+from alvision.core import stopping
 from alvision.data import decoding
 from alvision.data.images import ImageSpec, UnreadableImage, read
 from alvision.data.threads import ordered_map
@@ -42,7 +43,7 @@ def decode(
     ahead: int,
     hashes: Mapping[SampleId, str] | None = None,
 ) -> Iterator[tuple[SampleId, np.ndarray | str]]:
-    """Decode images in threads, in order.
+    """Decode images in order, in threads if there are several workers.
 
     Args:
         images: Ids and files.
@@ -58,6 +59,11 @@ def decode(
     def one(image: tuple[SampleId, Path]) -> tuple[SampleId, np.ndarray | str]:
         return image[0], _pixels(*image, spec, hashes)
 
+    if workers == 1:  # one more thread would only hand images over, which costs as much as reading
+        for image in images:
+            stopping.safe_point()
+            yield one(image)
+        return
     yield from ordered_map(one, images, workers=workers, ahead=ahead)
 
 

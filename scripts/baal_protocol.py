@@ -49,7 +49,7 @@ def learner_of(seed: int, *words: str) -> Learner:
     data = DataSet.open(config)
     return Learner(
         data.manifest, data.hashes, data.classes, config.data, config.model, config.trainer, seed,
-        data.groups,
+        data.groups, pool=data.split.pool,
     )  # fmt: skip
 
 

@@ -67,11 +67,11 @@ def measure(words: list[str], seeds: int, batch: int, rounds: int) -> None:
         for strategy in ("random", "margin"):
             curves = []
             for seed in range(seeds):
+                split = simulated_split(manifest, groups, seed=seed, share=0.5, fold=None)
                 learner = Learner(
                     manifest, data.hashes, data.classes, config.data, model, config.trainer, seed,
-                    groups, progress=True,
+                    groups, pool=split.pool, progress=True,
                 )  # fmt: skip
-                split = simulated_split(manifest, groups, seed=seed, share=0.5, fold=None)
                 parts = (
                     [id for id in part if id in truth] for part in (split.pool, split.held_out)
                 )

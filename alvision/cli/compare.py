@@ -172,8 +172,7 @@ def _warm(data: DataSet) -> None:
         return
     from alvision.loop.build import build_learner
 
-    learner = build_learner(config, data, progress=True)
-    learner.infer(None, data.manifest.ids, needs={"features"}, round=0)
+    _ = build_learner(config, data, progress=True).set_aside
 
 
 @contextmanager

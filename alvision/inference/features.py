@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,11 +16,12 @@ from torch import Tensor, nn
 
 from alvision.data.cache import cache_folder, cache_limit
 from alvision.data.images import ImageSpec
-from alvision.inference import cache_maintenance, pool, ranks
+from alvision.inference import cache_maintenance, pool, ranks, statistics
 from alvision.inference.engine import Engine, threads
 from alvision.inference.executor import Executor
 from alvision.inference.feature_cache import FeatureCache
 from alvision.inference.predictions import SampleId
+from alvision.inference.statistics import Statistics
 from alvision.models.backbones import Backbone
 
 if TYPE_CHECKING:
@@ -43,6 +45,8 @@ class Features:
         spec: The evaluation transform.
         engine: What the trunk runs on.
         backbone: The initial trunk; None for embeddings.
+        standard_of: The images that the features are standardised by; nobody's label says which.
+        kept: The file that keeps the statistics of these; None: they are kept nowhere.
     """
 
     def __init__(
@@ -52,12 +56,15 @@ class Features:
         spec: ImageSpec,
         engine: Engine,
         backbone: Backbone | None,
+        standard_of: Sequence[SampleId],
+        kept: Path | None = None,
     ) -> None:
         self.manifest = manifest
         self.hashes = hashes
         self.spec = spec
         self.engine = engine
         self.backbone = backbone
+        self.standard_of, self.kept = standard_of, kept
         self._set_aside: dict[SampleId, str] = {}
         self._pixels: dict[SampleId, np.ndarray] = {}
         if backbone is not None:
@@ -84,6 +91,19 @@ class Features:
     def fingerprint(self) -> str:
         """Name what gives the features, so that a head is never put on others."""
         return f"embeddings {self.width}" if self.backbone is None else self.backbone.fingerprint
+
+    @cached_property
+    def statistics(self) -> Statistics:
+        """Return the mean and gain of each feature of the initial trunk over the run's pool.
+
+        Raises:
+            UserError: No feature tells two images of the pool apart, or the file does not fit.
+        """
+        return statistics.once(
+            self.kept,
+            self.fingerprint,
+            lambda: statistics.measure(self.chunks(None, self.standard_of), self.width),
+        )
 
     def readable(self, ids: Sequence[SampleId]) -> list[SampleId]:
         """Return the images that are not set aside."""

@@ -115,6 +115,7 @@ def build_experiment(
 
 def build_learner(config: RunConfig, data: DataSet, *, progress: bool) -> Learner:
     """Build what trains and infers, as the configuration asks."""
+    from alvision.inference.statistics import FILE as STATISTICS
     from alvision.training import Learner  # Lightning and timm: seconds, after the first line
 
     return Learner(
@@ -126,6 +127,8 @@ def build_learner(config: RunConfig, data: DataSet, *, progress: bool) -> Learne
         trainer=config.trainer,
         seed=config.seed,
         groups=data.groups,
+        pool=data.split.pool,
+        statistics=Path(str(config.out)) / STATISTICS,
         progress=progress,
         defects=config.defects or (),
     )

@@ -1,4 +1,10 @@
-"""The classifier on top of a trunk: one deterministic network, K sampled ones, or K members."""
+"""The classifier on top of a trunk: one deterministic network, K sampled ones, or K members.
+
+Every head standardises its features first, (x - mean) · gain for each of them, by numbers that are
+measured over the pool of a run (`alvision.inference.statistics`) and kept with its weights. So no
+feature is louder than the others only because its numbers are large, and no learning rate depends
+on the trunk.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +24,40 @@ from alvision.models.sampling import Sampled, stochastic
 Masks = tuple[Tensor, ...]
 
 
-class Head(nn.Module):
+class Standardised(nn.Module):
+    """What every head begins with: features as they come, standardised one by one.
+
+    Args:
+        width: Number of features, D.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.mean: Tensor
+        self.gain: Tensor
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("gain", torch.ones(width))
+
+    def standardise(self, mean: Float[Tensor, " d"], gain: Float[Tensor, " d"]) -> None:
+        """Set what is subtracted from the features, and what they are multiplied by then."""
+        self.mean.copy_(mean)
+        self.gain.copy_(gain)
+
+    def prepare(self, targets: Int[Tensor, " b"]) -> None:
+        """Draw what the head keeps for each labelled image; most keep nothing."""
+
+    def standard(self, features: Float[Tensor, "*b d"]) -> Float[Tensor, "*b d"]:
+        """Return the features standardised, in 32 bits."""
+        return (features.float() - self.mean) * self.gain
+
+
+class Head(Standardised):
     """Linear layers on pooled features, with Monte-Carlo dropout (arXiv 1506.02142) if asked for.
 
     Dropout -> [Linear hidden -> ReLU -> Dropout] -> Linear. A pass is one draw of the dropout
     masks, the same for every image (consistent dropout, arXiv 1906.08158), so that K passes are K
     networks; the trunk is never run again. A training step draws one such network too: on cached
     features a mask for each image costs several times the step itself and learns nothing more.
-    Features are divided by `scale` first, one number that training sets to their root mean square,
-    so that no learning rate depends on the trunk.
 
     Args:
         width: Number of features, D.
@@ -44,21 +75,15 @@ class Head(nn.Module):
         hidden: int = 0,
         dropout: float = 0.5,
     ) -> None:
-        super().__init__()
+        super().__init__(width)
         self.dropout = dropout if kind == "dropout" else 0.0
         self.first = nn.Linear(width, hidden or classes)
         self.last = nn.Linear(hidden, classes) if hidden else None
-        self.scale: Tensor
-        self.register_buffer("scale", torch.ones(()))
 
     @property
     def stochastic(self) -> bool:
         """Tell whether passes differ from each other."""
         return self.dropout > 0
-
-    def prepare(self, features: Float[Tensor, "b d"], targets: Int[Tensor, " b"]) -> None:
-        """Set what the head takes from its training features before the first step."""
-        self.scale.copy_(_scale(features))
 
     def loss(
         self,
@@ -94,22 +119,23 @@ class Head(nn.Module):
         return tuple((draw < keep).float() / keep for draw in draws)
 
     def _logits(self, features: Tensor, masks: Masks | None) -> Tensor:
-        # Scaling and masking the weights, not the features, makes K passes one matrix product.
-        weight = (self.first.weight / self.scale)[None]
+        features = self.standard(features)
+        # Masking the weights, not the features, makes K passes one matrix product.
+        weight = self.first.weight[None]
         if masks is not None:
             weight = weight * masks[0].to(features.device)[:, None, :]
         if features.ndim == 2:
-            out = torch.einsum("bd,khd->bkh", features.float(), weight) + self.first.bias
+            out = torch.einsum("bd,khd->bkh", features, weight) + self.first.bias
         else:
             weight = weight.expand(features.shape[1], -1, -1)
-            out = torch.einsum("bkd,khd->bkh", features.float(), weight) + self.first.bias
+            out = torch.einsum("bkd,khd->bkh", features, weight) + self.first.bias
         if self.last is None:
             return out
         hidden = out.relu()
         return self.last(hidden if masks is None else hidden * masks[1].to(features.device))
 
 
-class Ensemble(nn.Module):
+class Ensemble(Standardised):
     """K heads on the same features, trained at once as one (deep ensembles, arXiv 1612.01474).
 
     [Linear hidden -> ReLU] -> Linear, K times. Linear heads that differ in their start alone end in
@@ -127,12 +153,10 @@ class Ensemble(nn.Module):
     """
 
     def __init__(self, width: int, classes: int, members: int, hidden: int = 0) -> None:
-        super().__init__()
+        super().__init__(width)
         self.first = _Members(members, width, hidden or classes)
         self.last = _Members(members, hidden, classes) if hidden else None
-        self.scale: Tensor
         self.draws: Tensor
-        self.register_buffer("scale", torch.ones(()))
         self.register_buffer("draws", torch.ones(0, members), persistent=False)
 
     @property
@@ -140,9 +164,8 @@ class Ensemble(nn.Module):
         """Tell whether passes differ from each other."""
         return len(self.first.weight) > 1
 
-    def prepare(self, features: Float[Tensor, "b d"], targets: Int[Tensor, " b"]) -> None:
-        """Set the scale, and draw each member's weights of the images that it is trained on."""
-        self.scale.copy_(_scale(features))
+    def prepare(self, targets: Int[Tensor, " b"]) -> None:
+        """Draw each member's weights of the images that it is trained on."""
         draws = -torch.rand(len(targets), len(self.first.weight)).clamp(min=1e-12).log()
         for target in targets.unique():
             rows = targets == target
@@ -172,33 +195,32 @@ class Ensemble(nn.Module):
 
     def passes(self, features: Float[Tensor, "b d"], masks: Masks) -> Float[Tensor, "b k c"]:
         """Return the log-probabilities of the K members."""
-        weight = self.first.weight / self.scale
-        out = torch.einsum("bd,khd->bkh", features.float(), weight) + self.first.bias
+        features = self.standard(features)
+        out = torch.einsum("bd,khd->bkh", features, self.first.weight) + self.first.bias
         if self.last is not None:
             out = torch.einsum("bkh,kch->bkc", out.relu(), self.last.weight) + self.last.bias
         return out.log_softmax(dim=-1)
 
 
-class OwnHead(nn.Module):
+class OwnHead(Standardised):
     """A head of the user's own: any module that maps features [B,D] to logits [B,C].
 
-    Its dropout modules are sampled K times, as a trunk's are; without any it is deterministic, K=1.
+    The module is given standardised features, as every head here. Its dropout modules are sampled K
+    times, as a trunk's are; without any it is deterministic, K=1.
 
     Args:
         module: The module.
+        width: Number of features, D.
     """
 
-    def __init__(self, module: nn.Module) -> None:
-        super().__init__()
+    def __init__(self, module: nn.Module, width: int) -> None:
+        super().__init__(width)
         self.module = module
 
     @property
     def stochastic(self) -> bool:
         """Tell whether passes differ from each other."""
         return bool(stochastic(self.module))
-
-    def prepare(self, features: Float[Tensor, "b d"], targets: Int[Tensor, " b"]) -> None:
-        """Do nothing: the module takes features as they are."""
 
     def loss(
         self,
@@ -211,7 +233,7 @@ class OwnHead(nn.Module):
 
     def forward(self, features: Float[Tensor, "b d"]) -> Float[Tensor, "b c"]:
         """Return logits."""
-        return self.module(features.float())
+        return self.module(self.standard(features))
 
     def masks(self, passes: int, generator: torch.Generator) -> Masks:
         """Draw what the dropout of K passes follows: a seed, and K itself."""
@@ -226,7 +248,7 @@ class OwnHead(nn.Module):
         seed, passes = (int(value) for value in masks)
         if not passes:
             return self(features)[:, None].log_softmax(dim=-1)
-        logits: Tensor = Sampled(self.module, passes, seed)(features.float())
+        logits: Tensor = Sampled(self.module, passes, seed)(self.standard(features))
         return logits[:, 1:].log_softmax(dim=-1)
 
 
@@ -289,11 +311,7 @@ def _own(node: Mapping[str, Any], width: int, classes: int) -> OwnHead:
             f"{what} maps features [2, {width}] to {list(shape)}; it must give logits "
             f"[2, {classes}]"
         )
-    return OwnHead(module.train())
-
-
-def _scale(features: Float[Tensor, "b d"]) -> Float[Tensor, ""]:
-    return features.square().mean().sqrt().clamp(min=1e-12)
+    return OwnHead(module.train(), width)
 
 
 def onto_classes(

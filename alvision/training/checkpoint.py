@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from alvision.core.errors import UserError
 from alvision.models import heads
+from alvision.models.heads import AnyHead
 from alvision.training.classifier import Classifier
 
 FORMAT = 1
@@ -84,7 +85,23 @@ def restore(content: dict[str, Any], trunk: nn.Module) -> Model:
         return Model(classes, False)
     module = Classifier(trunk, heads.build(classes=len(classes), **content["head"]))
     try:
-        module.load_state_dict(content["state_dict"])
+        module.load_state_dict(_standardised(content["state_dict"], module.head))
     except RuntimeError as error:
         raise UserError("the checkpoint's weights do not fit the configured network") from error
     return Model(classes, True, module.eval())
+
+
+def _standardised(state: dict[str, Tensor], head: AnyHead) -> dict[str, Tensor]:
+    """Return the weights of a model; one of an early version goes on as it was.
+
+    Heads used to divide all features by one number, and a head of the user's own was given them as
+    they were.
+    """
+    if "head.gain" in state:
+        return state
+    state = dict(state)
+    divisor = state.pop("head.scale", torch.ones(()))
+    return state | {
+        "head.mean": torch.zeros_like(head.mean),
+        "head.gain": torch.ones_like(head.gain) / divisor,
+    }

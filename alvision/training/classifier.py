@@ -117,7 +117,7 @@ class Classifier(lightning.LightningModule):
         # A loss in half precision loses the small probabilities that it is about.
         with torch.autocast(features.device.type, enabled=False):
             for loss in self._own_loss:
-                return _checked(loss(self.head(features.float()), targets, self.weights))
+                return _checked(loss(self.head(features), targets, self.weights))
             return self.head.loss(features, targets, self.weights)
 
 

@@ -18,6 +18,7 @@ from alvision.core.errors import UserError
 from alvision.inference.engine import threads
 from alvision.inference.features import Features
 from alvision.inference.predictions import SampleId
+from alvision.inference.statistics import Statistics, unchanged
 from alvision.models import heads
 from alvision.models.backbones import Backbone, build_once
 from alvision.models.heads import AnyHead
@@ -127,15 +128,15 @@ class Fitter:
         goal = [targets[id] for id in ids]
         if len(set(goal)) < 2:
             return Model(self.classes, False)
+        statistics = self.features.statistics
         # One thread: for so small a problem, waiting for other threads takes longer than the work.
         with seeded(seeding.derive(self.seed, round, "fit")), threads(1):
             steps = self.trainer.head_steps
-            module = self._module(nn.Identity(), goal, self.trainer.head_learning_rate, steps)
-            batch = (inputs, torch.tensor(goal))
-            module.head.prepare(*batch)
+            rate = self.trainer.head_learning_rate
+            module = self._module(nn.Identity(), goal, rate, steps, statistics)
             run(
                 module,
-                Repeated(batch, steps),
+                Repeated((inputs, torch.tensor(goal)), steps),
                 accelerator="cpu",
                 max_epochs=1,
                 callbacks=own_callbacks(self.trainer),
@@ -153,6 +154,7 @@ class Fitter:
             goal,
             [self.groups[id] for id in pixels],
             partial(seeding.derive, self.seed, round),
+            self.features.statistics,
         )
         return Model(self.classes, True, module)
 
@@ -162,8 +164,12 @@ class Fitter:
         targets: Sequence[int],
         groups: Sequence[str],
         seed_of: Callable[[str], int],
+        statistics: Statistics,
     ) -> Classifier:
-        """Train on decoded images; `seed_of` gives the seed of each purpose."""
+        """Train on decoded images; `seed_of` gives the seed of each purpose.
+
+        The statistics are those of the initial trunk, which the trained one starts as.
+        """
         backbone, engine, trainer = self.features.backbone, self.features.engine, self.trainer
         assert backbone is not None
         examples = Examples(list(pixels), list(targets))
@@ -176,7 +182,9 @@ class Fitter:
         validation = Batches(stop, *shape) if stop else None
         with seeded(seed_of("fit")):
             steps = trainer.epochs * len(train)
-            module = self._module(self.new_trunk(), learn.targets, trainer.learning_rate, steps)
+            module = self._module(
+                self.new_trunk(), learn.targets, trainer.learning_rate, steps, statistics
+            )
             # A trunk comes in eval mode, and Lightning keeps the mode of every module.
             module.train()
             if self.model.weights is not None and len(learn) < FEW:
@@ -199,10 +207,17 @@ class Fitter:
         return module.eval()
 
     def _module(
-        self, trunk: nn.Module, targets: Sequence[int], rate: float, steps: int
+        self,
+        trunk: nn.Module,
+        targets: Sequence[int],
+        rate: float,
+        steps: int,
+        statistics: Statistics,
     ) -> Classifier:
         count = len(self.classes)
         head = heads.build(classes=count, **self.head_arguments)
+        head.standardise(statistics.mean, statistics.gain)
+        head.prepare(torch.tensor(targets))
         weigh = self.trainer.class_weights
         weights = class_weights(torch.tensor(targets), count) if weigh else None
         return Classifier(
@@ -289,5 +304,6 @@ def warm_up(fitter: Fitter) -> None:
         [row % len(fitter.classes) for row in range(count)],
         [str(row) for row in range(count)],
         partial(seeding.derive, fitter.seed),
+        unchanged(features.width),
     )
     features.warm_up(module.trunk)

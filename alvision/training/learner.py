@@ -47,6 +47,9 @@ class Learner:
         trainer: How it is trained and run.
         seed: The run's seed; every (seed, round, purpose) has randomness of its own.
         groups: The group of each image of the manifest; early stopping keeps them whole.
+        pool: The images that features are standardised by: all that may be looked at, and none that
+            is held out.
+        statistics: The file that keeps what they are standardised by; None: it is kept nowhere.
         progress: Show a progress bar on a terminal.
 
     Raises:
@@ -63,6 +66,9 @@ class Learner:
         trainer: TrainerConfig,
         seed: int,
         groups: Sequence[str],
+        *,
+        pool: Sequence[SampleId],
+        statistics: Path | None = None,
         progress: bool = False,
         defects: Sequence[str] = (),
     ) -> None:
@@ -77,7 +83,9 @@ class Learner:
         if manifest.features is None:
             self.backbone = initial_backbone(model, seed)
         spec = ImageSpec.from_config(data.image)
-        self.features = Features(manifest, hashes, spec, self.engine, self.backbone)
+        self.features = Features(
+            manifest, hashes, spec, self.engine, self.backbone, pool, statistics
+        )
         of_image = dict(zip(manifest.ids, groups, strict=True))
         self.fitter = Fitter(model, trainer, self.classes, seed, self.features, of_image)
 

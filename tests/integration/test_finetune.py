@@ -26,8 +26,9 @@ def test_a_small_cnn_learns_real_defects_from_nothing():
         split = simulated_split(manifest, groups, seed=seed, share=0.2, fold=None)
         chosen = np.random.default_rng(seed).permutation(split.pool)[:1000]
         learner = Learner(
-            manifest, hashes, ("functional", "defective"), data, model, trainer, seed, groups
-        )
+            manifest, hashes, ("functional", "defective"), data, model, trainer, seed, groups,
+            pool=split.pool,
+        )  # fmt: skip
         fitted = learner.fit({str(id): truth[id] for id in chosen}, round=0)
         said = learner.predict(fitted, split.held_out)
         expected = [truth[id] for id in said.ids]

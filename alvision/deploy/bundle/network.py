@@ -17,7 +17,8 @@ class Deployed(nn.Module):
     """A trunk and a head as one network without randomness, in fp32.
 
     The activation map is that of Zhou et al., arXiv 1512.04150: a class's weights on the last
-    feature map M [D,h,w], map_c = sum_d w[c,d]·M_d; with features of several depths it shows what
+    feature map M [D,h,w], map_c = sum_d w[c,d]·g_d·(M_d - m_d), where m and g are what the head
+    standardises its features by; with features of several depths it shows what
     the last stage contributes. Where the features do not begin with the mean of M, or the head is
     not linear, the map's energy is used instead, sqrt(mean_d M_d²), one map for all classes.
 
@@ -53,8 +54,10 @@ class Deployed(nn.Module):
         features, last = self._through(normalise(pixels, self.mean, self.std))
         if self.of_classes:
             head = cast("Head", self.head)
-            weight = head.first.weight[:, : last.shape[1]] / head.scale
-            maps = torch.einsum("bdyx,cd->bcyx", last * self._gain(features, last), weight)
+            depth = last.shape[1]
+            weight = head.first.weight[:, :depth] * head.gain[:depth]
+            last = last * self._length(features, last) - head.mean[:depth, None, None]
+            maps = torch.einsum("bdyx,cd->bcyx", last, weight)
         else:
             maps = last.square().mean(dim=1, keepdim=True).sqrt()
         return self.head(features), features, maps
@@ -71,10 +74,10 @@ class Deployed(nn.Module):
             return False
         features, last = self._through(images)
         part = features[:, : last.shape[1]]
-        mean = (last * self._gain(features, last)).mean(dim=(2, 3))
+        mean = (last * self._length(features, last)).mean(dim=(2, 3))
         return part.shape == mean.shape and torch.allclose(mean, part, rtol=1e-2, atol=1e-3)
 
-    def _gain(self, features: Tensor, last: Tensor) -> Tensor:
+    def _length(self, features: Tensor, last: Tensor) -> Tensor:
         """Return the trunk's factor after the mean of the last map: 1, or what makes its norm 1."""
         part = features[:, : last.shape[1]]
         length = last.mean(dim=(2, 3)).norm(dim=1).clamp(min=1e-12)

@@ -90,7 +90,7 @@ def learner(model=None, classes=CLASSES):
     hashes = dict.fromkeys(ids, "sha")
     data = DataConfig(kind="embeddings")
     model = model or ModelConfig(passes=3)
-    return Learner(manifest, hashes, classes, data, model, trainer, 0, ids)
+    return Learner(manifest, hashes, classes, data, model, trainer, 0, ids, pool=ids)
 
 
 LABELS = {f"{i:02d}": CLASSES[i % 2] for i in range(10)}

@@ -6,6 +6,7 @@ import torch
 
 from alvision.config.schema import ModelConfig, TrainerConfig
 from alvision.explain.heatmaps import class_activation
+from alvision.inference.statistics import measure
 from alvision.models import backbones
 from alvision.models.heads import Head
 from alvision.models.normalised import normalise
@@ -40,7 +41,8 @@ def test_the_mass_of_a_heatmap_lies_on_the_defect():
         features = torch.cat([backbone.trunk(chunk) for chunk in images.split(16)])
     labels = torch.arange(64) % 2
     head = Head(features.shape[1], 2, kind="linear")
-    head.scale.copy_(features.square().mean().sqrt())
+    statistics = measure([((), features)], features.shape[1])
+    head.standardise(statistics.mean, statistics.gain)
     optimizer = torch.optim.AdamW(head.parameters(), lr=TrainerConfig().head_learning_rate)
     for _ in range(TrainerConfig().head_steps):
         optimizer.zero_grad()

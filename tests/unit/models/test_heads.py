@@ -17,11 +17,12 @@ def generator(seed=0):
 def test_passes_equal_the_network_run_once_for_each_mask(hidden, dropout):
     torch.manual_seed(0)
     head = Head(8, 3, hidden=hidden, dropout=dropout).eval()
-    head.scale.fill_(2.0)
+    mean, gain = torch.randn(8), torch.rand(8)
+    head.standardise(mean, gain)
     features = torch.randn(5, 8)
     masks = head.masks(4, generator())
     for k in range(4):
-        out = head.first(features / 2 * masks[0][k])
+        out = head.first((features - mean) * gain * masks[0][k])
         if hidden:
             out = head.last(out.relu() * masks[1][k])
         assert torch.allclose(
@@ -102,11 +103,12 @@ def trained(module, loss, steps=12):
 def test_members_learn_together_as_each_would_alone(hidden):
     features, targets = LABELLED
     whole, weights = ensemble(hidden=hidden), torch.tensor([1.0, 2.0, 0.5])
-    whole.prepare(features, targets)
+    whole.standardise(torch.randn(6), torch.rand(6))
+    whole.prepare(targets)
     alone = []
     for k in range(4):
         head = Head(6, 3, "linear", hidden)
-        head.scale.copy_(whole.scale)
+        head.standardise(whole.mean, whole.gain)
         for own, shared in ((head.first, whole.first), (head.last, whole.last)):
             if own is not None:
                 own.weight.data.copy_(shared.weight[k].detach())
@@ -127,7 +129,7 @@ def test_members_learn_together_as_each_would_alone(hidden):
 
 def test_members_differ_and_their_mean_is_what_is_said():
     head = ensemble()
-    head.prepare(*LABELLED)
+    head.prepare(LABELLED[1])
     trained(head, lambda: head.loss(*LABELLED, None), steps=150)
     values = head.eval().passes(LABELLED[0], head.masks(20, generator())).exp()
     assert head.stochastic and values.shape == (20, 4, 3)
@@ -138,7 +140,7 @@ def test_members_differ_and_their_mean_is_what_is_said():
 def test_no_class_is_drawn_away():
     head = ensemble(members=50)
     targets = torch.tensor([0, 1, 1, 2, 2, 2])
-    head.prepare(LABELLED[0][:6], targets)
+    head.prepare(targets)
     means = torch.stack([head.draws[targets == c].mean(0) for c in range(3)])
     assert torch.allclose(means, torch.ones(3, 50))
     assert (head.draws > 0).all() and head.draws[1:].std() > 0.3

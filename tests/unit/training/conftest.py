@@ -39,18 +39,19 @@ def truth(manifest):
     return dict(zip(manifest.ids, manifest.truth, strict=True))
 
 
-def learner_of(manifest, model=TINY, trainer=ON_CPU, seed=0, classes=CLASSES, groups=None):
+def learner_of(manifest, model=TINY, trainer=ON_CPU, seed=0, classes=CLASSES, groups=None, **more):
     hashes = content_hashes(manifest)
     data = DataConfig(kind="class_folders", image=ImageConfig(size=32))
-    return Learner(manifest, hashes, classes, data, model, trainer, seed, groups or manifest.ids)
+    groups, pool = groups or manifest.ids, more.pop("pool", manifest.ids)
+    return Learner(manifest, hashes, classes, data, model, trainer, seed, groups, pool=pool, **more)
 
 
 @pytest.fixture
 def learn(manifest):
     """Return what makes a learner; a key word changes one of its arguments."""
 
-    def make(model=TINY, trainer=ON_CPU, seed=0, classes=CLASSES, of=manifest, groups=None):
-        return learner_of(of, model, trainer, seed, classes, groups)
+    def make(model=TINY, trainer=ON_CPU, seed=0, classes=CLASSES, of=manifest, groups=None, **more):
+        return learner_of(of, model, trainer, seed, classes, groups, **more)
 
     return make
 
@@ -70,7 +71,7 @@ def embedded(truth):
     """Return 36 embeddings in which the classes lie apart."""
     rng = np.random.default_rng(0)
     features = rng.normal(size=(len(truth), 6)).astype(np.float32)
-    features[:, 0] += [3 if label == "worn" else -3 for label in truth.values()]
+    features[:, :3] += [[2.5] if label == "worn" else [-2.5] for label in truth.values()]
     ids, none = tuple(truth), (None,) * len(truth)
     return Manifest(Path(), ids, tuple(map(Path, ids)), none, none, tuple(truth.values()), features)
 

@@ -3,6 +3,7 @@ import torch
 from torch import nn
 
 from alvision.core.errors import UserError
+from alvision.models import heads
 from alvision.models.heads import Head
 from alvision.training import checkpoint
 from alvision.training.checkpoint import Model
@@ -65,3 +66,37 @@ def test_weights_of_another_shape_are_refused(tmp_path):
     checkpoint.write(model(), tmp_path / "a.ckpt", {**ABOUT, "head": {**HEAD, "width": 5}})
     with pytest.raises(UserError, match="do not fit"):
         checkpoint.restore(checkpoint.read(tmp_path / "a.ckpt"), nn.Identity())
+
+
+@pytest.mark.parametrize("kind", ["dropout", "ensemble"])
+def test_a_model_of_an_early_version_acts_as_it_did(tmp_path, kind):
+    """Its head divided all features by one number, `scale`."""
+    about = {**ABOUT, "head": {**HEAD, "kind": kind, "members": 3}}
+    head = heads.build(classes=2, **about["head"])
+    now = Model(("ok", "worn"), True, Classifier(nn.Identity(), head))
+    checkpoint.write(now, tmp_path / "a.ckpt", about)
+    content = checkpoint.read(tmp_path / "a.ckpt")
+    for name in ("head.mean", "head.gain"):
+        del content["state_dict"][name]
+    content["state_dict"]["head.scale"] = torch.tensor(2.5)
+    features = torch.randn(3, 4)
+    back = checkpoint.restore(content, nn.Identity()).module(features)
+    assert torch.allclose(back, now.module.eval()(features / 2.5), atol=1e-6)
+
+
+def test_a_head_of_the_users_own_of_an_early_version_acts_as_it_did(tmp_path):
+    own = {
+        "width": 4,
+        "kind": {"_target_": "torch.nn.Linear", "_partial_": True},
+        "hidden": 0,
+        "dropout": 0.2,
+    }
+    head = heads.build(classes=2, **own)
+    now = Model(("ok", "worn"), True, Classifier(nn.Identity(), head))
+    checkpoint.write(now, tmp_path / "a.ckpt", {**ABOUT, "head": own})
+    content = checkpoint.read(tmp_path / "a.ckpt")
+    for name in ("head.mean", "head.gain"):
+        del content["state_dict"][name]
+    features = torch.randn(3, 4)
+    back = checkpoint.restore(content, nn.Identity()).module(features)
+    assert torch.equal(back, head.module(features))

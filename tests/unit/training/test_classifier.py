@@ -32,7 +32,8 @@ def test_the_loss_is_the_weighted_mean():
 
 def test_the_weights_of_the_loss_are_not_part_of_the_model():
     assert set(Classifier(nn.Identity(), Head(2, 2), torch.ones(2)).state_dict()) == {
-        "head.scale",
+        "head.mean",
+        "head.gain",
         "head.first.weight",
         "head.first.bias",
     }

@@ -117,6 +117,49 @@ def test_a_head_learns_alike_whatever_the_scale_of_its_features(learn, embedded,
     assert np.allclose(*said, atol=1e-3)
 
 
+def test_an_offset_of_a_feature_changes_nothing(learn, embedded, truth):
+    moved = replace(embedded, features=embedded.features + np.arange(6, dtype=np.float32) * 20)
+    said = [
+        learn(of=of).predict(learn(of=of).fit(truth, round=1), tuple(truth)).values
+        for of in (embedded, moved)
+    ]
+    assert np.allclose(*said, atol=1e-3)
+
+
+def test_held_out_images_do_not_count_and_a_run_keeps_what_it_began_with(
+    learn, embedded, truth, tmp_path
+):
+    pool, kept = embedded.ids[:30], tmp_path / "features.npz"
+    wild = replace(embedded, features=embedded.features.copy())
+    wild.features[30:] = 1e6
+    first = learn(of=wild, pool=pool, statistics=kept).features.statistics
+    assert torch.allclose(first.mean, torch.from_numpy(embedded.features[:30].mean(0)), atol=1e-5)
+    later = learn(of=wild, pool=wild.ids, statistics=kept)  # photographs came in
+    assert torch.equal(later.features.statistics.mean, first.mean)
+    head = later.fit(truth, round=1).module.head
+    assert torch.equal(head.mean, first.mean) and torch.equal(head.gain, first.gain)
+
+
+@both_ways
+def test_a_head_carries_the_statistics_of_the_pool(learn, truth, model):
+    learner = learn(model)
+    _, features = learner.features.initial(list(truth))
+    head = learner.fit(truth, round=1).module.head
+    assert torch.allclose(head.mean, features.mean(0), atol=1e-4)
+    assert head.standard(features).std(0).max() < 1.1
+
+
+def test_a_constant_feature_says_nothing(learn, embedded, truth):
+    dead = replace(embedded, features=embedded.features.copy())
+    dead.features[:, 2] = 4.0
+    fitted = learn(of=dead).fit(truth, round=1)
+    assert fitted.module.head.gain[2] == 0
+    assert np.isfinite(learn(of=dead).predict(fitted, tuple(truth)).values).all()
+    dead.features[:] = 4.0
+    with pytest.raises(UserError, match="nothing can be learned"):
+        learn(of=dead).fit(truth, round=1)
+
+
 def test_a_checkpoint_of_another_network_is_refused(taught, learn, tmp_path):
     learner, model = taught
     learner.save(model, tmp_path / "model.ckpt")
@@ -130,7 +173,12 @@ def test_a_frozen_trunk_is_not_in_the_checkpoint(taught, tmp_path):
     learner, model = taught
     learner.save(model, tmp_path / "model.ckpt")
     content = torch.load(tmp_path / "model.ckpt", weights_only=True)
-    assert set(content["state_dict"]) == {"head.scale", "head.first.weight", "head.first.bias"}
+    assert set(content["state_dict"]) == {
+        "head.mean",
+        "head.gain",
+        "head.first.weight",
+        "head.first.bias",
+    }
     assert content["trunk"] == learner.backbone.fingerprint
 
 

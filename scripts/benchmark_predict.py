@@ -38,9 +38,9 @@ KNOWN = 1000
 def bundle_of(backbone: Backbone, folder: Path) -> Bundle:
     """Export a network with a random head, for two classes of which one is a defect."""
     head = Head(backbone.width, CLASSES)
-    network = Deployed(backbone.trunk, head, backbone.mean, backbone.std, SIZE)
+    network = Deployed(backbone.trunk, head, backbone.mean, backbone.std, (SIZE, SIZE))
     folder.mkdir()
-    to_onnx(network, SIZE, folder / NETWORK)
+    to_onnx(network, (SIZE, SIZE), folder / NETWORK)
     known = np.random.default_rng(0).normal(size=(KNOWN, backbone.width))
     np.save(folder / KNOWN_FEATURES, known.astype(np.float16))
     names = tuple(f"kind-{number}" for number in range(CLASSES))

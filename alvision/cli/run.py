@@ -209,7 +209,8 @@ def _expected_peak(exp: Experiment, config: RunConfig) -> int | None:
     if config.model.training == "finetune":
         whole = budget.initial == "all"
         labels = count if whole else int(budget.initial) + budget.rounds * budget.batch
-        pixels = min(PIXELS, 3 * config.data.image.size**2 * min(labels, count))
+        height, width = learner.features.spec.shape
+        pixels = min(PIXELS, 3 * height * width * min(labels, count))
         kept = pixels + BETWEEN_FITS
     return expected_peak(
         learner.warm_up,
@@ -260,6 +261,6 @@ def shrinks(manifest: Manifest, spec: ImageSpec) -> str | None:
     if most <= 8:
         return None
     return (
-        f"warning: photographs are shrunk {most:.0f} x to {spec.size} pixels, so a small defect "
+        f"warning: photographs are shrunk {most:.0f} x to {spec.sides} pixels, so a small defect "
         "may vanish; set data.image.crop to the part, or a larger data.image.size"
     )

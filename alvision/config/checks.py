@@ -43,6 +43,7 @@ def validate(config: RunConfig) -> None:
     if fold not in (None, BY_SEED) and (type(fold) is not int or not 0 <= fold < 5):
         raise UserError(f"data.fold={fold} must be 0, 1, 2, 3, 4 or {BY_SEED}")
     _check_together(config.model, config.trainer, images=config.data.kind not in WITHOUT_IMAGES)
+    _check_turns(config)
     if config.oracle.kind == "page" and config.data.kind in WITHOUT_IMAGES:
         raise UserError(
             f"data={config.data.kind} has no images to show; let people answer by oracle=files"
@@ -83,6 +84,22 @@ def validate_training(model: ModelConfig, trainer: TrainerConfig, *, images: boo
     check_limits(model, "model.")
     check_limits(trainer, "trainer.")
     _check_together(model, trainer, images=images)
+
+
+def _check_turns(config: RunConfig) -> None:
+    """Refuse quarter turns of images that are not square: a batch has one shape."""
+    size = config.data.image.size
+    if not isinstance(size, list) or len(set(size)) < 2:
+        return
+    for key, value, instead in (
+        ("model.views", config.model.views, "flips"),
+        ("trainer.augment", config.trainer.augment, "light"),
+    ):
+        if value in ("flips_and_turns", "full"):
+            raise UserError(
+                f"{key}={value} turns images by a quarter, and data.image.size={size} is not "
+                f"square; set {key}={instead}"
+            )
 
 
 def _check_together(model: ModelConfig, trainer: TrainerConfig, *, images: bool) -> None:

@@ -25,7 +25,13 @@ class ImageConfig:
     """Describe how a file becomes the array that a network sees; stored with every model.
 
     Attributes:
-        size: Side of the square that the network sees, in pixels.
+        size: Side of the square that the network sees, in pixels; or [height, width], for
+            photographs of strips.
+        fit: squash | letterbox | crop: a region of other proportions is stretched, is laid whole
+            between bars of grey, or fills the frame with its middle (docs/image-shape.md).
+        roi: Region of interest: outside it all is grey, and its bounding box is used instead of
+            `crop`. The corners of a polygon, [[x,y],[x,y],[x,y]], or a box,
+            [left, top, right, bottom], as fractions 0..1 of the photograph.
         crop: Region of the photograph to use, [left, top, right, bottom] as fractions 0..1.
         value_range: Raw values [black, white] of images deeper than 8 bits; null: the full range of
             the type; `auto`: the depth that the images use, measured when a run starts and kept.
@@ -34,7 +40,9 @@ class ImageConfig:
         page: Page to read of files with several, from 0; null: such files are set aside.
     """
 
-    size: int = field(default=224, metadata=at_least(1))
+    size: Any = 224
+    fit: str = field(default="squash", metadata=choice("squash", "letterbox", "crop"))
+    roi: Any = None
     crop: list[float] | None = None
     value_range: Any = None
     reduced: bool = False

@@ -9,12 +9,13 @@ import torch
 from jaxtyping import Shaped, UInt8
 from torch.nn import functional
 
-from alvision.data.images import ImageSpec, crop_box, opened
+from alvision.data.framing import cut, framed, placed
+from alvision.data.images import ImageSpec, opened
 from alvision.data.pixels import upright_pixels
 
 
 def decode(data: bytes, spec: ImageSpec, path: Path) -> UInt8[np.ndarray, "h w 3"]:
-    """Turn a file's bytes into uint8 [size, size, 3], RGB, as `images.load` does.
+    """Turn a file's bytes into uint8 [height, width, 3], RGB, as `images.load` does.
 
     What differs is the antialiased resize, which uses the processor's vectors. No grey value is
     more than 1 from that of `load`, and what one refuses the other refuses, because both read by
@@ -31,12 +32,13 @@ def decode(data: bytes, spec: ImageSpec, path: Path) -> UInt8[np.ndarray, "h w 3
     """
     with opened(path, data) as image:
         pixels = upright_pixels(image, spec)
-    left, top, right, bottom = crop_box((pixels.shape[1], pixels.shape[0]), spec.crop)
-    return _resize(pixels[top:bottom, left:right], spec.size)
+    source, target = placed((pixels.shape[1], pixels.shape[0]), spec)
+    inner = target[3] - target[1], target[2] - target[0]
+    return framed(_resize(cut(pixels, source, spec), inner), target, spec.shape)
 
 
-def _resize(pixels: Shaped[np.ndarray, "h w c"], size: int) -> UInt8[np.ndarray, "s s 3"]:
+def _resize(pixels: Shaped[np.ndarray, "h w c"], shape: tuple[int, int]) -> np.ndarray:
     planes = torch.from_numpy(np.require(pixels, requirements=["C", "W"])).permute(2, 0, 1)[None]
-    if planes.shape[-2:] != (size, size):
-        planes = functional.interpolate(planes, (size, size), mode="bilinear", antialias=True)
-    return planes.expand(1, 3, size, size)[0].permute(1, 2, 0).contiguous().numpy()
+    if planes.shape[-2:] != shape:
+        planes = functional.interpolate(planes, shape, mode="bilinear", antialias=True)
+    return planes.expand(1, 3, *shape)[0].permute(1, 2, 0).contiguous().numpy()

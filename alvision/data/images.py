@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import functools
 import io
-import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from alvision.data.framing import cut, framed, placed
 from alvision.data.image_spec import HEIC_SUFFIXES, heic_is_supported
 from alvision.data.image_spec import SUFFIXES as SUFFIXES
 from alvision.data.image_spec import ImageSpec as ImageSpec
@@ -35,10 +35,11 @@ MACHINE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 def load(path: Path, spec: ImageSpec) -> np.ndarray:
-    """Read an image as uint8 [size, size, 3], RGB, the way `spec` says.
+    """Read an image as uint8 [height, width, 3], RGB, the way `spec` says.
 
-    EXIF orientation is applied, then the crop, then an antialiased bilinear resize that does not
-    keep the aspect ratio. Transparent pixels are laid on black.
+    EXIF orientation is applied, then the crop or the region of interest, then the fit into the
+    frame (`framing.placed`) by an antialiased bilinear resize. Transparent pixels are laid on
+    black.
 
     Grey and RGB values deeper than 8 bits are mapped linearly from `spec.value_range` to 0..255 and
     clipped. Without a range: 16 bits from 0..65535 (0..32767 with a sign), 32-bit integers from the
@@ -53,11 +54,12 @@ def load(path: Path, spec: ImageSpec) -> np.ndarray:
     """
     with opened(path) as image:
         pixels = upright_pixels(image, spec)
-    left, top, right, bottom = crop_box((pixels.shape[1], pixels.shape[0]), spec.crop)
-    pixels = pixels[top:bottom, left:right]
-    cut = Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[..., 0])
-    resized = cut.resize((spec.size, spec.size), Image.Resampling.BILINEAR)
-    return np.array(resized.convert("RGB"))
+    source, target = placed((pixels.shape[1], pixels.shape[0]), spec)
+    pixels = cut(pixels, source, spec)
+    part = Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[..., 0])
+    inner = target[2] - target[0], target[3] - target[1]
+    resized = part.resize(inner, Image.Resampling.BILINEAR)
+    return framed(np.array(resized.convert("RGB")), target, spec.shape)
 
 
 def read(path: Path) -> bytes:
@@ -83,8 +85,8 @@ def shrink_factor(path: Path, spec: ImageSpec) -> float:
     """
     with opened(path) as image:
         size = upright_size(image, spec)
-    left, top, right, bottom = crop_box(size, spec.crop)
-    return max(right - left, bottom - top) / spec.size
+    source, target = placed(size, spec)
+    return max((source[i + 2] - source[i]) / (target[i + 2] - target[i]) for i in (0, 1))
 
 
 def upright_size(image: Image.Image, spec: ImageSpec) -> tuple[int, int]:
@@ -145,19 +147,6 @@ def reason(path: Path, error: Exception) -> str:
         return "not an image"
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return f"broken: {text.splitlines()[0][:80]}"
-
-
-def crop_box(size: tuple[int, int], crop: tuple[float, ...] | None) -> tuple[int, int, int, int]:
-    """Turn fractions into (left, top, right, bottom) in pixels of an image (width, height)."""
-    if crop is None:
-        return (0, 0, *size)
-    (width, height), (left, top, right, bottom) = size, crop
-    return (
-        math.floor(left * width),
-        math.floor(top * height),
-        math.ceil(right * width),
-        math.ceil(bottom * height),
-    )
 
 
 def formats(path: Path) -> tuple[str, ...]:

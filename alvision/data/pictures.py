@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from alvision.data import images
-from alvision.data.image_spec import ImageSpec
+from alvision.data.image_spec import SQUASH, ImageSpec
 from alvision.data.pixels import deep_mode, upright_pixels
 
 
@@ -28,7 +28,9 @@ def picture(
     Raises:
         UnreadableImage: If the file is missing, broken, refused or no image.
     """
-    seen = replace(spec or ImageSpec(longest), size=longest, crop=None, reduced=True)
+    seen = replace(
+        spec or ImageSpec(longest), size=longest, crop=None, reduced=True, fit=SQUASH, roi=None
+    )
     with images.opened(path, data) as image:
         pixels = upright_pixels(image, seen)
     shown = Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[..., 0]).convert("RGB")

@@ -224,9 +224,16 @@ def stretch(values: np.ndarray, value_range: tuple[float, ...]) -> np.ndarray:
 
 def draft(image: Image.Image, spec: ImageSpec) -> None:
     """Ask the decoder for less than the whole size, if it can and the spec needs no more."""
-    left, top, right, bottom = spec.crop or (0, 0, 1, 1)
-    needed = math.ceil(spec.size / (right - left)), math.ceil(spec.size / (bottom - top))
+    left, top, right, bottom = spec.region or (0, 0, 1, 1)
+    height, width = spec.shape
     sideways = header_exif(image).get(ORIENTATION) in SIDEWAYS
+    if spec.fit == "squash":
+        needed = math.ceil(width / (right - left)), math.ceil(height / (bottom - top))
+    else:
+        full = image.size[::-1] if sideways else image.size
+        scales = width / (right - left) / full[0], height / (bottom - top) / full[1]
+        scale = min(scales) if spec.fit == "letterbox" else max(scales)
+        needed = math.ceil(full[0] * scale), math.ceil(full[1] * scale)
     image.draft(None, needed[::-1] if sideways else needed)
 
 

@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from PIL import Image
+from PIL import Image, ImageChops
 from torch import Tensor, nn
+
+from alvision.data.framing import inside_roi, placed
+from alvision.data.image_spec import ImageSpec
 
 COLOUR = (255, 45, 0)
 _STRONGEST = 170
@@ -36,7 +39,7 @@ def class_activation(
     maps: list[Tensor] = []
 
     def keep(module: nn.Module, inputs: Any, output: Any) -> None:
-        if isinstance(output, Tensor) and output.ndim == 4 and output.shape[-1] > 1:
+        if isinstance(output, Tensor) and output.ndim == 4 and max(output.shape[-2:]) > 1:
             maps[:] = [output]
 
     handles = [module.register_forward_hook(keep) for module in trunk.modules()]
@@ -55,22 +58,25 @@ def class_activation(
 
 
 def overlay(
-    values: np.ndarray, size: tuple[int, int], crop: tuple[float, ...] | None
+    values: Float[np.ndarray, "y x"], size: tuple[int, int], spec: ImageSpec
 ) -> Image.Image:
     """Draw a map to lie over its image: one colour, as opaque as the map is strong.
 
     Args:
         values: The map, 0..1, [y, x].
         size: Width and height of the picture to draw, of the image's proportions.
-        crop: The region that the network saw, (left, top, right, bottom) as fractions.
+        spec: How the network saw the image: where it did not look, there is nothing.
     """
-    left, top, right, bottom = crop or (0.0, 0.0, 1.0, 1.0)
-    width, height = size
-    box = (round(left * width), round(top * height), round(right * width), round(bottom * height))
-    inside = (max(1, box[2] - box[0]), max(1, box[3] - box[1]))
+    source, target = placed(size, spec)
+    inside = (source[2] - source[0], source[3] - source[1])
+    (rows, columns), (height, width) = values.shape, spec.shape
+    across, down = columns / width, rows / height
+    box = (target[0] * across, target[1] * down, target[2] * across, target[3] * down)
     seen = Image.fromarray(np.rint(values * _STRONGEST).astype(np.uint8))
     opacity = Image.new("L", size)
-    opacity.paste(seen.resize(inside, Image.Resampling.BICUBIC), box[:2])
+    opacity.paste(seen.resize(inside, Image.Resampling.BICUBIC, box=box), source[:2])
+    if spec.roi is not None:
+        opacity = ImageChops.multiply(opacity, inside_roi(size, (0, 0, *size), spec.roi))
     picture = Image.new("RGBA", size, (*COLOUR, 0))
     picture.putalpha(opacity)
     return picture

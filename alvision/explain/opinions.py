@@ -138,7 +138,7 @@ class Opinions:
             return
         shrink = _LONGEST / max(width, height)
         size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
-        picture = overlay(values, size, learner.features.spec.crop)
+        picture = overlay(values, size, learner.features.spec)
         write_atomically(path, lambda beside: picture.save(beside, "PNG"))
 
 

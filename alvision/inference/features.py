@@ -164,8 +164,8 @@ class Features:
             return
         if trunk is None and not self._open.missing(self.hashes.values()):
             return
-        streams, size = self.engine.streams, self.spec.size
-        blank = torch.zeros((self.engine.batch_size, size, size, 3), dtype=torch.uint8)
+        streams = self.engine.streams
+        blank = torch.zeros((self.engine.batch_size, *self.spec.shape, 3), dtype=torch.uint8)
         with threads(self.engine.share):
             executor = self._executor if trunk is None else self._ready(trunk)
             with ThreadPoolExecutor(streams) as workers:
@@ -185,9 +185,12 @@ class Features:
 
     def _ready(self, trunk: nn.Module) -> Executor:
         assert self.backbone is not None
-        shape = (self.spec.size, self.spec.size)
         return Executor(
-            trunk, self.engine, mean=self.backbone.mean, std=self.backbone.std, shape=shape
+            trunk,
+            self.engine,
+            mean=self.backbone.mean,
+            std=self.backbone.std,
+            shape=self.spec.shape,
         )
 
     @cached_property

@@ -119,7 +119,7 @@ def trunk_features(
     if not images:
         return
     size, streams, cores = engine.batch_size, engine.streams, engine.share
-    shape = (spec.size, spec.size)
+    shape = spec.shape
 
     def run(batch: Sequence[tuple[SampleId, Path]]) -> tuple[list[str | None], Tensor | None]:
         torch.set_num_threads(cores)  # this thread's own number

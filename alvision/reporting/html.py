@@ -7,7 +7,6 @@ import functools
 import hashlib
 import io
 import math
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +58,7 @@ class Thumbnails:
 
     def pixels(self, sample: SampleId, sha256: str | None = None) -> np.ndarray | None:
         """Return the image as uint8 [THUMBNAIL_SIDE, THUMBNAIL_SIDE, 3]; None if unavailable."""
+        from alvision.data.framing import squared
         from alvision.data.images import ImageSpec, UnreadableImage, load
 
         if self._manifest is None:
@@ -69,7 +69,7 @@ class Thumbnails:
             of_bytes = sha256 is not None and self._manifest.features is None  # not of an embedding
             if of_bytes and hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
                 return None
-            return load(path, replace(spec, size=THUMBNAIL_SIDE))
+            return squared(load(path, spec.scaled(THUMBNAIL_SIDE)))
         except (UnreadableImage, OSError, LookupError):
             return None
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
+from alvision.data.framing import squared
 from alvision.data.images import UnreadableImage, load
 from alvision.reporting.html import THUMBNAIL_SIDE, count, render, save
 
@@ -80,10 +80,11 @@ def _picture(bundle: Bundle, prediction: Prediction, root: Path) -> dict[str, An
     if prediction.decision is None:
         return card
     try:
-        pixels = load(root / prediction.image, replace(bundle.spec, size=THUMBNAIL_SIDE))
+        pixels = load(root / prediction.image, bundle.spec.scaled(THUMBNAIL_SIDE))
     except UnreadableImage:  # taken away since it was predicted
         return card
     pair = [pixels] if prediction.map is None else [pixels, heat(pixels, prediction.map)]
+    pair = [squared(one) for one in pair]
     return card | {"pair": _address(np.concatenate(pair, axis=1))}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -176,7 +175,7 @@ def _chart(name: str, before: np.ndarray, now: np.ndarray) -> dict[str, str]:
 def _picture(status: Status, row: Row) -> dict[str, Any]:
     card = {"name": row.name, "folder": row.folder, "class": row.class_, "address": None}
     try:
-        pixels = load(status.to / row.file, replace(status.spec, size=SIDE))
+        pixels = load(status.to / row.file, status.spec.scaled(SIDE))
     except UnreadableImage:  # somebody took it away
         return card
     return card | {"address": _address(jpeg(pixels))}

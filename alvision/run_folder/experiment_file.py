@@ -18,16 +18,19 @@ from alvision.run_folder.fixed_settings import why_fixed
 if TYPE_CHECKING:
     from alvision.config.schema import RunConfig
 
-ADDED = (
-    "data.source",
-    "data.image.page",
-    "metrics",
-    "trainer.callbacks",
-    "trainer.loss",
-    "trainer.optimizer",
-)
-"""Keys that the first run folders lack. Null means what was done before there was the key, so it is
-left out: a run keeps its identity, and with it the uuids of its answers, over versions."""
+ADDED = {
+    "data.source": None,
+    "data.image.fit": "squash",
+    "data.image.page": None,
+    "data.image.roi": None,
+    "metrics": None,
+    "trainer.callbacks": None,
+    "trainer.loss": None,
+    "trainer.optimizer": None,
+}
+"""Keys that earlier run folders lack, each with the value that means what was done before there was
+the key. There it is left out: a run keeps its identity, and with it the uuids of its answers, over
+versions."""
 
 
 def describe_run(
@@ -57,7 +60,8 @@ def describe_run(
     flat = {
         key: value
         for key, value in _flatten(plain).items()
-        if why_fixed(key, people=anonymous) is not None and not (value is None and key in ADDED)
+        if why_fixed(key, people=anonymous) is not None
+        and not (key in ADDED and value == ADDED[key])
     }
     own = described(metrics_of(config.metrics))
     digest = hashlib.sha256(json.dumps(flat, sort_keys=True).encode()).hexdigest()

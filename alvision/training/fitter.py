@@ -295,12 +295,12 @@ def warm_up(fitter: Fitter) -> None:
     if fitter.frozen or features.backbone is None:
         features.warm_up()
         return
-    count, size = features.engine.batch_size, features.spec.size
+    count, shape = features.engine.batch_size, features.spec.shape
     # Without callbacks: what they count or write is the rounds' own.
     blank = replace(fitter.trainer, epochs=1, validation_share=0.0, callbacks=None)
     once = replace(fitter, trainer=blank)
     module = once._fit_pixels(
-        [np.zeros((size, size, 3), np.uint8)] * count,
+        [np.zeros((*shape, 3), np.uint8)] * count,
         [row % len(fitter.classes) for row in range(count)],
         [str(row) for row in range(count)],
         partial(seeding.derive, fitter.seed),

@@ -50,9 +50,9 @@ class TrainedModel:
 
     @cached_property
     def module(self) -> nn.Module:
-        """Return the network: pixels uint8 [B,size,size,3] to logits [B,C], or features to logits.
+        """Return the network: pixels uint8 [B,H,W,3] to logits [B,C], or features to logits.
 
-        It is a copy, in eval mode and on the CPU; `spec.size` is the side of the images.
+        It is a copy, in eval mode and on the CPU; `spec.shape` is the images' height and width.
 
         Raises:
             UserError: The model is not fitted, so there is no network.
@@ -115,7 +115,7 @@ class TrainedModel:
             self._engine,
             mean=self._backbone.mean,
             std=self._backbone.std,
-            shape=(self.spec.size, self.spec.size),
+            shape=self.spec.shape,
         )
 
     def _features(self, images: Sequence[Any]) -> Iterator[Tensor]:
@@ -124,7 +124,7 @@ class TrainedModel:
             return
         rows = self._engine.batch_size
         for start in range(0, len(images), rows):
-            pixels = np.zeros((rows, self.spec.size, self.spec.size, 3), np.uint8)
+            pixels = np.zeros((rows, *self.spec.shape, 3), np.uint8)
             batch = images[start : start + rows]
             for row, image in enumerate(batch):
                 pixels[row] = _decoded(image, self.spec)

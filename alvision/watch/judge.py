@@ -45,8 +45,7 @@ class Judge:
         self.statistics = statistic_names(self.bundle.classes)
         self.model = self.bundle.model
         # Load every file now, because another bundle may be installed before the first image comes.
-        size = self.bundle.spec.size
-        self.row_values(np.zeros((1, size, size, 3), np.uint8))
+        self.row_values(np.zeros((1, *self.bundle.spec.shape, 3), np.uint8))
 
     @property
     def replaced(self) -> bool:

@@ -25,12 +25,12 @@ Runtimes add float32 numbers in different orders; a wrong operator is off by far
 Run = Callable[[np.ndarray], Output]
 
 
-def to_onnx(network: Deployed, size: int, path: Path) -> None:
+def to_onnx(network: Deployed, shape: tuple[int, int], path: Path) -> None:
     """Write a network as ONNX, for any number of images at once, without the exporter's notes.
 
     Args:
         network: The network.
-        size: Side of its images.
+        shape: Height and width of its images.
         path: The file.
 
     Raises:
@@ -42,7 +42,7 @@ def to_onnx(network: Deployed, size: int, path: Path) -> None:
         import onnxscript  # noqa: F401
     except ImportError:
         raise UserError("exporting needs more packages: pip install alvision[export]") from None
-    example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
+    example = torch.zeros(2, *shape, 3, dtype=torch.uint8)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns about its own internals
         torch.onnx.export(
@@ -107,10 +107,10 @@ def to_openvino(folder: Path) -> Run:
     return run
 
 
-def to_torch(network: Deployed, size: int, folder: Path) -> Run:
+def to_torch(network: Deployed, shape: tuple[int, int], folder: Path) -> Run:
     """Write a network as an exported program of torch and return how to run it."""
     path = folder / "model.pt2"
-    example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
+    example = torch.zeros(2, *shape, 3, dtype=torch.uint8)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.export.export(

@@ -152,14 +152,14 @@ def _write_backends(
     folder: Path, final: FinalModel, network: Deployed, format: str
 ) -> dict[str, Run]:
     """Write the network in its forms, and return how to run each of them."""
-    size = final.learner.features.spec.size
-    to_onnx(network, size, folder / NETWORK)
+    shape = final.learner.features.spec.shape
+    to_onnx(network, shape, folder / NETWORK)
     onnx = session((folder / NETWORK).read_bytes())
     backends: dict[str, Run] = {"onnx": lambda pixels: Output(*onnx.run(None, {"pixels": pixels}))}
     if format == "openvino":
         backends[format] = to_openvino(folder)
     elif format == "torch":
-        backends[format] = to_torch(network, size, folder)
+        backends[format] = to_torch(network, shape, folder)
     return backends
 
 
@@ -238,7 +238,7 @@ def _network(final: FinalModel) -> Deployed:
         copy.deepcopy(module.head).cpu().float(),
         backbone.mean,
         backbone.std,
-        learner.features.spec.size,
+        learner.features.spec.shape,
     )
 
 

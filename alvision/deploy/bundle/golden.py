@@ -71,8 +71,7 @@ def try_out(bundle: Bundle) -> None:
                 f"{golden.file} is off by {gap:.2g}; export it again with this alvision"
             )
     if not bundle.manifest.golden:
-        size = bundle.spec.size
-        _decided(bundle, np.zeros((size, size, 3), np.uint8), "a black image")
+        _decided(bundle, np.zeros((*bundle.spec.shape, 3), np.uint8), "a black image")
 
 
 def _decided(bundle: Bundle, pixels: np.ndarray, name: str) -> np.ndarray:

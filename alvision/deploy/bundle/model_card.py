@@ -27,7 +27,7 @@ def model_card(manifest: BundleManifest, differences: Mapping[str, float]) -> st
         "",
         "## Made from",
         f"- {sum(manifest.labels.values())} labels: {labels}.",
-        f"- {manifest.backbone}, images of {manifest.image.size} pixels, in fp32.",
+        f"- {manifest.backbone}, images of {manifest.image.sides} pixels, in fp32.",
         f"- alvision {manifest.alvision}; labels {manifest.labels_hash[:12]}, "
         f"images {manifest.data_hash[:12]}.",
         "",

@@ -27,7 +27,7 @@ class Deployed(nn.Module):
         head: Maps features to logits [B,C], see `alvision.models.heads`.
         mean: What to subtract from each channel of an image scaled to 0..1.
         std: What to divide it by.
-        size: Side of the images.
+        shape: Height and width of the images.
     """
 
     def __init__(
@@ -36,16 +36,16 @@ class Deployed(nn.Module):
         head: AnyHead,
         mean: Sequence[float],
         std: Sequence[float],
-        size: int,
+        shape: tuple[int, int],
     ) -> None:
         super().__init__()
         self.trunk, self.head = trunk, head
         self.mean, self.std = tuple(mean), tuple(std)
         self._seen: list[Tensor] = []
         self.eval()
-        trunk.get_submodule(_last_map(trunk, size)).register_forward_hook(self._keep)
+        trunk.get_submodule(_last_map(trunk, shape)).register_forward_hook(self._keep)
         with torch.inference_mode():
-            self.of_classes = self._begins_with_mean(torch.rand(2, 3, size, size))
+            self.of_classes = self._begins_with_mean(torch.rand(2, 3, *shape))
 
     def forward(
         self, pixels: UInt8[Tensor, "b h w 3"]
@@ -87,20 +87,20 @@ class Deployed(nn.Module):
         self._seen.append(output)
 
 
-def _last_map(trunk: nn.Module, size: int) -> str:
+def _last_map(trunk: nn.Module, shape: tuple[int, int]) -> str:
     """Return the name of the last module whose output is a feature map with more than one place."""
     found: list[str] = []
 
     def hook(name: str) -> Any:
         def note(module: nn.Module, inputs: Any, output: Any) -> None:
-            if isinstance(output, Tensor) and output.ndim == 4 and output.shape[-1] > 1:
+            if isinstance(output, Tensor) and output.ndim == 4 and max(output.shape[-2:]) > 1:
                 found.append(name)
 
         return note
 
     hooks = [m.register_forward_hook(hook(name)) for name, m in trunk.named_modules() if name]
     with torch.inference_mode():
-        trunk.eval()(torch.zeros(1, 3, size, size))
+        trunk.eval()(torch.zeros(1, 3, *shape))
     for handle in hooks:
         handle.remove()
     return found[-1]

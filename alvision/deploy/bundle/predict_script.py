@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from alvision.core import walk
-from alvision.data import images, pixels
+from alvision.data import framing, image_spec, images, pixels
 from alvision.deploy.bundle import verdict
 from alvision.deploy.bundle.signature import SIGNATURE, signature
 
@@ -26,7 +26,12 @@ def script() -> str:
         images.opened,
         images.reason,
         images.load,
-        images.crop_box,
+        framing.placed,
+        framing.crop_box,
+        framing.cut,
+        framing.inside_roi,
+        framing.framed,
+        image_spec.region_of,
         pixels.upright_pixels,
         pixels.select_page,
         pixels.is_thumbnail,
@@ -48,6 +53,7 @@ def script() -> str:
         "SUFFIXES": tuple(sorted(images.SUFFIXES)),
         "HEIC_SUFFIXES": (),
         "FORMATS": images.FORMATS,
+        "FILL": framing.FILL,
         "ORIENTATION": pixels.ORIENTATION,
         "SIDEWAYS": pixels.SIDEWAYS,
         "OTHER_BYTE": pixels.OTHER_BYTE,

@@ -16,6 +16,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from scipy.special import log_softmax
 
+from alvision.data.framing import squared
 from alvision.deploy.bundle.bundle import REFERENCE_STATISTICS, Bundle
 from alvision.deploy.bundle.verdict import novelty
 
@@ -153,7 +154,9 @@ def jpeg(pixels: UInt8[np.ndarray, "h w 3"]) -> bytes:
     """Return a small picture as JPEG."""
     image = Image.fromarray(pixels)
     if max(image.size) > SIDE:
-        image = image.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+        width, height = (max(1, round(SIDE * side / max(image.size))) for side in image.size)
+        image = image.resize((width, height), Image.Resampling.BILINEAR)
+    image = Image.fromarray(squared(np.asarray(image)))
     file = io.BytesIO()
     image.save(file, format="JPEG", quality=80, optimize=True)
     return file.getvalue()

@@ -141,7 +141,7 @@ def _person(name: str, own: Agreement) -> dict[str, Any]:
 def _made(bundle: Bundle) -> list[tuple[str, str]]:
     about = bundle.manifest
     return [
-        ("network", f"{about.backbone}, images of {about.image.size} pixels"),
+        ("network", f"{about.backbone}, images of {about.image.sides} pixels"),
         ("labels", f"{sum(about.labels.values()):,} ({about.labels_hash[:12]})"),
         ("images", about.data_hash[:12]),
         ("alvision", about.alvision),

@@ -80,6 +80,15 @@ def test_people_err_in_one_way():
         validate(config(oracle__graded=True, oracle__confusion={"ok": {"worn": 0.1}}))
 
 
+@pytest.mark.parametrize(
+    ("key", "value"), [("model__views", "flips_and_turns"), ("trainer__augment", "full")]
+)
+def test_strips_are_not_turned_by_a_quarter(key, value):
+    with pytest.raises(UserError, match=r"data\.image\.size=\[32, 128\] is not square; set"):
+        validate(config(data__image__size=[32, 128], **{key: value}))
+    validate(config(data__image__size=[64, 64], **{key: value}))
+
+
 def test_a_defect_is_a_class():
     validate_classes(["ok", "worn"], ["worn"])
     with pytest.raises(UserError, match="rust"):

@@ -265,7 +265,7 @@ def readers(predict_py):
     return {
         "load": load,
         "decode": lambda path, spec: decode(path.read_bytes(), spec, path),
-        "predict.py": lambda path, spec: predict_py.load(path, SimpleNamespace(**spec.to_dict())),
+        "predict.py": lambda path, spec: predict_py.load(path, predict_py.spec_of(spec.to_dict())),
     }
 
 
@@ -315,7 +315,6 @@ def test_the_page_and_the_watched_line_show_what_is_read(tmp_path, name):
 READS_A_LARGE_IMAGE = """
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from PIL import Image
 Image.MAX_IMAGE_PIXELS = 24 * 16 - 1
 sys.path.insert(0, sys.argv[2])
@@ -326,7 +325,7 @@ if sys.argv[3] == "alvision":
 else:
     import predict
     spec = dict(size=8, crop=None, value_range=None, reduced=False, page=None, rules=2)
-    predict.load(Path(sys.argv[1]), SimpleNamespace(**spec))
+    predict.load(Path(sys.argv[1]), predict.spec_of(spec))
 """
 
 

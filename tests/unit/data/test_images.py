@@ -9,8 +9,8 @@ from PIL import Image
 
 from alvision.config.schema import ImageConfig
 from alvision.core.errors import UserError
-from alvision.data import images
-from alvision.data.image_spec import RULES
+from alvision.data import framing, images
+from alvision.data.image_spec import PLAIN_RULES, RULES
 from alvision.data.images import ImageSpec, UnreadableImage, load, shrink_factor
 from tests.conftest import paint
 from tests.support.parts import imported
@@ -146,7 +146,7 @@ def test_crop_is_of_the_upright_image(tmp_path):
 def test_crop_boxes_hold_a_pixel_and_stay_inside(width, height, edges):
     (left, right), (top, bottom) = sorted(edges[:2]), sorted(edges[2:])
     if left < right and top < bottom:
-        x0, y0, x1, y1 = images.crop_box((width, height), (left, top, right, bottom))
+        x0, y0, x1, y1 = framing.crop_box((width, height), (left, top, right, bottom))
         assert 0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height
 
 
@@ -237,6 +237,13 @@ def test_shrink_factor_reads_the_header_alone(tmp_path):
         shrink_factor(tmp_path / "b.png", ImageSpec(32))
 
 
+def test_shrink_factor_of_a_frame_that_is_not_square(tmp_path):
+    Image.new("L", (320, 80)).save(tmp_path / "a.png")
+    for fit, factor in (("squash", 10), ("letterbox", 10), ("crop", 2.5)):
+        assert shrink_factor(tmp_path / "a.png", ImageSpec(32, fit=fit)) == factor
+    assert shrink_factor(tmp_path / "a.png", ImageSpec((16, 64))) == 5
+
+
 def test_shrink_factor_of_a_sideways_image(tmp_path):
     exif = Image.Exif()
     exif[images.ORIENTATION] = 6
@@ -254,7 +261,7 @@ def test_specs_are_plain_json():
         "value_range": None,
         "reduced": False,
         "page": None,
-        "rules": RULES,
+        "rules": PLAIN_RULES,
     }
     with pytest.raises(UserError, match="update alvision"):
         ImageSpec.from_dict(plain.to_dict() | {"rules": RULES + 1})
@@ -271,6 +278,12 @@ def test_specs_are_plain_json():
         ({"crop": (0, 0, 1, 1.1)}, "fractions"),
         ({"crop": ("a", 0, 1, 1)}, "list of 4 numbers"),
         ({"crop": 3}, "list of 4 numbers"),
+        ({"size": (32,)}, "size=.*height,width"),
+        ({"size": (32, 0)}, "size="),
+        ({"size": True}, "size=True"),
+        ({"size": "big"}, "size=big"),
+        ({"fit": "stretch"}, "fit=stretch is unknown; one of: squash, letterbox, crop"),
+        ({"roi": [0, 0, 1, 1], "crop": (0, 0, 1, 1)}, "remove data.image.crop"),
         ({"value_range": (5, 5)}, "black < white"),
         ({"value_range": (0, float("nan"))}, "list of 2 numbers"),
     ],

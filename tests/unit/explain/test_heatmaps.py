@@ -3,6 +3,7 @@ import pytest
 import torch
 from torch import nn
 
+from alvision.data.image_spec import ImageSpec
 from alvision.explain.heatmaps import class_activation, overlay
 from alvision.explain.opinions import nearest
 
@@ -50,12 +51,33 @@ def test_a_network_without_a_map_says_so():
 def test_the_overlay_lies_where_the_network_looked():
     values = np.zeros((2, 2), np.float32)
     values[1, 1] = 1
-    picture = np.asarray(overlay(values, (80, 40), (0.5, 0.0, 1.0, 1.0)))
+    picture = np.asarray(overlay(values, (80, 40), ImageSpec(8, crop=(0.5, 0.0, 1.0, 1.0))))
     assert picture.shape == (40, 80, 4)
     opacity = picture[..., 3]
     assert opacity[:, :40].max() == 0
     assert opacity[35, 75] > 100
     assert opacity[5, 45] == 0
+
+
+def test_the_overlay_of_a_letterbox_leaves_the_bars_out():
+    values = np.zeros((4, 4), np.float32)
+    values[1, 0] = values[0, 3] = 1  # in the photograph, and in the upper bar
+    spec = ImageSpec(8, fit="letterbox")
+    opacity = np.asarray(overlay(values, (80, 40), spec))[..., 3]
+    assert opacity[2:18, 2:18].mean() > 100
+    assert opacity[:, 60:].mean() < 20
+
+
+def test_the_overlay_of_a_crop_lies_in_the_middle():
+    opacity = np.asarray(overlay(np.ones((4, 4)), (80, 40), ImageSpec(8, fit="crop")))[..., 3]
+    assert (opacity[:, 20:60] > 100).all()
+    assert opacity[:, :20].max() == 0 and opacity[:, 60:].max() == 0
+
+
+def test_nothing_glows_outside_the_region_of_interest():
+    spec = ImageSpec(8, roi=((0, 0), (1, 0), (0, 1)))
+    opacity = np.asarray(overlay(np.ones((4, 4)), (80, 40), spec))[..., 3]
+    assert opacity[2, 2] > 100 and opacity[38, 78] == 0
 
 
 def test_neighbours_are_the_nearest_by_angle_and_no_more_than_there_are():

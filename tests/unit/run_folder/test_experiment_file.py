@@ -41,3 +41,10 @@ def test_how_long_the_cold_start_goes_on_is_what_a_run_is():
 def test_a_run_of_people_has_an_identity_of_its_own():
     assert made(anonymous=True)["run"] != made(anonymous=True)["run"]
     assert made()["run"] == made()["run"]
+
+
+def test_a_key_that_came_later_counts_only_with_another_value_than_before():
+    before = made()["fingerprint"]
+    assert "data.image.fit" not in before and "data.image.roi" not in before
+    changed = made(data__image__fit="letterbox", data__image__roi=[0, 0, 0.5, 1])["fingerprint"]
+    assert changed["data.image.fit"] == "letterbox" and changed["data.image.roi"]

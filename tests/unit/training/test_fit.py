@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from alvision.core.errors import UserError
-from alvision.data.image_spec import RULES, ImageSpec
+from alvision.data.image_spec import PLAIN_RULES, ImageSpec
 from alvision.inference import features, pool
 from alvision.models.heads import Head
 from alvision.training.checkpoint import Model
@@ -46,7 +46,7 @@ def test_a_model_is_read_with_the_rules_by_which_its_images_were_read(learn, tmp
         {k: values[k] for k in ("size", "crop", "value_range")}
     )
     early.save(Model(CLASSES, False), path)
-    assert (early.features.spec.rules, today.features.spec.rules) == (1, RULES)
+    assert (early.features.spec.rules, today.features.spec.rules) == (1, PLAIN_RULES)
     today.read_as(path)
     assert today.features.spec == early.features.spec
 

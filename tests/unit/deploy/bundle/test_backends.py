@@ -45,7 +45,7 @@ def test_notes_are_stripped_wherever_they_are(tmp_path):
 @pytest.mark.slow
 def test_an_exported_program_of_torch_names_no_path(tmp_path):
     torch.manual_seed(0)
-    to_torch(Small().eval(), 16, tmp_path)
+    to_torch(Small().eval(), (16, 16), tmp_path)
     with zipfile.ZipFile(tmp_path / "model.pt2") as archive:
         content = b"".join(archive.read(name) for name in archive.namelist())
     for path in (str(PROJECT), "site-packages", ".py"):
@@ -55,7 +55,7 @@ def test_an_exported_program_of_torch_names_no_path(tmp_path):
 @pytest.mark.slow
 def test_an_exported_network_names_no_path_of_the_machine_that_exported_it(tmp_path):
     torch.manual_seed(0)
-    to_onnx(Small().eval(), 16, tmp_path / "model.onnx")
+    to_onnx(Small().eval(), (16, 16), tmp_path / "model.onnx")
     content = (tmp_path / "model.onnx").read_bytes()
     for path in (str(PROJECT), "site-packages", ".py"):
         assert path.encode() not in content

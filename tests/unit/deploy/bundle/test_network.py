@@ -12,7 +12,7 @@ def deployed(name="timm:test_resnet", features="final", **head):
     torch.manual_seed(0)
     backbone = backbones.build(name, weights=None, features=features)
     made = Head(backbone.width, 3, **head)
-    return Deployed(backbone.trunk, made, backbone.mean, backbone.std, SIDE)
+    return Deployed(backbone.trunk, made, backbone.mean, backbone.std, (SIDE, SIDE))
 
 
 def pixels(n=2):
@@ -48,6 +48,17 @@ def test_a_hidden_layer_has_no_map_of_a_class():
     with torch.inference_mode():
         assert network(pixels())[2].shape[1] == 1
     assert not network.of_classes
+
+
+@pytest.mark.parametrize("shape", [(32, 128), (128, 32)])
+def test_a_strip_has_a_map_of_its_own_proportions(shape):
+    torch.manual_seed(0)
+    backbone = backbones.build("timm:test_resnet", weights=None, features="final")
+    network = Deployed(backbone.trunk, Head(backbone.width, 3), backbone.mean, backbone.std, shape)
+    with torch.inference_mode():
+        maps = network(torch.zeros(1, *shape, 3, dtype=torch.uint8))[2]
+    rows, columns = maps.shape[2:]
+    assert rows * shape[1] == columns * shape[0] and max(rows, columns) > 1
 
 
 def test_every_image_is_on_its_own_and_nothing_is_random():

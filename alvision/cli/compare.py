@@ -12,19 +12,26 @@ from typing import TYPE_CHECKING, Any
 
 from alvision.cli.console import console, warn
 from alvision.cli.options import Options, option
+from alvision.config.checks import KNOWN_DEFECTS, PER_CLASS
 from alvision.config.limits import at_least
 from alvision.config.schema import RunConfig
 from alvision.core.errors import UserError
 
 if TYPE_CHECKING:
+    from alvision.config.compose import ComposedRun
     from alvision.dataset.dataset import DataSet
 
 USAGE = """\
 alvision compare experiment=elpv "acquisition=[random_sampling,margin]" seeds=12
 
 Runs every acquisition function with every seed, from the same first labels, and
-measures each against random_sampling. The same command resumes: finished runs are
-not repeated, and more seeds extend the study. All other keys are those of `run`."""
+measures each against random labels from the first to the last, which get runs of
+their own (random_throughout). Beside it stands the difference to random_sampling,
+which shares the first labels. The same command resumes: finished runs are not
+repeated, and more seeds extend the study. All other keys are those of `run`."""
+
+RANDOM_START = "random"
+"""The cold start of the runs that draw all of their labels at random."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,15 +76,16 @@ def compare(words: list[str]) -> int:
         raise UserError("compare needs the truth of every image; leave oracle= out")
     for name in names[1:]:
         compose([*words, f"acquisition={name}"])
+    arms = with_random(names, first)
     root = options.out or Path("runs") / str(first.config.name)
     devices = _devices(first.config)
-    jobs = options.jobs or _jobs(first.config, len(names) * seeds, len(devices))
+    jobs = options.jobs or _jobs(first.config, len(arms) * seeds, len(devices))
     data = DataSet.open(first.config)
     warn(data.notices)
     _warm(data)
     with explained(root):
         comparison = study(
-            names,
+            arms,
             seeds,
             out=root,
             launch=partial(launch, words=words, out=str(root), threads=1 if jobs > 1 else None),
@@ -87,9 +95,30 @@ def compare(words: list[str]) -> int:
             metric=first.config.target.metric,
             target=first.config.target.value,
         )
-    for note in ended_early(root, names, seeds, rounds=first.config.budget.rounds):
+    for note in ended_early(root, arms, seeds, rounds=first.config.budget.rounds):
         console.print(note, markup=False)
     return tell(root, comparison)
+
+
+def with_random(names: list[str], first: ComposedRun) -> list[str]:
+    """Return what a study runs: the acquisitions, and random labels from the first to the last.
+
+    Where the first labels are drawn at random and nothing else is, `random_sampling` does just
+    that, and is run once.
+
+    Raises:
+        UserError: An acquisition has the name of these runs.
+    """
+    from alvision.study.collect import BASELINE, THROUGHOUT
+
+    if THROUGHOUT in names:
+        raise UserError(
+            f"no acquisition may be called {THROUGHOUT}: these are the runs with random labels "
+            "from the first to the last, which every study has; leave it out"
+        )
+    random = first.choices["cold_start"] == RANDOM_START
+    same = random and first.config.cold_start[PER_CLASS] == 0 and BASELINE in names
+    return names if same else [THROUGHOUT, *names]
 
 
 def ended_early(root: Path, names: list[str], seeds: int, *, rounds: int) -> list[str]:
@@ -112,7 +141,10 @@ def ended_early(root: Path, names: list[str], seeds: int, *, rounds: int) -> lis
 
 
 def launch(acquisition: str, seed: int, *, words: list[str], out: str, threads: int | None) -> None:
-    """Do one run of a study, in whatever process; `full` is one fit on the whole pool."""
+    """Do one run of a study, in whatever process.
+
+    Beside the acquisitions there are `full`, one fit on the whole pool, and `random_throughout`.
+    """
     import torch
 
     from alvision.cli.run import run_in_study
@@ -121,12 +153,33 @@ def launch(acquisition: str, seed: int, *, words: list[str], out: str, threads: 
 
     if threads:
         torch.set_num_threads(threads)
-    full = acquisition == "full"
-    more = ["acquisition=random_sampling"] if full else [f"acquisition={acquisition}"]
-    more += ["budget.initial=all", "budget.rounds=0", "cold_start=random"] if full else []
+    words = arm_words(acquisition, words)
     folder = Path(out) / acquisition / f"seed-{seed}"
     with timed(folder):
-        run_in_study(compose([*words, *more, f"seed={seed}", f"out={folder}"]))
+        run_in_study(compose([*words, f"seed={seed}", f"out={folder}"]))
+
+
+def arm_words(acquisition: str, words: list[str]) -> list[str]:
+    """Return the words of a run of a study: those of `compare`, and what sets the run apart.
+
+    >>> arm_words("full", ["seed=1", "cold_start=prob_cover", "cold_start.clusters=7"])[3:]
+    ['cold_start=random', 'budget.initial=all', 'budget.rounds=0']
+    """
+    from alvision.study.collect import BASELINE, FULL, THROUGHOUT
+
+    if acquisition not in (FULL, THROUGHOUT):
+        return [*words, f"acquisition={acquisition}"]
+    # What the user gave to other functions than random sampling is none of its arguments.
+    ours = [f"cold_start.{key}" for key in (PER_CLASS, KNOWN_DEFECTS)]
+    kept = []
+    for word in words:
+        key = word.partition("=")[0].lstrip("+~")
+        if key in ours or not key.startswith(("acquisition.", "cold_start.")):
+            kept.append(word)
+    kept += [f"acquisition={BASELINE}", f"cold_start={RANDOM_START}"]
+    if acquisition == FULL:
+        return [*kept, "budget.initial=all", "budget.rounds=0"]
+    return [*kept, f"cold_start.{PER_CLASS}=0"]
 
 
 def finished(folder: Path, *, rounds: int) -> bool:

@@ -26,6 +26,9 @@ class Cells:
         missed: Seeds that never reach the target; 0 where there is none.
         ratio: Labels of the baseline / labels of this one; None for one seed, which bounds nothing.
         p_value: Of the difference, after Holm.
+        after_start: Mean area minus that of random sampling after the same first labels; None
+            where that is the baseline, or not part of the study.
+        after_start_p_value: Of that difference, after Holm.
         detectable: Difference that these seeds would find 4 times out of 5.
         outcome: What is shown, in a word.
         sentence: The same in a sentence or two.
@@ -39,6 +42,8 @@ class Cells:
     missed: int
     ratio: Ratio | None
     p_value: float | None
+    after_start: Estimate | None
+    after_start_p_value: float | None
     detectable: float | None
     outcome: Outcome
     sentence: str
@@ -46,6 +51,7 @@ class Cells:
 
 def cells(row: Row, comparison: Comparison) -> Cells:
     """Return what tables show of a row."""
+    after = row.after_start
     return Cells(
         acquisition=row.acquisition,
         seeds=row.seeds,
@@ -55,6 +61,8 @@ def cells(row: Row, comparison: Comparison) -> Cells:
         missed=0 if comparison.study.target is None else row.missed,
         ratio=row.ratio if row.seeds > 1 else None,
         p_value=row.p_value,
+        after_start=None if after is None else with_interval(after.difference, row.seeds),
+        after_start_p_value=None if after is None else after.p_value,
         detectable=row.detectable,
         outcome=outcome(row),
         sentence=sentence(row, comparison),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,17 @@ from alvision.evaluation.metrics import Metric, comparable, recorded
 from alvision.evaluation.metrics import metric as metric_of
 from alvision.run_folder.round_files import read_csv
 from alvision.study.jobs import mean_hours
+from alvision.study.mixed_runs import AGAIN, refuse_differences, refuse_others, refuse_unequal
 from alvision.study.per_class import Details, read_details
 
 BASELINE = "random_sampling"
-"""What every other acquisition function is compared with."""
+"""Draws at random after the first labels that all acquisition functions share."""
+
+THROUGHOUT = "random_throughout"
+"""The folder of the runs that draw at random from the first label to the last.
+
+No acquisition function, but what people do without any: every other one is compared with it.
+"""
 
 FULL = "full"
 """The folder of the fits on the whole pool."""
@@ -30,8 +37,6 @@ TARGET_SHARE = 0.95
 High enough to mean "as good as all labels", low enough that curves reach it well before their end.
 """
 
-AGAIN = "run the same compare again to finish it"
-
 
 @dataclass(frozen=True, eq=False)
 class Study:
@@ -41,7 +46,8 @@ class Study:
         folder: Where the runs are.
         metric: What the curves show; higher is better.
         acquisitions: Names, in the order of the report.
-        baseline: `random_sampling`, or None if it is not part of the study.
+        baseline: What the others are compared with: `random_throughout`, or `random_sampling` in a
+            study without it; None if neither is part of the study.
         seeds: Seeds in increasing order; row i of every array belongs to seeds[i].
         answers: Answers given, [S, R].
         values: The metric by acquisition, [S, R] each.
@@ -74,6 +80,16 @@ class Study:
     def others(self) -> tuple[str, ...]:
         """Return the acquisitions that are compared with the baseline."""
         return tuple(name for name in self.acquisitions if name != self.baseline)
+
+    @property
+    def same_start(self) -> tuple[str, ...]:
+        """Return the acquisitions that are also compared with random sampling after their start.
+
+        Only where that is not the baseline already.
+        """
+        if self.baseline != THROUGHOUT or BASELINE not in self.acquisitions:
+            return ()
+        return tuple(name for name in self.others if name != BASELINE)
 
 
 def run_folder(out: Path | str, acquisition: str, seed: int) -> Path:
@@ -127,14 +143,16 @@ def collect(
     if not names or not wanted:
         raise UserError(f"{folder} holds no study: no <acquisition>/seed-<n> in it; check out=")
     runs = {(name, seed): run_folder(folder, name, seed) for name in names for seed in wanted}
-    documents = {path: read_document(path) for path in runs.values()}
-    first = documents[run_folder(folder, names[0], wanted[0])]
-    _refuse_differences(folder, documents, ignore=("acquisition", "seed"))
+    chosen = [name for name in names if name != THROUGHOUT] or list(names)
+    documents = {path: read_document(path) for (name, _), path in runs.items() if name in chosen}
+    reference, first = next(iter(documents.items()))
+    refuse_differences(folder, documents, ignore=("acquisition", "seed"))
+    if THROUGHOUT in names:
+        random = [runs[THROUGHOUT, seed] for seed in wanted]
+        refuse_others(folder, reference, random, ignore=("acquisition", "seed", "cold_start"))
     full_runs = _full_runs(folder, wanted)
-    if full_runs:
-        both = {path: read_document(path) for path in full_runs}
-        both = {next(iter(documents)): first} | both
-        _refuse_differences(folder, both, ignore=("acquisition", "seed", "budget", "cold_start"))
+    other = ("acquisition", "seed", "budget", "cold_start")
+    refuse_others(folder, reference, full_runs, ignore=other)
 
     wanted_target = first["config"].get("target") or {}
     metric = metric or wanted_target.get("metric") or "macro_f1"
@@ -142,7 +160,7 @@ def collect(
     if metric not in comparable(known):
         raise UserError(f"target.metric={metric}: choose one of {', '.join(comparable(known))}")
     tables = {key: _read_metrics(path, metric) for key, path in runs.items()}
-    _refuse_unequal(folder, names, wanted, tables)
+    refuse_unequal(folder, names, wanted, tables)
     full = np.array([_read_metrics(path, metric)[-1, 1] for path in full_runs])
     value = target if target is not None else wanted_target.get("value")
     targets: np.ndarray | None = TARGET_SHARE * full if full_runs else None
@@ -152,7 +170,7 @@ def collect(
         folder=folder,
         metric=metric_of(metric, known),
         acquisitions=names,
-        baseline=BASELINE if BASELINE in names else None,
+        baseline=baseline_of(names),
         seeds=wanted,
         answers=np.stack([tables[names[0], seed][:, 0] for seed in wanted]),
         values={name: np.stack([tables[name, seed][:, 1] for seed in wanted]) for name in names},
@@ -176,7 +194,16 @@ def _acquisitions(folder: Path) -> list[str]:
     if not folder.is_dir():
         raise UserError(f"{folder} is not there; check out=")
     names = [path.name for path in folder.iterdir() if path.name != FULL and seeds_of(path)]
-    return sorted(names, key=lambda name: (name != BASELINE, name))
+    return sorted(names, key=lambda name: (name != THROUGHOUT, name != BASELINE, name))
+
+
+def baseline_of(names: Collection[str]) -> str | None:
+    """Return what the acquisitions of a study are compared with; None where there is no such run.
+
+    >>> baseline_of(["margin", "random_sampling", "random_throughout"])
+    'random_throughout'
+    """
+    return next((name for name in (THROUGHOUT, BASELINE) if name in names), None)
 
 
 def _common_seeds(folder: Path, names: Sequence[str]) -> list[int]:
@@ -218,54 +245,3 @@ def _read_metrics(path: Path, metric: str) -> np.ndarray:
     if not len(table):
         raise UserError(f"{file} has no rounds: {AGAIN}")
     return table
-
-
-def _refuse_unequal(
-    folder: Path,
-    names: Sequence[str],
-    seeds: Sequence[int],
-    tables: Mapping[tuple[str, int], np.ndarray],
-) -> None:
-    rounds = len(tables[names[0], seeds[0]])
-    for (name, seed), table in tables.items():
-        if len(table) != rounds:
-            raise UserError(
-                f"{folder}: unequal rounds: {name}/seed-{seed} has {len(table)}, "
-                f"{names[0]}/seed-{seeds[0]} has {rounds}; {AGAIN}, or compare into another out="
-            )
-        if not np.array_equal(table[:, 0], tables[names[0], seed][:, 0]):
-            raise UserError(
-                f"{folder}: {name}/seed-{seed} and {names[0]}/seed-{seed} did not get the same "
-                "number of answers in each round, so they cannot be compared; compare into "
-                "another out="
-            )
-
-
-def _refuse_differences(
-    folder: Path, documents: Mapping[Path, Mapping[str, Any]], *, ignore: Sequence[str]
-) -> None:
-    """Compare every run's fingerprint, and the data it saw, with the first one's."""
-    (reference, document), *rest = documents.items()
-    expected = _fingerprint(document, ignore)
-    for path, other in rest:
-        seen = {document.get("manifest"), other.get("manifest")} - {None}
-        if len(seen) > 1:
-            raise UserError(
-                f"{folder} mixes data: {path.relative_to(folder).as_posix()} saw other images or "
-                f"classes than {reference.relative_to(folder).as_posix()} (another manifest); "
-                "compare into another out="
-            )
-        given = _fingerprint(other, ignore)
-        for key in sorted(expected.keys() | given.keys()):
-            if expected.get(key) != given.get(key):
-                raise UserError(
-                    f"{folder} mixes configurations: {key} is {expected.get(key)!r} in "
-                    f"{reference.relative_to(folder).as_posix()} and {given.get(key)!r} in "
-                    f"{path.relative_to(folder).as_posix()}; compare into another out="
-                )
-
-
-def _fingerprint(document: Mapping[str, Any], ignore: Sequence[str]) -> dict[str, Any]:
-    kept = document["fingerprint"].items()
-    flat = {key: value for key, value in kept if key.split(".")[0] not in ignore}
-    return {**flat, "classes": document["classes"]}

@@ -94,6 +94,8 @@ def _comparison(comparison: Comparison) -> Iterator[dict[str, Any]]:
             "seeds_that_miss_the_target": shown.missed,
             **_ratio(shown.ratio),
             "p_value": shown.p_value,
+            **_estimate("after_start", shown.after_start),
+            "after_start_p_value": shown.after_start_p_value,
             "detectable": shown.detectable,
         }
 

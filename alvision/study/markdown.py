@@ -8,10 +8,11 @@ from rich.text import Text
 
 from alvision.evaluation.intervals import Estimate
 from alvision.study.cells import Cells, cells
+from alvision.study.collect import THROUGHOUT
 from alvision.study.export import tables, to_markdown
 from alvision.study.statistics import Ratio
 from alvision.study.summary import Comparison
-from alvision.study.verdict import verdict
+from alvision.study.verdict import random_of, verdict
 
 _HEAD = (
     "acquisition",
@@ -22,6 +23,8 @@ _HEAD = (
     "x fewer than random",
     "p (Holm)",
 )
+_AFTER_START = ("difference to random_sampling, same start", "p (Holm)")
+"""Columns of a study that has both kinds of random labels."""
 _TITLES = {
     "pairs": "Every two, corrected over all pairs",
     "classes": "Classes",
@@ -40,9 +43,14 @@ _NARROW = {
 
 def markdown(comparison: Comparison) -> str:
     """Return the comparison as a Markdown table with its legend."""
-    lines = [_HEAD, ("---", *["---:"] * (len(_HEAD) - 1)), *_rows(comparison)]
-    rows = ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
-    return "\n".join([*rows, "", legend(comparison), ""])
+    head: tuple[str, ...] = _HEAD
+    rows = _rows(comparison)
+    if comparison.study.same_start:
+        head = (*_HEAD, *_AFTER_START)
+        rows = [(*texts, *more) for texts, more in zip(rows, _after_start(comparison), strict=True)]
+    lines = [head, ("---", *["---:"] * (len(head) - 1)), *rows]
+    table = ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
+    return "\n".join([*table, "", legend(comparison), ""])
 
 
 def document(comparison: Comparison) -> str:
@@ -96,8 +104,20 @@ def legend(comparison: Comparison) -> str:
         f"Mean {study.metric_title} over the learning curve, {seeds} seed{spread}. "
         f"{target} p: paired sign flips against random, "
         f"Holm's correction for {comparison.comparisons} "
-        f"comparison{'s' * (comparison.comparisons != 1)}."
+        f"comparison{'s' * (comparison.comparisons != 1)}.{_which_random(comparison)}"
     )
+
+
+def _which_random(comparison: Comparison) -> str:
+    if comparison.study.baseline != THROUGHOUT:
+        return ""
+    said = f" Random: {random_of(comparison)} ({THROUGHOUT})"
+    return f"{said}; the others share a seed's first labels."
+
+
+def _after_start(comparison: Comparison) -> list[tuple[str, str]]:
+    shown = [cells(row, comparison) for row in comparison.rows]
+    return [(_estimate(x.after_start, "+.3f"), _p_value(x.after_start_p_value)) for x in shown]
 
 
 def _rows(comparison: Comparison) -> list[tuple[str, ...]]:
@@ -112,8 +132,12 @@ def _texts(shown: Cells) -> tuple[str, ...]:
         _estimate(shown.difference, "+.3f"),
         "" if shown.labels_to_target is None else f"{shown.labels_to_target:.0f}",
         ratio_cell(shown.ratio),
-        "" if shown.p_value is None else f"{shown.p_value:.3f}",
+        _p_value(shown.p_value),
     )
+
+
+def _p_value(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
 
 
 def _estimate(estimate: Estimate | None, form: str) -> str:

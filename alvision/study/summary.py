@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from alvision.core.rounds import write_atomically
 from alvision.evaluation.curves import area, labels_to_target, least_labels
 from alvision.evaluation.intervals import Estimate, mean_interval
 from alvision.study.classes import ClassRow, class_rows
-from alvision.study.collect import Study
+from alvision.study.collect import BASELINE, Study
 from alvision.study.labelling_time import CostRow, cost_rows
 from alvision.study.statistics import (
     LEVEL,
@@ -36,6 +36,21 @@ COLUMNS = (
 )
 
 
+@dataclass(frozen=True)
+class AfterStart:
+    """What an acquisition function gives once the first labels are there.
+
+    Attributes:
+        difference: Mean area minus that of random sampling after the same first labels, paired by
+            seed, with its 95 % interval.
+        p_value: Of that difference, by sign flips, after Holm over the acquisitions: one question
+            of its own. None where too few seeds could show anything.
+    """
+
+    difference: Estimate
+    p_value: float | None
+
+
 @dataclass(frozen=True, eq=False)
 class Row:
     """One acquisition function; every interval is a 95 % interval over seeds.
@@ -53,6 +68,8 @@ class Row:
             target, or where both have seeds that never reach it.
         detectable: Mean difference that this design would find 4 times out of 5; None where it
             can find nothing.
+        after_start: The same against random sampling after the same first labels; None where that
+            is the baseline, or not part of the study.
     """
 
     acquisition: str
@@ -64,6 +81,7 @@ class Row:
     p_value: float | None = None
     ratio: Ratio | None = None
     detectable: float | None = None
+    after_start: AfterStart | None = None
 
     @property
     def seeds(self) -> int:
@@ -127,6 +145,7 @@ def summarise(study: Study) -> Comparison:
         name: tuple(least_labels(*curve) for curve in _curves(study, name))
         for name in study.acquisitions
     }
+    after_start = _after_start(study, areas)
     rows = []
     for name in study.acquisitions:
         paired = differences.get(name)
@@ -149,6 +168,7 @@ def summarise(study: Study) -> Comparison:
                 detectable=None
                 if paired is None
                 else minimum_detectable_effect(paired, comparisons=len(others)),
+                after_start=after_start.get(name),
             )
         )
     return Comparison(
@@ -160,6 +180,16 @@ def summarise(study: Study) -> Comparison:
         class_rows(study),
         cost_rows(study, labels, least),
     )
+
+
+def _after_start(study: Study, areas: Mapping[str, np.ndarray]) -> dict[str, AfterStart]:
+    """Compare what shares its first labels with random sampling, by acquisition."""
+    differences = {name: areas[name] - areas[BASELINE] for name in study.same_start}
+    p_values = paired_tests(list(differences.values()))
+    return {
+        name: AfterStart(mean_interval(paired), p_value)
+        for (name, paired), p_value in zip(differences.items(), p_values, strict=True)
+    }
 
 
 def significant(row: Row) -> bool:

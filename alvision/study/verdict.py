@@ -9,10 +9,17 @@ from __future__ import annotations
 from typing import Literal
 
 from alvision.evaluation.intervals import Estimate
-from alvision.study.statistics import Ratio
-from alvision.study.summary import Comparison, Row, significant
+from alvision.study.collect import BASELINE, THROUGHOUT
+from alvision.study.statistics import LEVEL, Ratio
+from alvision.study.summary import AfterStart, Comparison, Row, significant
 
 Outcome = Literal["baseline", "fewer", "better", "worse", "not shown"]
+
+RANDOM = {
+    BASELINE: "random sampling",
+    THROUGHOUT: "random labelling from first to last",
+}
+"""What a baseline is called in a sentence."""
 
 
 def outcome(row: Row) -> Outcome:
@@ -38,14 +45,14 @@ def sentence(row: Row, comparison: Comparison) -> str:
     """Say what is shown about an acquisition function, then what is not, and why."""
     what = outcome(row)
     if what == "baseline" and row is not comparison.baseline:
-        return f"{row.acquisition} has no baseline: the study has no random_sampling."
+        return f"{row.acquisition} has no baseline: the study has no {BASELINE}."
     if what == "baseline" or row.difference is None:
         return f"The others are compared with {row.acquisition}."
     gap = _gap(row, row.difference, comparison)
     if what == "not shown":
         return f"{row.acquisition}: {gap}. {_why(row, comparison)}."
     verb = "did worse than" if what == "worse" else "beat"
-    claim = f"{row.acquisition} {verb} random sampling here: {gap}"
+    claim = f"{row.acquisition} {verb} {random_of(comparison)} here: {gap}"
     if _covers_zero(row.difference):
         # Sign flips and the interval weigh an outlying seed differently, so they can disagree.
         claim += f". That rests on the paired test alone: the {_CI} includes 0"
@@ -55,9 +62,10 @@ def sentence(row: Row, comparison: Comparison) -> str:
 def verdict(comparison: Comparison) -> str:
     """Say what the whole study shows, or that it shows nothing and why."""
     if comparison.baseline is None:
-        return "Nothing can be compared: the study has no random_sampling."
+        return f"Nothing can be compared: the study has no {BASELINE}."
     if not comparison.others:
-        return "Nothing can be compared: the study has no acquisition but random_sampling."
+        only = comparison.baseline.acquisition
+        return f"Nothing can be compared: the study has no acquisition but {only}."
     of = {
         what: [row for row in comparison.others if outcome(row) == what]
         for what in ("fewer", "better", "worse", "not shown")
@@ -69,13 +77,20 @@ def verdict(comparison: Comparison) -> str:
     else:
         return _nothing_better(comparison, of["worse"])
     said = [sentence(best, comparison)]
+    if best.after_start:
+        said.append(_after_start(best.after_start, best))
     if also := [f"{x.acquisition} ({_times(x.ratio)})" for x in of["fewer"] if x is not best]:
         said.append(f"Fewer labels as well: {', '.join(also)}.")
     if also := [f"{x.acquisition} ({_gain(x)})" for x in of["better"] if x is not best]:
         said.append(f"Higher curves as well: {', '.join(also)}.")
     if of["worse"]:
-        said.append(f"Worse than random sampling: {_names(of['worse'])}.")
+        said.append(f"Worse than {random_of(comparison)}: {_names(of['worse'])}.")
     return " ".join(said)
+
+
+def random_of(comparison: Comparison) -> str:
+    """Name what the others are compared with, in the middle of a sentence."""
+    return RANDOM[comparison.study.baseline or BASELINE]
 
 
 def _nothing_better(comparison: Comparison, worse: list[Row]) -> str:
@@ -85,10 +100,10 @@ def _nothing_better(comparison: Comparison, worse: list[Row]) -> str:
     found = ""
     if worse:
         numbers = ", ".join(f"{row.acquisition} ({_gain(row)})" for row in worse)
-        found = f"Worse than random sampling: {numbers}. "
+        found = f"Worse than {random_of(comparison)}: {numbers}. "
         if len(worse) == len(comparison.others):
             return f"{found}Nothing beat it."
-    said = f"{found}No strategy was shown to beat random sampling in {many} seeds"
+    said = f"{found}No strategy was shown to beat {random_of(comparison)} in {many} seeds"
     known = [row.detectable for row in comparison.others if row.detectable is not None]
     if not known:
         return f"{said}."
@@ -99,6 +114,19 @@ def _nothing_better(comparison: Comparison, worse: list[Row]) -> str:
 
 
 _CI = "95 % CI"
+
+
+def _after_start(found: AfterStart, row: Row) -> str:
+    """Say what the choice after the first labels adds, or that it is not shown to add anything."""
+    gain = found.difference
+    facts = f"{gain.value:+.3f} ({_CI} {gain.low:+.3f} to {gain.high:+.3f}"
+    facts += ")" if found.p_value is None else f", p = {found.p_value:.2g})"
+    said = f"Against random sampling after the same first labels it is {facts}"
+    if found.p_value is None or found.p_value > LEVEL:
+        return f"{said}, so how much of that its choice after them gives is not shown."
+    if (gain.value or 0) < 0:
+        return f"{said}: the first labels gave the gain, and its choice after them cost some of it."
+    return f"{said}."
 
 
 def _gap(row: Row, difference: Estimate, comparison: Comparison) -> str:
@@ -120,7 +148,7 @@ def _why(row: Row, comparison: Comparison) -> str:
         return "That shows nothing: the curve of a seed holds something that is no number"
     if row.p_value is None:
         return f"That shows nothing yet: {_too_few(comparison)}"
-    reason = "That does not tell it from random sampling"
+    reason = f"That does not tell it from {random_of(comparison)}"
     if row.detectable is not None:
         reason += (
             f"; these {row.seeds} seeds would find a true difference of {row.detectable:.3f} "
@@ -145,7 +173,10 @@ def _labels(row: Row, comparison: Comparison) -> str:
         said = f"To reach {target} it needs {_times(ratio)} fewer labels ({_CI} {_ends(ratio)})"
         random = comparison.baseline
         if random is not None and random.missed:
-            said += f"; random sampling never reaches it in {random.missed} of {random.seeds} seeds"
+            said += (
+                f"; {random_of(comparison)} never reaches it in {random.missed} of "
+                f"{random.seeds} seeds"
+            )
         return said
     if ratio.high is not None and ratio.high < 1:
         return f"But to reach {target} it needs more labels, not fewer ({numbers})"
@@ -162,9 +193,9 @@ def _missed(row: Row) -> str:
 def _too_few(comparison: Comparison) -> str:
     many = comparison.comparisons
     return (
-        f"{many} comparison{'s' * (many != 1)} with random sampling need{'s' * (many == 1)} at "
-        f"least {comparison.seeds_needed} seeds for a p-value of 0.05, and the study has "
-        f"{len(comparison.study.seeds)}"
+        f"{many} comparison{'s' * (many != 1)} with {random_of(comparison)} "
+        f"need{'s' * (many == 1)} at least {comparison.seeds_needed} seeds for a p-value of 0.05, "
+        f"and the study has {len(comparison.study.seeds)}"
     )
 
 

@@ -11,7 +11,7 @@ from alvision.evaluation.intervals import Estimate, mean_interval
 from alvision.study.markdown import markdown, ratio_cell
 from alvision.study.statistics import sign_flip_test
 from alvision.study.summary import Comparison, Row, significant
-from alvision.study.verdict import verdict
+from alvision.study.verdict import random_of, verdict
 from strategy_study.protocols import COMMON, PROTOCOLS, Protocol
 
 Results = Mapping[str, Comparison]
@@ -24,7 +24,7 @@ class Record:
 
     Attributes:
         name: The strategy.
-        better: Protocols where it was shown to be better than random sampling.
+        better: Protocols where it was shown to be better than random.
         worse: Those where it was shown to be worse.
         gain: Mean over the protocols of its area less random's.
     """
@@ -82,7 +82,7 @@ def short(results: Results) -> str:
         best = ranked[0]
         sentences.append(
             f"**Start with `{best.name}`.** Over {_count(len(frozen), 'protocol')} with frozen "
-            f"features it was {_fared(best)}; its mean difference from random sampling over the "
+            f"features it was {_fared(best)}; its mean difference from random over the "
             f"curve is {best.gain:+.3f} ({_metrics(frozen)})."
         )
         sentences += [f"`{record.name}` was {_fared(record)}." for record in ranked[1:]]
@@ -91,7 +91,7 @@ def short(results: Results) -> str:
     sentences += [in_minutes(p, c) for p, c in results.items() if PROTOCOLS[p].curves_of]
     nothing = [p for p, c in own.items() if not _better(c) and _enough(c)]
     if nothing:
-        sentences.append(f"Nothing was shown to beat random sampling on {_listed(nothing)}.")
+        sentences.append(f"Nothing was shown to beat random on {_listed(nothing)}.")
     if missing := [name for name in PROTOCOLS if name not in results]:
         sentences.append(f"Not run yet: {_listed(missing)}.")
     fewer = [
@@ -118,7 +118,8 @@ def overview(results: Results) -> str:
         lines.append(f"| {name} | {' | '.join(cells)} |")
     lines += [
         "",
-        f"Mean {_metrics(results)} over the learning curve, minus that of random sampling. "
+        f"Mean {_metrics(results)} over the learning curve, minus that of random: "
+        f"{_randoms(results)}. "
         "**Bold**: shown to be better; _slanted_: shown to be worse (p at most .05 after Holm's "
         "correction within the protocol); blank: not run. The tables below give the intervals. "
         "Strategies are sorted by how seldom they were shown to be worse, then by how often they "
@@ -155,7 +156,7 @@ def advice(results: Results) -> str:
         "",
         "Start with: the largest area under the curve. As good as far as is known: paired sign "
         "flips, with Holm's correction over all pairs of the protocol, show no difference from it, "
-        "and it was not shown to be worse than random sampling. Protocols with too few seeds to "
+        "and it was not shown to be worse than random. Protocols with too few seeds to "
         "show anything are left out.",
     ]
     return "\n".join(lines)
@@ -193,7 +194,7 @@ def in_minutes(name: str, comparison: Comparison) -> str:
     sentences = [
         f"{name} asks for the same images as {PROTOCOLS[name].curves_of} and adds the minutes of "
         f"labelling. Of {len(times)} strategies {shown} shown to reach the target in less time "
-        "than random sampling (95 % CI above 1, not corrected for the number of strategies)."
+        "than random (95 % CI above 1, not corrected for the number of strategies)."
     ]
     for row in sorted(_better(comparison), key=lambda row: -row.aubc.value):
         sentences.append(
@@ -249,8 +250,13 @@ def _glance(comparison: Comparison, name: str) -> str:
     return f"**{text}**" if _gain(row) > 0 else f"_{text}_"
 
 
+def _randoms(results: Results) -> str:
+    """Say what random means: older results have no labels that are random from the first one."""
+    return " or ".join(dict.fromkeys(random_of(c) for c in results.values()))
+
+
 def _fared(record: Record) -> str:
-    better = f"better than random sampling in {_where(record.better)}"
+    better = f"better than random in {_where(record.better)}"
     return f"shown to be {better} and worse in {_where(record.worse)}"
 
 

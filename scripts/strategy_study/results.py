@@ -12,7 +12,7 @@ import numpy as np
 from alvision.evaluation.metrics import comparable
 from alvision.evaluation.metrics import metric as metric_of
 from alvision.run_folder.round_files import read_csv
-from alvision.study.collect import BASELINE, FULL, TARGET_SHARE, Study, collect, seeds_of
+from alvision.study.collect import FULL, TARGET_SHARE, Study, baseline_of, collect, seeds_of
 from alvision.study.per_class import Details
 
 PICKS = "picks.csv"
@@ -60,7 +60,7 @@ def study_of(path: Path) -> Study:
         folder=path,
         metric=metric_of(metric),
         acquisitions=tuple(names),
-        baseline=BASELINE,
+        baseline=baseline_of(names),
         seeds=seeds,
         answers=column(names[0], "answers"),
         values={name: column(name, metric) for name in names},

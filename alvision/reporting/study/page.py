@@ -16,10 +16,10 @@ from alvision.reporting.run.page import gallery
 from alvision.reporting.study import tables
 from alvision.reporting.study.misclassified import found_of, missed
 from alvision.reporting.study.protocol import command, facts, links
-from alvision.study.collect import FULL, collect, run_folder
+from alvision.study.collect import BASELINE, FULL, THROUGHOUT, collect, run_folder
 from alvision.study.statistics import LEVEL, seeds_needed
 from alvision.study.summary import Comparison, summarise
-from alvision.study.verdict import verdict
+from alvision.study.verdict import random_of, verdict
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -74,7 +74,8 @@ def _content(
 ) -> dict[str, Any]:
     study = comparison.study
     runs = {name: read(run_folder(folder, name, study.seeds[0])) for name in study.acquisitions}
-    first = next(iter(runs.values()))
+    shared = [run for name, run in runs.items() if name != THROUGHOUT] or list(runs.values())
+    first = shared[0]
     colours = _colours(comparison)
     shown = {name: figures.variable(colour) for name, colour in colours.items()}
     return {
@@ -83,6 +84,9 @@ def _content(
         "metric": study.metric_title,
         "seeds": study.seeds,
         "baseline": study.baseline,
+        "random": random_of(comparison) if study.baseline else None,
+        "throughout": THROUGHOUT if THROUGHOUT in study.acquisitions else None,
+        "after_start": BASELINE if study.same_start else None,
         "rows": tables.main_rows(comparison, shown),
         "matrix": tables.matrix(comparison),
         "matrix_needed": seeds_needed(max(1, len(comparison.pairs))),

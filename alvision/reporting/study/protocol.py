@@ -7,7 +7,7 @@ from pathlib import Path
 
 from alvision.core import shell
 from alvision.reporting.run.folder import RunFolder, read
-from alvision.study.collect import FULL, run_folder
+from alvision.study.collect import FULL, THROUGHOUT, run_folder
 from alvision.study.summary import Comparison
 
 
@@ -30,10 +30,20 @@ def facts(run: RunFolder, comparison: Comparison) -> list[tuple[str, str]]:
         ("groups", "each image alone" if group_by == "none" else f"kept whole, by {group_by}"),
         ("answers", f"{answers[0]:,.0f} at the start, {answers[-1]:,.0f} at the end"),
         ("rounds", f"{len(answers) - 1} after the cold start"),
-        ("seeds", f"{seeds}: a seed's first labels and split are the same for every strategy"),
+        ("seeds", f"{seeds}: a seed's {_same(comparison)}"),
         ("classes", ", ".join(run.classes)),
     ]
     return [(name, value) for name, value in known if value]
+
+
+def _same(comparison: Comparison) -> str:
+    """Say what the runs of a seed have in common."""
+    if THROUGHOUT in comparison.study.acquisitions:
+        return (
+            "split is the same for every strategy, and so are its first labels, but those of "
+            f"{THROUGHOUT}"
+        )
+    return "first labels and split are the same for every strategy"
 
 
 def _pool(run: RunFolder, folder: Path, seed: int) -> int | None:
@@ -53,7 +63,8 @@ def command(run: RunFolder, comparison: Comparison) -> str | None:
     study = comparison.study
     own = ("acquisition=", "seed=", "out=")
     kept = [word for word in words[2:] if not word.startswith(own)]
-    asked = [f"acquisition=[{','.join(study.acquisitions)}]", f"seeds={len(study.seeds)}"]
+    names = ",".join(name for name in study.acquisitions if name != THROUGHOUT)
+    asked = [f"acquisition=[{names}]", f"seeds={len(study.seeds)}"]
     out = f"out={study.folder.as_posix()}"
     return shell.command(words[0], "compare", *kept, *asked, out)
 

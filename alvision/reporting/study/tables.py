@@ -112,6 +112,9 @@ def _row(shown: Cells, colour: str) -> dict[str, Any]:
         "ratio": times(shown.ratio),
         "difference": shown.difference,
         "p_value": shown.p_value,
+        "after_start": shown.after_start,
+        "after_start_interval": interval(shown.after_start, sign=True),
+        "after_start_p_value": shown.after_start_p_value,
         "detectable": shown.detectable if shown.outcome == "not shown" else None,
     }
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from alvision.cli.compare import _devices, _jobs, finished
+from alvision.cli.compare import _devices, _jobs, arm_words, finished, with_random
+from alvision.config.compose import compose
 from alvision.config.schema import ModelConfig, RunConfig, TrainerConfig
 from alvision.run_folder.round_files import write_metrics_table
 from tests.integration.cli.test_run import table
@@ -28,6 +29,7 @@ def test_a_comparison_pairs_by_seed_and_resumes(run, tmp_path):
     assert first == {p: p.read_bytes() for p in study.glob("*/seed-0/rounds/*/*")}
     rows = table(study / "comparison.csv")
     assert [(row["acquisition"], row["seeds"]) for row in rows] == [
+        ("random_throughout", "2"),
         ("random_sampling", "2"),
         ("entropy", "2"),
     ]
@@ -45,6 +47,43 @@ def test_a_comparison_pairs_by_seed_and_resumes(run, tmp_path):
     assert "Too few seeds to tell" in told
     assert page.exists()
     assert table(study / "comparison.csv") == rows
+
+
+NAMES = ["random_sampling", "margin"]
+
+
+@pytest.mark.parametrize(
+    ("names", "start", "runs"),
+    [
+        (NAMES, ["cold_start=max_herding"], ["random_throughout", *NAMES]),
+        (NAMES, ["cold_start=random", "cold_start.per_class=5"], ["random_throughout", *NAMES]),
+        # Random sampling from a random start is random from the first label on: it is run once.
+        (NAMES, ["cold_start=random", "cold_start.per_class=0"], NAMES),
+        (
+            ["margin"],
+            ["cold_start=random", "cold_start.per_class=0"],
+            ["random_throughout", "margin"],
+        ),
+    ],
+)
+def test_random_from_the_first_label_is_run_where_nothing_else_is_it(names, start, runs):
+    assert with_random(names, compose(["data=digits", *start])) == runs
+
+
+def test_random_from_the_first_label_takes_nothing_of_the_other_functions():
+    words = ["data=digits", "cold_start=prob_cover", "cold_start.clusters=3"]
+    words += ["cold_start.known_defects=2", "cold_start.per_class=5", "+acquisition.beta=2"]
+    words += ["classes=[a,b]", "defects=[a]"]
+    made = compose(arm_words("random_throughout", words))
+    assert (made.choices["acquisition"], made.choices["cold_start"]) == (
+        "random_sampling",
+        "random",
+    )
+    assert made.config.cold_start["per_class"] == 0
+    assert made.config.cold_start["known_defects"] == 2
+    full = compose(arm_words("full", words))
+    assert (full.config.budget.initial, full.config.budget.rounds) == ("all", 0)
+    assert arm_words("margin", words) == [*words, "acquisition=margin"]
 
 
 def test_a_run_whose_table_lacks_its_last_row_is_not_finished(tmp_path):
@@ -91,6 +130,7 @@ def test_bad_studies_are_one_line(run, tmp_path):
         (["compare", "seed=3", *WORDS], "seeds=N"),
         (["compare", "acquisition=[margin,nothing]", *WORDS], "nothing"),
         (["compare", "acquisition=[]", *WORDS], "names nothing"),
+        (["compare", "acquisition=[random_throughout]", *WORDS], "random_throughout"),
         (["compare", "oracle=files", "classes=[ok,worn]", *WORDS], "leave oracle="),
         (["labels", "export"], "data.root="),
         (["compare", "acquisition=[margin,margin]", "seeds=1", *WORDS], "twice"),

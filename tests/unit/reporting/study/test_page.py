@@ -156,3 +156,17 @@ def test_too_few_seeds_promise_no_detectable_effect(tmp_path):
 def test_a_folder_without_a_study_is_refused(tmp_path):
     with pytest.raises(UserError, match="holds no study"):
         study.write(tmp_path)
+
+
+def test_random_from_the_first_label_is_told_from_random_after_the_same_start(tmp_path):
+    skills = {"random_throughout": 0.1, "random_sampling": 0.2, "margin": 2.0}
+    root = study_folder(tmp_path / "out", skills, seeds=7, rounds=2)
+    comparison = summarise(collect(root))
+    page = read_page(study.write(root, comparison))
+    assert "random labelling from first to last (random_throughout)" in page.text
+    assert "minus random_sampling's, same first labels" in page.text
+    margin = next(row for row in comparison.rows if row.acquisition == "margin")
+    assert signed(margin.after_start.difference.value) in page.text
+    assert "split is the same for every strategy, and so are its first labels, but" in page.text
+    assert 'acquisition=[random_sampling,margin]" seeds=7' in page.text
+    assert "random_throughout/seed-3/" in page.addresses

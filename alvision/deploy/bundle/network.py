@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from alvision.models.heads import AnyHead, Head
 from alvision.models.normalised import normalise
+from alvision.models.pooled import Pooled
 
 
 class Deployed(nn.Module):
@@ -43,7 +44,8 @@ class Deployed(nn.Module):
         self.mean, self.std = tuple(mean), tuple(std)
         self._seen: list[Tensor] = []
         self.eval()
-        trunk.get_submodule(_last_map(trunk, shape)).register_forward_hook(self._keep)
+        if place := _last_map(trunk, shape):
+            trunk.get_submodule(place).register_forward_hook(self._keep)
         with torch.inference_mode():
             self.of_classes = self._begins_with_mean(torch.rand(2, 3, *shape))
 
@@ -66,7 +68,8 @@ class Deployed(nn.Module):
         self._seen = []
         features = self.trunk(images)
         # With several views of an image, the map is that of the first: the image as it is.
-        seen, self._seen = self._seen, []
+        # A network of the user's own may have none at all.
+        seen, self._seen = [*self._seen, features.new_zeros(len(features), 1, 1, 1)], []
         return features, seen[0]
 
     def _begins_with_mean(self, images: Tensor) -> bool:
@@ -87,8 +90,11 @@ class Deployed(nn.Module):
         self._seen.append(output)
 
 
-def _last_map(trunk: nn.Module, shape: tuple[int, int]) -> str:
+def _last_map(trunk: nn.Module, shape: tuple[int, int]) -> str | None:
     """Return the name of the last module whose output is a feature map with more than one place."""
+    for name, module in trunk.named_modules():
+        if isinstance(module, Pooled):
+            return f"{name}.map".lstrip(".")
     found: list[str] = []
 
     def hook(name: str) -> Any:
@@ -103,4 +109,4 @@ def _last_map(trunk: nn.Module, shape: tuple[int, int]) -> str:
         trunk.eval()(torch.zeros(1, 3, *shape))
     for handle in hooks:
         handle.remove()
-    return found[-1]
+    return found[-1] if found else None

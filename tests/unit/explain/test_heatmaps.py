@@ -6,6 +6,8 @@ from torch import nn
 from alvision.data.image_spec import ImageSpec
 from alvision.explain.heatmaps import class_activation, overlay
 from alvision.explain.opinions import nearest
+from alvision.models.backbones import build
+from alvision.models.pooled import Pooled
 
 
 class Net(nn.Module):
@@ -41,6 +43,32 @@ def test_each_image_is_asked_about_its_own_class_alone():
     alone = class_activation(trunk, head, images[1:], torch.tensor([1]))
     torch.testing.assert_close(both[1:], alone)
     assert not both.requires_grad
+
+
+@pytest.mark.parametrize("features", ["final", "multilevel"])
+def test_a_transformer_is_seen_through_what_its_attention_reads(features):
+    """A patch whose tokens no block may read has no part in the map."""
+    torch.manual_seed(0)
+    trunk = build("timm:test_vit", None, features, shape=(32, 64)).trunk
+    width = 128 if features == "final" else 448
+    head, images = nn.Linear(width, 3), torch.rand(2, 3, 32, 64)
+    asked = torch.tensor([0, 2])
+    found = class_activation(trunk, head, images, asked)
+    assert found.shape == (2, 2, 4) and found.amax((1, 2)).tolist() == [1, 1]
+    alone = class_activation(trunk, head, images[1:], asked[1:])
+    torch.testing.assert_close(found[1:], alone, atol=1e-4, rtol=1e-3)
+    vit = next(part for part in trunk.modules() if isinstance(part, Pooled)).trunk
+    hooks = [block.norm1.register_forward_hook(without_the_third) for block in vit.blocks]
+    without = class_activation(trunk, head, images, asked)
+    for hook in hooks:
+        hook.remove()
+    assert found[:, 0, 2].max() > 0 and without[:, 0, 2].max() == 0
+
+
+def without_the_third(module, inputs, tokens):
+    tokens = tokens.clone()
+    tokens[:, 1 + 2] = 0  # after the class token
+    return tokens
 
 
 def test_a_network_without_a_map_says_so():

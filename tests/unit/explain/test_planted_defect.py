@@ -60,3 +60,37 @@ def test_the_mass_of_a_heatmap_lies_on_the_defect():
     chance = masks.float().mean((1, 2))
     assert (share > chance).float().mean() > 0.9
     assert share.mean() > 3 * chance.mean()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["timm:test_vit", "timm:test_vit3"])
+def test_a_transformers_heatmap_lies_on_the_defect(name):
+    """With a class token, and without one; both are trained whole, on images of 64 pixels."""
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    side, spot = 64, 16
+    values = 140 + rng.normal(0, 12, (256, side, side))
+    masks = torch.zeros(256, side, side)
+    for row in range(1, 256, 2):
+        top, left = rng.integers(2, side - spot - 2, 2)
+        values[row, top : top + spot, left : left + spot] -= 60
+        masks[row, top : top + spot, left : left + spot] = 1
+    pixels = torch.from_numpy(values.clip(0, 255).astype(np.uint8))[..., None].expand(-1, -1, -1, 3)
+    backbone = backbones.build(name, None, shape=(side, side))
+    trunk, head = backbone.trunk.train(), torch.nn.Linear(backbone.width, 2)
+    images, labels = normalise(pixels, backbone.mean, backbone.std), torch.arange(256) % 2
+    optimizer = torch.optim.AdamW([*trunk.parameters(), *head.parameters()], lr=1e-3)
+    for _ in range(25):
+        for rows in torch.randperm(200).split(25):
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(head(trunk(images[rows])), labels[rows]).backward()
+            optimizer.step()
+    trunk.eval()
+    defective = torch.arange(201, 256, 2)  # never trained on
+    with torch.no_grad():
+        assert (head(trunk(images[defective])).argmax(1) == 1).float().mean() > 0.9
+    maps = class_activation(trunk, head, images[defective], torch.ones(len(defective)).long())
+    wide = torch.nn.functional.interpolate(maps[:, None], (side, side), mode="bicubic")[:, 0]
+    wide, there = wide.clamp(min=0), masks[defective]
+    share = (wide * there).sum((1, 2)) / wide.sum((1, 2)).clamp(min=1e-9)
+    assert share.mean() > 3 * there.mean()

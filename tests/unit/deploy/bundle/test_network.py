@@ -67,3 +67,24 @@ def test_every_image_is_on_its_own_and_nothing_is_random():
         together = network(pixels(4))[0]
         alone = torch.cat([network(one)[0] for one in pixels(4).split(1)])
     assert torch.allclose(together, alone, atol=1e-5)
+
+
+@pytest.mark.parametrize("features", ["final", "multilevel"])
+def test_a_transformers_class_map_is_the_patches_share(features):
+    network = deployed("timm:test_vit", features)
+    with torch.inference_mode():
+        logits, found, maps = network(pixels())
+        share = (found[:, :64] - network.head.mean[:64]) @ (
+            network.head.first.weight[:, :64] * network.head.gain[:64]
+        ).T
+    assert network.of_classes and maps.shape == (2, 3, SIDE // 16, SIDE // 16)
+    assert torch.allclose(maps.mean((2, 3)), share, atol=1e-3)
+    assert torch.isfinite(logits).all()
+
+
+def test_a_network_without_any_map_has_an_empty_one():
+    trunk = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * SIDE * SIDE, 8))
+    network = Deployed(trunk, Head(8, 3), (0.5,) * 3, (0.5,) * 3, (SIDE, SIDE))
+    with torch.inference_mode():
+        maps = network(pixels())[2]
+    assert maps.shape == (2, 1, 1, 1) and not maps.any()

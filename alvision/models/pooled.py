@@ -114,7 +114,7 @@ def encoded(trunk: Any, images: Tensor) -> Any:
     """Return a network's last output before anything is pooled."""
     if isinstance(trunk, VisionTransformer):  # torchvision's has no function for this
         patches = trunk._process_input(images)
-        first = trunk.class_token.expand(len(images), -1, -1)
+        first = trunk.class_token.expand(images.shape[0], -1, -1)
         return trunk.encoder(torch.cat([first, patches], dim=1))
     return trunk.forward_features(images)
 

@@ -69,7 +69,7 @@ class Deployed(nn.Module):
         features = self.trunk(images)
         # With several views of an image, the map is that of the first: the image as it is.
         # A network of the user's own may have none at all.
-        seen, self._seen = [*self._seen, features.new_zeros(len(features), 1, 1, 1)], []
+        seen, self._seen = [*self._seen, features.new_zeros(features.shape[0], 1, 1, 1)], []
         return features, seen[0]
 
     def _begins_with_mean(self, images: Tensor) -> bool:

@@ -37,7 +37,7 @@ MISTAKES = [
     (["data.root=parts", "budget.batch=1000"], ["budget.batch=1000", "pool of"]),
     (["data.root=parts", "budget.batch=0"], ["budget.batch=0"]),
     (["data.root=parts", "model.backbone=resnet0"], ["resnet0"]),
-    (["data.root=parts", "model.backbone=vit_b_16"], ["vit_b_16"]),
+    (["data.root=parts", "model.backbone=alexnet"], ["alexnet"]),
     (["data.root=parts", "model.weights=missing.pth"], ["missing.pth"]),
     (["data.root=parts", "oracle=files"], ["classes="]),
     (["data=csv", "data.root=parts", "data.file=table.csv"], ["table.csv", "path"]),

@@ -22,7 +22,8 @@ from PIL import Image, ImageDraw, ImageFilter
 from playwright.sync_api import Browser, Page
 
 from alvision.labels.location import labels_location
-from alvision.page.image_urls import ServedImages, read_secret
+from alvision.page.image_urls import ServedImages
+from alvision.page.secret import read_secret
 
 DOCS = Path(__file__).parent.parent / "docs"
 CLASSES = ("ok", "scratch", "dent", "stain")

@@ -22,7 +22,7 @@ from alvision.evaluation.metrics import metric, metrics_of
 from alvision.labels.groups import GroupRule
 from alvision.labels.store import LabelStore
 from alvision.page.grouping import Grouping
-from alvision.page.image_urls import read_secret
+from alvision.page.secret import read_secret
 from alvision.page.state import Images, PageContext
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ alone.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import UInt8
@@ -51,6 +52,28 @@ def placed(size: tuple[int, int], spec: ImageSpec) -> tuple[Box, Box]:
         left, top = left + (wide - kept_w) // 2, top + (high - kept_h) // 2
         source = (left, top, left + kept_w, top + kept_h)
     return source, (0, 0, width, height)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the network sees of a photograph, in fractions of its width and height.
+
+    Attributes:
+        box: Left, top, right, bottom; what is beyond is cut off.
+        corners: The region of interest; what is outside is grey. None: there is none.
+    """
+
+    box: tuple[float, float, float, float]
+    corners: tuple[tuple[float, float], ...] | None
+
+
+def seen(size: tuple[int, int], spec: ImageSpec) -> Seen | None:
+    """Return what the network sees of a photograph of this size; None: all of it."""
+    (left, top, right, bottom), _ = placed(size, spec)
+    width, height = size
+    if spec.roi is None and (right - left, bottom - top) == size:
+        return None
+    return Seen((left / width, top / height, right / width, bottom / height), spec.roi)
 
 
 def crop_box(size: tuple[int, int], region: tuple[float, ...] | None) -> Box:

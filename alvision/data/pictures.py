@@ -38,6 +38,52 @@ def picture(
     return shown
 
 
+MOST_PIXELS = 64_000_000
+"""Pixels of a photograph that is shown at full resolution: 192 MB while it is decoded."""
+
+
+def halvings(size: tuple[int, int]) -> int:
+    """Return how often a photograph is halved until it has `MOST_PIXELS` at most.
+
+    >>> halvings((4000, 3000)), halvings((12000, 9000))
+    (0, 1)
+    """
+    times = 0
+    while (size[0] >> times) * (size[1] >> times) > MOST_PIXELS:
+        times += 1
+    return times
+
+
+def finest(size: tuple[int, int]) -> tuple[int, int]:
+    """Return width and height of the finest picture of a photograph, see `photograph`."""
+    times = halvings(size)
+    return max(1, size[0] >> times), max(1, size[1] >> times)
+
+
+def photograph(path: Path, spec: ImageSpec | None, data: bytes) -> Image.Image:
+    """Read a photograph as `picture` does, at full resolution or, above `MOST_PIXELS`, halved.
+
+    Args:
+        path: The file.
+        spec: How the network reads images; None: by the rules alone.
+        data: The file's content.
+
+    Returns:
+        An image in grey (L) or RGB.
+
+    Raises:
+        UnreadableImage: If the content is broken, refused or no image.
+    """
+    spec = spec or ImageSpec(1)
+    with images.opened(path, data) as image:
+        size = finest(images.upright_size(image, spec))
+        whole = halvings(images.upright_size(image, spec)) == 0
+        seen = replace(spec, size=min(size), crop=None, reduced=not whole, fit=SQUASH, roi=None)
+        pixels = upright_pixels(image, seen)
+    found = Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[..., 0])
+    return found if found.size == size else found.resize(size, Image.Resampling.BILINEAR)
+
+
 def is_deep(path: Path) -> bool:
     """Tell from the header alone whether an image has more than 8 bits.
 

@@ -25,7 +25,7 @@ from starlette.exceptions import HTTPException
 from alvision.core.errors import UserError
 from alvision.core.version import __version__
 from alvision.data.images import UnreadableImage
-from alvision.page import requests, responses
+from alvision.page import requests, responses, tiles
 from alvision.page.assignment import Assignment
 from alvision.page.grouping import GroupingApi
 from alvision.page.image_urls import Replaced
@@ -40,6 +40,7 @@ HERE = Path(__file__).parent
 _KEEP = {"cache-control": "private, max-age=3600, immutable"}
 # Behind any other address the file may be replaced at any time: the browser asks each time.
 _ASK = {"cache-control": "private, no-cache"}
+_MOST_TILES = 1 << 20
 By = Annotated[requests.Name, Query(description="A person's name.")]
 
 
@@ -178,6 +179,32 @@ def _pictures(app: FastAPI, state: PageState) -> None:
         if request.headers.get("if-none-match") == tag:
             return Response(status_code=304, headers={**_ASK, "etag": tag})
         return Response(content, media_type="image/jpeg", headers={**_ASK, "etag": tag})
+
+    @app.get(
+        "/tile/{address}",
+        response_class=Response,
+        responses={200: {"content": {"image/jpeg": {}}}},
+    )
+    def tile(
+        address: str,
+        sha256: requests.Sha256,
+        level: int = Query(ge=0, le=tiles.LEVELS, description="0: full size; k: 1 / 2^k of it."),
+        column: int = Query(ge=0, le=_MOST_TILES, description="From the left, from 0."),
+        row: int = Query(ge=0, le=_MOST_TILES, description="From the top, from 0."),
+    ) -> Response:
+        """Return a square of 512 pixels of a photograph as JPEG; 404 beyond its edges."""
+        id = state.find(address, sha256)
+        if id is None:
+            raise Refused("there is no such image", 404)
+        try:
+            content = state.images.tile(id, sha256, tiles.Tile(level, column, row))
+        except UnreadableImage as reason:
+            raise Refused(f"this image cannot be shown: {reason.reason}", 422) from None
+        except Replaced:
+            raise Refused("this photograph was replaced since it was given out", 410) from None
+        if content is None:
+            raise Refused("this tile lies outside the photograph", 404)
+        return Response(content, media_type="image/jpeg", headers=_KEEP)
 
     @app.get(
         "/heatmap/{address}",

@@ -8,8 +8,8 @@ from itertools import chain
 
 from alvision.core.records import QueryRow, SampleId
 from alvision.labels.voting import row_done, votes_missing
-from alvision.page.image_urls import keyed
 from alvision.page.responses import BatchProgress, Counts
+from alvision.page.secret import keyed
 from alvision.page.state import PageState
 
 AGAIN = ("relabel", "gold")

@@ -1,31 +1,35 @@
-"""The addresses and the pixels of images on the page, and the secret that both depend on."""
+"""The addresses and the pixels of images on the page."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import os
-import secrets
 import threading
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from alvision.core.errors import UserError
+from PIL import Image
+
 from alvision.core.records import SampleId
+from alvision.data.framing import Seen, seen
 from alvision.data.hashes import Stamp, file_stamp
 from alvision.data.image_spec import ImageSpec
 from alvision.data.images import UnreadableImage, read
-from alvision.data.pictures import picture, upright_size
+from alvision.data.pictures import finest, photograph, picture, upright_size
+from alvision.page import tiles
+from alvision.page.kept import Kept
+from alvision.page.secret import keyed
+from alvision.page.tiles import Tile
 
 LONGEST = {"thumb": 160, "full": 1600}
 """Pixels of the longer side, at most: a full image fills a screen, a thumbnail is 116 wide."""
 
-_SECRET_BYTES = 32
-
 # The images in the hands of some twenty people: 14 each of some 200 kB.
 _KEPT_BYTES = 64 * 1024 * 1024
+# Photographs that are zoomed into, decoded: seven of 12 megapixels, or the largest that there is.
+_PHOTOGRAPHS_BYTES = 256 * 1024 * 1024
 _SIZES_KEPT = 100_000
 
 
@@ -40,10 +44,14 @@ class Look:
     Attributes:
         sha256: Hash of its bytes.
         size: Width and height of the full picture.
+        photograph: Width and height of what its tiles show, the photograph at full resolution.
+        seen: What the network sees of it; None: all.
     """
 
     sha256: str
     size: tuple[int, int]
+    photograph: tuple[int, int]
+    seen: Seen | None = None
 
 
 class ServedImages:
@@ -75,11 +83,11 @@ class ServedImages:
         self._sizes: dict[SampleId, tuple[int, int] | None] = {}
         self._looks: dict[SampleId, tuple[Stamp, Look]] = {}
         self._shown: dict[SampleId, str | None] = {}
-        self._kept: OrderedDict[tuple[str, str], bytes] = OrderedDict()
-        self._kept_bytes = 0
-        # Pictures are served without the state's lock, because decoding one takes long; this lock
-        # covers the kept ones and is never held while one is decoded.
-        self._lock = threading.Lock()
+        # Pictures are served without the state's lock, because decoding one takes long.
+        self._kept: Kept[bytes] = Kept(_KEPT_BYTES)
+        self._photographs: Kept[Image.Image] = Kept(_PHOTOGRAPHS_BYTES)
+        # A zoom asks for a dozen tiles at once: the first decodes, the others find it decoded.
+        self._zooming = threading.Lock()
         # A decoded photograph of 50 megapixels takes 150 MB, so no more than two at a time.
         self._decoding = threading.BoundedSemaphore(2)
         self.relist(paths)
@@ -140,8 +148,13 @@ class ServedImages:
             return known[1]
         try:
             data = read(path)
-            size = _fitted(upright_size(path, self._spec, data))
-            found = Look(hashlib.sha256(data).hexdigest(), size)
+            whole = upright_size(path, self._spec, data)
+            found = Look(
+                hashlib.sha256(data).hexdigest(),
+                _fitted(whole),
+                finest(whole),
+                None if self._spec is None else seen(whole, self._spec),
+            )
         except UnreadableImage:
             self._sizes[id] = None
             return None
@@ -174,43 +187,60 @@ class ServedImages:
         """
         if sha256 is None and size == "thumb":
             return self._thumbnail(id)
-        if sha256 is not None and (kept := self._from_memory(sha256, size)):
+        if sha256 is not None and (kept := self._kept.get((sha256, size))):
             return kept
         with self._decoding:
-            path = self._paths.get(id)
-            if path is None:
-                raise UnreadableImage("file is missing")
-            data = read(path)
-            found = hashlib.sha256(data).hexdigest()
-            if sha256 not in (None, found):
-                self._looks.pop(id, None)
-                raise Replaced(id)
-            if kept := self._from_memory(found, size):
+            path, data, found = self._read(id, sha256)
+            if kept := self._kept.get((found, size)):
                 return kept
             content = self._encode(path, size, data)
-        self._keep(found, size, content)
+        self._kept.keep((found, size), content, len(content))
         return content
+
+    def tile(self, id: SampleId, sha256: str, tile: Tile) -> bytes | None:
+        """Return a tile of a photograph as JPEG; None: it lies outside.
+
+        Args:
+            id: The image.
+            sha256: The bytes whose picture is wanted.
+            tile: Which one, of the picture that `Look.photograph` is the size of.
+
+        Raises:
+            UnreadableImage: It cannot be shown.
+            Replaced: The file has other bytes.
+        """
+        if kept := self._kept.get((sha256, tile)):
+            return kept
+        with self._zooming:
+            whole = self._photographs.get(sha256)
+            if whole is None:
+                with self._decoding:
+                    path, data, _ = self._read(id, sha256)
+                    whole = photograph(path, self._spec, data)
+                size = whole.width * whole.height * len(whole.getbands())
+                self._photographs.keep(sha256, whole, size)
+        content = tiles.jpeg(whole, tile)
+        if content is not None:
+            self._kept.keep((sha256, tile), content, len(content))
+        return content
+
+    def _read(self, id: SampleId, sha256: str | None) -> tuple[Path, bytes, str]:
+        """Return an image's file, its bytes and their sha256, which must be the given one."""
+        path = self._paths.get(id)
+        if path is None:
+            raise UnreadableImage("file is missing")
+        data = read(path)
+        found = hashlib.sha256(data).hexdigest()
+        if sha256 not in (None, found):
+            self._looks.pop(id, None)
+            raise Replaced(id)
+        return path, data, found
 
     def _encode(self, path: Path, size: str, data: bytes | None = None) -> bytes:
         image = picture(path, LONGEST[size], self._spec, data)
         buffer = io.BytesIO()
         image.save(buffer, "JPEG", quality=90 if size == "full" else 80)
         return buffer.getvalue()
-
-    def _from_memory(self, name: str, size: str) -> bytes | None:
-        with self._lock:
-            if (name, size) in self._kept:
-                self._kept.move_to_end((name, size))
-            return self._kept.get((name, size))
-
-    def _keep(self, name: str, size: str, content: bytes) -> None:
-        with self._lock:
-            if (name, size) not in self._kept:
-                self._kept[name, size] = content
-                self._kept_bytes += len(content)
-            while self._kept_bytes > _KEPT_BYTES:
-                _, oldest = self._kept.popitem(last=False)
-                self._kept_bytes -= len(oldest)
 
     def _thumbnail(self, id: SampleId) -> bytes:
         """Return a thumbnail from memory or the cache folder, by a name that changes with the file.
@@ -223,7 +253,7 @@ class ServedImages:
             raise UnreadableImage("file is missing")
         text = f"{path}\x1f{stamp.size}\x1f{stamp.modified}\x1f{self._spec}"
         name, settled = keyed(b"", "thumbnail", text), stamp.settled
-        if kept := self._from_memory(name, "thumb"):
+        if kept := self._kept.get((name, "thumb")):
             return kept
         file = self._cache / name[:2] / f"{name}.jpg"
         try:
@@ -234,7 +264,7 @@ class ServedImages:
             if file_stamp(path) != stamp or not settled:
                 return content
             _write(file, content)
-        self._keep(name, "thumb", content)
+        self._kept.keep((name, "thumb"), content, len(content))
         return content
 
 
@@ -247,46 +277,6 @@ def _write(file: Path, content: bytes) -> None:
         beside.replace(file)
     except OSError:
         pass  # the page works without its cache
-
-
-def read_secret(path: Path) -> bytes:
-    """Return the secret of a data set's page; make it at the first call, for its owner to read.
-
-    It stays the same over restarts: an answer that waits in a browser names an image by its
-    address, and a tablet keeps its link.
-
-    Raises:
-        UserError: The file cannot be written, or holds something else.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f"{path.name}.{os.getpid()}")
-        if not path.exists():
-            handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(handle, "w", encoding="ascii") as file:
-                file.write(secrets.token_hex(_SECRET_BYTES))
-            if path.exists():  # two servers started at once: keep the first one's secret
-                beside.unlink()
-            else:
-                beside.replace(path)
-        secret = bytes.fromhex(path.read_text(encoding="ascii").strip())
-    except OSError as error:
-        raise UserError(f"{path} cannot be made ({error.strerror}): set labels.url") from error
-    except ValueError:
-        secret = b""
-    if len(secret) != _SECRET_BYTES:
-        raise UserError(f"{path} is damaged: delete it; open pages must then be loaded again")
-    return secret
-
-
-def keyed(secret: bytes, purpose: str, text: str, size: int = 12) -> str:
-    """Hash a text under the secret, in hexadecimal; each purpose has hashes of its own.
-
-    >>> keyed(b"key", "image", "a.png") == keyed(b"key", "token", "a.png")
-    False
-    """
-    person = purpose.encode()
-    return hashlib.blake2b(text.encode(), digest_size=size, key=secret, person=person).hexdigest()
 
 
 def _fitted(size: tuple[int, int]) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 from alvision.core.records import Event, QueryRow, SampleId
@@ -17,6 +18,7 @@ from alvision.page.responses import (
     NextItems,
     Opinion,
     RefusedEvent,
+    SeenRegion,
     Stored,
     SubmissionResult,
 )
@@ -96,6 +98,9 @@ class LabellingApi:
             round=max(0, state.run.round),
             width=width,
             height=height,
+            photo_width=look.photograph[0],
+            photo_height=look.photograph[1],
+            seen=None if look.seen is None else SeenRegion(**asdict(look.seen)),
             slot="blind" if always_blind else row.slot,
             blind=blind,
             votes=len(state.ledger.answers(row.id)),

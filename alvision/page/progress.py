@@ -16,9 +16,9 @@ from alvision.evaluation.metrics import Metric
 from alvision.evaluation.probabilities import ClassProbabilities
 from alvision.page import counters
 from alvision.page.assignment import Assignment
-from alvision.page.image_urls import keyed
 from alvision.page.loop_process import KeptLoop
 from alvision.page.responses import ChangedPrediction, CurvePoint, PredictedClass, State
+from alvision.page.secret import keyed
 from alvision.page.state import PageState
 from alvision.page.vocabulary import VocabularyApi
 from alvision.run_folder.round_files import MetricsFile

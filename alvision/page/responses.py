@@ -138,6 +138,15 @@ class Neighbour(_Response):
     label: str
 
 
+class SeenRegion(_Response):
+    """What the model sees of a photograph, in fractions of its width and height."""
+
+    box: tuple[float, float, float, float]
+    """Left, top, right, bottom; what is beyond is cut off."""
+    corners: list[tuple[float, float]] | None
+    """The corners of the region of interest; what is outside is masked. Null: there is none."""
+
+
 class Item(_Response):
     """An image to answer; a blind one comes without anything that the model says."""
 
@@ -149,6 +158,11 @@ class Item(_Response):
     round: int
     width: int
     height: int
+    photo_width: int
+    photo_height: int
+    """The photograph at full resolution, which `/tile` gives in pieces."""
+    seen: SeenRegion | None
+    """What the model sees of it; null: all."""
     slot: str
     """Why it is asked for: acquisition, random, relabel, expert or blind."""
     blind: bool

@@ -17,8 +17,8 @@ from alvision.core import stopping
 from alvision.core.errors import UserError
 from alvision.page.app import Page
 from alvision.page.guard import Guard
-from alvision.page.image_urls import keyed
 from alvision.page.loop_process import KeptLoop, LoopProcess
+from alvision.page.secret import keyed
 from alvision.page.state import Images, PageContext
 
 _log = logging.getLogger(__name__)

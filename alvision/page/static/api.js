@@ -66,5 +66,7 @@ export const api = {
   views: () => call("/api/views"),
   /** With the `sha256` of an item the picture is never that of another file. */
   image: (id, size, sha256) => `/image/${id}?size=${size}${sha256 ? `&sha256=${sha256}` : ""}`,
+  tile: (item, level, column, row) =>
+    `/tile/${item.id}?${query({ level, column, row, sha256: item.sha256 })}`,
   heatmap: (item) => `/heatmap/${item.id}?v=${item.round}&sha256=${item.sha256}`,
 };

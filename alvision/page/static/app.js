@@ -114,6 +114,7 @@ function buttons() {
   press("#zoom-in", () => viewer.zoomIn());
   press("#zoom-out", () => viewer.zoomOut());
   press("#fit", () => viewer.fit());
+  press("#original", () => viewer.original());
   $("#flag-form").addEventListener("submit", (event) => {
     event.preventDefault();
     const note = $("#flag-note").value.trim();
@@ -145,6 +146,7 @@ const keys = {
   "=": () => viewer.zoomIn(),
   "-": () => viewer.zoomOut(),
   0: () => viewer.fit(),
+  o: () => viewer.original(),
   ArrowLeft: () => viewer.pan(PAN, 0),
   ArrowRight: () => viewer.pan(-PAN, 0),
   ArrowUp: () => viewer.pan(0, PAN),

@@ -1,9 +1,11 @@
-// The image with zoom, pan and heatmap: wheel, drag, two fingers, keys and buttons.
+// The image with zoom, pan and heatmap: wheel, drag, two fingers, keys and buttons. Zoomed in, it is
+// the photograph at full resolution.
 
 import { $, setText } from "./dom.js";
 import { load, loadHeatmap } from "./feed.js";
+import { Tiles, shade } from "./tiles.js";
 
-const MOST = 16; // times; beyond, one pixel of a photograph is larger than a fingertip
+const MOST = 16; // times, and pixels of the screen for one of a photograph: a fingertip's size
 const STEP = 1.25; // a key press or click: three of them double the size
 
 export class Viewer {
@@ -14,6 +16,7 @@ export class Viewer {
   #y = 0;
   #pointers = new Map();
   #item = null;
+  #tiles = new Tiles();
   heatmap = false;
 
   constructor() {
@@ -23,22 +26,29 @@ export class Viewer {
     for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
       this.#frame.addEventListener(end, (event) => this.#pointers.delete(event.pointerId));
     }
-    this.#frame.addEventListener("dblclick", () => (this.#scale > 1 ? this.fit() : this.zoom(2)));
+    this.#frame.addEventListener("dblclick", (event) => {
+      if (this.#scale > 1) this.fit();
+      else this.original(...this.#middle(event.clientX, event.clientY));
+    });
+    new ResizeObserver(() => this.#place()).observe(this.#frame);
   }
 
   /** Show an image, usually loaded already; null clears the view. */
   show(item, alt) {
     this.#item = item;
-    this.fit();
     if (!item) {
+      this.fit();
       this.#layer.replaceChildren();
       return;
     }
     load(item);
     item.picture.alt = alt;
     item.picture.className = "picture";
-    this.#layer.replaceChildren(item.picture);
+    this.#layer.replaceChildren(item.picture, this.#tiles.show(item));
+    const unseen = shade(item);
+    if (unseen) this.#layer.append(unseen);
     this.#paintHeatmap();
+    this.fit();
   }
 
   setHeatmap(on) {
@@ -47,7 +57,8 @@ export class Viewer {
   }
 
   zoom(factor, x = 0, y = 0) {
-    const scale = Math.min(MOST, Math.max(1, this.#scale * factor));
+    const most = Math.max(MOST, MOST / this.#fitted());
+    const scale = Math.min(most, Math.max(1, this.#scale * factor));
     const ratio = scale / this.#scale;
     this.#x = x - (x - this.#x) * ratio;
     this.#y = y - (y - this.#y) * ratio;
@@ -61,6 +72,12 @@ export class Viewer {
 
   zoomOut() {
     this.zoom(1 / STEP);
+  }
+
+  /** Show each pixel of the photograph as one of the page, or twice the size if that is more. */
+  original(x = 0, y = 0) {
+    const hundred = 1 / this.#fitted();
+    this.zoom((hundred > 1 ? hundred : 2) / this.#scale, x, y);
   }
 
   fit() {
@@ -92,7 +109,27 @@ export class Viewer {
       ? `translate(${this.#x}px, ${this.#y}px) scale(${this.#scale})`
       : "";
     this.#frame.classList.toggle("zoomed", moved);
-    setText($("#zoom"), moved ? `${Math.round(100 * this.#scale)} %` : "");
+    const fitted = this.#fitted();
+    setText($("#zoom"), moved ? `${Math.round(100 * fitted * this.#scale)} %` : "");
+    if (!this.#item || !width) return;
+    // The edges of the frame, in pixels of the photograph.
+    const edge = (size, offset, side, photo) =>
+      (side * size - 2 * offset) / (2 * this.#scale * fitted) + photo / 2;
+    const { photo_width, photo_height } = this.#item;
+    this.#tiles.place(
+      fitted * this.#scale * devicePixelRatio,
+      edge(width, this.#x, -1, photo_width),
+      edge(height, this.#y, -1, photo_height),
+      edge(width, this.#x, 1, photo_width),
+      edge(height, this.#y, 1, photo_height),
+    );
+  }
+
+  /** Pixels of the page for one of the photograph, as it fits into the frame. */
+  #fitted() {
+    const { width, height } = this.#frame.getBoundingClientRect();
+    const item = this.#item;
+    return item ? Math.min(width / item.photo_width, height / item.photo_height) || 1 : 1;
   }
 
   #wheel(event) {

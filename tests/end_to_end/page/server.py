@@ -15,7 +15,8 @@ from pathlib import Path
 
 from alvision.labels.location import labels_location
 from alvision.labels.store import LabelStore
-from alvision.page.image_urls import ServedImages, read_secret
+from alvision.page.image_urls import ServedImages
+from alvision.page.secret import read_secret
 
 PATIENCE = 180.0  # seconds; the machine may be busy with other tests
 SMALL = [

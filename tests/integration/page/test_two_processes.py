@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from alvision.labels.store import LabelStore
-from alvision.page.image_urls import keyed
+from alvision.page.secret import keyed
 from tests.conftest import paint
 
 pytestmark = pytest.mark.slow

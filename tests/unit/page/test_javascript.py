@@ -20,6 +20,7 @@ VARIABLES = {
         "state": "State", "batch": "BatchProgress", "point": "CurvePoint", "item": "Item",
         "near": "Neighbour", "shownClass": "ShownClass", "conflict": "Conflict", "vote": "Vote",
         "book": "LabelBook", "bookEntry": "BookEntry", "opinion": "Opinion",
+        "seen": "SeenRegion",
         "refusal": "RefusedEvent", "views": "LookAlikes", "rule": "GroupingRule",
     },
     "api.js": {"data": "Problem"},
@@ -128,8 +129,11 @@ def test_every_request_of_the_page_exists_and_answers_what_its_comment_says(sche
 def test_the_page_uses_every_request_that_the_server_offers(schema):
     offered = {(method, path) for path, ways in schema["paths"].items() for method in ways}
     used = {(method, path) for _, method, path in calls().values()}
-    assert offered - used == {("get", "/image/{address}"), ("get", "/heatmap/{address}")}
+    assert offered - used == {
+        ("get", f"/{pictures}/{{address}}") for pictures in ("image", "tile", "heatmap")
+    }
     assert "/image/$" in SOURCES["api.js"]
+    assert "/tile/$" in SOURCES["api.js"]
     assert "/heatmap/$" in SOURCES["api.js"]
 
 

@@ -34,15 +34,29 @@ def server(tmp_path_factory):
 
 
 @pytest.fixture
-def ana(chromium, server):
-    context = chromium.new_context(viewport={"width": 1280, "height": 800})
-    person = Person(context.new_page(), server.url, ("ok", "scratch")).open("Ana")
-    person.tiles = []
-    person.page.on("request", lambda asked: "/tile/" in asked.url and person.tiles.append(asked))
-    person.shown()
-    yield person
-    context.close()
-    assert person.errors == [] and person.outside == []
+def enter(chromium, server):
+    """Return a function by which a person enters; no page may complain or ask elsewhere."""
+    people = []
+
+    def come(**options):
+        person = Person(chromium.new_context(**options).new_page(), server.url, ("ok", "scratch"))
+        people.append(person.open("Ana"))
+        person.tiles = []
+        person.page.on(
+            "request", lambda asked: "/tile/" in asked.url and person.tiles.append(asked)
+        )
+        person.shown()
+        return person
+
+    yield come
+    for person in people:
+        person.page.context.close()
+        assert person.errors == [] and person.outside == []
+
+
+@pytest.fixture
+def ana(enter):
+    return enter(viewport={"width": 1280, "height": 800})
 
 
 def seen(person):
@@ -123,3 +137,13 @@ def test_no_tile_is_left_when_the_next_image_comes(ana):
     ana.press("Space")
     assert ana.text("#zoom") == ""
     assert ana.page.locator("#layer .tiles image").count() == 0
+
+
+def test_a_phone_has_room_for_it(enter):
+    ana = enter(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    ana.page.locator("#original").tap()
+    assert ana.text("#zoom") == "100 %"
+    ana.page.wait_for_function(LOADED)
+    assert ana.page.evaluate("() => document.documentElement.scrollWidth") == 390
+    box = ana.page.locator("#original").bounding_box()
+    assert min(box["width"], box["height"]) >= 44

@@ -1,10 +1,4 @@
-"""The classifier on top of a trunk: one deterministic network, K sampled ones, or K members.
-
-Every head standardises its features first, (x - mean) · gain for each of them, by numbers that are
-measured over the pool of a run (`alvision.inference.statistics`) and kept with its weights. So no
-feature is louder than the others only because its numbers are large, and no learning rate depends
-on the trunk.
-"""
+"""The classifier on top of a trunk: one deterministic network, K sampled ones, or K members."""
 
 from __future__ import annotations
 
@@ -17,38 +11,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from alvision.core import doors
-from alvision.core.errors import UserError
-from alvision.models.sampling import Sampled, stochastic
+from alvision.models.own_head import OwnHead, build_own
+from alvision.models.standardised import Standardised
 
 Masks = tuple[Tensor, ...]
-
-
-class Standardised(nn.Module):
-    """What every head begins with: features as they come, standardised one by one.
-
-    Args:
-        width: Number of features, D.
-    """
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.mean: Tensor
-        self.gain: Tensor
-        self.register_buffer("mean", torch.zeros(width))
-        self.register_buffer("gain", torch.ones(width))
-
-    def standardise(self, mean: Float[Tensor, " d"], gain: Float[Tensor, " d"]) -> None:
-        """Set what is subtracted from the features, and what they are multiplied by then."""
-        self.mean.copy_(mean)
-        self.gain.copy_(gain)
-
-    def prepare(self, targets: Int[Tensor, " b"]) -> None:
-        """Draw what the head keeps for each labelled image; most keep nothing."""
-
-    def standard(self, features: Float[Tensor, "*b d"]) -> Float[Tensor, "*b d"]:
-        """Return the features standardised, in 32 bits."""
-        return (features.float() - self.mean) * self.gain
 
 
 class Head(Standardised):
@@ -202,56 +168,6 @@ class Ensemble(Standardised):
         return out.log_softmax(dim=-1)
 
 
-class OwnHead(Standardised):
-    """A head of the user's own: any module that maps features [B,D] to logits [B,C].
-
-    The module is given standardised features, as every head here. Its dropout modules are sampled K
-    times, as a trunk's are; without any it is deterministic, K=1.
-
-    Args:
-        module: The module.
-        width: Number of features, D.
-    """
-
-    def __init__(self, module: nn.Module, width: int) -> None:
-        super().__init__(width)
-        self.module = module
-
-    @property
-    def stochastic(self) -> bool:
-        """Tell whether passes differ from each other."""
-        return bool(stochastic(self.module))
-
-    def loss(
-        self,
-        features: Float[Tensor, "b d"],
-        targets: Int[Tensor, " b"],
-        weights: Float[Tensor, " c"] | None,
-    ) -> Float[Tensor, ""]:
-        """Return the class-weighted cross entropy of a batch."""
-        return functional.cross_entropy(self(features), targets, weight=weights)
-
-    def forward(self, features: Float[Tensor, "b d"]) -> Float[Tensor, "b c"]:
-        """Return logits."""
-        return self.module(self.standard(features))
-
-    def masks(self, passes: int, generator: torch.Generator) -> Masks:
-        """Draw what the dropout of K passes follows: a seed, and K itself."""
-        seed = torch.randint(2**62, (1,), generator=generator)
-        return seed, torch.tensor([passes if self.stochastic else 0])
-
-    def passes(self, features: Float[Tensor, "b *k d"], masks: Masks) -> Float[Tensor, "b k c"]:
-        """Return the log-probabilities of K passes; of K sampled features, one pass each."""
-        if features.ndim == 3:
-            flat = self(features.flatten(0, 1))
-            return flat.unflatten(0, features.shape[:2]).log_softmax(dim=-1)
-        seed, passes = (int(value) for value in masks)
-        if not passes:
-            return self(features)[:, None].log_softmax(dim=-1)
-        logits: Tensor = Sampled(self.module, passes, seed)(self.standard(features))
-        return logits[:, 1:].log_softmax(dim=-1)
-
-
 AnyHead = Head | Ensemble | OwnHead
 
 
@@ -289,29 +205,10 @@ def build(
         UserError: The user's own head cannot be built, or does not map [B,D] to [B,C].
     """
     if not isinstance(kind, str):
-        return _own(kind, width, classes)
+        return build_own(kind, width, classes)
     if kind == "ensemble":
         return Ensemble(width, classes, members, hidden)
     return Head(width, classes, kind, hidden, dropout)
-
-
-def _own(node: Mapping[str, Any], width: int, classes: int) -> OwnHead:
-    make = doors.function(node, "model.head", bare=True)
-    what = f"model.head: {node[doors.TARGET]}"
-    try:
-        module = make(width, classes)
-        with torch.inference_mode():
-            # Two rows: with one, a mistaken squeeze would go unnoticed.
-            shape = tuple(module.eval()(torch.zeros(2, width)).shape)
-    except Exception as error:  # code of the user's own fails in ways of its own
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        raise UserError(f"{what} cannot be used ({reason})") from error
-    if shape != (2, classes):
-        raise UserError(
-            f"{what} maps features [2, {width}] to {list(shape)}; it must give logits "
-            f"[2, {classes}]"
-        )
-    return OwnHead(module.train(), width)
 
 
 def onto_classes(

@@ -12,6 +12,7 @@ def deployed(name="timm:test_resnet", features="final", **head):
     torch.manual_seed(0)
     backbone = backbones.build(name, weights=None, features=features)
     made = Head(backbone.width, 3, **head)
+    made.standardise(torch.rand(backbone.width), torch.rand(backbone.width) + 0.5)
     return Deployed(backbone.trunk, made, backbone.mean, backbone.std, (SIDE, SIDE))
 
 
@@ -39,7 +40,7 @@ def test_several_depths_have_the_map_of_the_last():
         _, features, maps = network(pixels())
         width = network.head.first.weight.shape[1]
         assert network.of_classes and width > 96
-        share = features[:, :96] @ network.head.first.weight[:, :96].T
+        share = network.head.standard(features)[:, :96] @ network.head.first.weight[:, :96].T
     assert torch.allclose(maps.mean((2, 3)), share, atol=1e-3)
 
 

@@ -54,11 +54,10 @@ def steel(folder: Path, root: Path) -> None:
     table = []
     with (root / "labels.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
-            path = next(root / "images" / row[key] for key in ("path", "file", "id") if key in row)
-            pixels = np.asarray(Image.open(path).convert("L"))
+            pixels = np.asarray(Image.open(root / row["path"]).convert("L"))
             top = rng.integers(0, pixels.shape[0] - pixels.shape[1] // 4 + 1)
             strip = pixels[top : top + pixels.shape[1] // 4]
-            table.append((strip, row.get("label") or row["class"], str(len(table))))
+            table.append((strip, row["label"], str(len(table))))
     write(folder, table)
 
 

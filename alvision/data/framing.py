@@ -54,6 +54,36 @@ def placed(size: tuple[int, int], spec: ImageSpec) -> tuple[Box, Box]:
     return source, (0, 0, width, height)
 
 
+def stretch(size: tuple[int, int], spec: ImageSpec) -> float:
+    """Return how many times one side is stretched more than the other; 1: the proportions stay."""
+    (x0, y0, x1, y1), (left, top, right, bottom) = placed(size, spec)
+    ratio = (right - left) * (y1 - y0) / ((bottom - top) * (x1 - x0))
+    return max(ratio, 1 / ratio)
+
+
+def alike_frame(size: tuple[int, int], spec: ImageSpec) -> tuple[int, int]:
+    """Return height and width of a frame of the region's proportions, with as many pixels.
+
+    Both are multiples of 32, by which most networks shrink an image.
+
+    >>> alike_frame((2048, 512), ImageSpec(224))
+    (128, 448)
+    """
+    left, top, right, bottom = crop_box(size, spec.region)
+    height, width = spec.shape
+    side = math.sqrt(height * width * (bottom - top) / (right - left))
+    return max(32, 32 * round(side / 32)), max(32, 32 * round(height * width / side / 32))
+
+
+def cut_off(size: tuple[int, int], spec: ImageSpec) -> float:
+    """Return the share of the region that the fit leaves out."""
+    areas = [
+        (right - left) * (bottom - top)
+        for left, top, right, bottom in (placed(size, spec)[0], crop_box(size, spec.region))
+    ]
+    return 1 - areas[0] / areas[1]
+
+
 @dataclass(frozen=True)
 class Seen:
     """What the network sees of a photograph, in fractions of its width and height.

@@ -84,7 +84,11 @@ def shrink_factor(path: Path, spec: ImageSpec) -> float:
         UnreadableImage: If the header cannot be read.
     """
     with opened(path) as image:
-        size = upright_size(image, spec)
+        return shrink_of(upright_size(image, spec), spec)
+
+
+def shrink_of(size: tuple[int, int], spec: ImageSpec) -> float:
+    """Return how many times the resize shrinks the longer-shrunk side of an upright image."""
     source, target = placed(size, spec)
     return max((source[i + 2] - source[i]) / (target[i + 2] - target[i]) for i in (0, 1))
 

@@ -38,6 +38,7 @@ CHECKS: dict[str, Callable[[CheckContext], list[Finding]]] = {
     "the images use the depth of their files": files.depth,
     "all files are of one kind": files.kinds,
     "all pictures have the same size": files.sizes,
+    "pictures have the proportions of the network's frame": files.proportions,
     "the resize keeps small defects visible": files.shrinking,
     "no exact duplicates": copies.exact_duplicates,
     "no near duplicates": copies.near_duplicates,

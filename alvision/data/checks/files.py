@@ -13,6 +13,8 @@ from alvision.data.checks.findings import Example, Finding, Table, amount, listi
 EXAMPLES = 6
 MOST_ROWS = 8
 MOST_SHRINK = 8.0
+MOST_STRETCH = 2.0
+MOST_CUT = 0.25
 ODD_ASPECT = 1.5
 ODD_AREA = 4.0
 """Times the median from which a picture counts as unlike the others."""
@@ -126,7 +128,7 @@ def sizes(context: CheckContext) -> list[Finding]:
             "warning" if odd else "note",
             f"{amount(len(odd), 'image')} of an unusual size" if odd else "Picture sizes differ",
             detail,
-            "Are they photographs of the same kind? Each is squeezed into the same square."
+            "Are they photographs of the same kind? Each is fitted into the same frame."
             if odd
             else "",
             examples=tuple(
@@ -139,6 +141,39 @@ def sizes(context: CheckContext) -> list[Finding]:
             ),
         )
     ]
+
+
+def proportions(context: CheckContext) -> list[Finding]:
+    """Warn where the fit into the network's frame distorts pictures, or leaves much of them out."""
+    context.need_files()
+    files = context.scan.files
+    stretched = np.array([file.stretch for file in files])
+    cut = np.array([file.cut_off for file in files])
+    findings = []
+    for values, limit, title, what, unit in (
+        (stretched, MOST_STRETCH, "stretched more than twice", "stretched {:.1f} times", 1),
+        (cut, MOST_CUT, "cut by more than a quarter", "{:.0f} % of it is not seen", 100),
+    ):
+        strong = np.flatnonzero(values > limit)
+        if len(strong) == 0:
+            continue
+        worst = strong[np.argsort(-values[strong], kind="stable")]
+        frames = Counter(files[p].frame for p in strong)
+        (height, width), often = frames.most_common(1)[0]
+        whole = f"data.image.size=[{height},{width}] fits {often:,} of them, at about the same price; "
+        findings.append(
+            Finding(
+                "warning",
+                f"The fit into the network's frame: {amount(len(strong), 'image')} {title}",
+                "Region and frame have other proportions.",
+                whole + "data.image.fit=letterbox keeps the proportions of all.",
+                examples=tuple(
+                    Example((context.id(int(p)),), what.format(unit * values[p]))
+                    for p in worst[:EXAMPLES]
+                ),
+            )
+        )
+    return findings
 
 
 def shrinking(context: CheckContext) -> list[Finding]:

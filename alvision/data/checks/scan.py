@@ -14,12 +14,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from alvision.data.depth import dark, measure
+from alvision.data.framing import alike_frame, cut_off, stretch
 from alvision.data.images import (
     UnreadableImage,
     header_exif,
     load,
+    opened,
     register_heic,
-    shrink_factor,
+    shrink_of,
+    upright_size,
 )
 from alvision.data.threads import ordered_map
 
@@ -52,6 +55,9 @@ class FileFacts:
         camera: EXIF maker and model.
         day: EXIF date of capture, `YYYY-MM-DD`.
         shrink: How many times the evaluation transform makes the picture smaller.
+        stretch: How many times it stretches one side more than the other.
+        cut_off: The share of the region that it leaves out to keep the proportions.
+        frame: The size of a frame with as many pixels that would do neither.
     """
 
     format: str
@@ -63,6 +69,9 @@ class FileFacts:
     camera: str
     day: str
     shrink: float
+    stretch: float
+    cut_off: float
+    frame: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -154,13 +163,15 @@ def _look(path: Path, spec: ImageSpec) -> _Look:
     grey = Image.fromarray(load(path, spec)).convert("L")
     small = grey.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR)
     return _Look(
-        facts=_facts(path, shrink_factor(path, spec)),
+        facts=_facts(path, spec),
         thumbnail=np.asarray(small),
         bits=imagehash.phash(grey, hash_size=HASH_SIDE).hash.ravel(),
     )
 
 
-def _facts(path: Path, shrink: float) -> FileFacts:
+def _facts(path: Path, spec: ImageSpec) -> FileFacts:
+    with opened(path) as image:
+        size = upright_size(image, spec)
     register_heic(path)
     with Image.open(path) as image:
         camera, day = _exif(image)
@@ -173,7 +184,10 @@ def _facts(path: Path, shrink: float) -> FileFacts:
             bytes=path.stat().st_size,
             camera=camera,
             day=day,
-            shrink=shrink,
+            shrink=shrink_of(size, spec),
+            stretch=stretch(size, spec),
+            cut_off=cut_off(size, spec),
+            frame=alike_frame(size, spec),
         )
 
 

@@ -80,6 +80,20 @@ def test_a_strong_resize_is_warned_of(parts):
     assert finding.examples[0].caption == "9.4 times smaller"
 
 
+def test_proportions_that_the_frame_distorts_or_cuts_are_warned_of(parts):
+    for name in "ab":
+        paint(1, "ok", 128).resize((128, 32)).save(parts / "ok" / f"strip {name}.png")
+    manifest = listed(parts)
+    finding = titled(look(manifest, spec=ImageSpec(64)), "stretched more than twice")
+    assert set(finding.ids) == {"ok/strip a.png", "ok/strip b.png"}
+    assert finding.examples[0].caption == "stretched 4.0 times"
+    assert "data.image.size=[32,128] fits 2 of them" in finding.advice
+    finding = titled(look(manifest, spec=ImageSpec(64, fit="crop")), "cut by more than a quarter")
+    assert finding.examples[0].caption == "75 % of it is not seen"
+    whole = look(manifest, spec=ImageSpec(64, fit="letterbox"))
+    assert "pictures have the proportions of the network's frame" in whole.passed
+
+
 def test_exact_copies_are_counted_and_a_contradiction_is_an_error(parts):
     picture = (parts / "ok" / "000.png").read_bytes()
     (parts / "ok" / "copy.png").write_bytes(picture)
@@ -205,7 +219,7 @@ def test_embeddings_are_looked_at_without_pictures(parts):
     result = look(replace(listed(parts), features=features))
     assert titled(result, "1 exact copy").ids == ("ok/000.png", "ok/001.png")
     assert titled(result, "2 images have a near duplicate").ids == ("ok/002.png", "ok/003.png")
-    assert sum("embeddings have no image files" in why for why in result.skipped) == 5
+    assert sum("embeddings have no image files" in why for why in result.skipped) == 6
 
 
 def test_hours_follow_from_the_seconds(parts):

@@ -160,7 +160,7 @@ def proportions(context: CheckContext) -> list[Finding]:
         worst = strong[np.argsort(-values[strong], kind="stable")]
         frames = Counter(files[p].frame for p in strong)
         (height, width), often = frames.most_common(1)[0]
-        whole = f"data.image.size=[{height},{width}] fits {often:,} of them, at about the same price; "
+        whole = f"data.image.size=[{height},{width}] fits {often:,} of them, at about one price; "
         findings.append(
             Finding(
                 "warning",

@@ -25,6 +25,7 @@ from alvision.config.overrides import quote
 from alvision.core.errors import UserError
 from alvision.run_folder.round_files import QueryFile, read_csv
 from alvision.study import read
+from alvision.study.collect import THROUGHOUT, run_folder
 
 if TYPE_CHECKING:
     import pandas
@@ -159,7 +160,8 @@ def compare(
     more = [f"acquisition=[{','.join(names)}]", f"seeds={seeds}", f"jobs={jobs}"]
     compare_command([*asked, *(more if jobs else more[:-1])])
     folder = next(word for word in asked if word.startswith("out=")).partition("=")[2].strip("'")
-    return read(folder, names, range(seeds))
+    random = [THROUGHOUT] if run_folder(folder, THROUGHOUT, 0).is_dir() else []
+    return read(folder, [*random, *names], range(seeds))
 
 
 def check(experiment: Experiment | str | None = None, /, **settings: Any) -> bool:

@@ -98,8 +98,9 @@ def files(study):
 
 
 def killed_twice(root, tmp_path, seeds, record_property):
-    jobs = seeds * (len(ACQUISITIONS) + 1)
-    rounds = seeds * (len(ACQUISITIONS) * (ROUNDS + 1) + 1)
+    arms = len(ACQUISITIONS) + 1  # random labels from the first to the last are one more
+    jobs = seeds * (arms + 1)
+    rounds = seeds * (arms * (ROUNDS + 1) + 1)
     rng = random.Random(seeds)
     killed = Killed(root, tmp_path / "killed", seeds)
     before = {}

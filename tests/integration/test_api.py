@@ -86,7 +86,7 @@ def test_a_comparison_has_its_verdict(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = ["random_sampling", "margin"]
     found = alvision.compare("digits", acquisition=names, seeds=1, jobs=1, **SMALL)
-    assert [row.acquisition for row in found.rows] == names
+    assert [row.acquisition for row in found.rows] == ["random_throughout", *names]
     assert found.study.folder.as_posix() == "runs/digits"
     assert verdict(found).startswith("Too few seeds to tell")
 

@@ -11,8 +11,8 @@ PARTS := .parts
 # The Dockerfile installs with this same line; a test compares the two.
 INSTALL := python -m pip install -c constraints.txt -e
 PYTEST := python -m pytest -n 2 --dist worksteal
-COMPARE := compare experiment=elpv 'acquisition=[random_sampling,margin,entropy,bald,k_center]' \
-	seeds=12 out=runs/demo
+# The default strategy, and random labels from the first to the last, which compare adds by itself.
+COMPARE := compare 'acquisition=[random_sampling,uncertainty_herding]' seeds=12
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -24,11 +24,13 @@ help:  ## List the targets
 
 install: $(VENV)/.installed-dev  ## Install everything for work on the project into .venv
 
-demo: $(VENV)/.installed-demo  ## Active learning on 2,624 solar cells: a table, a verdict, a report
-	$(BIN)/alvision $(COMPARE)
+demo: $(VENV)/.installed-demo  ## Solar cells, and steel: STEEL=<X-SDD's folder>: table, verdict, report
+	$(BIN)/alvision $(COMPARE) experiment=elpv out=runs/demo
+	$(if $(STEEL),$(BIN)/alvision $(COMPARE) experiment=xsdd out=runs/demo-steel \
+	  budget.rounds=8 'data.root=$(STEEL)')
 
-demo-readme: demo  ## The demo, its table and picture written into README.md and docs/demo.png
-	$(BIN)/python scripts/readme_demo.py runs/demo
+demo-readme: demo  ## The demo, its tables and pictures written into README.md and docs/
+	$(BIN)/python scripts/readme_demo.py runs/demo $(if $(STEEL),runs/demo-steel)
 
 test: $(VENV)/.installed-dev  ## Run all tests: the fast ones, the docstrings' examples, the slow ones
 	$(BIN)/$(PYTEST)

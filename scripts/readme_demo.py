@@ -1,4 +1,7 @@
-"""Write a study's verdict, picture and table into README.md: `readme_demo.py runs/demo`."""
+"""Write the demo's verdicts, pictures and tables into README.md.
+
+python scripts/readme_demo.py runs/demo [runs/demo-steel]
+"""
 
 from __future__ import annotations
 
@@ -15,37 +18,50 @@ from alvision.study.summary import Comparison, summarise
 from alvision.study.verdict import verdict
 
 PROJECT = Path(__file__).parent.parent
-PICTURE = "docs/demo.png"
+PICTURES = ("docs/demo.png", "docs/demo-steel.png")
+TITLES = (
+    "2,624 solar cells, functional or defective, half of the modules held out",
+    "1,360 strips of hot-rolled steel with seven kinds of defects",
+)
 
 
-def block(comparison: Comparison) -> str:
+def block(comparisons: list[Comparison]) -> str:
     """Return what stands in README.md between the marks."""
-    return (
-        f"**{verdict(comparison)}**\n\n"
-        f"![Learning curves of every strategy, with bands over seeds]({PICTURE})\n\n"
-        f"{markdown(comparison)}\n\n"
-        "Written by `make demo-readme`: frozen EfficientNet-Lite0, features of several depths, 20 "
-        "labels to start from and 20 a round, half of the modules held out, defective above a "
-        "probability of .5. "
-        "Of two classes, margin and entropy ask for the same images: their curves are one. "
-        "The number of seeds was raised to 12 after 8 had shown nothing, so read it as an "
-        "illustration and not as a benchmark."
+    return "\n\n".join(
+        [
+            *(_study(*part) for part in zip(comparisons, TITLES, PICTURES, strict=False)),
+            "Written by `make demo-readme`: frozen EfficientNet-Lite0, features of several depths, "
+            "the default strategy and its cold start, 12 seeds.",
+        ]
     )
 
 
-def write(study: Path, project: Path) -> None:
-    """Fill the README and the picture of the checkout `project` from the folder of a study.
+def _study(comparison: Comparison, title: str, picture: str) -> str:
+    return (
+        f"{title}: **{verdict(comparison)}**\n\n"
+        f"![Learning curves of every strategy, with bands over seeds]({picture})\n\n"
+        f"{markdown(comparison).strip()}"
+    )
+
+
+def write(studies: list[Path], project: Path) -> None:
+    """Fill the README and the pictures of the checkout `project` from the folders of studies.
+
+    Args:
+        studies: Solar cells, and steel if its images were there.
+        project: The checkout.
 
     Raises:
-        UserError: The folder holds no finished study.
+        UserError: A folder holds no finished study.
     """
-    comparison = summarise(collect(study))
-    figure(comparison, project / PICTURE)
-    rewrite(project / "README.md", "demo", block(comparison))
+    comparisons = [summarise(collect(study)) for study in studies]
+    for comparison, picture in zip(comparisons, PICTURES, strict=False):
+        figure(comparison, project / picture)
+    rewrite(project / "README.md", "demo", block(comparisons))
 
 
 if __name__ == "__main__":
     try:
-        write(Path(sys.argv[1]), PROJECT)
+        write([Path(word) for word in sys.argv[1:]], PROJECT)
     except UserError as error:
         sys.exit(f"error: {error}")

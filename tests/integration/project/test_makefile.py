@@ -114,8 +114,16 @@ def test_the_demo_command_survives_the_shell(installed):
     (installed / "acquisition=b").touch()  # would match the brackets if they were not quoted
     assert make(installed, "demo").returncode == 0
     arguments = (installed / "arguments").read_text(encoding="utf-8").splitlines()
-    assert "acquisition=[random_sampling,margin,entropy,bald,k_center]" in arguments
+    assert "acquisition=[random_sampling,uncertainty_herding]" in arguments
     assert {"seeds=12", "out=runs/demo", "experiment=elpv"} <= set(arguments)
+
+
+def test_the_demo_shows_steel_where_its_images_are_named(installed):
+    program(installed / ".venv/bin/alvision", f'printf "%s\\n" "$@" >> "{installed}/arguments"')
+    assert make(installed, "demo", "STEEL=/data/my steel").returncode == 0
+    arguments = (installed / "arguments").read_text(encoding="utf-8").splitlines()
+    assert arguments.count("seeds=12") == 2
+    assert {"data.root=/data/my steel", "out=runs/demo-steel", "experiment=xsdd"} <= set(arguments)
 
 
 def test_the_fast_tests_come_first_then_the_examples_then_the_slow_ones(installed):

@@ -68,15 +68,20 @@ def test_a_study_goes_into_the_readme_and_only_into_its_block(tmp_path):
     (tmp_path / "docs").mkdir()
     shutil.copy(PROJECT / "README.md", tmp_path)
     runs = write_study(tmp_path / "runs", study({"margin": 0.03}))
-    readme_demo.write(runs, tmp_path)
+    readme_demo.write([runs], tmp_path)
     text = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert "**margin beat random sampling here" in text
     assert "| random_sampling | 8 |" in text
     before = (PROJECT / "README.md").read_text(encoding="utf-8")
     assert blocks.replace_block(text, "demo", "") == blocks.replace_block(before, "demo", "")
-    picture = tmp_path / readme_demo.PICTURE
-    assert picture.read_bytes().startswith(b"\x89PNG")
-    assert picture.stat().st_size < 150_000
+    readme_demo.write([runs, runs], tmp_path)
+    text = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert text.count("| random_sampling | 8 |") == 2
+    assert "solar cells" in text and "steel with seven kinds" in text
+    for name in readme_demo.PICTURES:
+        picture = tmp_path / name
+        assert picture.read_bytes().startswith(b"\x89PNG")
+        assert picture.stat().st_size < 150_000
 
 
 def test_strategies_on_data_are_ordered_and_compared_with_random_by_fold():

@@ -106,6 +106,7 @@ def run_and_report(composed: ComposedRun, *, wait: bool = False) -> None:
     from alvision.loop.run import run as run_loop
     from alvision.oracles.page import ImagesChanged
     from alvision.run_folder.load import load_run
+    from alvision.run_folder.reading import Reading
 
     config = composed.config
     begin_anew_if_groups_changed(config)
@@ -120,6 +121,8 @@ def run_and_report(composed: ComposedRun, *, wait: bool = False) -> None:
     with ExitStack() as stack:
         exp = build_experiment(composed, data, stack=stack, wait=wait)
         log_and_write = _with_logger(composed, exp, stack)
+        if wait:
+            exp.learner.features.tell = Reading(exp.root)
         # With several devices each rank is a process of its own.
         if config.trainer.devices == 1 and (expected := _expected_peak(exp, config)):
             console.print(f"memory: at most {expected / 1e9:.2f} GB")

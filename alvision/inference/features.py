@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -47,6 +47,9 @@ class Features:
         backbone: The initial trunk; None for embeddings.
         standard_of: The images that the features are standardised by; nobody's label says which.
         kept: The file that keeps the statistics of these; None: they are kept nowhere.
+
+    Attributes:
+        tell: Is told while the initial trunk reads images: how many are read, and of how many.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class Features:
         self.engine = engine
         self.backbone = backbone
         self.standard_of, self.kept = standard_of, kept
+        self.tell: Callable[[int, int], None] = lambda done, total: None
         self._set_aside: dict[SampleId, str] = {}
         self._pixels: dict[SampleId, np.ndarray] = {}
         if backbone is not None:
@@ -218,8 +222,13 @@ class Features:
             if self.engine.devices == 1:
                 with threads(self.engine.share):
                     executor = self._executor
+            done = 0
+            self.tell(done, len(images))
             for ids, features in self._trunk_pass(trunk, images, executor):
                 yield [self.hashes[id] for id in ids], features.numpy()
+                done += len(ids)
+                self.tell(done, len(images))
+            self.tell(len(images), len(images))  # what cannot be read is done too
 
         if cache.missing(id_of):
             cache.fill(list(id_of), compute)

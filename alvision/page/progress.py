@@ -88,6 +88,7 @@ class Progress:
                 experts=list(state.context.experts),
                 blind=state.context.blind,
                 phase="done" if self.loop and self.loop.done else state.run.phase,
+                minutes_to_features=state.run.minutes_to_features,
                 trouble=self.loop.trouble if self.loop else None,
                 news=self._news(),
                 metric=state.context.metric.title,

@@ -111,6 +111,8 @@ class State(Counts):
     blind: bool
     """Hide the model's opinion from everybody until they have answered."""
     phase: Phase
+    minutes_to_features: int | None
+    """Minutes until the images are read and the first ones can be chosen; null while none knows."""
     trouble: str | None
     """Why the loop's process ended, if it did by an error; it starts again by itself."""
     news: str | None

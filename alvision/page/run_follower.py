@@ -10,6 +10,7 @@ from typing import Literal
 from alvision.core.records import Locate, QueryRow, SampleId
 from alvision.data.set_aside import FILE, read_set_aside
 from alvision.labels.content import located
+from alvision.run_folder.reading import minutes_left
 from alvision.run_folder.round_files import QueryFile
 
 Phase = Literal["features", "asking", "training", "done"]
@@ -57,6 +58,7 @@ class RunFollower:
         opinions: What the model says of some of these images, by id.
         expected: The class that the model expected when an image was chosen, in all rounds.
         set_aside: The files that the loop could not read, and the reason.
+        minutes_to_features: Minutes until it has read all images, before the first round asks.
     """
 
     root: Path
@@ -69,6 +71,7 @@ class RunFollower:
     opinions: dict[SampleId, ModelOpinion] = field(default_factory=dict)
     expected: dict[SampleId, str] = field(default_factory=dict)
     set_aside: dict[str, str] = field(default_factory=dict)
+    minutes_to_features: int | None = None
     _stamp: int = -1
     """Time stamp of the opinions that were read, in nanoseconds."""
     _aside_stamp: int = -1
@@ -86,6 +89,7 @@ class RunFollower:
             self.round += 1
             self._read_round(self.round)
         self._read_set_aside()
+        self.minutes_to_features = minutes_left(self.root) if self.round < 0 else None
         if self.round < 0:
             return
         folder = self.folder(self.round)

@@ -45,7 +45,7 @@ function score(last, metric) {
 
 /** Show one line of news; errors come first. */
 function drawNotice(session) {
-  const { trouble, news, predicted, phase, notices } = session.state;
+  const { trouble, news, predicted, phase, minutes_to_features, notices } = session.state;
   const lines = [];
   if (session.error) lines.push(session.error);
   if (trouble) lines.push(t("trouble.line", { error: trouble }));
@@ -53,7 +53,9 @@ function drawNotice(session) {
   for (const { name, answers } of predicted) {
     lines.push(t("predicted.line", { n: answers, name: session.shown(name) }));
   }
-  if (phase !== "asking") lines.push(t(`phase.${phase}`));
+  if (phase === "features" && minutes_to_features)
+    lines.push(t("phase.features.minutes", { n: minutes_to_features }));
+  else if (phase !== "asking") lines.push(t(`phase.${phase}`));
   lines.push(...notices);
   setText($("#notice"), lines[0] ?? "");
   $("#notice").title = lines.join("\n");

@@ -9,6 +9,7 @@ import pytest
 from alvision.labels.consensus import consensus
 from alvision.page.assignment import Assignment
 from alvision.page.state import Images
+from alvision.run_folder.reading import FILE
 
 IDS = [f"worn/{i:02d}.png" for i in range(12)]
 OPINION = {
@@ -23,6 +24,16 @@ def test_the_first_image_is_there_before_any_round(page):
     assert first["reason"] == "drawn at random" or first["blind"]
     assert page.state()["phase"] == "features"
     assert "worn" not in str(first)
+
+
+def test_how_long_random_images_are_shown_is_told_until_the_first_round_asks(page, ask):
+    root = page.page.state.context.root
+    assert page.state()["minutes_to_features"] is None
+    root.mkdir(parents=True, exist_ok=True)
+    (root / FILE).write_text('{"done": 100, "total": 1300, "seconds": 20}')
+    assert page.state()["minutes_to_features"] == 4
+    ask(0, IDS[:3])
+    assert page.state()["minutes_to_features"] is None
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alvision.acquisition import needs_of, parts_of, properties_of, score_of
+from alvision.acquisition import k_center, needs_of, parts_of, properties_of, score_of
 from alvision.config.checks import PER_CLASS, known_defects, validate_classes
 from alvision.core.errors import UserError
 from alvision.core.rounds import Codec, finished_rounds, lock, rounds_of
@@ -23,6 +23,7 @@ from alvision.explain.reasons import reasons
 from alvision.labels.consensus import Resolve, consensus
 from alvision.labels.ledger import Ledger
 from alvision.labels.store import LabelStore
+from alvision.loop.cold_start import check_start
 from alvision.loop.experiment import Budget, Experiment, Strategy
 from alvision.oracles.files import FilesOracle
 from alvision.oracles.page import PageOracle
@@ -99,6 +100,7 @@ def build_experiment(
         learner=learner,
         acquisition=acquisition,
         cold_start=cold_start,
+        contrast=_strategy("k_center", k_center),
         budget=_budget(config),
         generator=lambda round, purpose: generator(config.seed, round, purpose),
         order=partial(derive, config.seed, "order"),
@@ -201,11 +203,7 @@ def _strategies(composed: ComposedRun, learner: Learner) -> tuple[Strategy, Stra
     cold_start = _strategy(composed.choices["cold_start"], composed.cold_start)
     for strategy in (acquisition, cold_start):
         learner.check(strategy.needs)
-    if "labels" in cold_start.needs and not known_defects(composed.config):
-        raise UserError(
-            f"cold_start={cold_start.name} learns from labels, and at the start there are none; "
-            "take one that reads features alone, or random, or cold_start.known_defects=5"
-        )
+    check_start(cold_start, known_defects=known_defects(composed.config))
     return acquisition, cold_start
 
 

@@ -62,6 +62,8 @@ class Experiment:
         learner: Fits, predicts, infers (see `alvision.training`).
         acquisition: The strategy with a model.
         cold_start: The strategy without one.
+        contrast: The strategy where a cold start that covers the pool found one class alone; None:
+            the cold start goes on.
         budget: Answers to ask for.
         generator: One random stream for each (round, purpose).
         order: A number for each (round, image): of images that a strategy values alike, those with
@@ -94,6 +96,7 @@ class Experiment:
     truth: Mapping[SampleId, str] | None = None
     """The evaluator's door: labels of the held-out images in a simulated run."""
     spare: int = 0
+    contrast: Strategy | None = None
 
     @property
     def rounds(self) -> list[Round]:

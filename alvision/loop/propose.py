@@ -108,8 +108,12 @@ class _Found:
 
 
 def _chooser(exp: Experiment, rnd: Round, model: Any, known: Mapping[SampleId, str]) -> _Chooser:
-    cold = decide(exp, rnd, model).active
-    strategy, slot = (exp.cold_start, SLOT) if cold else (exp.acquisition, "acquisition")
+    cold = decide(exp, rnd, model)
+    strategy, slot = exp.acquisition, "acquisition"
+    if cold.active:
+        strategy, slot = exp.cold_start, SLOT
+        if cold.contrast and exp.contrast is not None:
+            strategy = exp.contrast
     return _Chooser(exp, strategy, slot, rnd.number, model, known)
 
 

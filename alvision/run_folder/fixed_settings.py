@@ -29,8 +29,9 @@ MAY_CHANGE = (
 )
 """Settings that every run may change, by key or group; `classes` may only grow, see `claim_run`."""
 
-PEOPLE_MAY_CHANGE = ("budget", "labels.votes")
-"""Settings that a run which people answer may change too: they say how much people do."""
+PEOPLE_MAY_CHANGE = ("budget", "labels.votes", "cold_start")
+"""Settings that a run which people answer may change too: they say how much people do, and how the
+first images are chosen, which leaves no trace in a curve that begins after them."""
 
 _CURVE = "the learning curve would mix two ways of working"
 _SIMULATED = "a study compares runs of one budget"

@@ -59,9 +59,17 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def test_a_simulated_run_with_the_cold_start_of_then_is_refused_in_one_line(old, capsys):
+    words = ["data=class_folders", "data.root=parts", "defects=[worn]", "acquisition=bald"]
+    assert main(["run", *words, "out=simulated", *TINY, "budget.rounds=3"]) == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and "cold_start" in told and "random_sampling" in told
+
+
 def test_a_simulated_run_resumes_and_keeps_its_rounds(old):
     before = {p: p.read_bytes() for p in (old / "simulated").rglob("rounds/*/*") if p.is_file()}
     words = ["data=class_folders", "data.root=parts", "defects=[worn]", "acquisition=bald"]
+    words += ["cold_start=random"]  # what was the default when the run began
     assert main(["run", *words, "out=simulated", *TINY, "budget.rounds=3"]) == 0
     assert {p: p.read_bytes() for p in before} == before
     assert len(rows(old / "simulated" / "metrics.csv")) == 4

@@ -82,7 +82,9 @@ def test_the_cold_start_is_a_function_and_a_number_of_labels():
     assert composed.config.cold_start["per_class"] == 3
     assert composed.cold_start.func.__name__ == "k_center"
     assert set(composed.cold_start.keywords) == set()
-    assert compose([]).config.cold_start["per_class"] == 5
+    default = compose([])
+    assert default.choices["cold_start"] == "typiclust"
+    assert default.config.cold_start["per_class"] == 0
 
 
 def test_a_strategy_of_ones_own(tmp_path, monkeypatch):

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 
+from alvision.core.errors import UserError
 from alvision.core.records import Answer, AwaitingLabels
 from alvision.inference.predictions import Pick
 from alvision.labels.store import LabelStore
-from alvision.loop.cold_start import classes_short_of
+from alvision.loop.cold_start import check_start, classes_short_of
 from alvision.loop.experiment import Budget, Strategy
 from alvision.loop.run import history, run
 from alvision.oracles.simulated import SimulatedOracle
@@ -157,3 +158,61 @@ def test_what_lacks_labels_is_counted_by_class():
     labels = {"a": "ok", "b": "ok", "c": "worn", "d": "bent"}
     assert classes_short_of(labels, 2) == {"bent": 1, "worn": 1}
     assert classes_short_of({}, 2) == {} == classes_short_of(labels, 1)
+
+
+def from_the_end(pool, labelled, *, n, rng):
+    rows = sorted(range(len(pool.ids)), key=pool.ids.__getitem__)[::-1][:n]
+    return Pick(torch.tensor(rows, dtype=torch.int64), torch.zeros(n))
+
+
+COVERS = Strategy("covers", in_order, frozenset({"features"}))
+CONTRAST = Strategy("contrast", from_the_end, frozenset({"features"}))
+
+
+def asked(exp, number):
+    return [row.id for row in exp.rounds[number].read("query.csv").rows]
+
+
+def test_where_all_labels_are_of_one_class_what_is_least_like_them_is_asked_for(tmp_path, store):
+    budget = replace(BUDGET, per_class=0)
+    last = max(TRUTH.keys() - set(HELD_OUT))
+    exp = make(tmp_path, store, {last}, budget=budget, cold_start=COVERS, contrast=CONTRAST)
+    run(exp)
+    assert last not in asked(exp, 0) and last in asked(exp, 1)
+    assert notes(exp) == {1: "all labels are ok: the images least like them are asked for"}
+    assert who(exp)[:2] == "cc" and set(who(exp)[2:]) == {"m"}
+
+
+def test_a_start_with_two_classes_never_looks_for_contrast(tmp_path, store):
+    budget = replace(BUDGET, per_class=0)
+    exp = make(tmp_path, store, {"02.png"}, budget=budget, cold_start=COVERS, contrast=CONTRAST)
+    run(exp)
+    assert who(exp) == "cmmmm" and notes(exp) == {}
+
+
+@pytest.mark.parametrize("needs", [frozenset(), frozenset({"features", "labels", "defects"})])
+def test_random_stays_random_and_labels_lead_where_they_are_read(tmp_path, store, needs):
+    budget = replace(BUDGET, per_class=0, rounds=1)
+    start = Strategy("other", in_order, needs)
+    exp = make(tmp_path, store, {"19.png"}, budget=budget, cold_start=start, contrast=CONTRAST)
+    run(exp)
+    assert notes(exp) == {}
+    assert asked(exp, 1) == sorted(asked(exp, 1))
+
+
+@pytest.mark.parametrize(
+    ("needs", "known", "told"),
+    [
+        ({"features", "scores"}, 5, "reads scores of a model, and at the start there is none"),
+        ({"log_probs", "passes"}, 0, "reads log_probs, passes of a model"),
+        ({"features", "labels"}, 0, "learns from labels, and at the start there are none"),
+    ],
+)
+def test_what_cannot_choose_the_first_labels_is_refused(needs, known, told):
+    with pytest.raises(UserError, match=f"cold_start=mine {told}"):
+        check_start(Strategy("mine", in_order, frozenset(needs)), known_defects=known)
+
+
+def test_what_needs_no_model_may_choose_them():
+    for needs, known in (({"features"}, 0), (set(), 0), ({"features", "labels", "defects"}, 5)):
+        check_start(Strategy("mine", in_order, frozenset(needs)), known_defects=known)

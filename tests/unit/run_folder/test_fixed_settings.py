@@ -46,6 +46,7 @@ def test_every_rule_is_about_a_setting_that_exists():
         {"budget__batch": 5},
         {"budget__audit": 9},
         {"budget__rounds": 3},
+        {"cold_start": {"per_class": 0}},
         {"page__port": 9000},
         {"page__blind": True},
         {"defects": ["worn", "ok"]},

@@ -168,6 +168,7 @@ def claim(
     document: dict[str, Any],
     *,
     fixed: Callable[[str], str | None] = lambda key: "it is fixed",
+    absent: Mapping[str, Any] | None = None,
     may_lose: Collection[str] = (),
     renewed: Collection[str] = (),
 ) -> dict[str, Any]:
@@ -178,6 +179,7 @@ def claim(
         document: What to write: `fingerprint` (flat, what may not change), `classes` and
             `defects` (may be added to), `run` (the identity; the first one stays), and more.
         fixed: Says why a setting of the fingerprint may not change; None where it may.
+        absent: What settings are that a fingerprint lacks; those beside them are None.
         may_lose: Which of `classes` and `defects` may lose names too.
         renewed: What else takes its value of today, once nothing fixed has changed.
 
@@ -192,7 +194,11 @@ def claim(
         write_atomically(path, lambda beside: _dump(document, beside))
         return read_document(root)
     stored = read_document(root)
-    changed = _differences(stored["fingerprint"], document["fingerprint"], fixed)
+    changed = _differences(
+        {**(absent or {}), **stored["fingerprint"]},
+        {**(absent or {}), **document["fingerprint"]},
+        fixed,
+    )
     if changed:
         raise UserError(
             f"{root} holds another configuration: {'; '.join(changed[:3])}"

@@ -13,24 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from alvision.core.version import __version__
 from alvision.evaluation.metrics import described, metrics_of
-from alvision.run_folder.fixed_settings import why_fixed
+from alvision.run_folder.fixed_settings import ADDED, why_fixed
 
 if TYPE_CHECKING:
     from alvision.config.schema import RunConfig
-
-ADDED = {
-    "data.source": None,
-    "data.image.fit": "squash",
-    "data.image.page": None,
-    "data.image.roi": None,
-    "metrics": None,
-    "trainer.callbacks": None,
-    "trainer.loss": None,
-    "trainer.optimizer": None,
-}
-"""Keys that earlier run folders lack, each with the value that means what was done before there was
-the key. There it is left out: a run keeps its identity, and with it the uuids of its answers, over
-versions."""
 
 
 def describe_run(

@@ -58,6 +58,20 @@ WHY_FIXED = {
 }
 """Why the others are fixed, by key or group; the longest name that fits counts."""
 
+ADDED = {
+    "data.source": None,
+    "data.image.fit": "squash",
+    "data.image.page": None,
+    "data.image.roi": None,
+    "metrics": None,
+    "trainer.callbacks": None,
+    "trainer.loss": None,
+    "trainer.optimizer": None,
+}
+"""Keys that earlier run folders lack, each with the value that means what was done before there was
+the key. There it is left out: a run keeps its identity, and with it the uuids of its answers, over
+versions."""
+
 
 def why_fixed(key: str, *, people: bool) -> str | None:
     """Say why a begun run may not change a setting; None where it may.
@@ -92,6 +106,7 @@ def claim_run(root: Path, described: dict[str, Any], *, people: bool) -> dict[st
         root,
         described,
         fixed=partial(why_fixed, people=people),
+        absent=ADDED,
         may_lose=("defects",) if people else (),
         # The report and whoever reads the folder speak of what people changed.
         renewed=("config", "fingerprint") if people else (),

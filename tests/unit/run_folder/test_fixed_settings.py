@@ -69,6 +69,8 @@ def test_what_people_may_change_goes_on_in_the_same_folder(tmp_path, change):
         ({"seed": 1}, r"seed was 0 and is 1 \(the split, the cold start and every draw"),
         ({"audit__share": 0.5}, r"audit\.share was 0\.2 and is 0\.5 \(images that were trained"),
         ({"model__hidden": 8}, r"model\.hidden was 0 and is 8 \(the learning curve would mix"),
+        ({"data__image__fit": "crop"}, r"fit was 'squash' and is 'crop' \(every model"),
+        ({"data__image__roi": [0, 0, 1, 1]}, r"roi was None and is \[0, 0, 1, 1\]"),
         ({"classes": ("ok", "bent")}, "classes= has lost worn"),
     ],
 )

@@ -208,13 +208,13 @@ def _expected_peak(exp: Experiment, config: RunConfig) -> int | None:
     from alvision.inference.memory import BETWEEN_FITS, expected_peak
 
     learner, budget, count = exp.learner, config.budget, len(exp.candidates)
-    kept = 0
+    kept = learner.features.tile_bytes
     if config.model.training == "finetune":
         whole = budget.initial == "all"
         labels = count if whole else int(budget.initial) + budget.rounds * budget.batch
         height, width = learner.features.spec.shape
         pixels = min(PIXELS, 3 * height * width * min(labels, count))
-        kept = pixels + BETWEEN_FITS
+        kept += pixels + BETWEEN_FITS
     return expected_peak(
         learner.warm_up,
         exp.acquisition.needs | exp.cold_start.needs,
@@ -265,5 +265,6 @@ def shrinks(manifest: Manifest, spec: ImageSpec) -> str | None:
         return None
     return (
         f"warning: photographs are shrunk {most:.0f} x to {spec.sides} pixels, so a small defect "
-        "may vanish; set data.image.crop to the part, or a larger data.image.size"
+        "may vanish; set data.image.crop to the part, a larger data.image.size, or "
+        "data.image.tiles=auto"
     )

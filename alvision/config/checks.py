@@ -42,7 +42,10 @@ def validate(config: RunConfig) -> None:
     fold = config.data.fold
     if fold not in (None, BY_SEED) and (type(fold) is not int or not 0 <= fold < 5):
         raise UserError(f"data.fold={fold} must be 0, 1, 2, 3, 4 or {BY_SEED}")
-    _check_together(config.model, config.trainer, images=config.data.kind not in WITHOUT_IMAGES)
+    images, tiles = config.data.kind not in WITHOUT_IMAGES, config.data.image.tiles is not None
+    if tiles and not images:
+        raise UserError(f"data.image.tiles: data={config.data.kind} has no photographs to cut")
+    _check_together(config.model, config.trainer, images=images, tiles=tiles)
     _check_turns(config)
     if config.oracle.kind == "page" and config.data.kind in WITHOUT_IMAGES:
         raise UserError(
@@ -70,20 +73,23 @@ def _check_metrics(config: RunConfig) -> None:
         )
 
 
-def validate_training(model: ModelConfig, trainer: TrainerConfig, *, images: bool) -> None:
+def validate_training(
+    model: ModelConfig, trainer: TrainerConfig, *, images: bool, tiles: bool = False
+) -> None:
     """Check the settings of a network and its training when there is no run around them.
 
     Args:
         model: The network.
         trainer: Its training.
         images: The data are images; else vectors, so that there is no trunk to train.
+        tiles: The images are cut into tiles.
 
     Raises:
         UserError: A value is out of its range, or two settings contradict each other.
     """
     check_limits(model, "model.")
     check_limits(trainer, "trainer.")
-    _check_together(model, trainer, images=images)
+    _check_together(model, trainer, images=images, tiles=tiles)
 
 
 def _check_turns(config: RunConfig) -> None:
@@ -102,7 +108,9 @@ def _check_turns(config: RunConfig) -> None:
             )
 
 
-def _check_together(model: ModelConfig, trainer: TrainerConfig, *, images: bool) -> None:
+def _check_together(
+    model: ModelConfig, trainer: TrainerConfig, *, images: bool, tiles: bool
+) -> None:
     if model.training == "frozen":
         if model.drop_path is not None:
             raise UserError(
@@ -111,6 +119,11 @@ def _check_together(model: ModelConfig, trainer: TrainerConfig, *, images: bool)
         return
     if not images:
         raise UserError("these data have no images to finetune on; set model.training=frozen")
+    if tiles:
+        raise UserError(
+            f"model.training={model.training} would train on every tile of a photograph at once; "
+            "with data.image.tiles set model.training=frozen"
+        )
     if model.views != "none":
         raise UserError(
             f"model.views={model.views} is for the features of a frozen trunk; set "

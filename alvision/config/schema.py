@@ -32,6 +32,9 @@ class ImageConfig:
         roi: Region of interest: outside it all is grey, and its bounding box is used instead of
             `crop`. The corners of a polygon, [[x,y],[x,y],[x,y]], or a box,
             [left, top, right, bottom], as fractions 0..1 of the photograph.
+        tiles: For small defects on large photographs: auto cuts each into tiles of `size` that
+            overlap, at its own resolution; a number: shrinks it first to at most so many; null: the
+            whole photograph becomes one image of that size (docs/tiles.md).
         crop: Region of the photograph to use, [left, top, right, bottom] as fractions 0..1.
         value_range: Raw values [black, white] of images deeper than 8 bits; null: the full range of
             the type; `auto`: the depth that the images use, measured when a run starts and kept.
@@ -43,6 +46,7 @@ class ImageConfig:
     size: Any = 224
     fit: str = field(default="squash", metadata=choice("squash", "letterbox", "crop"))
     roi: Any = None
+    tiles: Any = None
     crop: list[float] | None = None
     value_range: Any = None
     reduced: bool = False

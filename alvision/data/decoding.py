@@ -12,10 +12,11 @@ from torch.nn import functional
 from alvision.data.framing import cut, framed, placed
 from alvision.data.images import ImageSpec, opened
 from alvision.data.pixels import upright_pixels
+from alvision.data.tiles import bag, tiled
 
 
-def decode(data: bytes, spec: ImageSpec, path: Path) -> UInt8[np.ndarray, "h w 3"]:
-    """Turn a file's bytes into uint8 [height, width, 3], RGB, as `images.load` does.
+def decode(data: bytes, spec: ImageSpec, path: Path) -> UInt8[np.ndarray, "*grid h w 3"]:
+    """Turn a file's bytes into uint8 [height, width, 3], RGB, or a bag, as `images.load` does.
 
     What differs is the antialiased resize, which uses the processor's vectors. No grey value is
     more than 1 from that of `load`, and what one refuses the other refuses, because both read by
@@ -32,7 +33,11 @@ def decode(data: bytes, spec: ImageSpec, path: Path) -> UInt8[np.ndarray, "h w 3
     """
     with opened(path, data) as image:
         pixels = upright_pixels(image, spec)
-    source, target = placed((pixels.shape[1], pixels.shape[0]), spec)
+    size = pixels.shape[1], pixels.shape[0]
+    if spec.tiles is not None:
+        source, (width, height), _ = tiled(size, spec)
+        return bag(_resize(cut(pixels, source, spec), (height, width)), spec.shape)
+    source, target = placed(size, spec)
     inner = target[3] - target[1], target[2] - target[0]
     return framed(_resize(cut(pixels, source, spec), inner), target, spec.shape)
 

@@ -56,6 +56,8 @@ def placed(size: tuple[int, int], spec: ImageSpec) -> tuple[Box, Box]:
 
 def stretch(size: tuple[int, int], spec: ImageSpec) -> float:
     """Return how many times one side is stretched more than the other; 1: the proportions stay."""
+    if spec.tiles is not None:
+        return 1.0
     (x0, y0, x1, y1), (left, top, right, bottom) = placed(size, spec)
     ratio = (right - left) * (y1 - y0) / ((bottom - top) * (x1 - x0))
     return max(ratio, 1 / ratio)

@@ -19,8 +19,9 @@ HEIC_SUFFIXES = frozenset({".heic", ".heif"})
 """Read only where pillow_heif is installed."""
 AUTO = "auto"
 """The value of `data.image.value_range` that measures it when a run starts."""
-PLAIN_RULES, RULES = 2, 3
-"""The version of the rules by which images are read now: without fit, roi or two sides, or all."""
+PLAIN_RULES, SHAPED_RULES, RULES = 2, 3, 4
+"""The version of the rules by which images are read now: without fit, roi, two sides or tiles; with
+any of them but tiles; with tiles."""
 SQUASH, LETTERBOX, CROP = FITS = ("squash", "letterbox", "crop")
 """How a region of other proportions comes into the network's frame, see `framing.placed`."""
 
@@ -39,11 +40,13 @@ class ImageSpec:
         rules: Version of the rules of reading: a model goes on reading as it was trained. By 1,
             16-bit values that count white as 0 are negatives, a range is for grey values alone, of
             several pages the first counts, and what TIFF says of its channels is not checked. 3 is
-            2 with a fit, a roi or two sides, which an older alvision cannot read.
+            2 with a fit, a roi or two sides, which an older alvision cannot read, and 4 has tiles.
         fit: `squash` | `letterbox` | `crop`, see `framing.placed`.
         roi: Region of interest, the corners ((x, y), ...) of a polygon as fractions 0..1 of the
             upright image; what is outside is grey, and its bounding box takes the place of `crop`.
             A box (left, top, right, bottom) becomes its four corners.
+        tiles: None: the region becomes one frame. `auto`: it is cut into tiles of `size` at its own
+            resolution; a number: it is shrunk first until there are no more (`tiles.layout`).
 
     >>> ImageSpec.from_dict(ImageSpec(64, crop=(0, 0, 1, 0.5)).to_dict()).crop
     (0.0, 0.0, 1.0, 0.5)
@@ -59,6 +62,7 @@ class ImageSpec:
     rules: int = PLAIN_RULES
     fit: str = SQUASH
     roi: tuple[tuple[float, float], ...] | None = None
+    tiles: str | int | None = None
 
     def __post_init__(self) -> None:
         height, width = shape_of(self.size)
@@ -81,13 +85,29 @@ class ImageSpec:
                 "data.image.crop and data.image.roi are both given, and the bounding box of a roi "
                 "is its crop: remove data.image.crop"
             )
+        if self.tiles is not None:
+            self._check_tiles()
         # One form for one meaning: equal specs are equal, and so are their features.
         shaped = height != width or self.fit != SQUASH or roi is not None
         object.__setattr__(self, "size", height if height == width else (height, width))
         object.__setattr__(self, "crop", crop)
         object.__setattr__(self, "value_range", value_range)
         object.__setattr__(self, "roi", roi)
-        object.__setattr__(self, "rules", RULES if shaped else min(self.rules, PLAIN_RULES))
+        rules = SHAPED_RULES if shaped else min(self.rules, PLAIN_RULES)
+        object.__setattr__(self, "rules", rules if self.tiles is None else RULES)
+
+    def _check_tiles(self) -> None:
+        if self.tiles != AUTO and (type(self.tiles) is not int or self.tiles < 1):
+            raise UserError(
+                f"data.image.tiles={self.tiles} must be auto, the most tiles of a photograph (a "
+                "whole number from 1), or null"
+            )
+        if self.fit != SQUASH or self.reduced:
+            key = f"fit={self.fit}" if self.fit != SQUASH else "reduced=true"
+            raise UserError(
+                f"data.image.{key} is for photographs that become one frame, and data.image.tiles="
+                f"{self.tiles} cuts them into many: leave one of the two out"
+            )
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -105,9 +125,9 @@ class ImageSpec:
         return region_of(self.crop, self.roi)
 
     def scaled(self, longest: int) -> ImageSpec:
-        """Return the spec of the same view with `longest` pixels at the longer side."""
+        """Return the spec of the same view in one frame, `longest` pixels at its longer side."""
         height, width = (max(1, round(longest * side / max(self.shape))) for side in self.shape)
-        return replace(self, size=(height, width))
+        return replace(self, size=(height, width), tiles=None)
 
     @classmethod
     def from_config(cls, cfg: ImageConfig) -> ImageSpec:
@@ -120,6 +140,7 @@ class ImageSpec:
             cfg.page,
             fit=cfg.fit,
             roi=cfg.roi,
+            tiles=cfg.tiles,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -135,7 +156,7 @@ class ImageSpec:
             values |= {"page": self.page, "rules": self.rules}
         if self.rules > PLAIN_RULES:
             values |= {"fit": self.fit, "roi": [list(p) for p in self.roi] if self.roi else None}
-        return values
+        return values if self.tiles is None else values | {"tiles": self.tiles}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> ImageSpec:

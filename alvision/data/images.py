@@ -26,6 +26,7 @@ from alvision.data.pixels import (
     upright_pixels,
 )
 from alvision.data.pixels import UnreadableImage as UnreadableImage
+from alvision.data.tiles import bag, tiled
 
 FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TIFF", "WEBP", "GIF")  # others may start programs
 # Pillow warns of an attack from half of the pixels on at which it refuses.
@@ -36,6 +37,8 @@ MACHINE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 def load(path: Path, spec: ImageSpec) -> np.ndarray:
     """Read an image as uint8 [height, width, 3], RGB, the way `spec` says.
+
+    With `spec.tiles` it is a bag of them, [rows, columns, height, width, 3].
 
     EXIF orientation is applied, then the crop or the region of interest, then the fit into the
     frame (`framing.placed`) by an antialiased bilinear resize. Transparent pixels are laid on
@@ -54,12 +57,19 @@ def load(path: Path, spec: ImageSpec) -> np.ndarray:
     """
     with opened(path) as image:
         pixels = upright_pixels(image, spec)
-    source, target = placed((pixels.shape[1], pixels.shape[0]), spec)
-    pixels = cut(pixels, source, spec)
-    part = Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[..., 0])
+    size = pixels.shape[1], pixels.shape[0]
+    if spec.tiles is not None:
+        source, inner, _ = tiled(size, spec)
+        return bag(resized(cut(pixels, source, spec), inner), spec.shape)
+    source, target = placed(size, spec)
     inner = target[2] - target[0], target[3] - target[1]
-    resized = part.resize(inner, Image.Resampling.BILINEAR)
-    return framed(np.array(resized.convert("RGB")), target, spec.shape)
+    return framed(resized(cut(pixels, source, spec), inner), target, spec.shape)
+
+
+def resized(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resize uint8 [h, w, 1 or 3] to a width and height, antialiased and bilinear; RGB."""
+    image = Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[..., 0])
+    return np.array(image.resize(size, Image.Resampling.BILINEAR).convert("RGB"))
 
 
 def read(path: Path) -> bytes:
@@ -89,6 +99,9 @@ def shrink_factor(path: Path, spec: ImageSpec) -> float:
 
 def shrink_of(size: tuple[int, int], spec: ImageSpec) -> float:
     """Return how many times the resize shrinks the longer-shrunk side of an upright image."""
+    if spec.tiles is not None:
+        source, inner, _ = tiled(size, spec)
+        return max((source[i + 2] - source[i]) / inner[i] for i in (0, 1))
     source, target = placed(size, spec)
     return max((source[i + 2] - source[i]) / (target[i + 2] - target[i]) for i in (0, 1))
 

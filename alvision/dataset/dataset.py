@@ -164,13 +164,21 @@ class DataSet:
     def image_notices(self) -> tuple[str, ...]:
         """Return what a person should know of how the images are read; no image is hashed."""
         aside = self.manifest.set_aside
-        found = (set_aside_line(aside) if aside else None, self.dark)
+        found = (set_aside_line(aside) if aside else None, self.dark, self._mixed_tiles)
         return tuple(notice for notice in found if notice is not None)
 
     @cached_property
     def dark(self) -> str | None:
         """Return what is to be said where the images are read nearly black; else None."""
         return dark_images(self.manifest, self.spec)
+
+    @cached_property
+    def _mixed_tiles(self) -> str | None:
+        if self.spec.tiles is None or self.manifest.features is not None:
+            return None
+        from alvision.data.tile_sizes import mixed  # needs Pillow
+
+        return mixed(self.manifest.paths, self.spec)
 
     @cached_property
     def _split_and_changes(self) -> tuple[Split, tuple[str, ...]]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -20,6 +21,7 @@ from alvision.data.images import UnreadableImage
 from alvision.data.pictures import upright_size
 from alvision.explain.heatmaps import class_activation, overlay
 from alvision.labels.content import located
+from alvision.models import bags
 from alvision.models.normalised import normalise
 
 NEIGHBOURS = 5
@@ -80,7 +82,8 @@ class Opinions:
 
         write_atomically(path, write)
         yield
-        if self._learner.model.views != "none":
+        tiles = self._learner.features.spec.tiles
+        if self._learner.model.views != "none" and tiles is None:
             return  # the map that the network ends with may be that of a turned image
         for id, column in called.items():
             self._draw(model, id, column, rnd.folder / "heatmaps" / opinions[id]["heatmap"])
@@ -120,18 +123,13 @@ class Opinions:
         name = learner.classes[column]
         if path.exists() or id not in pixels or name not in model.classes:
             return
-        backbone, module = learner.backbone, model.module.eval()
-        frozen = isinstance(module.trunk, nn.Identity)
-        trunk = (backbone.trunk if frozen else module.trunk).eval()
-        device = next(trunk.parameters()).device
-        batch = torch.from_numpy(pixels[id])[None].to(device)
-        image = normalise(batch, backbone.mean, backbone.std)
-        asked = torch.tensor([model.classes.index(name)], device=device)
-        try:
-            maps = class_activation(trunk, module.head.to(device), image, asked)
-        except ValueError:  # a network of the user's own may have no feature map
+        asked = model.classes.index(name)
+        if learner.features.spec.tiles is None:
+            values = self._activation(model, pixels[id], asked)
+        else:
+            values = self._tile_heat(model, pixels[id], asked)
+        if values is None:
             return
-        values = maps[0].cpu().numpy()
         try:
             width, height = upright_size(self._path_of(id), learner.features.spec)
         except UnreadableImage:
@@ -140,6 +138,28 @@ class Opinions:
         size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
         picture = overlay(values, size, learner.features.spec)
         write_atomically(path, lambda beside: picture.save(beside, "PNG"))
+
+    def _activation(self, model: Any, pixels: np.ndarray, asked: int) -> np.ndarray | None:
+        """Return where the network sees a class; None where it has no map that could tell."""
+        backbone, module = self._learner.backbone, model.module.eval()
+        frozen = isinstance(module.trunk, nn.Identity)
+        trunk = (backbone.trunk if frozen else module.trunk).eval()
+        device = next(trunk.parameters()).device
+        batch = torch.from_numpy(pixels)[None].to(device)
+        image = normalise(batch, backbone.mean, backbone.std)
+        column = torch.tensor([asked], device=device)
+        try:
+            maps = class_activation(trunk, module.head.to(device), image, column)
+        except ValueError:  # a network of the user's own may have no feature map
+            return None
+        return maps[0].cpu().numpy()
+
+    def _tile_heat(self, model: Any, pixels: np.ndarray, asked: int) -> np.ndarray:
+        """Return how much each tile speaks for a class, [rows, columns]."""
+        tiles = self._learner.features.tiles(pixels)
+        with torch.inference_mode():
+            found = bags.heat(model.module.eval().head.cpu(), tiles)[:, asked]
+        return (found / found.max().clamp(min=1e-12)).reshape(pixels.shape[:2]).numpy()
 
 
 def nearest(

@@ -16,12 +16,13 @@ from torch import Tensor, nn
 
 from alvision.data.cache import cache_folder, cache_limit
 from alvision.data.images import ImageSpec
-from alvision.inference import cache_maintenance, pool, ranks, statistics
+from alvision.inference import cache_maintenance, pool, ranks, statistics, tiled
 from alvision.inference.engine import Engine, threads
 from alvision.inference.executor import Executor
 from alvision.inference.feature_cache import FeatureCache
 from alvision.inference.predictions import SampleId
 from alvision.inference.statistics import Statistics
+from alvision.models import bags
 from alvision.models.backbones import Backbone
 
 if TYPE_CHECKING:
@@ -50,6 +51,10 @@ class Features:
 
     Attributes:
         tell: Is told while the initial trunk reads images: how many are read, and of how many.
+        tile_bytes: About what photographs cut into tiles take at once, beside the batches.
+
+    Raises:
+        UserError: That is more than this computer has.
     """
 
     def __init__(
@@ -74,6 +79,9 @@ class Features:
         if backbone is not None:
             missing = (id for id in manifest.ids if id not in hashes)
             self._set_aside.update(dict.fromkeys(missing, "the file cannot be opened"))
+        self.tile_bytes = 0
+        if backbone is not None and spec.tiles is not None:
+            self.tile_bytes = tiled.bytes_at_once(manifest.paths, spec, engine)
 
     @property
     def set_aside(self) -> dict[SampleId, str]:
@@ -88,8 +96,10 @@ class Features:
 
     @property
     def width(self) -> int:
-        """Return the number of features, D."""
-        return self._embeddings.shape[1] if self.backbone is None else self.backbone.width
+        """Return the number of features of an image, D."""
+        if self.backbone is None:
+            return self._embeddings.shape[1]
+        return self.backbone.width * (1 if self.spec.tiles is None else bags.PARTS)
 
     @property
     def fingerprint(self) -> str:
@@ -138,9 +148,10 @@ class Features:
             yield tuple(readable), features
 
     def decode(self, ids: Sequence[SampleId]) -> dict[SampleId, np.ndarray]:
-        """Return the pixels of the readable images, uint8 [H,W,3] each.
+        """Return the pixels of the readable images, uint8 [H,W,3] each, or a bag of tiles.
 
-        They are kept for the rounds to come, up to PIXELS bytes: a label is not taken back.
+        They are kept for the rounds to come, up to PIXELS bytes: a label is not taken back. Tiles
+        are not.
         """
         wanted = self.readable(ids)
         kept = {id: self._pixels[id] for id in wanted if id in self._pixels}
@@ -154,9 +165,14 @@ class Features:
                 self._set_aside[id] = decoded
             else:
                 kept[id] = decoded
-                if (len(self._pixels) + 1) * decoded.nbytes <= PIXELS:
+                small = self.spec.tiles is None
+                if small and (len(self._pixels) + 1) * decoded.nbytes <= PIXELS:
                     self._pixels[id] = decoded
         return {id: kept[id] for id in wanted if id in kept}
+
+    def tiles(self, photograph: np.ndarray) -> Float[Tensor, "t d"]:
+        """Return the features of each tile of a photograph, uint8 [rows,columns,H,W,3]."""
+        return self._executor(torch.from_numpy(photograph).flatten(0, 1))
 
     def warm_up(self, trunk: nn.Module | None = None) -> None:
         """Run a blank batch in each thread, if anything is to be computed: memory is then known.
@@ -207,6 +223,8 @@ class Features:
             "normalisation": [self.backbone.mean, self.backbone.std],
             "engine": self.engine.key,
         }
+        if self.spec.tiles is not None:
+            key["bags"] = bags.POOLING
         return FeatureCache(cache_folder() / "features", key)
 
     @cached_property

@@ -15,6 +15,8 @@ MARGIN = 1.05
 """Room for what is not counted: a run must not exceed the peak that was announced."""
 
 _STATUS = Path("/proc/self/status")
+_MEMINFO = Path("/proc/meminfo")
+_CGROUP = Path("/sys/fs/cgroup")
 
 
 def peak() -> int | None:
@@ -25,6 +27,25 @@ def peak() -> int | None:
 def held() -> int | None:
     """Return the bytes that this process holds now; None where nothing tells."""
     return _status_bytes("VmRSS")
+
+
+def available() -> int | None:
+    """Return the bytes that a process may still take on this computer; None where nothing tells.
+
+    In a container that is what its own limit leaves, if it has one.
+    """
+    try:
+        lines = _MEMINFO.read_text(encoding="ascii").splitlines()
+        free = next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvail"))
+    except (OSError, StopIteration):
+        return None
+    try:
+        limit, used = (
+            int((_CGROUP / name).read_text()) for name in ("memory.max", "memory.current")
+        )
+    except (OSError, ValueError):  # no container, or one without a limit: "max"
+        return free
+    return max(0, min(free, limit - used))
 
 
 def _status_bytes(name: str) -> int | None:

@@ -26,6 +26,7 @@ from alvision.core import stopping
 from alvision.data import decoding
 from alvision.data.images import ImageSpec, UnreadableImage, read
 from alvision.data.threads import ordered_map
+from alvision.inference import tiled
 from alvision.inference.engine import Engine, threads
 from alvision.inference.executor import Executor
 from alvision.inference.predictions import Predictions, SampleId, Score
@@ -53,7 +54,8 @@ def decode(
         hashes: sha256 of the content that each file should have; None: any.
 
     Yields:
-        An id and its pixels, uint8 [H,W,3], or the reason why the file cannot be used.
+        An id and its pixels, uint8 [H,W,3], or its tiles, uint8 [rows,columns,H,W,3], or the reason
+        why the file cannot be used.
     """
 
     def one(image: tuple[SampleId, Path]) -> tuple[SampleId, np.ndarray | str]:
@@ -97,7 +99,8 @@ def trunk_features(
     Several batches are in the making at once, each decoded and run by one thread on its share of
     the cores: no core waits for another, and decoding overlaps with the network. Rows of images
     that cannot be read, and those that the last batch lacks, are blank, so that no result depends
-    on how the work was split.
+    on how the work was split. With `spec.tiles` the rows are tiles, and each photograph's are
+    pooled (`models.bags`).
 
     Args:
         trunk: Maps images to features [B,D]; it is moved to the engine's device.
@@ -134,10 +137,20 @@ def trunk_features(
         read = [row for row, reason in enumerate(reasons) if reason is None]
         return reasons, ready(torch.from_numpy(pixels))[read] if read else None
 
+    def run_bags(batch: Sequence[tuple[SampleId, Path]]) -> tuple[list[str | None], Tensor | None]:
+        torch.set_num_threads(cores)
+        found = [one for _, one in decode(batch, spec, workers=1, ahead=1, hashes=hashes)]
+        reasons = [one if isinstance(one, str) else None for one in found]
+        bags = [one for one in found if not isinstance(one, str)]
+        return reasons, tiled.pooled(ready, bags) if bags else None
+
     with threads(cores), progress_bar(len(images), engine.progress) as advance:
         ready = executor or Executor(trunk, engine, mean=mean, std=std, shape=shape)
         batches = [images[start : start + size] for start in range(0, len(images), size)]
-        found = ordered_map(run, batches, workers=streams, ahead=streams + 1)
+        if spec.tiles is not None:
+            batches = tiled.regrouped(batches, spec, ready.rows)
+        work = run if spec.tiles is None else run_bags
+        found = ordered_map(work, batches, workers=streams, ahead=streams + 1)
         for batch, (reasons, features) in zip(batches, found, strict=True):
             advance(len(batch))
             good = []

@@ -63,6 +63,7 @@ ADDED = {
     "data.image.fit": "squash",
     "data.image.page": None,
     "data.image.roi": None,
+    "data.image.tiles": None,
     "metrics": None,
     "trainer.callbacks": None,
     "trainer.loss": None,

@@ -72,7 +72,8 @@ class Learner:
         progress: bool = False,
         defects: Sequence[str] = (),
     ) -> None:
-        validate_training(model, trainer, images=manifest.features is None)
+        tiles = data.image.tiles is not None
+        validate_training(model, trainer, images=manifest.features is None, tiles=tiles)
         self.classes = tuple(classes)
         self.defects = tuple(defects)
         self.model = model

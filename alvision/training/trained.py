@@ -21,8 +21,9 @@ from alvision.data import decoding
 from alvision.data.image_spec import ImageSpec
 from alvision.data.images import UnreadableImage, read
 from alvision.evaluation.probabilities import ClassProbabilities
-from alvision.inference import engine
+from alvision.inference import engine, tiled
 from alvision.inference.executor import Executor
+from alvision.models import bags
 from alvision.models.backbones import Backbone
 from alvision.models.normalised import Normalised
 from alvision.run_folder.load import load_run
@@ -53,6 +54,7 @@ class TrainedModel:
         """Return the network: pixels uint8 [B,H,W,3] to logits [B,C], or features to logits.
 
         It is a copy, in eval mode and on the CPU; `spec.shape` is the images' height and width.
+        With `data.image.tiles` the pixels are photographs, [B,rows,columns,H,W,3].
 
         Raises:
             UserError: The model is not fitted, so there is no network.
@@ -63,9 +65,10 @@ class TrainedModel:
         if self._backbone is None:
             return head.eval()
         trunk = copy.deepcopy(self._trunk).cpu()
-        return nn.Sequential(
-            Normalised(trunk, self._backbone.mean, self._backbone.std), head
-        ).eval()
+        network: nn.Module = Normalised(trunk, self._backbone.mean, self._backbone.std)
+        if self.spec.tiles is not None:
+            network = bags.Bags(network)
+        return nn.Sequential(network, head).eval()
 
     def predict(self, images: Any) -> ClassProbabilities:
         """Say how probable each class is, as the run's own predictions do.
@@ -121,6 +124,10 @@ class TrainedModel:
     def _features(self, images: Sequence[Any]) -> Iterator[Tensor]:
         if self._backbone is None:
             yield torch.from_numpy(np.asarray(images, np.float32))
+            return
+        if self.spec.tiles is not None:
+            for image in images:
+                yield tiled.pooled(self._executor, [_decoded(image, self.spec)])
             return
         rows = self._engine.batch_size
         for start in range(0, len(images), rows):

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from alvision.core.errors import UserError
+from alvision.data.tiles import black
 from alvision.deploy.bundle.bundle import MANIFEST, Bundle, open_bundle
 from alvision.deploy.bundle.statistics import measure, read_reference, statistic_names
 from alvision.deploy.bundle.thresholds import THRESHOLDS
@@ -45,7 +46,7 @@ class Judge:
         self.statistics = statistic_names(self.bundle.classes)
         self.model = self.bundle.model
         # Load every file now, because another bundle may be installed before the first image comes.
-        self.row_values(np.zeros((1, *self.bundle.spec.shape, 3), np.uint8))
+        self.row_values(black(self.bundle.spec)[None])
 
     @property
     def replaced(self) -> bool:
@@ -54,7 +55,7 @@ class Judge:
         # Without bundle.json a promotion is between its two renames: keep the old model till then.
         return found[0] is not None and found != self._marks
 
-    def row_values(self, pixels: UInt8[np.ndarray, "b h w 3"]) -> list[dict[str, Any]]:
+    def row_values(self, pixels: UInt8[np.ndarray, "b *grid h w 3"]) -> list[dict[str, Any]]:
         """Return the columns of `records.Row` that the bundle decides, a mapping per image."""
         bundle = self.bundle
         output = bundle.run(pixels)

@@ -25,6 +25,7 @@ from alvision.core.errors import UserError
 from alvision.data.hashes import file_hash
 from alvision.data.images import UnreadableImage, load
 from alvision.data.threads import ordered_map
+from alvision.data.tiles import together
 from alvision.labels.location import on_network
 from alvision.watch import drift
 from alvision.watch.inbox import Arrived, Inbox, Mark, marks, move
@@ -108,8 +109,9 @@ class Line:
         self.waiting = 0
         counts: Counter[str] = Counter()
         cores = os.cpu_count() or 1
-        read = ordered_map(self._read, self.inbox.scan(), workers=cores, ahead=2 * BATCH)
-        while batch := list(islice(read, BATCH)):
+        size = together(self.judge.bundle.spec, BATCH)
+        read = ordered_map(self._read, self.inbox.scan(), workers=cores, ahead=2 * size)
+        while batch := list(islice(read, size)):
             whole = [one for one in batch if one is not None and not self._unfinished(one)]
             self.waiting += len(batch) - len(whole)
             sorted_now = self._sort(whole)

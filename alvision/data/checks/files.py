@@ -190,7 +190,8 @@ def shrinking(context: CheckContext) -> list[Finding]:
             f"The resize shrinks {amount(len(strong), 'image')} more than {MOST_SHRINK:g} times",
             f"Up to {shrink.max():.0f} times: a defect less than {shrink.max():.0f} pixels wide "
             "becomes less than one pixel.",
-            "Raise data.image.size, or cut the inspected region out with data.image.crop.",
+            "Cut the inspected region out with data.image.crop, raise data.image.size, or set "
+            "data.image.tiles=auto.",
             examples=tuple(
                 Example((context.id(int(p)),), f"{shrink[p]:.1f} times smaller")
                 for p in worst[:EXAMPLES]

@@ -160,7 +160,8 @@ class _Look:
 
 
 def _look(path: Path, spec: ImageSpec) -> _Look:
-    grey = Image.fromarray(load(path, spec)).convert("L")
+    seen = spec if spec.tiles is None else spec.scaled(max(spec.shape))
+    grey = Image.fromarray(load(path, seen)).convert("L")
     small = grey.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR)
     return _Look(
         facts=_facts(path, spec),

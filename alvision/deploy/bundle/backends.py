@@ -9,11 +9,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from alvision.core.errors import UserError
 from alvision.core.records import SampleId
-from alvision.deploy.bundle.bundle import NETWORK, Output
+from alvision.deploy.bundle.bundle import NETWORK, Output, session
 from alvision.deploy.bundle.network import Deployed
+from alvision.deploy.bundle.run_tiles import BAG, run_tiles
+from alvision.deploy.bundle.tiled_network import TiledNetwork
 
 FORMATS = ("onnx", "openvino", "torch")
 TOLERANCE = 1e-3
@@ -26,7 +29,7 @@ Run = Callable[[np.ndarray], Output]
 
 
 def to_onnx(network: Deployed, shape: tuple[int, int], path: Path) -> None:
-    """Write a network as ONNX, for any number of images at once, without the exporter's notes.
+    """Write a network as ONNX, for any number of images at once.
 
     Args:
         network: The network.
@@ -36,22 +39,50 @@ def to_onnx(network: Deployed, shape: tuple[int, int], path: Path) -> None:
     Raises:
         UserError: The extra is not installed.
     """
+    example = torch.zeros(2, *shape, 3, dtype=torch.uint8)
+    _write_onnx(network, "pixels", example, ["logits", "features", "maps"], path)
+
+
+def tiles_to_onnx(network: TiledNetwork, shape: tuple[int, int], folder: Path) -> Run:
+    """Write both graphs of a network for tiles and return how to run them.
+
+    Args:
+        network: The network.
+        shape: Height and width of a tile.
+        folder: The bundle's folder.
+
+    Raises:
+        UserError: The extra is not installed.
+    """
+    example = torch.zeros(2, *shape, 3, dtype=torch.uint8)
+    tiles = network.photograph.tiles
+    _write_onnx(tiles, "pixels", example, ["features"], folder / NETWORK)
+    with torch.no_grad():
+        features = tiles(example)
+    _write_onnx(network.bag, "tiles", features, ["logits", "features", "heat"], folder / BAG)
+    first, second = (session((folder / name).read_bytes()) for name in (NETWORK, BAG))
+    return lambda pixels: Output(*run_tiles(first, second, pixels[0]))
+
+
+def _write_onnx(
+    network: nn.Module, name: str, example: torch.Tensor, outputs: Sequence[str], path: Path
+) -> None:
+    """Write a network with one input of any length, without the exporter's notes."""
     try:
         import onnx  # noqa: F401
         import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError:
         raise UserError("exporting needs more packages: pip install alvision[export]") from None
-    example = torch.zeros(2, *shape, 3, dtype=torch.uint8)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns about its own internals
         torch.onnx.export(
             network,
             (example,),
             str(path),
-            input_names=["pixels"],
-            output_names=["logits", "features", "maps"],
-            dynamic_shapes={"pixels": {0: torch.export.Dim("batch")}},
+            input_names=[name],
+            output_names=list(outputs),
+            dynamic_shapes=[{0: torch.export.Dim("batch")}],
             dynamo=True,
             external_data=False,
             verbose=False,

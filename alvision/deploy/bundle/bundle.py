@@ -19,6 +19,7 @@ from alvision.core.errors import UserError
 from alvision.data.image_spec import ImageSpec
 from alvision.deploy.bundle.manifest import FORMAT, BundleManifest
 from alvision.deploy.bundle.promise import promise
+from alvision.deploy.bundle.run_tiles import BAG, run_tiles
 from alvision.deploy.bundle.signature import SIGNATURE, signature
 from alvision.deploy.bundle.swap_folder import recover
 from alvision.deploy.bundle.thresholds import Thresholds, read_thresholds
@@ -68,7 +69,7 @@ class Bundle:
     manifest: BundleManifest
     thresholds: Thresholds | None = None
     identity: str = ""
-    _sessions: dict[int, Any] = field(default_factory=dict, repr=False)
+    _sessions: dict[tuple[str, int], Any] = field(default_factory=dict, repr=False)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -132,16 +133,20 @@ class Bundle:
         """Run the network.
 
         Args:
-            pixels: Images as `images.load` returns them, uint8 [B,H,W,3].
+            pixels: Images as `images.load` returns them, uint8 [B,H,W,3], or one photograph in
+                tiles, [1,rows,columns,H,W,3].
             threads: Threads of the runtime; 0: one for each core.
         """
-        return Output(*self.open(threads=threads).run(None, {"pixels": pixels}))
+        network = self.open(NETWORK, threads=threads)
+        if self.spec.tiles is not None:
+            return Output(*run_tiles(network, self.open(BAG, threads=threads), pixels[0]))
+        return Output(*network.run(None, {"pixels": pixels}))
 
-    def open(self, *, threads: int = 0) -> Any:
-        """Return the network in the runtime, opened once; several threads may run it at once."""
-        if threads not in self._sessions:
-            self._sessions[threads] = session(self.read(NETWORK), threads)
-        return self._sessions[threads]
+    def open(self, name: str = NETWORK, *, threads: int = 0) -> Any:
+        """Return a network in the runtime, opened once; several threads may run it at once."""
+        if (name, threads) not in self._sessions:
+            self._sessions[name, threads] = session(self.read(name), threads)
+        return self._sessions[name, threads]
 
     def defect_scores(self, logits: np.ndarray) -> np.ndarray:
         """Return the probability that a part is defective in any way, [B]."""

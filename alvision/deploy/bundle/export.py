@@ -20,12 +20,14 @@ from alvision.core.version import __version__
 from alvision.data.hashes import file_hash
 from alvision.data.images import UnreadableImage, load
 from alvision.data.threads import ordered_map
+from alvision.data.tiles import together
 from alvision.deploy.bundle import swap_folder
 from alvision.deploy.bundle.backends import (
     FORMATS,
     TOLERANCE,
     Run,
     check,
+    tiles_to_onnx,
     to_onnx,
     to_openvino,
     to_torch,
@@ -47,6 +49,7 @@ from alvision.deploy.bundle.predict_script import script
 from alvision.deploy.bundle.signature import signed
 from alvision.deploy.bundle.statistics import ReferenceBuilder
 from alvision.deploy.bundle.thresholds import dump
+from alvision.deploy.bundle.tiled_network import TiledNetwork
 from alvision.deploy.bundle.verdict import NEIGHBOURS, usual_novelty
 from alvision.deploy.train.calibration import fit_temperature
 from alvision.deploy.train.final_model import FinalModel, check_current
@@ -59,6 +62,9 @@ VERIFIED = 64
 """Images that every backend is checked on, if there are as many."""
 KNOWN = 1000
 """Most known images that novelty is measured against: the line compares every part with all."""
+
+KNOWN_IN_TILES = 200
+"""The same for photographs in tiles, each of which takes as long as hundreds of images."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -109,6 +115,8 @@ def export(
     """
     if format not in FORMATS:
         raise UserError(f"format={format} is unknown: choose {', '.join(FORMATS)}")
+    if format != "onnx" and final.learner.features.spec.tiles is not None:
+        raise UserError(f"format={format} has no form for data.image.tiles yet: use format=onnx")
     if final.learner.backbone is None:
         raise UserError("embeddings have no images, so there is no network to export")
     if folder.exists() and not (folder / MANIFEST).is_file():
@@ -134,7 +142,8 @@ def _fill(
     network = _network(final)
     backends = _write_backends(folder, final, network, format)
     known, monitor = _write_reference(folder, final, backends["onnx"], progress)
-    checked = (*monitor.ids, *known.ids)[: max(VERIFIED, GOLDEN)]
+    most = GOLDEN if isinstance(network, TiledNetwork) else max(VERIFIED, GOLDEN)
+    checked = (*monitor.ids, *known.ids)[:most]
     differences = _verify(final, network, backends, checked, progress)
     shown = monitor if len(monitor.ids) >= GOLDEN else known
     paths = [final.labelled.data.manifest.path(id) for id in shown.ids]
@@ -149,10 +158,12 @@ def _fill(
 
 
 def _write_backends(
-    folder: Path, final: FinalModel, network: Deployed, format: str
+    folder: Path, final: FinalModel, network: Deployed | TiledNetwork, format: str
 ) -> dict[str, Run]:
     """Write the network in its forms, and return how to run each of them."""
     shape = final.learner.features.spec.shape
+    if isinstance(network, TiledNetwork):
+        return {"onnx": tiles_to_onnx(network, shape, folder)}
     to_onnx(network, shape, folder / NETWORK)
     onnx = session((folder / NETWORK).read_bytes())
     backends: dict[str, Run] = {"onnx": lambda pixels: Output(*onnx.run(None, {"pixels": pixels}))}
@@ -188,7 +199,7 @@ def _write_reference(
 def _manifest(
     final: FinalModel,
     config: RunConfig,
-    network: Deployed,
+    network: Deployed | TiledNetwork,
     known: NetworkOutputs,
     monitor: NetworkOutputs,
     golden: tuple[GoldenImage, ...],
@@ -227,19 +238,20 @@ def _write_documents(folder: Path, manifest: BundleManifest, differences: dict[s
     (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8", newline="")
 
 
-def _network(final: FinalModel) -> Deployed:
+def _network(final: FinalModel) -> Deployed | TiledNetwork:
     learner, module = final.learner, final.model.module
     assert learner.backbone is not None and module is not None
     frozen = learner.model.training == "frozen"
     trunk = copy.deepcopy(learner.backbone.trunk if frozen else module.trunk)
     backbone = learner.backbone
-    return Deployed(
+    parts = (
         trunk.cpu().float().to(memory_format=torch.contiguous_format),
         copy.deepcopy(module.head).cpu().float(),
         backbone.mean,
         backbone.std,
-        learner.features.spec.shape,
     )
+    spec = learner.features.spec
+    return Deployed(*parts, spec.shape) if spec.tiles is None else TiledNetwork(*parts)
 
 
 def _samples(final: FinalModel) -> tuple[list[SampleId], list[SampleId]]:
@@ -248,7 +260,8 @@ def _samples(final: FinalModel) -> tuple[list[SampleId], list[SampleId]]:
     rest = [id for id in labelled.split.pool if id not in labelled.training]
     rest.sort(key=lambda id: derive(0, "known", id))
     trained = sorted(labelled.training, key=lambda id: derive(0, "known", id))
-    known = [*trained, *rest][:KNOWN]
+    tiles = final.learner.features.spec.tiles
+    known = [*trained, *rest][: KNOWN if tiles is None else KNOWN_IN_TILES]
     monitor = [id for id in labelled.split.monitor if id in labelled.held_out]
     return sorted(known), monitor
 
@@ -256,8 +269,9 @@ def _samples(final: FinalModel) -> tuple[list[SampleId], list[SampleId]]:
 def _decoded(
     final: FinalModel, ids: Sequence[SampleId]
 ) -> Iterator[tuple[tuple[SampleId, ...], np.ndarray]]:
-    """Yield batches of the images that can be read: ids, and uint8 pixels [B,H,W,3]."""
+    """Yield batches of the images that can be read: ids, and pixels as `Bundle.run` takes them."""
     manifest, spec = final.labelled.data.manifest, final.learner.features.spec
+    size = together(spec, BATCH)
 
     def one(id: SampleId) -> tuple[SampleId, np.ndarray | None]:
         try:
@@ -266,10 +280,10 @@ def _decoded(
             return id, None
 
     batch: list[tuple[SampleId, np.ndarray]] = []
-    for id, pixels in ordered_map(one, ids, workers=2, ahead=2 * BATCH):
+    for id, pixels in ordered_map(one, ids, workers=2, ahead=2 * size):
         if pixels is not None:
             batch.append((id, pixels))
-        if len(batch) == BATCH:
+        if len(batch) == size:
             yield tuple(i for i, _ in batch), np.stack([p for _, p in batch])
             batch = []
     if batch:
@@ -307,7 +321,7 @@ def _outputs(
 
 def _verify(
     final: FinalModel,
-    network: Deployed,
+    network: Deployed | TiledNetwork,
     backends: dict[str, Run],
     ids: Sequence[SampleId],
     progress: Progress,

@@ -14,6 +14,7 @@ from jaxtyping import Float
 
 from alvision.core.errors import UserError
 from alvision.data.images import UnreadableImage, load
+from alvision.data.tiles import black
 from alvision.deploy.bundle.bundle import Bundle
 from alvision.deploy.bundle.manifest import GoldenImage
 
@@ -71,7 +72,7 @@ def try_out(bundle: Bundle) -> None:
                 f"{golden.file} is off by {gap:.2g}; export it again with this alvision"
             )
     if not bundle.manifest.golden:
-        _decided(bundle, np.zeros((*bundle.spec.shape, 3), np.uint8), "a black image")
+        _decided(bundle, black(bundle.spec), "a black image")
 
 
 def _decided(bundle: Bundle, pixels: np.ndarray, name: str) -> np.ndarray:

@@ -16,6 +16,7 @@ from alvision.core.walk import files_below, printable
 from alvision.data.image_spec import HEIC_SUFFIXES, SUFFIXES
 from alvision.data.images import UnreadableImage, load
 from alvision.data.threads import ordered_map
+from alvision.data.tiles import together
 from alvision.deploy.bundle.bundle import Bundle
 from alvision.deploy.bundle.verdict import NO_NUMBERS, Decision
 
@@ -86,7 +87,7 @@ def predict(
         return _batch(bundle, batch, root, maps)
 
     # Each core decodes and runs batches of its own, so that no core waits for another.
-    batches = _batches(iter(paths))
+    batches = _batches(iter(paths), together(bundle.spec, BATCH))
     for predictions in ordered_map(judge, batches, workers=cores, ahead=cores + 1):
         for prediction in predictions:
             yield prediction
@@ -127,8 +128,8 @@ def predictions_for(
     return decisions
 
 
-def _batches(paths: Iterator[Path]) -> Iterator[list[Path]]:
-    while batch := list(islice(paths, BATCH)):
+def _batches(paths: Iterator[Path], size: int) -> Iterator[list[Path]]:
+    while batch := list(islice(paths, size)):
         yield batch
 
 

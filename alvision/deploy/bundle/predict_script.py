@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from alvision.core import walk
-from alvision.data import framing, image_spec, images, pixels
-from alvision.deploy.bundle import verdict
+from alvision.data import framing, image_spec, images, pixels, tiles
+from alvision.deploy.bundle import run_tiles, verdict
 from alvision.deploy.bundle.signature import SIGNATURE, signature
 
 TEMPLATE = Path(__file__).parent / "templates" / "predict.py.txt"
@@ -26,6 +26,12 @@ def script() -> str:
         images.opened,
         images.reason,
         images.load,
+        images.resized,
+        tiles.tiled,
+        tiles.layout,
+        tiles.starts,
+        tiles._count,
+        tiles.bag,
         framing.placed,
         framing.crop_box,
         framing.cut,
@@ -54,6 +60,7 @@ def script() -> str:
         "HEIC_SUFFIXES": (),
         "FORMATS": images.FORMATS,
         "FILL": framing.FILL,
+        "OVERLAP": tiles.OVERLAP,
         "ORIENTATION": pixels.ORIENTATION,
         "SIDEWAYS": pixels.SIDEWAYS,
         "OTHER_BYTE": pixels.OTHER_BYTE,
@@ -61,12 +68,14 @@ def script() -> str:
         "COLUMNS": verdict.COLUMNS,
         "NEIGHBOURS": verdict.NEIGHBOURS,
         "NO_NUMBERS": verdict.NO_NUMBERS,
+        "TOGETHER": run_tiles.TOGETHER,
         "SIGNATURE": SIGNATURE,
     }
     lines = "".join(f"{name} = {value!r}\n" for name, value in constants.items())
     text = text.replace("# {constants}\n", lines)
     text = text.replace("# {reading}\n", _sources(reading))
     deciding = [
+        run_tiles.run_tiles,
         verdict.softmax,
         verdict.defect_scores,
         verdict.novelty,

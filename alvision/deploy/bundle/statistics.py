@@ -17,6 +17,7 @@ from PIL import Image
 from scipy.special import log_softmax
 
 from alvision.data.framing import squared
+from alvision.data.tiles import overview
 from alvision.deploy.bundle.bundle import REFERENCE_STATISTICS, Bundle
 from alvision.deploy.bundle.verdict import novelty
 
@@ -58,7 +59,7 @@ def directions(known: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "k d"]:
 
 
 def measure(
-    pixels: UInt8[np.ndarray, "b h w 3"],
+    pixels: UInt8[np.ndarray, "b *grid h w 3"],
     logits: Float[np.ndarray, "b c"],
     features: Float[np.ndarray, "b d"],
     known: Float[np.ndarray, "m d"],
@@ -76,15 +77,16 @@ def measure(
         along: Directions, from `directions`.
     """
     length = np.linalg.norm(features, axis=1, keepdims=True)
-    grey = pixels.mean(axis=3, dtype=np.float32)
-    edges = abs(np.diff(grey, axis=1)).mean(axis=(1, 2)) + abs(np.diff(grey, axis=2)).mean((1, 2))
+    grey = pixels.mean(axis=-1, dtype=np.float32)
+    places = tuple(range(1, grey.ndim))
+    edges = sum(abs(np.diff(grey, axis=axis)).mean(axis=places) for axis in (-2, -1))
     columns = [
         log_softmax(logits.astype(np.float64), axis=1),
         novelty(features, known)[:, None],
         length,
         features / np.clip(length, 1e-12, None) @ along.T,
-        grey.mean(axis=(1, 2))[:, None],
-        grey.std(axis=(1, 2))[:, None],
+        grey.mean(axis=places)[:, None],
+        grey.std(axis=places)[:, None],
         edges[:, None],
     ]
     return np.nan_to_num(np.concatenate(columns, axis=1).astype(np.float32))
@@ -109,7 +111,7 @@ class ReferenceBuilder:
         before = sum(map(len, self._values))
         self._values.append(measure(pixels, logits, features, self._known, self._along))
         for i in range(-before % self._every, len(pixels), self._every):
-            self._pictures.append(jpeg(pixels[i]))
+            self._pictures.append(jpeg(overview(pixels[i], SIDE)))
 
     def write(self, path: Path) -> None:
         """Write the statistics and the pictures, one after the other, without pickle."""

@@ -193,3 +193,15 @@ def test_no_share_for_validation_is_no_early_stopping(share, allowed):
 def test_a_number_is_finite(value):
     with pytest.raises(UserError, match=r"trainer\.learning_rate"):
         validate(config(trainer__learning_rate=value))
+
+
+def test_tiles_need_photographs_and_a_trunk_that_does_not_train():
+    with pytest.raises(UserError, match="data=digits has no photographs to cut"):
+        validate(config(data__kind="digits", data__image__tiles="auto"))
+    with pytest.raises(UserError, match=r"data\.image\.tiles set model\.training=frozen"):
+        validate(config(data__image__tiles=9, model__training="finetune"))
+    with pytest.raises(UserError, match=r"model\.training=frozen"):
+        validate_training(
+            ModelConfig(training="finetune"), TrainerConfig(), images=True, tiles=True
+        )
+    validate(config(data__image__tiles="auto"))

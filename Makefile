@@ -59,8 +59,8 @@ docs: $(VENV)/.installed-dev  ## Build the documentation site into site/; a warn
 soak: $(VENV)/.installed-dev  ## Run the kill tests at full count, their table goes to docs/reliability.md
 	$(BIN)/python scripts/soak.py
 
-wheelhouse: $(VENV)/.installed-demo  ## For a PC without internet: platform=win_amd64 [bundle=B] [python=3.11]
-	$(BIN)/python scripts/wheelhouse.py $(foreach key,platform python bundle to,\
+wheelhouse: $(VENV)/.installed-demo  ## For a PC without internet: platform=win_amd64 [bundle=B] [weights=W] [python=3.11]
+	$(BIN)/python scripts/wheelhouse.py $(foreach key,platform python bundle weights to,\
 	  $(if $($(key)),'$(key)=$($(key))'))
 
 docker:  ## Build the image alvision; PIP_INDEX_URL and PIP_EXTRA_INDEX_URL are passed on

@@ -38,12 +38,12 @@ def scores(words: list[str], seeds: int, counts: list[int]) -> dict[str, np.ndar
     for name, (mean, std) in NORMALISATIONS.items():
         rows = []
         for seed in range(seeds):
+            split = simulated_split(data.manifest, data.groups, seed=seed, share=0.5, fold=None)
             learner = Learner(
                 data.manifest, data.hashes, data.classes, config.data, config.model,
-                config.trainer, seed, data.groups, progress=True,
+                config.trainer, seed, data.groups, pool=split.pool, progress=True,
             )  # fmt: skip
             learner.features.backbone = replace(learner.backbone, mean=mean, std=std)
-            split = simulated_split(data.manifest, data.groups, seed=seed, share=0.5, fold=None)
             pool = [id for id in split.pool if id in truth]
             held_out = [id for id in split.held_out if id in truth]
             order = torch.randperm(len(pool), generator=generator(seed, "order")).tolist()

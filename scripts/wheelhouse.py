@@ -1,9 +1,11 @@
 """Fill a folder for a stick, so that a PC without internet can install.
 
-    python scripts/wheelhouse.py [platform=PLATFORM] [python=3.11] [bundle=BUNDLE] [to=FOLDER]
+    python scripts/wheelhouse.py [platform=PLATFORM] [python=3.11] [bundle=BUNDLE] [weights=FILE]
+        [to=FOLDER]
 
 Without a bundle the folder holds all of alvision with the packaged backbone and what exports and
-runs bundles; with one it holds the bundle and the three packages that its predict.py needs. It
+runs bundles; with one it holds the bundle and the three packages that its predict.py needs. With
+weights=FILE it carries the weights of any other backbone too, for model.weights=. It
 brings a script that installs (install.bat or install.sh) and says how in README.txt. Everything is
 a wheel, so nothing is compiled there. Settings of pip hold. PLATFORM is that of the PC: win_amd64,
 linux_x86_64 or linux_aarch64; by default this computer's. On Linux, torch brings CUDA along, some
@@ -12,6 +14,7 @@ linux_x86_64 or linux_aarch64; by default this computer's. On Linux, torch bring
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
 import shutil
@@ -74,11 +77,13 @@ def settings(words: list[str]) -> dict[str, str]:
     given = {"platform": own, "python": ".".join(platform.python_version_tuple()[:2])}
     for word in words:
         key, _, value = word.partition("=")
-        if key not in ("platform", "python", "bundle", "to") or not value:
-            raise SystemExit(f"error: {word!r} is none of platform= python= bundle= to=")
+        if key not in ("platform", "python", "bundle", "weights", "to") or not value:
+            raise SystemExit(f"error: {word!r} is none of platform= python= bundle= weights= to=")
         given[key] = value
     if given["platform"] not in PLATFORMS:
         raise SystemExit(f"error: platform={given['platform']} is none of {', '.join(PLATFORMS)}")
+    if "weights" in given and "bundle" in given:
+        raise SystemExit("error: a bundle has its weights inside; leave weights= out")
     if given["python"] not in PYTHONS:
         raise SystemExit(f"error: python={given['python']} is none of {', '.join(PYTHONS)}")
     return {"to": f"wheelhouse-{given['platform']}"} | given
@@ -125,6 +130,28 @@ def take_bundle(source: Path, folder: Path) -> None:
     shutil.copytree(source, folder / "bundle", copy_function=shutil.copyfile)
 
 
+def take_weights(source: Path, folder: Path) -> None:
+    """Copy a file of weights, with its sha256 beside it in the form of `sha256sum`."""
+    if not source.is_file():
+        raise SystemExit(f"error: weights={source}: no such file")
+    if not source.name.isascii() or set(source.name) & set('"%$`!&^'):
+        raise SystemExit(f"error: weights={source}: a shell may misread that name; rename it")
+    (folder / "weights").mkdir()
+    copy = shutil.copyfile(source, folder / "weights" / source.name)
+    with copy.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    line = f"{digest}  {source.name}\n"
+    (folder / "weights" / f"{source.name}.sha256").write_text(line, encoding="utf-8", newline="")
+
+
+CHECK = (
+    "import hashlib, pathlib, sys; path = pathlib.Path(sys.argv[1]); "
+    "told = path.with_name(path.name + '.sha256').read_text().split()[0]; "
+    "sys.exit(told != hashlib.sha256(path.read_bytes()).hexdigest())"
+)
+"""Ends with 1 where a file is not the one whose sha256 lies beside it; without double quotes."""
+
+
 def quoted(wanted: list[str]) -> str:
     """Write requirements for a shell.
 
@@ -134,7 +161,7 @@ def quoted(wanted: list[str]) -> str:
     return " ".join(f'"{one}"' for one in wanted)
 
 
-def windows(python: str, wanted: list[str], bundle: bool) -> str:
+def windows(python: str, wanted: list[str], bundle: bool, weights: str | None = None) -> str:
     """Return install.bat."""
     lines = [
         "@echo off",
@@ -162,11 +189,20 @@ def windows(python: str, wanted: list[str], bundle: bool) -> str:
             '"%TO%\\Scripts\\alvision.exe" --version || exit /b 1',
             'echo Use: "%TO%\\Scripts\\alvision.exe" --help',
         ]
+    if weights:
+        copy = f'"%TO%\\weights\\{weights}"'
+        lines += [
+            'xcopy /e /i /q /y "%HERE%weights" "%TO%\\weights" >nul || exit /b 1',
+            f'"%TO%\\Scripts\\python.exe" -c "{CHECK}" {copy} || goto damaged',
+            f"echo Use: model.weights={copy}",
+        ]
+    damaged = [":damaged", f"echo {weights} is damaged: copy it again", "exit /b 1"]
     missing = f"echo Python {python} for 64 bits is missing: install it first (www.python.org)"
-    return "\r\n".join([*lines, "exit /b 0", ":missing", missing, "exit /b 1", ""])
+    end = [":missing", missing, "exit /b 1", *(damaged if weights else []), ""]
+    return "\r\n".join([*lines, "exit /b 0", *end])
 
 
-def posix(python: str, wanted: list[str], bundle: bool) -> str:
+def posix(python: str, wanted: list[str], bundle: bool, weights: str | None = None) -> str:
     """Return install.sh."""
     lines = [
         "#!/bin/sh",
@@ -190,10 +226,19 @@ def posix(python: str, wanted: list[str], bundle: bool) -> str:
         ]
     else:
         lines += ['"$to/bin/alvision" --version', 'echo "Use: $to/bin/alvision --help"']
+    if weights:
+        lines += [
+            'mkdir -p "$to/weights"',
+            'cp "$here/weights/"* "$to/weights"',
+            f'if ! "$to/bin/python" -c "{CHECK}" "$to/weights/{weights}"; then',
+            f'  echo "{weights} is damaged: copy it again" >&2; exit 1',
+            "fi",
+            f'echo "Use: model.weights=$to/weights/{weights}"',
+        ]
     return "\n".join([*lines, ""])
 
 
-def readme(where: str, python: str, bundle: bool) -> str:
+def readme(where: str, python: str, bundle: bool, weights: str | None = None) -> str:
     """Return README.txt."""
     install = "install.bat [FOLDER]" if where.startswith("win") else "sh install.sh [FOLDER]"
     what = (
@@ -211,6 +256,7 @@ def readme(where: str, python: str, bundle: bool) -> str:
             f"2. Run: {install}",
             "   FOLDER is where it goes, by default alvision in your home folder.",
             "3. It says at the end how to start.",
+            *([f"   weights/{weights} comes along; its sha256 is checked."] if weights else []),
             "",
         ]
     )
@@ -226,14 +272,17 @@ def fill(given: dict[str, str]) -> Path:
     (beside / "wheels").mkdir(parents=True)
     if bundle:
         take_bundle(Path(given["bundle"]), beside)
+    weights = Path(given["weights"]).name if "weights" in given else None
+    if weights:
+        take_weights(Path(given["weights"]), beside)
     wanted = list(FOR_A_BUNDLE) if bundle else [f"alvision[{EXTRAS}]"]
     # By its path: an index may have something of that name.
     ours = [] if bundle else [f"{build(beside / 'wheels')}[{EXTRAS}]"]
     download(beside / "wheels", ours or wanted, where, python)
     name, script = ("install.bat", windows) if where.startswith("win") else ("install.sh", posix)
-    text = script(python, wanted, bundle)
+    text = script(python, wanted, bundle, weights)
     (beside / name).write_text(text, encoding="utf-8", newline="")
-    (beside / "README.txt").write_text(readme(where, python, bundle), encoding="utf-8")
+    (beside / "README.txt").write_text(readme(where, python, bundle, weights), encoding="utf-8")
     beside.rename(folder)
     return folder
 

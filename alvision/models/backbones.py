@@ -16,9 +16,9 @@ from alvision.core import doors, seeding
 from alvision.core.errors import UserError
 from alvision.models import levels
 from alvision.models.create import IMAGENET, cannot_take, create
-from alvision.models.names import OWN_SIZE, own_size, resolve
+from alvision.models.names import OWN_SIZE, resolve
 from alvision.models.pooled import pooled
-from alvision.models.weights import Normalisation, from_the_hub, load
+from alvision.models.weights import Normalisation, load
 
 
 @dataclass(frozen=True)
@@ -176,25 +176,6 @@ def _probed_width(trunk: nn.Module, what: str, shape: tuple[int, int]) -> int:
             f"{what} must map images [B, 3, {shape[0]}, {shape[1]}] to features [B, D] ({reason})"
         )
     return width
-
-
-def size_of(name: str | Mapping[str, Any]) -> tuple[int, int]:
-    """Return the height and width that a network was made for: its own, or its attribute `size`.
-
-    Raises:
-        UserError: The name is unknown, or a network of the user's own does not say.
-    """
-    if isinstance(name, str):
-        with from_the_hub(f"the description of {name}"):
-            return own_size(name)
-    size = getattr(doors.build(name, "model.backbone"), "size", None)
-    sides = (size, size) if isinstance(size, int) else size
-    if not isinstance(sides, tuple) or len(sides) != 2:
-        raise UserError(
-            "data.image.size=null takes the size that the network was made for, and yours does not "
-            "say: give it an attribute `size`, or set data.image.size"
-        )
-    return sides
 
 
 def build_once(

@@ -13,7 +13,7 @@ import torchvision
 from torch import Tensor, nn
 
 from alvision.core.errors import UserError
-from alvision.models.names import PACKAGED, description
+from alvision.models.names import PACKAGED, description, own_size
 from alvision.models.sampling import stochastic
 from alvision.models.weights import Normalisation, from_the_hub
 
@@ -122,11 +122,12 @@ def _check_patches(patch: Any, shape: tuple[int, int], name: str) -> None:
 
 
 def cannot_take(shape: tuple[int, int], name: str, error: Exception) -> UserError:
-    """Return the refusal of an image size that a network cannot take."""
+    """Return the refusal of an image size that a network cannot take; it names the one it can."""
     reason = " ".join(f"{type(error).__name__}: {error}".split())[:160]
+    height, width = own_size(name)
     return UserError(
         f"data.image.size: {name} cannot take images of {shape[0]} x {shape[1]} pixels ({reason}); "
-        "data.image.size=null takes the size that it was made for"
+        f"it was made for data.image.size={height if height == width else [height, width]}"
     )
 
 

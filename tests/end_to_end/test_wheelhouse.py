@@ -9,7 +9,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
+import timm
+import torch
 
+from alvision.models.backbones import build
 from tests.integration.project.test_scripts import script
 from tests.support.parts import missing
 
@@ -77,11 +80,17 @@ def test_what_cannot_be_is_one_line(tmp_path, monkeypatch):
         (["python=2.7"], "python=2.7 is none of 3.11"),
         (["colour=red"], "'colour=red' is none of"),
         (["bundle="], "'bundle=' is none of"),
+        (["bundle=b", "weights=w.pth"], "a bundle has its weights inside"),
     ):
         with pytest.raises(SystemExit, match=told):
             wheelhouse.settings(words)
     with pytest.raises(SystemExit, match="is no bundle"):
         wheelhouse.fill(wheelhouse.settings(["bundle=.", "to=w"]))
+    with pytest.raises(SystemExit, match="weights=gone"):
+        wheelhouse.fill(wheelhouse.settings(["weights=gone.pth", "to=w"]))
+    (tmp_path / "a$b.pth").touch()
+    with pytest.raises(SystemExit, match="a shell may misread that name"):
+        wheelhouse.fill(wheelhouse.settings(["weights=a$b.pth", "to=w"]))
     assert not (tmp_path / "w").exists()
     (tmp_path / "w").mkdir()
     with pytest.raises(SystemExit, match="w is there already"):
@@ -100,6 +109,39 @@ def test_the_scripts_install_from_the_stick_alone(tmp_path, bundle):
     if shell := shutil.which("sh"):
         (tmp_path / "install.sh").write_text(sh, encoding="utf-8")
         subprocess.run([shell, "-n", tmp_path / "install.sh"], check=True)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="install.sh is for Linux")
+def test_weights_come_along_are_checked_and_are_found_by_their_path(tmp_path):
+    """Whatever installs is left out here: the PC's Python is this one."""
+    source, stick, place = tmp_path / "dino v2.pth", tmp_path / "stick", tmp_path / "the PC"
+    torch.save({"teacher": timm.create_model("test_vit", img_size=32).state_dict()}, source)
+    stick.mkdir()
+    wheelhouse.take_weights(source, stick)
+    told = subprocess.run(
+        ["sha256sum", "-c", f"{source.name}.sha256"], cwd=stick / "weights", capture_output=True
+    )
+    assert told.returncode == 0
+    text = wheelhouse.posix("3.12", ["alvision"], False, source.name)
+    lines = text[text.index('mkdir -p "$to/weights"') :]
+    (place / "bin").mkdir(parents=True)
+    (place / "bin" / "python").symlink_to(sys.executable)
+    script = f'set -eu\nhere="{stick}"; to="{place}"\n{lines}'
+    told = subprocess.run(["sh", "-c", script], capture_output=True, text=True)
+    path = place / "weights" / source.name
+    assert (told.returncode, told.stdout) == (0, f"Use: model.weights={path}\n")
+    assert build("timm:test_vit", str(path), shape=(32, 32)).width == 128
+    with (stick / "weights" / source.name).open("ab") as file:
+        file.write(b"one more")
+    told = subprocess.run(["sh", "-c", script], capture_output=True, text=True)
+    assert told.returncode == 1 and "dino v2.pth is damaged: copy it again" in told.stderr
+
+
+def test_the_batch_file_copies_and_checks_weights_too():
+    text = wheelhouse.windows("3.12", ["alvision"], False, "dinov2.pth")
+    assert '"%TO%\\weights\\dinov2.pth" || goto damaged' in text
+    assert ":damaged\r\necho dinov2.pth is damaged" in text
+    assert "damaged" not in wheelhouse.windows("3.12", ["alvision"], False)
 
 
 @pytest.mark.slow

@@ -26,7 +26,7 @@ class ImageConfig:
 
     Attributes:
         size: Side of the square that the network sees, in pixels; or [height, width], for
-            photographs of strips.
+            photographs of strips; null: the size that the network was made for.
         fit: squash | letterbox | crop: a region of other proportions is stretched, is laid whole
             between bars of grey, or fills the frame with its middle (docs/image-shape.md).
         roi: Region of interest: outside it all is grey, and its bounding box is used instead of

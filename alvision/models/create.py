@@ -127,7 +127,7 @@ def cannot_take(shape: tuple[int, int], name: str, error: Exception) -> UserErro
     height, width = own_size(name)
     return UserError(
         f"data.image.size: {name} cannot take images of {shape[0]} x {shape[1]} pixels ({reason}); "
-        f"it was made for data.image.size={height if height == width else [height, width]}"
+        f"it was made for {height} x {width}, which data.image.size=null takes"
     )
 
 

@@ -57,6 +57,19 @@ def test_auto_becomes_numbers_that_stay(words, tmp_path):
     )
 
 
+def test_no_size_is_the_one_that_the_network_was_made_for(words, tmp_path):
+    null = "data.image.size=null"
+    dinov2 = "model.backbone=vit_small_patch14_dinov2.lvd142m"
+    assert begin([*words, null, dinov2]).spec.size == 518
+    # What the run began with stays, whatever a later version of the library says.
+    assert DataSet.open(compose([*words, null, "model.backbone=resnet18"]).config).spec.size == 518
+    assert load_run(tmp_path / "run")[2].size == 518
+    other = ["data.root=photos", "out=other", null]
+    assert DataSet.open(compose(other).config).spec.size == 224
+    with pytest.raises(UserError, match=r"set data\.image\.size for one of your own"):
+        DataSet.open(compose([*other, "model.backbone={_target_: my_net.make}"]).config)
+
+
 def test_the_page_shows_what_the_network_reads(words):
     people = ["oracle=page", "data.root=photos", "classes=[ok,worn]", AUTO]
     data = DataSet.open(configuration(people))

@@ -54,7 +54,7 @@ def other_maps(trunk: Pooled, head: nn.Module, images: Tensor) -> dict[str, Tens
     def keep(module: nn.Module, inputs: Any, output: Tensor) -> None:
         seen.append(output)
 
-    norm = trunk.before_attention()[-1]
+    norm = trunk.blocks()[-1].norm1
     hooks = [norm.register_forward_hook(keep), trunk.map.register_forward_hook(keep)]
     logits = head(trunk(images.detach().requires_grad_()))
     for hook in hooks:
@@ -81,13 +81,13 @@ def measure(name: str, seed: int) -> str:
     fit(trunk, head, images, labels)
     rows = torch.arange(TRAINED + 1, COUNT, 2)  # defective, and never trained on
     used = class_activation(trunk, head, images[rows], torch.ones(len(rows)).long())
-    maps = {"read by attention": used} | other_maps(trunk, head, images[rows])
+    maps = {"entering the blocks": used} | other_maps(trunk, head, images[rows])
     cells = [f"{share(value, masks[rows]):.2f}" for value in maps.values()]
     return f"| {name} | {seed} | {masks[rows].mean():.2f} | " + " | ".join(cells) + " |"
 
 
 if __name__ == "__main__":
-    print("| network | seed | chance | read by attention | mean of the patches | Grad-CAM |")
+    print("| network | seed | chance | entering the blocks | mean of the patches | Grad-CAM |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
     for network in sys.argv[1:]:
         for number in range(3):

@@ -27,8 +27,8 @@ def class_activation(
     Of a convolutional network it is Grad-CAM on the last feature map, M = relu(sum_k a_k A_k) with
     a_k the mean over places of d logit / d A_k (arXiv 1610.02391); with a linear head on averaged
     features it is CAM (arXiv 1512.04150). A transformer's last patches know of the whole image, so
-    of these it is gradient times activation (arXiv 1605.01713) of what the attention of every block
-    reads of a patch: M = relu(sum_l sum_k d logit / d x_lk · x_lk). A map of zeros stays one.
+    of these it is gradient times activation (arXiv 1605.01713) of each patch as it enters the
+    blocks: M = relu(sum_l sum_k d logit / d x_lk · x_lk). A map of zeros stays one.
 
     Args:
         trunk: Maps images to pooled features; in eval mode.
@@ -41,24 +41,24 @@ def class_activation(
     """
     tokens = next((part for part in trunk.modules() if isinstance(part, Pooled)), None)
     last: list[Tensor] = []
-    read: list[Tensor] = []
+    entered: list[Tensor] = []
 
     def keep_last(module: nn.Module, inputs: Any, output: Any) -> None:
         if isinstance(output, Tensor) and output.ndim == 4 and max(output.shape[-2:]) > 1:
             last[:] = [output]
 
-    def keep_read(module: nn.Module, inputs: Any, output: Any) -> None:
-        if tokens and output.ndim == 3 and output.shape[1] == tokens.count:
-            read.append(output)
+    def keep_entered(module: nn.Module, inputs: Any) -> None:
+        if tokens and inputs[0].ndim == 3 and inputs[0].shape[1] == tokens.count:
+            entered.append(inputs[0])
 
     maps = [tokens.map] if tokens else trunk.modules()
     handles = [module.register_forward_hook(keep_last) for module in maps]
-    norms = tokens.before_attention() if tokens else []
-    handles += [module.register_forward_hook(keep_read) for module in norms]
+    blocks = tokens.blocks() if tokens else []
+    handles += [block.register_forward_pre_hook(keep_entered) for block in blocks]
     try:
         with torch.enable_grad():
             logits = head(trunk(images.detach().requires_grad_()))
-            seen = read or last
+            seen = entered or last
             if not seen:
                 raise ValueError("the trunk has no feature map to look at")
             asked = logits.gather(1, classes[:, None]).sum()
@@ -66,8 +66,8 @@ def class_activation(
     finally:
         for handle in handles:
             handle.remove()
-    if tokens and read:
-        products = [gradient * output for gradient, output in zip(gradients, read, strict=True)]
+    if tokens and entered:
+        products = [gradient * given for gradient, given in zip(gradients, entered, strict=True)]
         found = torch.stack([tokens.map(product).sum(1) for product in products]).sum(0)
     else:
         found = (gradients[0].mean((2, 3), keepdim=True) * seen[0]).sum(1)

@@ -80,13 +80,12 @@ class Pooled(nn.Module):
         # Not by a call: those who listen to the map want the last one alone.
         return self.map.forward(self._last_norm(output))
 
-    def before_attention(self) -> list[nn.Module]:
-        """Return the modules whose outputs are the tokens that attention reads, block by block."""
+    def blocks(self) -> list[nn.Module]:
+        """Return the blocks that tokens go through, in order; none where it has no such list."""
         if isinstance(self.trunk, VisionTransformer):
-            return [block.ln_1 for block in self.trunk.encoder.layers.children()]
+            return list(self.trunk.encoder.layers.children())
         blocks: Any = getattr(self.trunk, "blocks", ())
-        norms = [getattr(block, "norm1", None) for block in blocks]
-        return [norm for norm in norms if isinstance(norm, nn.Module)]
+        return [block for block in blocks if isinstance(block, nn.Module)]
 
     def _parts(self, last: Tensor) -> list[Tensor]:
         after = getattr(self.trunk, "fc_norm", nn.Identity())

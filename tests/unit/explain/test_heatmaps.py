@@ -46,8 +46,8 @@ def test_each_image_is_asked_about_its_own_class_alone():
 
 
 @pytest.mark.parametrize("features", ["final", "multilevel"])
-def test_a_transformer_is_seen_through_what_its_attention_reads(features):
-    """A patch whose tokens no block may read has no part in the map."""
+def test_a_transformer_is_seen_through_the_patches_that_enter_its_blocks(features):
+    """A patch whose token is taken out before every block has no part in the map."""
     torch.manual_seed(0)
     trunk = build("timm:test_vit", None, features, shape=(32, 64)).trunk
     width = 128 if features == "final" else 448
@@ -58,17 +58,17 @@ def test_a_transformer_is_seen_through_what_its_attention_reads(features):
     alone = class_activation(trunk, head, images[1:], asked[1:])
     torch.testing.assert_close(found[1:], alone, atol=1e-4, rtol=1e-3)
     vit = next(part for part in trunk.modules() if isinstance(part, Pooled)).trunk
-    hooks = [block.norm1.register_forward_hook(without_the_third) for block in vit.blocks]
+    hooks = [block.register_forward_pre_hook(without_the_third) for block in vit.blocks]
     without = class_activation(trunk, head, images, asked)
     for hook in hooks:
         hook.remove()
-    assert found[:, 0, 2].max() > 0 and without[:, 0, 2].max() == 0
+    assert without[:, 0, 2].max() == 0 and not torch.equal(found, without)
 
 
-def without_the_third(module, inputs, tokens):
-    tokens = tokens.clone()
+def without_the_third(module, inputs):
+    tokens = inputs[0].clone()
     tokens[:, 1 + 2] = 0  # after the class token
-    return tokens
+    return (tokens, *inputs[1:])
 
 
 def test_a_network_without_a_map_says_so():

@@ -93,4 +93,4 @@ def test_a_transformers_heatmap_lies_on_the_defect(name):
     wide = torch.nn.functional.interpolate(maps[:, None], (side, side), mode="bicubic")[:, 0]
     wide, there = wide.clamp(min=0), masks[defective]
     share = (wide * there).sum((1, 2)) / wide.sum((1, 2)).clamp(min=1e-9)
-    assert share.mean() > 3 * there.mean()
+    assert share.mean() > 2 * there.mean()

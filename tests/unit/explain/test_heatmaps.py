@@ -54,7 +54,7 @@ def test_a_transformer_is_seen_through_the_patches_that_enter_its_blocks(feature
     head, images = nn.Linear(width, 3), torch.rand(2, 3, 32, 64)
     asked = torch.tensor([0, 2])
     found = class_activation(trunk, head, images, asked)
-    assert found.shape == (2, 2, 4) and found.amax((1, 2)).tolist() == [1, 1]
+    assert found.shape == (2, 2, 4) and found.min() == 0 and found.max() == 1
     alone = class_activation(trunk, head, images[1:], asked[1:])
     torch.testing.assert_close(found[1:], alone, atol=1e-4, rtol=1e-3)
     vit = next(part for part in trunk.modules() if isinstance(part, Pooled)).trunk

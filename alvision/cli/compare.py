@@ -213,7 +213,7 @@ def _jobs(config: RunConfig, runs: int, devices: int) -> int:
     """
     if devices:
         return min(devices, runs)
-    if config.model.training != "frozen" or config.trainer.devices > 1:
+    if config.model.training == "finetune" or config.trainer.devices > 1:
         return 1
     return max(1, min(os.cpu_count() or 1, runs, 8))
 
@@ -221,7 +221,7 @@ def _jobs(config: RunConfig, runs: int, devices: int) -> int:
 def _warm(data: DataSet) -> None:
     """Compute the features once, with every core, before the jobs share them."""
     config = data.config
-    if config.model.training != "frozen":
+    if config.model.training == "finetune":
         return
     from alvision.loop.build import build_learner
 

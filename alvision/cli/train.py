@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from alvision.cli.console import console, warn
 from alvision.cli.options import Options, option
@@ -24,7 +26,9 @@ alvision train data=csv data.root=parts/ data.file=labels.csv out=runs/brakes
 Trains on every label that is not held out: those of the run in out=, those that
 the data itself names (class folders, a label column), or else those that people
 gave beside data.root= (alvision label). The temperature and every figure come from
-the monitor images, which no model was trained on. Writes <out>/final/: model.ckpt,
+the monitor images, which no model was trained on. With model.training=auto, the
+default, a frozen and a finetuned network and the mean of both compete on the
+labelled images, in three folds of whole groups. Writes <out>/final/: model.ckpt,
 model.json, monitor.parquet and reliability.png."""
 
 
@@ -85,7 +89,9 @@ def train(words: list[str]) -> int:
         data = DataSet.open(config)
         warn(data.notices)
         data.keep_split()  # what this model has seen is never held out from another
-        facts = train(config, root).facts
+        facts = train(config, root, say=partial(console.print, markup=False)).facts
+    if facts.contest is not None:
+        _print_contest(facts.contest)
     monitor, labels = facts.monitor, facts.labels
     counts = ", ".join(f"{count} {name}" for name, count in labels.items())
     console.print(f"trained on {sum(labels.values())} labels: {counts}", markup=False)
@@ -103,6 +109,22 @@ def train(words: list[str]) -> int:
         markup=False,
     )
     return 0
+
+
+def _print_contest(contest: Mapping[str, Any]) -> None:
+    """Print which kind of network was chosen, and what each reached on images it did not learn."""
+    console.print(f"network: {contest['chosen']} ({contest['reason']})", markup=False)
+    for entry in contest["entries"]:
+        gain = (
+            ""
+            if entry["name"] == "frozen"
+            else f", {entry['gain']:+.3f} ({entry['low']:+.3f} to {entry['high']:+.3f})"
+        )
+        console.print(
+            f"  {entry['name']:9} macro-F1 {entry['macro_f1']:.3f}{gain}, "
+            f"log loss {entry['log_loss']:.3f}",
+            markup=False,
+        )
 
 
 def _composed(words: list[str]) -> ComposedRun:

@@ -111,6 +111,8 @@ def _check_turns(config: RunConfig) -> None:
 def _check_together(
     model: ModelConfig, trainer: TrainerConfig, *, images: bool, tiles: bool
 ) -> None:
+    if model.training == "auto":
+        return  # what cannot be finetuned stays frozen, and the report says why
     if model.training == "frozen":
         if model.drop_path is not None:
             raise UserError(
@@ -123,11 +125,6 @@ def _check_together(
         raise UserError(
             f"model.training={model.training} would train on every tile of a photograph at once; "
             "with data.image.tiles set model.training=frozen"
-        )
-    if model.views != "none":
-        raise UserError(
-            f"model.views={model.views} is for the features of a frozen trunk; set "
-            "model.training=frozen, or model.views=none"
         )
     if model.engine != "eager":
         raise UserError(

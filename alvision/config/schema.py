@@ -118,10 +118,12 @@ class ModelConfig:
         features: final (the pooled output; of a transformer the mean of its patches and its class
             token) | multilevel (mean and maximum of the last stages, or of three blocks, too).
         views: none | flips | flips_and_turns: features are averaged over these views of an image;
-            for parts without up and down, and a frozen trunk.
+            for parts without up and down.
         engine: eager | compile (PyTorch's compiler; needs a C++ compiler) | openvino (on a
             processor; pip install alvision[openvino]): what runs the network over the pool.
-        training: frozen (features once, then only the head) | finetune (the whole net).
+        training: frozen (features once, then only the head) | finetune (the whole net) | auto
+            (rounds are frozen; for the final model of `alvision train` a frozen and a finetuned
+            network and the mean of both compete on the labelled images).
         drop_path: Finetune only: probability that the trunk's last residual branch is dropped
             (stochastic depth); such a trunk is sampled K times too; null: as the library has it.
         head: dropout (Monte-Carlo dropout) | linear (deterministic) | ensemble (K heads on frozen
@@ -137,7 +139,7 @@ class ModelConfig:
     features: str = field(default="final", metadata=choice("final", "multilevel"))
     views: str = field(default="none", metadata=choice("none", "flips", "flips_and_turns"))
     engine: str = field(default="eager", metadata=choice("eager", "compile", "openvino"))
-    training: str = field(default="frozen", metadata=choice("frozen", "finetune"))
+    training: str = field(default="frozen", metadata=choice("frozen", "finetune", "auto"))
     drop_path: float | None = field(default=None, metadata=between(at_least=0, below=1))
     head: Any = field(default="dropout", metadata=choice_or_own("dropout", "linear", "ensemble"))
     hidden: int = field(default=0, metadata=at_least(0))
@@ -164,14 +166,19 @@ class TrainerConfig:
         epochs: Most epochs of a finetune round.
         learning_rate: Peak learning rate of a finetune round.
         weight_decay: AdamW's weight decay, both ways of training.
-        validation_share: Share of the labelled groups held back for early stopping (finetune);
-            0: no image is held back, and every epoch is trained.
+        validation_share: Share of the labelled groups held back for early stopping (finetune),
+            where that makes at least 200 images; 0: none is, and every epoch is trained.
         patience: Epochs without improvement before a finetune round stops.
         augment: none | light | full: albumentations on training images (finetune); or a pipeline of
             your own, `{_target_: albumentations.Compose, transforms: [...]}`.
         loss: A loss of your own, `{_target_: my_loss.f, _partial_: true}`; null: cross entropy.
         optimizer: An optimiser of your own, `{_target_: torch.optim.SGD, _partial_: true}`; null:
             AdamW.
+        schedule: A schedule of the rate of your own, called with the optimiser and the steps of the
+            fit, `{_target_: torch.optim.lr_scheduler.PolynomialLR, _partial_: true}`; null: a
+            cosine decay, after a warm-up where a trunk with weights is finetuned.
+        gradient_clip: Longest gradient of a step; a longer one is shortened to it. null: none is.
+        accumulate: Batches whose gradients make one step (finetune).
         callbacks: Lightning callbacks of your own, a list of `{_target_: ...}`; null: none.
     """
 
@@ -187,14 +194,17 @@ class TrainerConfig:
     class_weights: bool = True
     head_steps: int = field(default=80, metadata=at_least(1))
     head_learning_rate: float = field(default=0.01, metadata=above(0))
-    epochs: int = field(default=30, metadata=at_least(1))
-    learning_rate: float = field(default=0.0005, metadata=above(0))
+    epochs: int = field(default=12, metadata=at_least(1))
+    learning_rate: float = field(default=0.0002, metadata=above(0))
     weight_decay: float = field(default=0.01, metadata=at_least(0))
     validation_share: float = field(default=0.2, metadata=between(at_least=0, below=1))
     patience: int = field(default=6, metadata=at_least(1))
     augment: Any = field(default="light", metadata=choice_or_own("none", "light", "full"))
     loss: Any = None
     optimizer: Any = None
+    schedule: Any = None
+    gradient_clip: float | None = field(default=None, metadata=above(0))
+    accumulate: int = field(default=1, metadata=at_least(1))
     callbacks: Any = None
 
 

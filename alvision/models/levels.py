@@ -92,11 +92,15 @@ class Views(nn.Module):
         self.views = VIEWS[kind]
 
     def forward(self, images: Float[Tensor, "b 3 h h"]) -> Float[Tensor, "b d"]:
-        """Return the mean over the views, one pass of the trunk for each."""
-        total = self.trunk(_view(images, *self.views[0])).float()
-        for view in self.views[1:]:
+        """Return the mean over the views, one pass of the trunk for each; in training the first.
+
+        What trains sees an image turned by its augmentation, if it is.
+        """
+        views = self.views[:1] if self.training else self.views
+        total = self.trunk(_view(images, *views[0])).float()
+        for view in views[1:]:
             total = total + self.trunk(_view(images, *view)).float()
-        return total / len(self.views)
+        return total / len(views)
 
 
 def stages(trunk: nn.Module, library: str, name: str, shape: tuple[int, int] = PROBE) -> list[str]:

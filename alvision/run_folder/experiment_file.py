@@ -49,6 +49,8 @@ def describe_run(
         if why_fixed(key, people=anonymous) is not None
         and not (key in ADDED and value == ADDED[key])
     }
+    if flat["model.training"] == "auto":
+        flat["model.training"] = "frozen"  # what its rounds are
     own = described(metrics_of(config.metrics))
     digest = hashlib.sha256(json.dumps(flat, sort_keys=True).encode()).hexdigest()
     return {

@@ -65,9 +65,12 @@ ADDED = {
     "data.image.roi": None,
     "data.image.tiles": None,
     "metrics": None,
+    "trainer.accumulate": 1,
     "trainer.callbacks": None,
+    "trainer.gradient_clip": None,
     "trainer.loss": None,
     "trainer.optimizer": None,
+    "trainer.schedule": None,
 }
 """Keys that earlier run folders lack, each with the value that means what was done before there was
 the key. There it is left out: a run keeps its identity, and with it the uuids of its answers, over

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from alvision.core.errors import UserError
 from alvision.models import heads
 from alvision.models.heads import AnyHead
+from alvision.models.pair import HeadPair, TrunkPair
 from alvision.training.classifier import Classifier
 
 FORMAT = 1
@@ -32,6 +34,13 @@ class Model:
     classes: tuple[str, ...]
     fitted: bool
     module: Classifier | None = None
+
+    @property
+    def kind(self) -> str:
+        """Return `frozen`, `finetune`, or `mean`: that of both; frozen if it is not fitted."""
+        if self.module is None or isinstance(self.module.trunk, nn.Identity):
+            return "frozen"
+        return "mean" if isinstance(self.module.trunk, TrunkPair) else "finetune"
 
 
 def write(model: Model, path: Path, about: dict[str, Any]) -> None:
@@ -74,8 +83,13 @@ def read(path: Path) -> dict[str, Any]:
     return content
 
 
-def restore(content: dict[str, Any], trunk: nn.Module) -> Model:
-    """Build the model that `read` found the content of, around a trunk of the right shape.
+def restore(content: dict[str, Any], trunk: nn.Module | None) -> Model:
+    """Build the model that `read` found the content of.
+
+    Args:
+        content: What `read` gave.
+        trunk: A network like the initial trunk, which becomes part of the model unless that is
+            frozen; None where there are no images.
 
     Raises:
         UserError: The weights do not fit the trunk.
@@ -83,7 +97,7 @@ def restore(content: dict[str, Any], trunk: nn.Module) -> Model:
     classes = tuple(content["classes"])
     if not content["fitted"]:
         return Model(classes, False)
-    module = Classifier(trunk, heads.build(classes=len(classes), **content["head"]))
+    module = _skeleton(content["model"]["training"], trunk, len(classes), content["head"])
     try:
         module.load_state_dict(_standardised(content["state_dict"], module.head))
     except RuntimeError as error:
@@ -91,13 +105,13 @@ def restore(content: dict[str, Any], trunk: nn.Module) -> Model:
     return Model(classes, True, module.eval())
 
 
-def _standardised(state: dict[str, Tensor], head: AnyHead) -> dict[str, Tensor]:
+def _standardised(state: dict[str, Tensor], head: AnyHead | HeadPair) -> dict[str, Tensor]:
     """Return the weights of a model; one of an early version goes on as it was.
 
     Heads used to divide all features by one number, and a head of the user's own was given them as
     they were.
     """
-    if "head.gain" in state:
+    if isinstance(head, HeadPair) or "head.gain" in state:
         return state
     state = dict(state)
     divisor = state.pop("head.scale", torch.ones(()))
@@ -105,3 +119,14 @@ def _standardised(state: dict[str, Tensor], head: AnyHead) -> dict[str, Tensor]:
         "head.mean": torch.zeros_like(head.mean),
         "head.gain": torch.ones_like(head.gain) / divisor,
     }
+
+
+def _skeleton(kind: str, trunk: nn.Module | None, classes: int, head: dict[str, Any]) -> Classifier:
+    """Build a network of a kind; its weights come from the checkpoint."""
+    first = heads.build(classes=classes, **head)
+    if kind == "frozen" or trunk is None:
+        return Classifier(nn.Identity(), first)
+    if kind == "mean":
+        second = heads.build(classes=classes, **head)
+        return Classifier(TrunkPair(trunk, copy.deepcopy(trunk)), HeadPair(first, second))
+    return Classifier(trunk, first)

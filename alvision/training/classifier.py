@@ -9,16 +9,24 @@ import pytorch_lightning as lightning
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR
 
 from alvision.core import stopping
 from alvision.core.errors import UserError
 from alvision.models.heads import AnyHead
+from alvision.models.pair import HeadPair
 from alvision.training.datamodule import rank_and_world
+from alvision.training.finetuning import parameter_groups
 
 Loss = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 """A loss of the user's own: logits [B,C], targets [B] and the classes' weights [C] to a number."""
 MakeOptimizer = Callable[..., torch.optim.Optimizer]
 """An optimiser of the user's own: makes it for parameters and `lr`, the peak learning rate."""
+MakeSchedule = Callable[[torch.optim.Optimizer, int], LRScheduler]
+"""A schedule of the user's own: makes it for an optimiser and the steps of the whole fit."""
+
+WARM_UP = 0.2
+"""Share of the steps in which the rate of a pretrained network rises to its peak."""
 
 
 def class_weights(targets: Int[Tensor, " n"], classes: int) -> Float[Tensor, " c"]:
@@ -35,7 +43,7 @@ def class_weights(targets: Int[Tensor, " n"], classes: int) -> Float[Tensor, " c
 class Classifier(lightning.LightningModule):
     """A trunk and a head, trained with AdamW (arXiv 1711.05101) on class-weighted cross entropy.
 
-    The user may bring another optimiser and another loss.
+    The user may bring another loss, optimiser and schedule.
 
     Args:
         trunk: Maps images to features; `nn.Identity()` where features are what comes in.
@@ -43,21 +51,26 @@ class Classifier(lightning.LightningModule):
         weights: Weight of each class in the loss; None: all alike.
         learning_rate: AdamW's peak learning rate.
         weight_decay: AdamW's weight decay.
-        steps: Length of the cosine decay to zero, in optimiser steps.
+        steps: Optimiser steps of the whole fit.
+        pretrained: The trunk starts from weights that know images, so its rate falls with depth,
+            and the first fifth of the steps warms up (one cycle).
         loss: The user's own loss; None: the head's, class-weighted cross entropy.
         optimizer: Makes the user's own optimiser; None: AdamW.
+        schedule: Makes the user's own schedule of the rate; None: a cosine decay to zero.
     """
 
     def __init__(
         self,
         trunk: nn.Module,
-        head: AnyHead,
+        head: AnyHead | HeadPair,
         weights: Float[Tensor, " c"] | None = None,
         learning_rate: float = 0.001,
         weight_decay: float = 0.01,
         steps: int = 100,
+        pretrained: bool = False,
         loss: Loss | None = None,
         optimizer: MakeOptimizer | None = None,
+        schedule: MakeSchedule | None = None,
     ) -> None:
         super().__init__()
         self.trunk = trunk
@@ -67,9 +80,11 @@ class Classifier(lightning.LightningModule):
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.steps = steps
+        self.pretrained = pretrained
         # In a list: a loss that is a module must not become part of the model's state.
         self._own_loss = [loss] if loss else []
         self._make_optimizer = optimizer
+        self._make_schedule = schedule
 
     def forward(self, inputs: Tensor) -> Float[Tensor, "b c"]:
         """Return logits; the head computes in 32 bits whatever the trunk does."""
@@ -97,18 +112,36 @@ class Classifier(lightning.LightningModule):
         self.log("validation_loss", self._loss(batch), batch_size=len(batch[1]), sync_dist=True)
 
     def configure_optimizers(self) -> Any:
-        """Return the optimiser and a cosine decay of its rate (arXiv 1608.03983)."""
+        """Return the optimiser and the schedule of its rate."""
         optimizer = self._optimizer()
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.steps)
+        schedule = self._schedule(optimizer)
         return [optimizer], [{"scheduler": schedule, "interval": "step"}]
 
     def _optimizer(self) -> torch.optim.Optimizer:
+        rate, decay = self.learning_rate, self.weight_decay
+        parameters: Any = self.parameters()
+        if self.pretrained:
+            head = {"params": self.head.parameters(), "lr": rate, "weight_decay": decay}
+            parameters = [*parameter_groups(self.trunk, rate, decay), head]
         if self._make_optimizer is not None:
-            return _own_optimizer(self._make_optimizer, self)
+            return _own_optimizer(self._make_optimizer, parameters, rate)
         # Fused: one kernel for all parameters; on a CPU a head's step is mostly overhead.
-        fused = self.device.type in ("cpu", "cuda")
-        return torch.optim.AdamW(
-            self.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay, fused=fused
+        # Lightning refuses to clip the gradients of a fused one in mixed precision.
+        clips = self._trainer is not None and bool(self._trainer.gradient_clip_val)
+        fused = self.device.type in ("cpu", "cuda") and not clips
+        return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay, fused=fused)
+
+    def _schedule(self, optimizer: torch.optim.Optimizer) -> LRScheduler:
+        """Return a cosine decay (arXiv 1608.03983), after a warm-up where weights are given."""
+        if self._make_schedule is not None:
+            return _own_schedule(self._make_schedule, optimizer, self.steps)
+        if not self.pretrained:
+            return CosineAnnealingLR(optimizer, self.steps)
+        # One cycle (arXiv 1708.07120): at full rate Adam's first steps, which hardly know the
+        # gradients' size, undo much of what the weights know.
+        peaks = [group["lr"] for group in optimizer.param_groups]
+        return OneCycleLR(
+            optimizer, peaks, total_steps=self.steps, pct_start=WARM_UP, cycle_momentum=False
         )
 
     def _loss(self, batch: tuple[Tensor, Tensor]) -> Tensor:
@@ -121,11 +154,16 @@ class Classifier(lightning.LightningModule):
             return self.head.loss(features, targets, self.weights)
 
 
-def _own_optimizer(make: MakeOptimizer, module: Classifier) -> torch.optim.Optimizer:
+def _own_optimizer(make: MakeOptimizer, parameters: Any, peak: float) -> torch.optim.Optimizer:
     given = getattr(make, "keywords", {})
-    rate = {} if "lr" in given else {"lr": module.learning_rate}
+    if isinstance(parameters, list):
+        # The user's rate is that of the head and the last layer; the others stay below it. What
+        # decays, and how much, is the user's.
+        scale = given.get("lr", peak) / peak
+        parameters = [{"params": g["params"], "lr": g["lr"] * scale} for g in parameters]
+    rate = {} if "lr" in given else {"lr": peak}
     try:
-        optimizer = make(module.parameters(), **rate)
+        optimizer = make(parameters, **rate)
     except Exception as error:  # code of the user's own fails in ways of its own
         raise UserError(f"trainer.optimizer cannot be made ({error})") from error
     if not isinstance(optimizer, torch.optim.Optimizer):
@@ -133,6 +171,19 @@ def _own_optimizer(make: MakeOptimizer, module: Classifier) -> torch.optim.Optim
             f"trainer.optimizer gave a {type(optimizer).__name__}, not a torch.optim.Optimizer"
         )
     return optimizer
+
+
+def _own_schedule(make: MakeSchedule, optimizer: torch.optim.Optimizer, steps: int) -> LRScheduler:
+    try:
+        schedule = make(optimizer, steps)
+    except Exception as error:  # code of the user's own fails in ways of its own
+        raise UserError(f"trainer.schedule cannot be made ({error})") from error
+    if not isinstance(schedule, LRScheduler):
+        raise UserError(
+            f"trainer.schedule gave a {type(schedule).__name__}, not a schedule of "
+            "torch.optim.lr_scheduler"
+        )
+    return schedule
 
 
 def _checked(loss: Tensor) -> Tensor:

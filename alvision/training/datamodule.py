@@ -19,6 +19,9 @@ from alvision.training.augment import Augment
 LEAST_STEPS = 10
 """Steps of an epoch at least: from twenty labels, one step an epoch would teach nothing."""
 
+ENOUGH = 200
+"""Images that early stopping needs: the loss of fewer follows chance, and stops a fit anywhere."""
+
 
 @dataclass(frozen=True)
 class Examples:

@@ -8,17 +8,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from pytorch_lightning import Callback
 from torch import nn
 
-from alvision.core import doors, seeding
+from alvision.core import seeding
 from alvision.core.errors import UserError
 from alvision.inference.engine import threads
+from alvision.inference.executor import keep_freed_memory
 from alvision.inference.features import Features
 from alvision.inference.predictions import SampleId
-from alvision.inference.statistics import Statistics, unchanged
+from alvision.inference.statistics import Statistics
 from alvision.models import heads
 from alvision.models.backbones import Backbone, build_once
 from alvision.models.heads import AnyHead
@@ -27,19 +27,28 @@ from alvision.training.checkpoint import Model
 from alvision.training.classifier import (
     BestWeights,
     Classifier,
-    Loss,
-    MakeOptimizer,
     class_weights,
 )
-from alvision.training.datamodule import Batches, Examples, LabelledImages, Repeated, hold_out
+from alvision.training.datamodule import (
+    ENOUGH,
+    Batches,
+    Examples,
+    LabelledImages,
+    Repeated,
+    hold_out,
+)
+from alvision.training.finetuning import (
+    FEW,
+    AverageWeights,
+    fast_depthwise,
+    freeze_statistics,
+    parameter_groups,
+)
+from alvision.training.own_parts import own_callbacks, own_loss, own_optimizer, own_schedule
 from alvision.training.trainer import run, seeded
 
 if TYPE_CHECKING:
     from alvision.config.schema import ModelConfig, TrainerConfig
-
-
-FEW = 1000
-"""Below so many images the statistics of batch norm stay those of the weights that were given."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +77,10 @@ class Fitter:
         Raises:
             UserError: One cannot be built, or two settings contradict each other.
         """
-        own_loss(self.trainer), own_optimizer(self.trainer), own_callbacks(self.trainer)
+        own_loss(self.trainer), own_optimizer(self.trainer)
+        own_schedule(self.trainer), own_callbacks(self.trainer)
         Augment(self.trainer.augment)
-        if self.frozen and not isinstance(self.trainer.augment, str):
+        if self.model.training == "frozen" and not isinstance(self.trainer.augment, str):
             raise UserError("trainer.augment is for model.training=finetune; here it is frozen")
         if self.trainer.loss is not None and self.model.head == "ensemble":
             raise UserError(
@@ -82,8 +92,16 @@ class Fitter:
 
     @property
     def frozen(self) -> bool:
-        """Tell whether only the head is trained, on features that never change."""
-        return self.model.training == "frozen"
+        """Tell whether a round trains only the head, on features that never change.
+
+        With `auto` it does, too: networks compete once, for the final model.
+        """
+        return self.model.training != "finetune"
+
+    @property
+    def pretrained(self) -> bool:
+        """Tell whether the trunk starts from weights that know images."""
+        return self.model.weights is not None
 
     @property
     def head_arguments(self) -> dict[str, Any]:
@@ -140,71 +158,106 @@ class Fitter:
                 accelerator="cpu",
                 max_epochs=1,
                 callbacks=own_callbacks(self.trainer),
+                gradient_clip_val=self.trainer.gradient_clip,
             )
         return Model(self.classes, True, module.eval())
 
     def fit_net(self, targets: Mapping[SampleId, int], round: int) -> Model:
-        """Train the whole network on images, with early stopping where the labels are enough."""
+        """Train the whole network on images; from given weights, the head is trained first.
+
+        Early stopping follows held-back images where the labels are enough for that.
+        """
         pixels = self.features.decode(list(targets))
-        goal = [targets[id] for id in pixels]
+        ids, goal = list(pixels), [targets[id] for id in pixels]
         if len(set(goal)) < 2:
             return Model(self.classes, False)
-        module = self._fit_pixels(
-            list(pixels.values()),
-            goal,
-            [self.groups[id] for id in pixels],
-            partial(seeding.derive, self.seed, round),
-            self.features.statistics,
-        )
+        seed_of = partial(seeding.derive, self.seed, round)
+        examples = Examples(list(pixels.values()), goal)
+        held = self._hold_out(ids, goal, seed_of)
+        learn, stop = map(examples.take, held) if held else (examples, None)
+        head = None
+        if self.pretrained:
+            known = [ids[row] for row in held[0]] if held else ids
+            head = self.without_callbacks().fit_head({id: targets[id] for id in known}, round)
+        module = self.fit_pixels(learn, stop, seed_of, self.features.statistics, head)
         return Model(self.classes, True, module)
 
-    def _fit_pixels(
+    def without_callbacks(self) -> Fitter:
+        """Return a fitter whose fits the user's callbacks do not hear of: they are no rounds."""
+        return replace(self, trainer=replace(self.trainer, callbacks=None))
+
+    def _hold_out(
+        self, ids: Sequence[SampleId], targets: Sequence[int], seed_of: Callable[[str], int]
+    ) -> tuple[list[int], list[int]] | None:
+        share = self.trainer.validation_share
+        if share * len(ids) < ENOUGH:
+            return None
+        generator = torch.Generator().manual_seed(seed_of("hold_out"))
+        return hold_out([self.groups[id] for id in ids], targets, share, generator)
+
+    def fit_pixels(
         self,
-        pixels: Sequence[np.ndarray],
-        targets: Sequence[int],
-        groups: Sequence[str],
+        learn: Examples,
+        stop: Examples | None,
         seed_of: Callable[[str], int],
         statistics: Statistics,
+        head: Model | None = None,
     ) -> Classifier:
-        """Train on decoded images; `seed_of` gives the seed of each purpose.
+        """Train on decoded images.
 
-        The statistics are those of the initial trunk, which the trained one starts as.
+        Args:
+            learn: What to learn from.
+            stop: What early stopping follows; None: every epoch is trained.
+            seed_of: Gives the seed of each purpose.
+            statistics: Those of the initial trunk, which the trained one starts as.
+            head: A model whose head the network starts with; None: a random one.
         """
         backbone, engine, trainer = self.features.backbone, self.features.engine, self.trainer
         assert backbone is not None
-        examples = Examples(list(pixels), list(targets))
-        generator = torch.Generator().manual_seed(seed_of("hold_out"))
-        held = hold_out(groups, targets, trainer.validation_share, generator)
-        learn, stop = map(examples.take, held) if held else (examples, None)
         shape = (backbone.mean, backbone.std, engine.batch_size, engine.workers)
         order = torch.Generator().manual_seed(seed_of("order"))
         train = Batches(learn, *shape, augment=Augment(trainer.augment), generator=order)
         validation = Batches(stop, *shape) if stop else None
+        on_cpu = engine.device.type == "cpu"
+        if on_cpu:
+            keep_freed_memory()
         with seeded(seed_of("fit")):
-            steps = trainer.epochs * len(train)
+            steps = trainer.epochs * -(-len(train) // trainer.accumulate)
             module = self._module(
                 self.new_trunk(), learn.targets, trainer.learning_rate, steps, statistics
             )
+            if head is not None and head.module is not None:
+                module.head.load_state_dict(head.module.head.state_dict())
             # A trunk comes in eval mode, and Lightning keeps the mode of every module.
             module.train()
-            if self.model.weights is not None and len(learn) < FEW:
+            if self.pretrained and len(learn) < FEW:
                 freeze_statistics(module.trunk)
+            if self.pretrained:
+                # Before the ranks share the parameters: those that do not learn are none of theirs.
+                parameter_groups(module.trunk, trainer.learning_rate, trainer.weight_decay)
             # The layout that convolutions are fastest in; the batches come in it, too.
             module.trunk.to(memory_format=torch.channels_last)
-            run(
-                module,
-                LabelledImages(train, validation),
-                accelerator="gpu" if engine.device.type == "cuda" else "cpu",
-                precision=engine.precision,
-                max_epochs=trainer.epochs,
-                callbacks=[
-                    *([BestWeights(trainer.patience)] if validation else []),
-                    *own_callbacks(trainer),
-                ],
-                progress=engine.progress,
-                devices=engine.devices,
-            )
+            half = on_cpu and engine.precision == "bf16-mixed"
+            with fast_depthwise(module.trunk, half=half):
+                run(
+                    module,
+                    LabelledImages(train, validation),
+                    accelerator="cpu" if on_cpu else "gpu",
+                    precision=engine.precision,
+                    max_epochs=trainer.epochs,
+                    callbacks=[*self._keepers(steps, validation), *own_callbacks(trainer)],
+                    progress=engine.progress,
+                    devices=engine.devices,
+                    gradient_clip_val=trainer.gradient_clip,
+                    accumulate_grad_batches=trainer.accumulate,
+                )
         return module.eval()
+
+    def _keepers(self, steps: int, validation: Batches | None) -> list[Callback]:
+        """Return what decides which weights are kept: the best, an average, or else the last."""
+        if validation is not None:
+            return [BestWeights(self.trainer.patience)]
+        return [AverageWeights(steps)] if self.pretrained else []
 
     def _module(
         self,
@@ -227,16 +280,11 @@ class Fitter:
             rate,
             self.trainer.weight_decay,
             steps,
+            pretrained=self.pretrained and not isinstance(trunk, nn.Identity),
             loss=own_loss(self.trainer),
             optimizer=own_optimizer(self.trainer),
+            schedule=own_schedule(self.trainer),
         )
-
-
-def freeze_statistics(trunk: nn.Module) -> None:
-    """Keep the means and variances of batch norm as they are; its scales go on learning."""
-    for module in trunk.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            module.eval()
 
 
 def initial_backbone(model: ModelConfig, seed: int, shape: tuple[int, int]) -> Backbone:
@@ -256,56 +304,3 @@ def initial_backbone(model: ModelConfig, seed: int, shape: tuple[int, int]) -> B
         model.drop_path,
         shape,
     )
-
-
-def own_loss(trainer: TrainerConfig) -> Loss | None:
-    """Build the user's own loss; None where there is none."""
-    return None if trainer.loss is None else doors.function(trainer.loss, "trainer.loss")
-
-
-def own_optimizer(trainer: TrainerConfig) -> MakeOptimizer | None:
-    """Build what makes the user's own optimiser; None where there is none."""
-    node = trainer.optimizer
-    return None if node is None else doors.function(node, "trainer.optimizer")
-
-
-def own_callbacks(trainer: TrainerConfig) -> list[Callback]:
-    """Build the user's own callbacks: a list of nodes, or nodes by name, or a single one.
-
-    Raises:
-        UserError: One cannot be built or is no callback.
-    """
-    nodes = trainer.callbacks or []
-    if isinstance(nodes, Mapping):
-        nodes = [nodes] if doors.is_node(nodes) else list(nodes.values())
-    made = [doors.build(node, "trainer.callbacks") for node in nodes]
-    for callback in made:
-        if not isinstance(callback, Callback):
-            raise UserError(
-                f"trainer.callbacks: {type(callback).__name__} is not a Lightning callback "
-                "(pytorch_lightning.Callback)"
-            )
-    return made
-
-
-def warm_up(fitter: Fitter) -> None:
-    """Train and infer on one blank batch, as a round does, so that its memory is known before.
-
-    Nothing is kept.
-    """
-    features = fitter.features
-    if fitter.frozen or features.backbone is None:
-        features.warm_up()
-        return
-    count, shape = features.engine.batch_size, features.spec.shape
-    # Without callbacks: what they count or write is the rounds' own.
-    blank = replace(fitter.trainer, epochs=1, validation_share=0.0, callbacks=None)
-    once = replace(fitter, trainer=blank)
-    module = once._fit_pixels(
-        [np.zeros((*shape, 3), np.uint8)] * count,
-        [row % len(fitter.classes) for row in range(count)],
-        [str(row) for row in range(count)],
-        partial(seeding.derive, fitter.seed),
-        unchanged(features.width),
-    )
-    features.warm_up(module.trunk)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from alvision.config.checks import validate_training
 from alvision.core import seeding
@@ -21,18 +20,26 @@ from alvision.data.images import ImageSpec
 from alvision.evaluation.probabilities import ClassProbabilities
 from alvision.inference import engine, pool
 from alvision.inference.features import Features
-from alvision.inference.pool import LogProbs
 from alvision.inference.predictions import Predictions, SampleId, Score
 from alvision.models.backbones import Backbone
-from alvision.models.heads import onto_classes
-from alvision.models.sampling import Sampled, stochastic
-from alvision.training import checkpoint, cross_validation, fitter
+from alvision.models.sampling import stochastic
+from alvision.training import checkpoint, contest, cross_validation
 from alvision.training.checkpoint import Model
+from alvision.training.contest import Contest, Say
 from alvision.training.fitter import Fitter, initial_backbone
+from alvision.training.sampled_networks import log_probs_of, trunk_of
+from alvision.training.warm_up import warm_up
 
 if TYPE_CHECKING:
     from alvision.config.schema import DataConfig, ModelConfig, TrainerConfig
     from alvision.data.manifest import Manifest
+
+KINDS = {
+    "frozen": ("frozen",),
+    "finetune": ("finetune",),
+    "auto": ("frozen", "finetune", "mean"),
+}
+"""The kinds of models that each way of training leaves."""
 
 
 class Learner:
@@ -141,16 +148,24 @@ class Learner:
         targets = {id: self.classes.index(labels[id]) for id in sorted(labels)}
         return self.fitter.fit(targets, round)
 
+    def compete(
+        self, labels: Mapping[SampleId, str], *, round: int, say: Say = lambda line: None
+    ) -> tuple[Model, Contest]:
+        """Train the kind of network that is best on the labelled images; see `contest.compete`."""
+        return contest.compete(self.fitter, labels, round=round, say=say)
+
     def save(self, model: Model, path: Path) -> None:
         """Write a model; equal models give equal bytes."""
+        # Of a model that is not fitted nothing is known but what was to be trained.
+        kind = model.kind if model.fitted or self.fitter.frozen else self.model.training
         about = {
-            "model": {"backbone": self.model.backbone, "training": self.model.training},
+            "model": {"backbone": self.model.backbone, "training": kind},
             "head": self.fitter.head_arguments,
             "image": self.features.spec.to_dict(),
             "mean": list(self.backbone.mean) if self.backbone else None,
             "std": list(self.backbone.std) if self.backbone else None,
             "precision": self.engine.precision,
-            "trunk": self.features.fingerprint if self.fitter.frozen else None,
+            "trunk": self.features.fingerprint if kind == "frozen" else None,
         }
         checkpoint.write(model, path, about)
 
@@ -165,16 +180,14 @@ class Learner:
             UserError: The file is damaged, or belongs to another network.
         """
         content = checkpoint.read(path)
-        if content["model"]["training"] != self.model.training or (
-            self.fitter.frozen and content["trunk"] != self.features.fingerprint
-        ):
+        kind = content["model"]["training"]
+        known = KINDS[self.model.training]
+        if kind not in known or content["trunk"] not in (None, self.features.fingerprint):
             raise UserError(
                 f"{path} belongs to another network than model.backbone={self.model.backbone} with "
                 "these weights; use the weights it was trained with, or another out="
             )
-        return checkpoint.restore(
-            content, nn.Identity() if self.fitter.frozen else self.fitter.new_trunk()
-        )
+        return checkpoint.restore(content, None if kind == "frozen" else self.fitter.new_trunk())
 
     def predict(self, model: Model, ids: Sequence[SampleId]) -> ClassProbabilities:
         """Say how probable each class of the model is: without dropout, or the mean of its members.
@@ -258,7 +271,7 @@ class Learner:
 
     def warm_up(self) -> None:
         """Run a round's work on blank images, so that the memory that it takes is known."""
-        fitter.warm_up(self.fitter)
+        warm_up(self.fitter)
 
     @cached_property
     def _stochastic(self) -> bool:
@@ -269,41 +282,3 @@ class Learner:
         if self.model.head != "dropout":
             return self.model.head == "ensemble"
         return self.model.dropout > 0 or sampled_trunk
-
-
-def trunk_of(model: Model | None, passes: int, seed: int) -> nn.Module | None:
-    """Return the trained trunk of a model, sampled where it drops something itself.
-
-    Args:
-        model: A model; None, or one without a trunk of its own, has none.
-        passes: K; 1 for the whole network alone.
-        seed: What its draws follow.
-    """
-    if model is None or model.module is None or isinstance(model.module.trunk, nn.Identity):
-        return None
-    trunk = model.module.trunk
-    if passes < 2 or not stochastic(trunk):
-        return trunk
-    return Sampled(trunk, passes, seeding.derive(seed, "trunk"))
-
-
-def log_probs_of(model: Model | None, classes: Sequence[str], passes: int, seed: int) -> LogProbs:
-    """Return what turns features [b,D], or [b,1+K,D], into log-probabilities [b,K,C].
-
-    Args:
-        model: A model; None or an unfitted one is uniform.
-        classes: The C classes; one that the model does not know has probability 0.
-        passes: K.
-        seed: What the head's draws follow.
-    """
-    if model is None or model.module is None:
-        shape = (passes, len(classes))
-        return lambda features: torch.full((len(features), *shape), -math.log(len(classes)))
-    head, known = model.module.eval().head.cpu(), model.classes
-    masks = head.masks(passes, torch.Generator().manual_seed(seed))
-
-    def log_probs(features: Tensor) -> Tensor:
-        sampled = features if features.ndim == 2 else features[:, 1:]
-        return onto_classes(head.passes(sampled, masks), known, classes)
-
-    return log_probs

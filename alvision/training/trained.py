@@ -164,8 +164,9 @@ def load(root: Path, round: int) -> TrainedModel:
             f"{config.model.backbone} here; use the weights that it was trained with"
         )
     whole = backbone is not None and not frozen
-    trunk = copy.deepcopy(backbone.trunk) if whole and backbone else nn.Identity()
-    model = checkpoint.restore(content, trunk)
+    model = checkpoint.restore(
+        content, copy.deepcopy(backbone.trunk) if whole and backbone else None
+    )
     # Any device will do, but not another precision: it would move the numbers.
     trainer = replace(config.trainer, accelerator="auto", devices=1, strategy="auto")
     return TrainedModel(

@@ -53,6 +53,7 @@ from alvision.deploy.bundle.tiled_network import TiledNetwork
 from alvision.deploy.bundle.verdict import NEIGHBOURS, usual_novelty
 from alvision.deploy.train.calibration import fit_temperature
 from alvision.deploy.train.final_model import FinalModel, check_current
+from alvision.models.pair import HeadPair
 
 if TYPE_CHECKING:
     from alvision.config.schema import RunConfig
@@ -241,17 +242,16 @@ def _write_documents(folder: Path, manifest: BundleManifest, differences: dict[s
 def _network(final: FinalModel) -> Deployed | TiledNetwork:
     learner, module = final.learner, final.model.module
     assert learner.backbone is not None and module is not None
-    frozen = learner.model.training == "frozen"
+    frozen = final.model.kind == "frozen"
     trunk = copy.deepcopy(learner.backbone.trunk if frozen else module.trunk)
     backbone = learner.backbone
-    parts = (
-        trunk.cpu().float().to(memory_format=torch.contiguous_format),
-        copy.deepcopy(module.head).cpu().float(),
-        backbone.mean,
-        backbone.std,
-    )
-    spec = learner.features.spec
-    return Deployed(*parts, spec.shape) if spec.tiles is None else TiledNetwork(*parts)
+    trunk = trunk.cpu().float().to(memory_format=torch.contiguous_format)
+    head = copy.deepcopy(module.head).cpu().float()
+    normalisation, spec = (backbone.mean, backbone.std), learner.features.spec
+    if spec.tiles is None:
+        return Deployed(trunk, head, *normalisation, spec.shape)
+    assert not isinstance(head, HeadPair), "the features of tiles are never finetuned"
+    return TiledNetwork(trunk, head, *normalisation)
 
 
 def _samples(final: FinalModel) -> tuple[list[SampleId], list[SampleId]]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from alvision.models.heads import AnyHead, Head
 from alvision.models.normalised import normalise
+from alvision.models.pair import HeadPair
 from alvision.models.pooled import Pooled
 
 
@@ -34,7 +35,7 @@ class Deployed(nn.Module):
     def __init__(
         self,
         trunk: nn.Module,
-        head: AnyHead,
+        head: AnyHead | HeadPair,
         mean: Sequence[float],
         std: Sequence[float],
         shape: tuple[int, int],

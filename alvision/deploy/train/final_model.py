@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from alvision.core.errors import UserError
+from alvision.core.records import SampleId
 from alvision.core.rounds import write_atomically
 from alvision.core.shell import command
 from alvision.deploy.train.calibration import FEWEST, calibrated, fit_temperature, reliability
@@ -22,6 +24,7 @@ from alvision.labels.classes import class_list
 from alvision.loop.build import build_learner
 from alvision.training import Learner
 from alvision.training.checkpoint import Model
+from alvision.training.contest import Contest, Say
 
 if TYPE_CHECKING:
     from alvision.config.schema import RunConfig
@@ -48,7 +51,9 @@ class FinalModel:
     facts: ModelFacts
 
 
-def train(config: RunConfig, root: Path, *, progress: bool = True) -> FinalModel:
+def train(
+    config: RunConfig, root: Path, *, progress: bool = True, say: Say = lambda line: None
+) -> FinalModel:
     """Train on every label that is not held out, and set the temperature on the monitor images.
 
     Writes `final/{model.ckpt,model.json,monitor.parquet,reliability.png}` into the run's folder.
@@ -58,13 +63,14 @@ def train(config: RunConfig, root: Path, *, progress: bool = True) -> FinalModel
         config: The run's configuration, its classes settled.
         root: The run's folder.
         progress: Show a progress bar on a terminal.
+        say: Called with a line for the user, where the training is long.
 
     Raises:
         UserError: Fewer than two classes are labelled.
     """
     labelled = load_labelled(config)
     learner = _learner(config, labelled, progress)
-    model = learner.fit(labelled.training, round=ROUND)
+    model, contest = _fitted(config, learner, labelled.training, say)
     if not model.fitted:
         raise UserError(
             "fewer than two classes are labelled, so there is nothing to tell apart: label more"
@@ -85,6 +91,7 @@ def train(config: RunConfig, root: Path, *, progress: bool = True) -> FinalModel
         labels_hash=labelled.labels_hash,
         data_hash=labelled.data_hash,
         monitor=_figures(raw, probabilities, labelled, config),
+        contest=contest.to_json() if contest else None,
     )
     folder = root / FOLDER
     write_atomically(folder / "model.ckpt", lambda path: learner.save(model, path))
@@ -137,6 +144,15 @@ def check_current(final: FinalModel, config: RunConfig) -> None:
         if (name in (facts.defects or ())) != (name in (config.defects or ())):
             now = "a defect" if name in (config.defects or ()) else "no defect"
             raise UserError(f"{name} is {now} since the model was trained: {again}")
+
+
+def _fitted(
+    config: RunConfig, learner: Learner, labels: Mapping[SampleId, str], say: Say
+) -> tuple[Model, Contest | None]:
+    """Train the model; with `model.training=auto` the kind that is best on the labelled images."""
+    if config.model.training == "auto" and len(set(labels.values())) > 1:
+        return learner.compete(labels, round=ROUND, say=say)
+    return learner.fit(labels, round=ROUND), None
 
 
 def _learner(config: RunConfig, labelled: LabelledData, progress: bool) -> Learner:

@@ -74,6 +74,7 @@ class ModelFacts:
         labels_hash: sha256 of the training labels.
         data_hash: sha256 of the training images.
         monitor: Quality on the monitor images.
+        contest: How the kind of network was chosen, see `training.contest`; None: it was given.
     """
 
     classes: tuple[str, ...]
@@ -83,6 +84,7 @@ class ModelFacts:
     labels_hash: str
     data_hash: str
     monitor: MonitorFigures
+    contest: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values, in the order of the file."""
@@ -94,6 +96,7 @@ class ModelFacts:
             "labels_hash": self.labels_hash,
             "data_hash": self.data_hash,
             "monitor": dict(self.monitor.figures),
+            **({"contest": self.contest} if self.contest else {}),
         }
 
     @classmethod
@@ -111,6 +114,7 @@ class ModelFacts:
             labels_hash=values["labels_hash"],
             data_hash=values["data_hash"],
             monitor=MonitorFigures(values["monitor"]),
+            contest=values.get("contest"),  # earlier versions trained what they were told to
         )
 
 

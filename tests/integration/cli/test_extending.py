@@ -199,6 +199,7 @@ MISTAKES = {
         "Lightning refuses",
     ),
     "no optimiser": ("trainer.optimizer", "{_target_:my_own.loss,_partial_:true}", "optimizer"),
+    "no schedule": ("trainer.schedule", "{_target_:my_own.loss,_partial_:true}", "schedule"),
     "no listing": ("data.source", "{_target_:my_own.listing,_partial_:true}", "Listing"),
     "a word that is no part": ("trainer.loss", "focal", "_target_"),
 }

@@ -18,7 +18,7 @@ def test_the_defaults_are_valid():
     [
         ("oracle__kind", "magic", "simulated, files"),
         ("target__metric", "foo", "macro_f1"),
-        ("model__training", "both", "frozen, finetune"),
+        ("model__training", "both", "frozen, finetune, auto"),
         ("budget__batch", 0, "at least 1"),
         ("budget__rounds", -1, "at least 0"),
         ("budget__initial", "some", "or all"),
@@ -109,7 +109,6 @@ def test_the_defaults_make_sense_for_whoever_trains_without_a_run(training):
         ({"passes": 0}, {}, "model.passes=0"),
         ({"features": "deep"}, {}, "model.features=deep"),
         ({"views": "turned"}, {}, "model.views=turned"),
-        ({"views": "flips", "training": "finetune"}, {}, "model.views=none"),
         ({"engine": "compile", "training": "finetune"}, {}, "model.engine=eager"),
         ({"drop_path": 0.1}, {}, "model.drop_path"),
         (
@@ -120,6 +119,8 @@ def test_the_defaults_make_sense_for_whoever_trains_without_a_run(training):
         ({"dropout": 1.0}, {}, "model.dropout=1.0"),
         ({}, {"validation_share": float("nan")}, "trainer.validation_share=nan"),
         ({}, {"head_steps": 0}, "trainer.head_steps=0"),
+        ({}, {"gradient_clip": 0.0}, "trainer.gradient_clip=0.0"),
+        ({}, {"accumulate": 0}, "trainer.accumulate=0"),
         ({}, {"learning_rate": 0.0}, "trainer.learning_rate=0.0"),
         ({"training": "finetune"}, {"batch_size": 1}, "trainer.batch_size=1"),
     ],

@@ -313,10 +313,9 @@ class RunConfig:
         defects: The classes that are defects; escape and overkill rates need it.
         acquisition: The strategy, from configs/acquisition.
         cold_start: The strategy without a model, from configs/cold_start; it chooses until there
-            is one. With cold_start.per_class=5 (0) it goes on until each class seen has so many
-            labels, but asks for no more than budget.initial images beyond the first round. In a
-            simulated run cold_start.known_defects=5 (0) defects are known beforehand, at no cost,
-            and no good parts.
+            is one, and then on until each class seen has cold_start.per_class=0 labels, but asks
+            for no more than budget.initial images beyond the first round. In a simulated run
+            cold_start.known_defects=0 defects are known beforehand, at no cost, and no good parts.
         metrics: Metrics of your own, a list of nodes with `_target_`; columns of metrics.csv after
             the shipped ones, and values of target.metric. null: the shipped ones.
         logger: Where rounds are logged too, from configs/logger; TensorBoard's files are always

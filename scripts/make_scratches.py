@@ -91,7 +91,7 @@ def _write(index: int, folder: Path, options: argparse.Namespace) -> tuple[str, 
     )
     name = f"{index:04d}.jpg"
     Image.fromarray(grey).save(folder / name, quality=QUALITY)
-    return name, "scratch" if scratched else "ok"
+    return f"images/{name}", "scratch" if scratched else "ok"
 
 
 def _pair(text: str) -> tuple[int, int]:

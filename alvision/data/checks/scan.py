@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from PIL import Image
 
 from alvision.data.depth import dark, measure
 from alvision.data.framing import alike_frame, cut_off, stretch
+from alvision.data.image_spec import LETTERBOX, SQUASH
 from alvision.data.images import (
     UnreadableImage,
     header_exif,
@@ -161,6 +162,8 @@ class _Look:
 
 def _look(path: Path, spec: ImageSpec) -> _Look:
     seen = spec if spec.tiles is None else spec.scaled(max(spec.shape))
+    if seen.fit == LETTERBOX:  # all images share the bars, and would be alike by them
+        seen = replace(seen, fit=SQUASH)
     grey = Image.fromarray(load(path, seen)).convert("L")
     small = grey.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR)
     return _Look(

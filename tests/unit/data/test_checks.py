@@ -7,6 +7,8 @@ from PIL import Image, ImageEnhance
 
 from alvision.config.schema import DataConfig
 from alvision.data.checks import check
+from alvision.data.checks.near import LEAST_CORRELATION
+from alvision.data.checks.scan import scan_images
 from alvision.data.hashes import content_hashes
 from alvision.data.images import ImageSpec
 from alvision.data.manifest import build
@@ -92,6 +94,17 @@ def test_proportions_that_the_frame_distorts_or_cuts_are_warned_of(parts):
     assert finding.examples[0].caption == "75 % of it is not seen"
     whole = look(manifest, spec=ImageSpec(64, fit="letterbox"))
     assert "pictures have the proportions of the network's frame" in whole.passed
+
+
+def test_the_bars_of_a_letterbox_make_no_strips_alike(tmp_path):
+    rng = np.random.default_rng(0)
+    (tmp_path / "ok").mkdir()
+    for number in range(8):
+        values = rng.integers(190, 215, (2, 6)).astype(np.uint8)
+        strip = Image.fromarray(values).resize((256, 32), Image.Resampling.BICUBIC)
+        strip.save(tmp_path / "ok" / f"{number}.png")
+    vectors = scan_images(listed(tmp_path, "folder"), ImageSpec(64, fit="letterbox")).vectors
+    assert np.triu(vectors @ vectors.T, 1).max() < LEAST_CORRELATION
 
 
 def test_exact_copies_are_counted_and_a_contradiction_is_an_error(parts):

@@ -28,9 +28,7 @@ def picture(
     Raises:
         UnreadableImage: If the file is missing, broken, refused or no image.
     """
-    seen = replace(
-        spec or ImageSpec(longest), size=longest, crop=None, reduced=True, fit=SQUASH, roi=None
-    )
+    seen = replace(_whole(spec), size=longest, reduced=True)
     with images.opened(path, data) as image:
         pixels = upright_pixels(image, seen)
     shown = Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[..., 0]).convert("RGB")
@@ -78,10 +76,15 @@ def photograph(path: Path, spec: ImageSpec | None, data: bytes) -> Image.Image:
     with images.opened(path, data) as image:
         size = finest(images.upright_size(image, spec))
         whole = halvings(images.upright_size(image, spec)) == 0
-        seen = replace(spec, size=min(size), crop=None, reduced=not whole, fit=SQUASH, roi=None)
+        seen = replace(_whole(spec), size=min(size), reduced=not whole)
         pixels = upright_pixels(image, seen)
     found = Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[..., 0])
     return found if found.size == size else found.resize(size, Image.Resampling.BILINEAR)
+
+
+def _whole(spec: ImageSpec | None) -> ImageSpec:
+    """Return how values are read, for all of a photograph: no region, no fit and no tiles."""
+    return replace(spec or ImageSpec(1), crop=None, fit=SQUASH, roi=None, tiles=None)
 
 
 def is_deep(path: Path) -> bool:

@@ -117,14 +117,15 @@ def test_decoded_photographs_stay_below_their_bound(tmp_path, monkeypatch):
     assert images._photographs.get(images.look("d").sha256) is not None
 
 
+@pytest.mark.parametrize("spec", [None, ImageSpec(8, tiles="auto"), ImageSpec(8, fit="crop")])
 @pytest.mark.parametrize("suffix", ["jpg", "png"])
-def test_a_huge_photograph_is_shown_at_half_its_size(tmp_path, monkeypatch, suffix):
+def test_a_huge_photograph_is_shown_at_part_of_its_size(tmp_path, monkeypatch, suffix, spec):
     monkeypatch.setattr(pictures, "MOST_PIXELS", 400 * 300)
     path = tmp_path / f"a.{suffix}"
     pixels = np.zeros((600, 900), np.uint8)
     pixels[:, 450:] = 200
     Image.fromarray(pixels).save(path)
-    images = served(path)
+    images = served(path, spec)
     look = images.look("a")
     assert look.photograph == (225, 150)
     tile = shown(images, look.sha256, 0, 0, 0)

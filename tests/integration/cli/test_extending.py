@@ -220,7 +220,7 @@ def listing(data): return ["a.png"]
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_one_line_that_names_the_setting(outside, mistake):
     key, value, says = MISTAKES[mistake]
-    words = ["run", "data.root=photos", *TINY, f"{key}={value}"]
+    words = ["run", "data.root=photos", *TINY, "model.training=frozen", f"{key}={value}"]
     status, _, err = outside({"my_own.py": OWN}, *words)
     assert status == 2
     assert err.count("\n") == 1 and key in err and says in err

@@ -62,7 +62,8 @@ def without_each(tiles: Float[Tensor, "t d"]) -> Float[Tensor, "t e"]:
 def _standing_out(highest: Tensor, spread: Tensor) -> Tensor:
     spread = spread.clamp(min=0)  # rounding
     least = LEAST**2 * spread.mean(-1, keepdim=True)
-    return highest / (spread + least + TINY).sqrt()
+    # Not added: the exporter leaves out what it adds to a number if it is as small as this.
+    return highest / (spread + least).clamp(min=TINY).sqrt()
 
 
 def heat(head: nn.Module, tiles: Float[Tensor, "t d"]) -> Float[Tensor, "t c"]:

@@ -123,7 +123,6 @@ class AverageWeights(lightning.Callback):
         self.start = steps - max(1, round(AVERAGED * steps))
         self.steps = self.averaged = 0
         self.mean: list[Tensor] = []
-        self.add = get_swa_multi_avg_fn()
 
     def on_train_batch_end(
         self,
@@ -141,7 +140,7 @@ class AverageWeights(lightning.Callback):
             return
         weights = _learning(module)
         if self.averaged:
-            self.add(self.mean, weights, torch.tensor(self.averaged))
+            get_swa_multi_avg_fn()(self.mean, weights, torch.tensor(self.averaged))
         else:
             self.mean = [value.clone() for value in weights]
         self.averaged += 1

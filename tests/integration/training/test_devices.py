@@ -37,6 +37,16 @@ def test_two_ranks_train_and_infer_like_one(learn, truth):
     assert torch.allclose(alone.features, shared.features, atol=1e-5)
 
 
+def test_two_ranks_train_a_network_with_weights_like_one(learn, truth, tmp_path):
+    """Its lowest layers do not learn, and its weights are averaged."""
+    file = tmp_path / "weights.pt"
+    torch.save(learn(NET, PLAIN).backbone.trunk.state_dict(), file)
+    given = replace(NET, weights=str(file))
+    models = [learn(given, trainer).fit(truth, round=1) for trainer in (PLAIN, TWO)]
+    for name, value in state(models[0]).items():
+        assert torch.allclose(value, state(models[1])[name], atol=5e-4), name
+
+
 def test_a_frozen_trunk_runs_on_ranks_and_its_head_trains_here(learn, truth, monkeypatch, tmp_path):
     features, models = [], []
     for trainer in (PLAIN, TWO):

@@ -1,3 +1,4 @@
+import pickle
 from dataclasses import replace
 
 import pytest
@@ -68,6 +69,16 @@ def test_the_average_is_the_mean_of_the_last_fifth_of_the_steps():
         average.on_train_batch_end(steps, module, None, None, 0)
     average.on_fit_end(steps, module)
     assert module.weight.item() == 9.5
+
+
+def test_other_ranks_can_be_sent_what_a_fit_needs():
+    """Several devices are processes of their own, which get everything by pickle."""
+    pickle.loads(pickle.dumps(AverageWeights(10)))
+    layer = nn.Conv2d(2, 2, 3, groups=2)
+    with fast_depthwise(layer, half=True):
+        sent = pickle.loads(pickle.dumps(layer))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert sent(torch.rand(1, 2, 4, 4)).dtype == torch.float32
 
 
 def test_a_fit_that_was_stopped_before_its_average_keeps_its_weights():

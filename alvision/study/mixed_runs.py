@@ -10,6 +10,7 @@ import numpy as np
 
 from alvision.core.errors import UserError
 from alvision.core.rounds import read_document
+from alvision.run_folder.fixed_settings import read_by_rounds
 
 AGAIN = "run the same compare again to finish it"
 
@@ -69,6 +70,6 @@ def refuse_differences(
 
 
 def _fingerprint(document: Mapping[str, Any], ignore: Sequence[str]) -> dict[str, Any]:
-    kept = document["fingerprint"].items()
+    kept = read_by_rounds(document["fingerprint"]).items()
     flat = {key: value for key, value in kept if key.split(".")[0] not in ignore}
     return {**flat, "classes": document["classes"]}

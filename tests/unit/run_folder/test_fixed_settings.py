@@ -7,6 +7,7 @@ from alvision.config.compose import keys
 from alvision.core.errors import UserError
 from alvision.run_folder.experiment_file import describe_run
 from alvision.run_folder.fixed_settings import (
+    FINETUNING,
     MAY_CHANGE,
     PEOPLE_MAY_CHANGE,
     WHY_FIXED,
@@ -33,7 +34,7 @@ def test_every_setting_may_change_or_says_why_not(people):
 
 
 def test_every_rule_is_about_a_setting_that_exists():
-    for name in (*MAY_CHANGE, *PEOPLE_MAY_CHANGE, *WHY_FIXED):
+    for name in (*MAY_CHANGE, *PEOPLE_MAY_CHANGE, *WHY_FIXED, *FINETUNING):
         assert name in keys(), name
 
 
@@ -108,3 +109,49 @@ def test_a_simulated_run_of_other_images_is_refused_in_one_line(tmp_path):
 def test_a_folder_without_a_hash_of_its_images_goes_on(tmp_path):
     claimed(tmp_path, people=False)
     claimed(tmp_path, people=False, images="f1")
+
+
+LATER = {"trainer__epochs": 12, "trainer__learning_rate": 0.0002, "trainer__accumulate": 2}
+EARLIER = {"trainer__epochs": 30, "trainer__learning_rate": 0.0005}
+
+
+@pytest.mark.parametrize("people", [True, False])
+@pytest.mark.parametrize("kept", ["frozen", "auto"])
+@pytest.mark.parametrize("given", ["frozen", "auto"])
+def test_what_only_finetuning_reads_is_free_where_rounds_are_frozen(tmp_path, people, kept, given):
+    first = claimed(tmp_path, people=people, model__training=kept, **EARLIER)
+    again = claimed(tmp_path, people=people, model__training=given, **LATER)
+    assert again["run"] == first["run"] and again["fingerprint"] == first["fingerprint"]
+    assert again == claimed(tmp_path, people=people, model__training=given, **LATER)
+
+
+@pytest.mark.parametrize("people", [True, False])
+def test_a_final_model_stays_finetuned_as_it_was_asked_for(tmp_path, people):
+    claimed(tmp_path, people=people, model__training="auto", **EARLIER)
+    again = claimed(tmp_path, people=people, model__training="auto", **LATER)
+    assert again["config"]["trainer"]["epochs"] == 30
+    assert again["config"]["trainer"]["learning_rate"] == 0.0005
+
+
+def test_augmentation_of_ones_own_is_free_where_rounds_are_frozen(tmp_path):
+    first = claimed(tmp_path, model__training="auto")
+    own = {"_target_": "albumentations.Compose", "transforms": []}
+    again = claimed(tmp_path, model__training="auto", trainer__augment=own)
+    assert again["fingerprint"] == first["fingerprint"]
+
+
+@pytest.mark.parametrize(
+    "kept, given", [("finetune", "finetune"), ("finetune", "auto"), ("auto", "finetune")]
+)
+def test_where_one_of_two_finetunes_its_rounds_the_settings_of_finetuning_count(
+    tmp_path, kept, given
+):
+    claimed(tmp_path, people=False, model__training=kept, **EARLIER)
+    with pytest.raises(UserError, match=r"trainer\.epochs was 30 and is 12|and more"):
+        claimed(tmp_path, people=False, model__training=given, **LATER)
+
+
+def test_what_the_head_reads_counts_where_rounds_are_frozen(tmp_path):
+    claimed(tmp_path, people=False, model__training="auto")
+    with pytest.raises(UserError, match=r"trainer\.weight_decay was 0\.01 and is 0\.1"):
+        claimed(tmp_path, people=False, model__training="auto", trainer__weight_decay=0.1)

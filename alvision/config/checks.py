@@ -111,6 +111,8 @@ def _check_turns(config: RunConfig) -> None:
 def _check_together(
     model: ModelConfig, trainer: TrainerConfig, *, images: bool, tiles: bool
 ) -> None:
+    if model.init is not None and not images:
+        raise UserError("model.init names a network, and these data have no images to look at")
     if model.training == "auto":
         return  # what cannot be finetuned stays frozen, and the report says why
     if model.training == "frozen":

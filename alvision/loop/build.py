@@ -29,6 +29,7 @@ from alvision.oracles.files import FilesOracle
 from alvision.oracles.page import PageOracle
 from alvision.run_folder.experiment_file import describe_run
 from alvision.run_folder.fixed_settings import claim_run
+from alvision.run_folder.initial_model import as_kept
 from alvision.run_folder.round_files import codecs, write_metrics_table
 
 if TYPE_CHECKING:
@@ -120,17 +121,18 @@ def build_learner(config: RunConfig, data: DataSet, *, progress: bool) -> Learne
     from alvision.inference.statistics import FILE as STATISTICS
     from alvision.training import Learner  # Lightning and timm: seconds, after the first line
 
+    root = Path(str(config.out))
     return Learner(
         data.manifest,
         data.hashes,
         data.classes,
         data=data.config.data,
-        model=config.model,
+        model=as_kept(config.model, root),
         trainer=config.trainer,
         seed=config.seed,
         groups=data.groups,
         pool=data.split.pool,
-        statistics=Path(str(config.out)) / STATISTICS,
+        statistics=root / STATISTICS,
         progress=progress,
         defects=config.defects or (),
     )

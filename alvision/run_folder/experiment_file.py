@@ -9,11 +9,13 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alvision.core.version import __version__
 from alvision.evaluation.metrics import described, metrics_of
 from alvision.run_folder.fixed_settings import ADDED, why_fixed
+from alvision.run_folder.initial_model import content_hash
 
 if TYPE_CHECKING:
     from alvision.config.schema import RunConfig
@@ -51,6 +53,8 @@ def describe_run(
     }
     if flat["model.training"] == "auto":
         flat["model.training"] = "frozen"  # what its rounds are
+    if config.model.init is not None:  # what is in the folder counts, and not where it is
+        flat["model.init"] = content_hash(config.model.init, Path(str(config.out)))
     own = described(metrics_of(config.metrics))
     digest = hashlib.sha256(json.dumps(flat, sort_keys=True).encode()).hexdigest()
     return {

@@ -9,6 +9,7 @@ from typing import Any
 
 from alvision.core.errors import UserError
 from alvision.core.rounds import DOCUMENT, claim, read_document
+from alvision.run_folder.initial_model import keep
 
 MAY_CHANGE = (
     "budget.rounds",
@@ -66,6 +67,7 @@ ADDED = {
     "data.image.roi": None,
     "data.image.tiles": None,
     "metrics": None,
+    "model.init": None,
     "trainer.accumulate": 1,
     "trainer.callbacks": None,
     "trainer.gradient_clip": None,
@@ -120,7 +122,7 @@ def claim_run(root: Path, described: dict[str, Any], *, people: bool) -> dict[st
         _refuse_other_images(root, stored, described)
         if _frozen(stored["fingerprint"]) and _frozen(described["fingerprint"]):
             described = _with_finetuning_of(stored, described)
-    return claim(
+    document = claim(
         root,
         described,
         fixed=partial(why_fixed, people=people),
@@ -129,6 +131,8 @@ def claim_run(root: Path, described: dict[str, Any], *, people: bool) -> dict[st
         # The report and whoever reads the folder speak of what people changed.
         renewed=("config", "fingerprint") if people else (),
     )
+    keep(described["config"]["model"]["init"], root)
+    return document
 
 
 def read_by_rounds(fingerprint: Mapping[str, Any]) -> dict[str, Any]:

@@ -99,13 +99,13 @@ def restore(content: dict[str, Any], trunk: nn.Module | None) -> Model:
         return Model(classes, False)
     module = _skeleton(content["model"]["training"], trunk, len(classes), content["head"])
     try:
-        module.load_state_dict(_standardised(content["state_dict"], module.head))
+        module.load_state_dict(standardised(content["state_dict"], module.head))
     except RuntimeError as error:
         raise UserError("the checkpoint's weights do not fit the configured network") from error
     return Model(classes, True, module.eval())
 
 
-def _standardised(state: dict[str, Tensor], head: AnyHead | HeadPair) -> dict[str, Tensor]:
+def standardised(state: dict[str, Tensor], head: AnyHead | HeadPair) -> dict[str, Tensor]:
     """Return the weights of a model; one of an early version goes on as it was.
 
     Heads used to divide all features by one number, and a head of the user's own was given them as

@@ -89,7 +89,7 @@ def parameter_groups(trunk: nn.Module, rate: float, weight_decay: float) -> list
     log.setLevel(logging.ERROR)  # a trunk of one layer is no mistake
     try:
         groups = param_groups_layer_decay(
-            _inner(trunk), weight_decay=weight_decay, layer_decay=DECAY, no_opt_scale=LEAST
+            inner(trunk), weight_decay=weight_decay, layer_decay=DECAY, no_opt_scale=LEAST
         )
     finally:
         log.setLevel(level)
@@ -103,10 +103,10 @@ def parameter_groups(trunk: nn.Module, rate: float, weight_decay: float) -> list
     ]
 
 
-def _inner(trunk: nn.Module) -> nn.Module:
+def inner(trunk: nn.Module) -> nn.Module:
     """Return the network inside what only pools or turns its features; that has no parameters."""
     inside = getattr(trunk, "trunk", None)
-    return _inner(inside) if isinstance(inside, nn.Module) else trunk
+    return inner(inside) if isinstance(inside, nn.Module) else trunk
 
 
 class AverageWeights(lightning.Callback):

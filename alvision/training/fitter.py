@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from pytorch_lightning import Callback
-from torch import nn
+from torch import Tensor, nn
 
 from alvision.core import seeding
 from alvision.core.errors import UserError
@@ -20,7 +20,6 @@ from alvision.inference.features import Features
 from alvision.inference.predictions import SampleId
 from alvision.inference.statistics import Statistics
 from alvision.models import heads
-from alvision.models.backbones import Backbone, build_once
 from alvision.models.heads import AnyHead
 from alvision.training.augment import Augment
 from alvision.training.checkpoint import Model
@@ -62,6 +61,7 @@ class Fitter:
         seed: The run's seed; every (seed, round, purpose) has its own randomness.
         features: The features and pixels of the images.
         groups: The group of each image; early stopping keeps groups whole.
+        start: Weights that every head starts with, see `initial.initial_head`; None: random ones.
     """
 
     model: ModelConfig
@@ -70,6 +70,7 @@ class Fitter:
     seed: int
     features: Features
     groups: Mapping[SampleId, str]
+    start: Mapping[str, Tensor] | None = None
 
     def __post_init__(self) -> None:
         """Build the user's own parts once, so that a mistake in one shows before any work.
@@ -101,7 +102,7 @@ class Fitter:
     @property
     def pretrained(self) -> bool:
         """Tell whether the trunk starts from weights that know images."""
-        return self.model.weights is not None
+        return self.model.weights is not None or self.model.init is not None
 
     @property
     def head_arguments(self) -> dict[str, Any]:
@@ -271,6 +272,8 @@ class Fitter:
         head = heads.build(classes=count, **self.head_arguments)
         head.standardise(statistics.mean, statistics.gain)
         head.prepare(torch.tensor(targets))
+        if self.start is not None:
+            head.load_state_dict(self.start)
         weigh = self.trainer.class_weights
         weights = class_weights(torch.tensor(targets), count) if weigh else None
         return Classifier(
@@ -285,22 +288,3 @@ class Fitter:
             optimizer=own_optimizer(self.trainer),
             schedule=own_schedule(self.trainer),
         )
-
-
-def initial_backbone(model: ModelConfig, seed: int, shape: tuple[int, int]) -> Backbone:
-    """Build the trunk that every round starts from; one for all runs of a study.
-
-    Args:
-        model: The network.
-        seed: The run's seed, which only random weights follow.
-        shape: Height and width of the images.
-    """
-    return build_once(
-        model.backbone,
-        model.weights,
-        seed if model.weights is None else None,
-        model.features,
-        model.views,
-        model.drop_path,
-        shape,
-    )

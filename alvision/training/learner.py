@@ -26,7 +26,8 @@ from alvision.models.sampling import stochastic
 from alvision.training import checkpoint, contest, cross_validation
 from alvision.training.checkpoint import Model
 from alvision.training.contest import Contest, Say
-from alvision.training.fitter import Fitter, initial_backbone
+from alvision.training.fitter import Fitter
+from alvision.training.initial import initial_backbone, initial_head
 from alvision.training.sampled_networks import log_probs_of, trunk_of
 from alvision.training.warm_up import warm_up
 
@@ -95,7 +96,11 @@ class Learner:
             manifest, hashes, spec, self.engine, self.backbone, pool, statistics
         )
         of_image = dict(zip(manifest.ids, groups, strict=True))
-        self.fitter = Fitter(model, trainer, self.classes, seed, self.features, of_image)
+        fitter = Fitter(model, trainer, self.classes, seed, self.features, of_image)
+        if model.init is not None:
+            start = initial_head(model.init, self.classes, fitter.head_arguments)
+            fitter = replace(fitter, start=start)
+        self.fitter = fitter
 
     @property
     def set_aside(self) -> dict[SampleId, str]:

@@ -26,10 +26,11 @@ from alvision.inference.executor import Executor
 from alvision.models import bags
 from alvision.models.backbones import Backbone
 from alvision.models.normalised import Normalised
+from alvision.run_folder.initial_model import as_kept
 from alvision.run_folder.load import load_run
 from alvision.training import checkpoint
 from alvision.training.checkpoint import Model
-from alvision.training.fitter import initial_backbone
+from alvision.training.initial import initial_backbone
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,7 @@ def load(root: Path, round: int) -> TrainedModel:
     spec = ImageSpec.from_dict(content["image"])
     backbone = None
     if content["mean"] is not None:
-        backbone = initial_backbone(config.model, config.seed, spec.shape)
+        backbone = initial_backbone(as_kept(config.model, root), config.seed, spec.shape)
     if frozen and backbone is not None and content["trunk"] != backbone.fingerprint:
         raise UserError(
             f"{path} was trained on the features of other weights than those of model.backbone="

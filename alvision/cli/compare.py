@@ -82,7 +82,7 @@ def compare(words: list[str]) -> int:
     jobs = options.jobs or _jobs(first.config, len(arms) * seeds, len(devices))
     data = DataSet.open(first.config)
     warn(data.notices)
-    _warm(data)
+    _begin(root, arms, seeds, first, data)
     with explained(root):
         comparison = study(
             arms,
@@ -218,14 +218,34 @@ def _jobs(config: RunConfig, runs: int, devices: int) -> int:
     return max(1, min(os.cpu_count() or 1, runs, 8))
 
 
-def _warm(data: DataSet) -> None:
-    """Compute the features once, with every core, before the jobs share them."""
-    config = data.config
-    if config.model.training == "finetune":
-        return
-    from alvision.loop.build import build_learner
+def _begin(root: Path, arms: list[str], seeds: int, first: ComposedRun, data: DataSet) -> None:
+    """Refuse a folder whose runs are of other settings, then compute the features once.
 
-    _ = build_learner(config, data, progress=True).set_aside
+    With every core, before the jobs share them. What is refused leaves the study as it was.
+    """
+    from alvision.loop.build import build_learner
+    from alvision.run_folder.experiment_file import describe_run
+    from alvision.study.collect import FULL, may_differ, run_folder
+    from alvision.study.mixed_runs import refuse_begun
+
+    learner = build_learner(data.config, data, progress=True)
+    described = describe_run(
+        data.config,
+        first.choices,
+        first.command,
+        classes=data.classes,
+        precision=learner.engine.precision,
+        anonymous=False,
+        manifest=data.content_hash,
+    )
+    runs = {
+        run_folder(root, name, seed): may_differ(name)
+        for name in (*arms, FULL)
+        for seed in range(seeds)
+    }
+    refuse_begun(root, runs, described)
+    if data.config.model.training != "finetune":
+        _ = learner.set_aside
 
 
 @contextmanager

@@ -20,6 +20,10 @@ from alvision.run_folder.initial_model import content_hash
 if TYPE_CHECKING:
     from alvision.config.schema import RunConfig
 
+STANDARDISED = "standardised"
+"""What a run's heads are trained on; runs of an early version do not name it, and were trained on
+features as they are."""
+
 
 def describe_run(
     config: RunConfig,
@@ -72,6 +76,7 @@ def describe_run(
         **({"metrics": own} if own else {}),
         "config": plain,
         "fingerprint": flat,
+        "features": STANDARDISED,
     }
 
 

@@ -101,6 +101,16 @@ def run_folder(out: Path | str, acquisition: str, seed: int) -> Path:
     return Path(out) / acquisition / f"seed-{seed}"
 
 
+def may_differ(acquisition: str) -> tuple[str, ...]:
+    """Return the keys in which a run may differ from the study's first acquisition.
+
+    >>> may_differ("full")
+    ('acquisition', 'seed', 'cold_start', 'budget')
+    """
+    more = {THROUGHOUT: ("cold_start",), FULL: ("cold_start", "budget")}
+    return ("acquisition", "seed", *more.get(acquisition, ()))
+
+
 def seeds_of(folder: Path) -> dict[int, Path]:
     """Return an acquisition's run folders by the seed in their name, in increasing order."""
     if not folder.is_dir():
@@ -146,13 +156,12 @@ def collect(
     chosen = [name for name in names if name != THROUGHOUT] or list(names)
     documents = {path: read_document(path) for (name, _), path in runs.items() if name in chosen}
     reference, first = next(iter(documents.items()))
-    refuse_differences(folder, documents, ignore=("acquisition", "seed"))
+    refuse_differences(folder, documents, ignore=may_differ(chosen[0]))
     if THROUGHOUT in names:
         random = [runs[THROUGHOUT, seed] for seed in wanted]
-        refuse_others(folder, reference, random, ignore=("acquisition", "seed", "cold_start"))
+        refuse_others(folder, reference, random, ignore=may_differ(THROUGHOUT))
     full_runs = _full_runs(folder, wanted)
-    other = ("acquisition", "seed", "budget", "cold_start")
-    refuse_others(folder, reference, full_runs, ignore=other)
+    refuse_others(folder, reference, full_runs, ignore=may_differ(FULL))
 
     wanted_target = first["config"].get("target") or {}
     metric = metric or wanted_target.get("metric") or "macro_f1"

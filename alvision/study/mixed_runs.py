@@ -9,10 +9,27 @@ from typing import Any
 import numpy as np
 
 from alvision.core.errors import UserError
-from alvision.core.rounds import read_document
+from alvision.core.rounds import DOCUMENT, read_document
 from alvision.run_folder.fixed_settings import read_by_rounds
 
 AGAIN = "run the same compare again to finish it"
+TODAY = "this compare"
+
+
+def refuse_begun(
+    folder: Path, runs: Mapping[Path, Sequence[str]], described: Mapping[str, Any]
+) -> None:
+    """Refuse to add runs to a study of other settings, images or features, before any is made.
+
+    Args:
+        folder: The study's folder.
+        runs: Those that may be there, each with the keys in which it may differ.
+        described: What `describe_run` says of a run that would be made now.
+    """
+    for path, ignore in runs.items():
+        if (path / DOCUMENT).exists():
+            documents = {path: read_document(path), folder / TODAY: described}
+            refuse_differences(folder, documents, ignore=ignore)
 
 
 def refuse_unequal(
@@ -58,6 +75,15 @@ def refuse_differences(
                 f"{folder} mixes data: {path.relative_to(folder).as_posix()} saw other images or "
                 f"classes than {reference.relative_to(folder).as_posix()} (another manifest); "
                 "compare into another out="
+            )
+        if document.get("features") != other.get("features"):
+            old, new = sorted(
+                (reference, path), key=lambda run: documents[run].get("features") is not None
+            )
+            raise UserError(
+                f"{folder} mixes features: {old.relative_to(folder).as_posix()} was begun by an "
+                f"earlier version, which did not standardise them, and "
+                f"{new.relative_to(folder).as_posix()} does; compare into another out="
             )
         given = _fingerprint(other, ignore)
         for key in sorted(expected.keys() | given.keys()):

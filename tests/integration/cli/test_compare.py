@@ -12,6 +12,7 @@ from alvision.config.schema import ModelConfig, RunConfig, TrainerConfig
 from alvision.run_folder.round_files import write_metrics_table
 from tests.integration.cli.test_run import table
 from tests.integration.conftest import TINY
+from tests.unit.study.builder import write_run
 
 MORE = ["data.root=parts", *TINY, "budget.rounds=1"]
 WORDS = ["out=study", *MORE]
@@ -47,6 +48,18 @@ def test_a_comparison_pairs_by_seed_and_resumes(run, tmp_path):
     assert "Too few seeds to tell" in told
     assert page.exists()
     assert table(study / "comparison.csv") == rows
+
+
+def test_a_study_of_other_settings_is_refused_before_anything_is_run(run, tmp_path):
+    study = tmp_path / "study"
+    for name in NAMES:
+        write_run(study, name, 0, [0.5, 0.6])
+    (study / "report.html").write_text("of the study as it is")
+    before = {path: path.read_bytes() for path in study.rglob("*") if path.is_file()}
+    status, out, err = run("compare", "acquisition=[random_sampling,margin]", *WORDS, "seeds=1")
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert "study mixes features: random_sampling/seed-0 was begun" in err
+    assert {path: path.read_bytes() for path in study.rglob("*") if path.is_file()} == before
 
 
 NAMES = ["random_sampling", "margin"]

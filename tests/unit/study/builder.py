@@ -43,7 +43,9 @@ def study(
     )
 
 
-def write_run(out: Path, name: str, seed: int, values, *, manifest=None, **changes) -> Path:
+def write_run(
+    out: Path, name: str, seed: int, values, *, manifest=None, features=None, **changes
+) -> Path:
     """Write a run's experiment.yaml and metrics.csv; `changes` go into its fingerprint."""
     folder = run_folder(out, name, seed)
     folder.mkdir(parents=True, exist_ok=True)
@@ -56,6 +58,7 @@ def write_run(out: Path, name: str, seed: int, values, *, manifest=None, **chang
     }
     document = {
         "manifest": manifest,
+        "features": features,
         "run": f"{name}-{seed}",
         "fingerprint": fingerprint,
         "classes": ["ok", "worn"],

@@ -120,3 +120,12 @@ def test_a_metric_must_be_known_and_better_when_higher(written):
         collect(written, metric="ece")
     with pytest.raises(UserError, match="has no accuracy in every round"):
         collect(written, metric="accuracy")
+
+
+@pytest.mark.parametrize("name", ["random_sampling", "margin"])
+def test_a_study_does_not_mix_features_that_are_standardised_with_others(tmp_path, name):
+    for each in ("random_sampling", "margin"):
+        features = None if each == name else "standardised"
+        write_run(tmp_path, each, 0, [0.5, 0.6], features=features)
+    with pytest.raises(UserError, match=rf"features: {name}/seed-0 was begun by an earlier"):
+        collect(tmp_path)

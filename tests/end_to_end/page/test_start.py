@@ -6,7 +6,7 @@ import json
 import pytest
 
 from tests.end_to_end.page.conftest import CLASSES
-from tests.end_to_end.page.person import Person
+from tests.end_to_end.page.person import PATIENCE, Person
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -20,7 +20,7 @@ def test_random_images_come_at_once_and_chosen_ones_when_the_images_are_read(
 
     def reading(route):
         """Answer as the server does while its loop has a few minutes of images to read."""
-        told = route.fetch()
+        told = route.fetch(timeout=PATIENCE)  # its own limit is a quarter of a page's
         state = told.json() | {"phase": "features", "minutes_to_features": 3}
         route.fulfill(response=told, body=json.dumps(state))
 
@@ -34,7 +34,7 @@ def test_random_images_come_at_once_and_chosen_ones_when_the_images_are_read(
         "images: in about 3 minutes"
     )
     person.press("1")
-    page.unroute("**/api/state**")
+    page.unroute_all(behavior="wait")  # else one that is under way is answered by nobody
     server.wait_for("/api/state?by=", lambda state: state["phase"] == "asking")
     page.wait_for_function(
         "() => !document.querySelector('#notice').textContent.includes('at random')"

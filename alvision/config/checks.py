@@ -95,7 +95,7 @@ def validate_training(
 def _check_turns(config: RunConfig) -> None:
     """Refuse quarter turns of images that are not square: a batch has one shape."""
     size = config.data.image.size
-    if not isinstance(size, list) or len(set(size)) < 2:
+    if not isinstance(size, list) or all(side == size[0] for side in size):
         return
     for key, value, instead in (
         ("model.views", config.model.views, "flips"),

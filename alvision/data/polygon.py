@@ -28,7 +28,7 @@ def polygon_of(value: Any) -> tuple[Point, ...] | None:
     """
     if value is None:
         return None
-    corners = _corners(value)
+    corners = _distinct(_corners(value))
     said = f"data.image.roi={value}"
     if not all(0 <= place <= 1 for corner in corners for place in corner):
         raise UserError(
@@ -64,6 +64,12 @@ def _corners(value: Any) -> tuple[Point, ...]:
             "three or more, or a box [left,top,right,bottom]"
         )
     return corners
+
+
+def _distinct(corners: tuple[Point, ...]) -> tuple[Point, ...]:
+    """Leave out a corner that is the next one too; drawing tools close with the first one."""
+    pairs = zip(corners, (*corners[1:], corners[0]), strict=True)
+    return tuple(one for one, following in pairs if one != following) or corners
 
 
 def _cross(a: Point, b: Point, c: Point, d: Point) -> bool:

@@ -73,6 +73,11 @@ def build(
     512
     """
     if not isinstance(name, str):
+        if not isinstance(name, Mapping):
+            raise UserError(
+                f"model.backbone={name} must be the name of a network, such as resnet18, or "
+                "{_target_: my_net.make}"
+            )
         return _own(name, weights, features, views, drop_path, shape)
     library, bare = resolve(name)
     auto = weights == "auto"

@@ -45,8 +45,8 @@ def resolve(name: str) -> tuple[str, str]:
             f"model.backbone={name}: before the colon goes timm, torchvision, hf_hub (a timm model "
             "on the hub) or local-dir (a folder with config.json and weights)"
         )
-    architecture, _, tag = bare.partition(".")
-    candidates = [library] if library else ["timm"] if tag else list(known)
+    architecture, dot, _ = bare.partition(".")
+    candidates = [library] if library else ["timm"] if dot else list(known)
     for candidate in candidates:
         if architecture in known[candidate]:
             _check_tag(candidate, bare, name)
@@ -85,16 +85,37 @@ def description(bare: str) -> Mapping[str, Any]:
 
     Args:
         bare: A name of timm, or an address, which is looked up.
+
+    Raises:
+        UserError: The folder has no description that timm wrote.
     """
     source, colon, address = bare.partition(":")
     if not colon:
         return _registered(bare)
     if source == "local-dir":
-        content = json.loads((Path(address) / "config.json").read_text(encoding="utf-8"))
-        own, architecture = content.get("pretrained_cfg", content), content["architecture"]
+        own, architecture = _local(Path(address))
     else:
         own, architecture, _ = timm.models.load_model_config_from_hf(address)
     return {**_registered(architecture), **own}
+
+
+def _local(folder: Path) -> tuple[dict[str, Any], str]:
+    """Return what a folder's `config.json` says of its weights, and the architecture."""
+    try:
+        content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        own, architecture = content.get("pretrained_cfg", content), content["architecture"]
+        known = architecture.partition(".")[0] in _timm_names()
+        if known and isinstance(own, dict):
+            return own, architecture
+        reason = "pretrained_cfg is no mapping" if known else f"timm knows no {architecture}"
+    except OSError as error:
+        reason = error.strerror or str(error)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        reason = "it does not say its architecture"
+    raise UserError(
+        f"model.backbone=local-dir:{folder}: {folder / 'config.json'} is not the description of a "
+        f"network of timm ({reason})"
+    )
 
 
 def _registered(bare: str) -> dict[str, Any]:
@@ -104,20 +125,23 @@ def _registered(bare: str) -> dict[str, Any]:
 
 def _check_tag(library: str, bare: str, name: str) -> None:
     """Refuse a tag that nobody has published weights under."""
-    architecture, _, tag = bare.partition(".")
-    if not tag:
+    architecture, dot, tag = bare.partition(".")
+    if not dot:
         return
     if library == "torchvision":
         raise UserError(f"model.backbone={name}: tags are timm's; use timm:{bare}")
     try:
-        timm.get_pretrained_cfg(bare, allow_unregistered=False)
+        if tag:
+            timm.get_pretrained_cfg(bare, allow_unregistered=False)
+            return
     except RuntimeError:
-        tags = [one.partition(".")[2] for one in timm.list_pretrained(f"{architecture}.*")]
-        close = difflib.get_close_matches(tag, tags, n=3, cutoff=0.4) or tags[:3]
-        raise UserError(
-            f"model.backbone={name}: {architecture} has no weights {tag}; "
-            + (f"it has {', '.join(close)}" if close else "it has none")
-        ) from None
+        pass  # refused below
+    tags = [one.partition(".")[2] for one in timm.list_pretrained(f"{architecture}.*")]
+    close = difflib.get_close_matches(tag, tags, n=3, cutoff=0.4) or tags[:3]
+    raise UserError(
+        f"model.backbone={name}: {architecture} has no weights {tag or 'of an empty tag'}; "
+        + (f"it has {', '.join(close)}" if close else "it has none")
+    )
 
 
 @cache

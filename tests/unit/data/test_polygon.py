@@ -39,6 +39,13 @@ def test_what_is_no_region_is_refused(value, message):
     assert str(refusal.value).startswith("data.image.roi=") and "\n" not in str(refusal.value)
 
 
+def test_a_corner_given_twice_in_a_row_or_again_at_the_end_counts_once():
+    triangle = ((0, 0), (1, 0), (1, 1))
+    assert polygon_of([*triangle, triangle[0]]) == polygon_of([[0, 0], *triangle]) == triangle
+    with pytest.raises(UserError, match="has no area"):
+        polygon_of([[0.5, 0.5]] * 4)
+
+
 @given(st.permutations(range(4)))
 def test_four_corners_of_a_box_in_any_order_are_its_outline_or_cross(order):
     corners = [list(BOX[i]) for i in order]

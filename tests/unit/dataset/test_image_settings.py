@@ -70,6 +70,16 @@ def test_no_size_is_the_one_that_the_network_was_made_for(words, tmp_path):
         DataSet.open(compose([*other, "model.backbone={_target_: my_net.make}"]).config)
 
 
+def test_a_size_that_a_hub_does_not_tell_is_one_line(words, monkeypatch, capsys):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    words = [*words, "data.image.size=null"]
+    with pytest.raises(UserError, match="the size of hf_hub:plant/gone could not be had") as caught:
+        DataSet.open(compose([*words, "model.backbone=hf_hub:plant/gone"]).config)
+    assert "data.image.size to a number" in str(caught.value) and "\n" not in str(caught.value)
+    with pytest.raises(UserError, match=r"local-dir:gone: gone.config\.json"):
+        DataSet.open(compose([*words, "model.backbone=local-dir:gone"]).config)
+
+
 def test_the_page_shows_what_the_network_reads(words):
     people = ["oracle=page", "data.root=photos", "classes=[ok,worn]", AUTO]
     data = DataSet.open(configuration(people))
@@ -94,6 +104,12 @@ def test_another_word_than_auto_is_refused(words):
         DataSet.open(compose([*words, "data.image.value_range=full"]).config)
     with pytest.raises(UserError, match=r"data\.image\.page=-1 must be at least 0"):
         DataSet.open(compose([*words, "data.image.page=-1"]).config)
+
+
+@pytest.mark.parametrize("size", ["[[32],64]", "[32]", "[]", "[32,0]", "0", "32.5", "[{},{a:1}]"])
+def test_a_size_that_is_none_is_one_line(size, words):
+    with pytest.raises(UserError, match=r"data\.image\.size=.* must be a whole number of pixels"):
+        DataSet.open(compose([*words, f"data.image.size={size}"]).config)
 
 
 def test_files_that_are_set_aside_are_told_all_at_once(words, tmp_path, capsys):

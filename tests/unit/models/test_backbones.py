@@ -85,6 +85,12 @@ def test_stochastic_depth_is_refused_where_there_are_no_branches(name):
         build(name, None, drop_path=0.1)
 
 
+@pytest.mark.parametrize("name", [None, 5, ["resnet18"]])
+def test_what_is_neither_a_name_nor_a_node_is_refused(name):
+    with pytest.raises(UserError, match=r"model\.backbone=.* must be the name of a network"):
+        build(name)
+
+
 def test_a_failed_download_names_the_offline_ways(monkeypatch):
     def offline(*args, **kwargs):
         raise OSError("Name or service not known\nand a trace")

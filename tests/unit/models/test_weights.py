@@ -229,7 +229,6 @@ def test_the_fingerprint_knows_of_a_normalisation_that_is_not_the_names(tmp_path
         ("hf_hub:plant/gone", None, "the description of hf_hub:plant/gone could not be had"),
         (NAME, "hf_hub:plant/gone", "model.weights=hf_hub:plant/gone could not be had"),
         (NAME, "auto", "the weights of timm:test_vit could not be had"),
-        ("local-dir:gone", "auto", "the description of local-dir:gone could not be had"),
     ],
 )
 def test_what_a_hub_does_not_give_is_one_line_with_a_way_out(name, given, what, hub):

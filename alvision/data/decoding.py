@@ -33,6 +33,7 @@ def decode(data: bytes, spec: ImageSpec, path: Path) -> UInt8[np.ndarray, "*grid
     """
     with opened(path, data) as image:
         pixels = upright_pixels(image, spec)
+    del image  # closed, but decoded: 4 bytes a pixel
     size = pixels.shape[1], pixels.shape[0]
     if spec.tiles is not None:
         source, (width, height), _ = tiled(size, spec)

@@ -57,6 +57,7 @@ def load(path: Path, spec: ImageSpec) -> np.ndarray:
     """
     with opened(path) as image:
         pixels = upright_pixels(image, spec)
+    del image  # closed, but decoded: 4 bytes a pixel
     size = pixels.shape[1], pixels.shape[0]
     if spec.tiles is not None:
         source, inner, _ = tiled(size, spec)

@@ -62,7 +62,8 @@ def upright_pixels(image: Image.Image, spec: ImageSpec) -> UInt8[np.ndarray, "h 
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", layer.size, "black"), layer)
-    return np.asarray(image.convert("RGB"))
+    # Converting copies also what is RGB already, and a photograph takes 4 bytes a pixel.
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def select_page(image: Image.Image, page: int | None) -> None:

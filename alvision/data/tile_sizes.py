@@ -9,6 +9,7 @@ from math import prod
 from pathlib import Path
 
 from alvision.core.errors import UserError
+from alvision.data.framing import crop_box
 from alvision.data.image_spec import ImageSpec
 from alvision.data.images import UnreadableImage
 from alvision.data.pictures import upright_size
@@ -49,10 +50,10 @@ def first_count(paths: Iterable[Path], spec: ImageSpec) -> int | None:
 def bytes_of(size: Size, spec: ImageSpec) -> int:
     """Return about how many bytes a photograph takes while it is decoded and cut; tiles included.
 
-    The pixels as they are decoded, a copy in colour, a scaled one, and the tiles.
+    Pillow spends 4 bytes on a pixel in colour and twice 3 on handing it over; the region and what
+    it is scaled to, which come later, need no more.
     """
-    pixels = 3 * prod(size)
-    return 3 * pixels + 3 * prod(spec.shape) * (tiles_of(size, spec) or 0)
+    return 10 * prod(size) + 3 * prod(spec.shape) * (tiles_of(size, spec) or 0)
 
 
 def largest(paths: Sequence[Path], spec: ImageSpec) -> Size | None:
@@ -70,10 +71,11 @@ def mixed(paths: Sequence[Path], spec: ImageSpec) -> str | None:
     counts = [count for size in found if (count := tiles_of(size, spec))]
     if found and not counts:
         height, width = spec.shape
+        left, top, right, bottom = crop_box(found[-1], spec.region)
+        what = "the photographs" if spec.region is None else "what is used of the photographs"
         raise UserError(
-            f"a tile of {width} x {height} pixels is larger than the photographs "
-            f"({found[-1][0]} x {found[-1][1]}): set a smaller data.image.size, or "
-            "data.image.tiles=null"
+            f"a tile of {width} x {height} pixels is larger than {what} ({right - left} x "
+            f"{bottom - top}): set a smaller data.image.size, or data.image.tiles=null"
         )
     small = ", and those smaller than a tile are set aside" if len(counts) < len(found) else ""
     if len(set(counts)) < 2 and not small:

@@ -28,7 +28,7 @@ LONGEST = {"thumb": 160, "full": 1600}
 
 # The images in the hands of some twenty people: 14 each of some 200 kB.
 _KEPT_BYTES = 64 * 1024 * 1024
-# Photographs that are zoomed into, decoded: seven of 12 megapixels, or the largest that there is.
+# Photographs that are zoomed into, decoded: five of 12 megapixels, or the largest that there is.
 _PHOTOGRAPHS_BYTES = 256 * 1024 * 1024
 _SIZES_KEPT = 100_000
 
@@ -88,7 +88,7 @@ class ServedImages:
         self._photographs: Kept[Image.Image] = Kept(_PHOTOGRAPHS_BYTES)
         # A zoom asks for a dozen tiles at once: the first decodes, the others find it decoded.
         self._zooming = threading.Lock()
-        # A decoded photograph of 50 megapixels takes 150 MB, so no more than two at a time.
+        # While one of 50 megapixels is decoded it takes 500 MB, so no more than two at a time.
         self._decoding = threading.BoundedSemaphore(2)
         self.relist(paths)
 
@@ -217,7 +217,8 @@ class ServedImages:
                 with self._decoding:
                     path, data, _ = self._read(id, sha256)
                     whole = photograph(path, self._spec, data)
-                size = whole.width * whole.height * len(whole.getbands())
+                # Pillow spends four bytes on a pixel in colour.
+                size = whole.width * whole.height * (1 if whole.mode == "L" else 4)
                 self._photographs.keep(sha256, whole, size)
         content = tiles.jpeg(whole, tile)
         if content is not None:

@@ -50,12 +50,9 @@ def _made_for(backbone: Any) -> int | list[int]:
             "data.image.size=null takes the size that a network of timm or torchvision was made "
             "for; set data.image.size for one of your own"
         )
-    # Here, because timm takes seconds to import.
-    from alvision.models.names import own_size
-    from alvision.models.weights import from_the_hub
+    from alvision.models.names import own_size  # here, because timm takes seconds to import
 
-    with from_the_hub(f"the size of {backbone}", ", and data.image.size to a number"):
-        height, width = own_size(backbone)
+    height, width = own_size(backbone)
     return height if height == width else [height, width]
 
 

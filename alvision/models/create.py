@@ -13,9 +13,10 @@ import torchvision
 from torch import Tensor, nn
 
 from alvision.core.errors import UserError
+from alvision.models.hub import from_the_hub
 from alvision.models.names import PACKAGED, description, own_size
 from alvision.models.sampling import stochastic
-from alvision.models.weights import Normalisation, from_the_hub
+from alvision.models.weights import Normalisation
 
 IMAGENET: Normalisation = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 HALVES: Normalisation = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))

@@ -13,6 +13,7 @@ import timm
 import torchvision
 
 from alvision.core.errors import UserError
+from alvision.models.hub import from_the_hub
 
 PACKAGED = "tf_efficientnet_lite0"
 SOURCES = {"hf_hub": "hf-hub", "hf-hub": "hf-hub", "local-dir": "local-dir"}
@@ -76,7 +77,9 @@ def own_size(name: str) -> tuple[int, int]:
     library, bare = resolve(name)
     if library == "torchvision":
         return OWN_SIZE
-    _, height, width = description(bare).get("input_size") or (3, *OWN_SIZE)
+    with from_the_hub(f"the size of {name}", ", and data.image.size to a number"):
+        known = description(bare)
+    _, height, width = known.get("input_size") or (3, *OWN_SIZE)
     return height, width
 
 

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from alvision.core.errors import UserError
+from alvision.models.hub import from_the_hub
 from alvision.models.names import SOURCES
 
 Normalisation = tuple[tuple[float, ...], tuple[float, ...]]
@@ -232,29 +233,3 @@ def _normalisation(config: Any) -> Normalisation | None:
     except (KeyError, TypeError, ValueError):
         return None
     return (mean, std) if len(mean) == len(std) == 3 and min(std) > 0 else None
-
-
-@contextlib.contextmanager
-def from_the_hub(what: str, else_use: str = "") -> Iterator[None]:
-    """Turn a failed download into one line.
-
-    Args:
-        what: What could not be had.
-        else_use: Another way, for the end of the line.
-    """
-    # The hub logs every retry; the one line says it all.
-    hub = logging.getLogger("huggingface_hub")
-    level = hub.level
-    hub.setLevel(logging.CRITICAL)
-    try:
-        yield
-    except UserError:
-        raise
-    except Exception as error:  # every library reports a failed download in a way of its own
-        reason = f"{type(error).__name__}: {error}".splitlines()[0][:100]
-        raise UserError(
-            f"{what} could not be had ({reason}); without internet set model.weights=/path/to/file"
-            f"{else_use}"
-        ) from error
-    finally:
-        hub.setLevel(level)

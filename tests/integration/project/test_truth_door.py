@@ -12,6 +12,7 @@ DOORS = {
     "dataset/dataset.py": "names the classes and splits before round 0",
     "dataset/people.py": "adds what people answered, for `check`",
     "deploy/train/labelled_data.py": "labels of held-out images, and data that needs no rounds",
+    "training/contest.py": "scores models by labels of labelled images that it is handed",
     "evaluation/audit.py": "the evaluator: labels of audit images that it is handed",
     "evaluation/metrics.py": "the evaluator: compares labels that it is handed",
     "evaluation/outcomes.py": "the evaluator: joins predictions and labels by image",

@@ -158,6 +158,7 @@ def test_every_command_and_key_that_the_readme_names_exists():
         "format",
         "over",
         "platform",
+        "weights",
         "logger.offline",
         "logger.tracking_uri",
     }

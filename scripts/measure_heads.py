@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
 from heads_on_features import Trial, fit, macro_f1, row, standardised, trials
 from torch import Tensor
+from torch.nn import functional
 
 from alvision.inference.statistics import Statistics
 
@@ -38,6 +40,15 @@ def by_deviation(floor: float, quantile: float = 0.5) -> Callable[[Tensor], Stat
     return of
 
 
+def of_length_one(trial: Trial) -> Trial:
+    """Divide the features of each image by their length."""
+    return replace(
+        trial,
+        pool=functional.normalize(trial.pool, dim=1),
+        held_out=functional.normalize(trial.held_out, dim=1),
+    )
+
+
 ROWS: dict[str, dict[str, Any]] = {
     "now": {},
     "all features divided by one number": {"by": by_one_number},
@@ -45,6 +56,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "half the floor": {"by": by_deviation(0.5)},
     "twice the floor": {"by": by_deviation(2.0)},
     "the floor at three quarters": {"by": by_deviation(1.0, 0.75)},
+    "features of length one first": {"length_one": True},
     "a start at zero": {"zero": True},
     "a start at zero, rate .001": {"zero": True, "rate": 0.001},
     "a start at zero, rate .003": {"zero": True, "rate": 0.003},
@@ -65,6 +77,8 @@ def score(plain: list[Trial], classes: int, labels: int, recipe: dict[str, Any])
     """Return macro-F1 of each seed with so many labels."""
     recipe = dict(recipe)
     by = recipe.pop("by", None)
+    if recipe.pop("length_one", False):
+        plain = [of_length_one(one) for one in plain]
     ready = [standardised(one, by) for one in plain]
     n = min(len(one.pool) for one in ready)
     n = min(labels or n, n)

@@ -121,6 +121,10 @@ def _check_together(
                 "model.drop_path is for a trunk that trains; set model.training=finetune"
             )
         return
+    if model.semi is not None:
+        raise UserError(
+            "model.semi is for a head on frozen features; set model.training=frozen or auto"
+        )
     if not images:
         raise UserError("these data have no images to finetune on; set model.training=frozen")
     if tiles:

@@ -126,6 +126,8 @@ class ModelConfig:
         training: frozen (features once, then only the head) | finetune (the whole net) | auto
             (rounds are frozen; for the final model of `alvision train` a frozen and a finetuned
             network and the mean of both compete on the labelled images).
+        semi: entropy (a head on frozen features also learns to be sure of the pool's images that
+            nobody has labelled, docs/features.md) | null: it learns from labels alone.
         drop_path: Finetune only: probability that the trunk's last residual branch is dropped
             (stochastic depth); such a trunk is sampled K times too; null: as the library has it.
         head: dropout (Monte-Carlo dropout) | linear (deterministic) | ensemble (K heads on frozen
@@ -143,6 +145,7 @@ class ModelConfig:
     views: str = field(default="none", metadata=choice("none", "flips", "flips_and_turns"))
     engine: str = field(default="eager", metadata=choice("eager", "compile", "openvino"))
     training: str = field(default="frozen", metadata=choice("frozen", "finetune", "auto"))
+    semi: str | None = field(default=None, metadata=choice("entropy"))
     drop_path: float | None = field(default=None, metadata=between(at_least=0, below=1))
     head: Any = field(default="dropout", metadata=choice_or_own("dropout", "linear", "ensemble"))
     hidden: int = field(default=0, metadata=at_least(0))

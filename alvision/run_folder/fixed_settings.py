@@ -68,6 +68,7 @@ ADDED = {
     "data.image.tiles": None,
     "metrics": None,
     "model.init": None,
+    "model.semi": None,
     "trainer.accumulate": 1,
     "trainer.callbacks": None,
     "trainer.gradient_clip": None,

@@ -17,6 +17,7 @@ from alvision.models.heads import AnyHead
 from alvision.models.pair import HeadPair
 from alvision.training.datamodule import rank_and_world
 from alvision.training.finetuning import parameter_groups
+from alvision.training.unlabelled import Entropy
 
 Loss = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 """A loss of the user's own: logits [B,C], targets [B] and the classes' weights [C] to a number."""
@@ -57,6 +58,7 @@ class Classifier(lightning.LightningModule):
         loss: The user's own loss; None: the head's, class-weighted cross entropy.
         optimizer: Makes the user's own optimiser; None: AdamW.
         schedule: Makes the user's own schedule of the rate; None: a cosine decay to zero.
+        unlabelled: Another term of the loss, of the head alone, on one device; None: there is none.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Classifier(lightning.LightningModule):
         loss: Loss | None = None,
         optimizer: MakeOptimizer | None = None,
         schedule: MakeSchedule | None = None,
+        unlabelled: Entropy | None = None,
     ) -> None:
         super().__init__()
         self.trunk = trunk
@@ -85,6 +88,7 @@ class Classifier(lightning.LightningModule):
         self._own_loss = [loss] if loss else []
         self._make_optimizer = optimizer
         self._make_schedule = schedule
+        self._unlabelled = unlabelled
 
     def forward(self, inputs: Tensor) -> Float[Tensor, "b c"]:
         """Return logits; the head computes in 32 bits whatever the trunk does."""
@@ -96,6 +100,8 @@ class Classifier(lightning.LightningModule):
         """Return the loss of a batch; over several ranks, that of all their parts together."""
         stopping.safe_point()
         loss, (_, world) = self._loss(batch), rank_and_world()
+        if self._unlabelled is not None:
+            loss = loss + self._unlabelled(self.head)
         if world == 1:
             return loss
         # DistributedDataParallel averages the ranks' gradients, but the class weights of their

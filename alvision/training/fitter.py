@@ -45,6 +45,7 @@ from alvision.training.finetuning import (
 )
 from alvision.training.own_parts import own_callbacks, own_loss, own_optimizer, own_schedule
 from alvision.training.trainer import run, seeded
+from alvision.training.unlabelled import Entropy, of_pool
 
 if TYPE_CHECKING:
     from alvision.config.schema import ModelConfig, TrainerConfig
@@ -152,7 +153,9 @@ class Fitter:
         with seeded(seeding.derive(self.seed, round, "fit")), threads(1):
             steps = self.trainer.head_steps
             rate = self.trainer.head_learning_rate
-            module = self._module(nn.Identity(), goal, rate, steps, statistics)
+            draws = seeding.generator(self.seed, round, "unlabelled")
+            unlabelled = of_pool(self.features, targets, draws) if self.model.semi else None
+            module = self._module(nn.Identity(), goal, rate, steps, statistics, unlabelled)
             run(
                 module,
                 Repeated((inputs, torch.tensor(goal)), steps),
@@ -267,6 +270,7 @@ class Fitter:
         rate: float,
         steps: int,
         statistics: Statistics,
+        unlabelled: Entropy | None = None,
     ) -> Classifier:
         count = len(self.classes)
         head = heads.build(classes=count, **self.head_arguments)
@@ -287,4 +291,5 @@ class Fitter:
             loss=own_loss(self.trainer),
             optimizer=own_optimizer(self.trainer),
             schedule=own_schedule(self.trainer),
+            unlabelled=unlabelled,
         )

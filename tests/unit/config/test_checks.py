@@ -111,6 +111,8 @@ def test_the_defaults_make_sense_for_whoever_trains_without_a_run(training):
         ({"views": "turned"}, {}, "model.views=turned"),
         ({"engine": "compile", "training": "finetune"}, {}, "model.engine=eager"),
         ({"drop_path": 0.1}, {}, "model.drop_path"),
+        ({"semi": "entropy", "training": "finetune"}, {}, "model.semi is for a head on frozen"),
+        ({"semi": "mixup"}, {}, "model.semi"),
         (
             {"drop_path": 1.0, "training": "finetune"},
             {},

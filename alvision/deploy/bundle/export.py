@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import copy
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -150,7 +150,7 @@ def _fill(
     paths = [final.labelled.data.manifest.path(id) for id in shown.ids]
     golden = write_golden(folder, paths, shown.logits)
     manifest = _manifest(final, config, network, known, monitor, golden)
-    _write_documents(folder, manifest, differences)
+    _write_documents(folder, manifest, differences, final.facts.contest)
     # Last, because it names the hash of every other file.
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     hashes = {path.relative_to(folder).as_posix(): file_hash(path) for path in files}
@@ -232,10 +232,15 @@ def _manifest(
     )
 
 
-def _write_documents(folder: Path, manifest: BundleManifest, differences: dict[str, float]) -> None:
+def _write_documents(
+    folder: Path,
+    manifest: BundleManifest,
+    differences: dict[str, float],
+    contest: Mapping[str, Any] | None,
+) -> None:
     """Write what people use without alvision: the script and the model card."""
     (folder / "predict.py").write_text(script(), encoding="utf-8", newline="")
-    card = model_card(manifest, differences)
+    card = model_card(manifest, differences, contest)
     (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8", newline="")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -11,12 +12,17 @@ from alvision.deploy.bundle.promise import percent_range
 from alvision.evaluation.audit import too_few
 
 
-def model_card(manifest: BundleManifest, differences: Mapping[str, float]) -> str:
+def model_card(
+    manifest: BundleManifest,
+    differences: Mapping[str, float],
+    contest: Mapping[str, Any] | None = None,
+) -> str:
     """Return a bundle's MODEL_CARD.md (model cards: arXiv 1810.03993).
 
     Args:
         manifest: The bundle's manifest.
         differences: The largest difference of a logit of each backend.
+        contest: How the kind of network was chosen, see `training.contest`; None: it was given.
     """
     defects = ", ".join(manifest.defects or ()) or "none named"
     labels = ", ".join(f"{count} {name}" for name, count in manifest.labels.items())
@@ -31,6 +37,7 @@ def model_card(manifest: BundleManifest, differences: Mapping[str, float]) -> st
         f"- alvision {manifest.alvision}; labels {manifest.labels_hash[:12]}, "
         f"images {manifest.data_hash[:12]}.",
         "",
+        *_contest(contest),
         "## Known about it",
         *_quality(manifest),
         *(f"- {name}: no logit differs by more than {worst:.2g} from the model's."
@@ -48,6 +55,31 @@ def model_card(manifest: BundleManifest, differences: Mapping[str, float]) -> st
         "",
     ]  # fmt: skip
     return "\n".join(lines)
+
+
+def _contest(contest: Mapping[str, Any] | None) -> list[str]:
+    if contest is None:
+        return []
+    lines = ["## Which kind of network", f"{contest['chosen']}: {contest['reason']}.", ""]
+    if not contest["entries"]:
+        return lines
+    rows = [
+        f"| {one['name']} | {one['macro_f1']:.3f} | "
+        f"{one['gain']:+.3f} ({one['low']:+.3f} to {one['high']:+.3f}) | {one['log_loss']:.3f} |"
+        if one["name"] != "frozen"
+        else f"| {one['name']} | {one['macro_f1']:.3f} | | {one['log_loss']:.3f} |"
+        for one in contest["entries"]
+    ]
+    return [
+        *lines,
+        f"On {contest['images']} labelled images that they had not learned, in three folds of "
+        "whole groups; in brackets 95 % intervals of the gain:",
+        "",
+        "| network | macro-F1 | gain | log loss |",
+        "| --- | ---: | ---: | ---: |",
+        *rows,
+        "",
+    ]
 
 
 def _quality(manifest: BundleManifest) -> list[str]:

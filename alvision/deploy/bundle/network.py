@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from alvision.models.heads import AnyHead, Head
 from alvision.models.normalised import normalise
-from alvision.models.pair import HeadPair
+from alvision.models.pair import HeadPair, TrunkPair
 from alvision.models.pooled import Pooled
 
 
@@ -22,7 +23,8 @@ class Deployed(nn.Module):
     feature map M [D,h,w], map_c = sum_d w[c,d]·g_d·(M_d - m_d), where m and g are what the head
     standardises its features by; with features of several depths it shows what
     the last stage contributes. Where the features do not begin with the mean of M, or the head is
-    not linear, the map's energy is used instead, sqrt(mean_d M_d²), one map for all classes.
+    not linear, the map's energy is used instead, sqrt(mean_d M_d²), one map for all classes. Of two
+    networks whose probabilities are averaged it is the mean of both maps.
 
     Args:
         trunk: Maps images [B,3,H,W] to features [B,D].
@@ -43,10 +45,12 @@ class Deployed(nn.Module):
         super().__init__()
         self.trunk, self.head = trunk, head
         self.mean, self.std = tuple(mean), tuple(std)
-        self._seen: list[Tensor] = []
+        trunks = [trunk.first, trunk.second] if isinstance(trunk, TrunkPair) else [trunk]
+        self._seen: list[list[Tensor]] = [[] for _ in trunks]
         self.eval()
-        if place := _last_map(trunk, shape):
-            trunk.get_submodule(place).register_forward_hook(self._keep)
+        for one, seen in zip(trunks, self._seen, strict=True):
+            if place := _last_map(one, shape):
+                one.get_submodule(place).register_forward_hook(partial(_keep, seen))
         with torch.inference_mode():
             self.of_classes = self._begins_with_mean(torch.rand(2, 3, *shape))
 
@@ -54,41 +58,67 @@ class Deployed(nn.Module):
         self, pixels: UInt8[Tensor, "b h w 3"]
     ) -> tuple[Float[Tensor, "b c"], Float[Tensor, "b d"], Float[Tensor, "b m y x"]]:
         """Return logits [B,C], features [B,D] and activation maps [B,C,h,w] or [B,1,h,w]."""
-        features, last = self._through(normalise(pixels, self.mean, self.std))
+        features, lasts = self._through(normalise(pixels, self.mean, self.std))
         if self.of_classes:
-            head = cast("Head", self.head)
-            depth = last.shape[1]
-            weight = head.first.weight[:, :depth] * head.gain[:depth]
-            last = last * self._length(features, last) - head.mean[:depth, None, None]
-            maps = torch.einsum("bdyx,cd->bcyx", last, weight)
+            parts = features.chunk(len(lasts), dim=1)
+            maps = [
+                _class_map(cast("Head", head), part, last)
+                for head, part, last in zip(self._heads, parts, lasts, strict=True)
+            ]
         else:
-            maps = last.square().mean(dim=1, keepdim=True).sqrt()
-        return self.head(features), features, maps
+            maps = [last.square().mean(dim=1, keepdim=True).sqrt() for last in lasts]
+        return self.head(features), features, sum(maps[1:], maps[0]) / len(maps)
 
-    def _through(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        self._seen = []
+    @property
+    def _heads(self) -> list[nn.Module]:
+        if isinstance(self.head, HeadPair):
+            return [self.head.first, self.head.second]
+        return [self.head]
+
+    def _through(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return the features, and the last map of each trunk."""
+        for seen in self._seen:
+            seen.clear()
         features = self.trunk(images)
         # With several views of an image, the map is that of the first: the image as it is.
         # A network of the user's own may have none at all.
-        seen, self._seen = [*self._seen, features.new_zeros(features.shape[0], 1, 1, 1)], []
-        return features, seen[0]
+        none = features.new_zeros(features.shape[0], 1, 1, 1)
+        lasts = [seen[0] if seen else none for seen in self._seen]
+        for seen in self._seen:
+            seen.clear()
+        return features, lasts
 
     def _begins_with_mean(self, images: Tensor) -> bool:
-        if not isinstance(self.head, Head) or self.head.last is not None:
-            return False
-        features, last = self._through(images)
-        part = features[:, : last.shape[1]]
-        mean = (last * self._length(features, last)).mean(dim=(2, 3))
-        return part.shape == mean.shape and torch.allclose(mean, part, rtol=1e-2, atol=1e-3)
+        features, lasts = self._through(images)
+        parts = features.chunk(len(lasts), dim=1)
+        return all(map(_is_mean, self._heads, parts, lasts))
 
-    def _length(self, features: Tensor, last: Tensor) -> Tensor:
-        """Return the trunk's factor after the mean of the last map: 1, or what makes its norm 1."""
-        part = features[:, : last.shape[1]]
-        length = last.mean(dim=(2, 3)).norm(dim=1).clamp(min=1e-12)
-        return (part.norm(dim=1) / length)[:, None, None, None]
 
-    def _keep(self, module: nn.Module, inputs: Any, output: Tensor) -> None:
-        self._seen.append(output)
+def _is_mean(head: nn.Module, features: Tensor, last: Tensor) -> bool:
+    """Tell whether features begin with the mean of a map, and a linear head reads them."""
+    if not isinstance(head, Head) or head.last is not None:
+        return False
+    part = features[:, : last.shape[1]]
+    mean = (last * _length(features, last)).mean(dim=(2, 3))
+    return part.shape == mean.shape and torch.allclose(mean, part, rtol=1e-2, atol=1e-3)
+
+
+def _class_map(head: Head, features: Tensor, last: Tensor) -> Tensor:
+    depth = last.shape[1]
+    weight = head.first.weight[:, :depth] * head.gain[:depth]
+    last = last * _length(features, last) - head.mean[:depth, None, None]
+    return torch.einsum("bdyx,cd->bcyx", last, weight)
+
+
+def _length(features: Tensor, last: Tensor) -> Tensor:
+    """Return the trunk's factor after the mean of the last map: 1, or what makes its norm 1."""
+    part = features[:, : last.shape[1]]
+    length = last.mean(dim=(2, 3)).norm(dim=1).clamp(min=1e-12)
+    return (part.norm(dim=1) / length)[:, None, None, None]
+
+
+def _keep(seen: list[Tensor], module: nn.Module, inputs: Any, output: Tensor) -> None:
+    seen.append(output)
 
 
 def _last_map(trunk: nn.Module, shape: tuple[int, int]) -> str | None:

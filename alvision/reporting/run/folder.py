@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -51,6 +52,8 @@ class RunFolder:
         rounds: The rounds that have begun.
         set_aside: Images that could not be read, and the reason.
         note: What the answers of this folder do not say; None where they say all.
+        contest: How the kind of the final model was chosen; None where it was given, or there is
+            no final model.
     """
 
     root: Path
@@ -58,6 +61,7 @@ class RunFolder:
     rounds: tuple[RoundFiles, ...]
     set_aside: Mapping[SampleId, str] = field(default_factory=dict)
     note: str | None = None
+    contest: Mapping[str, Any] | None = None
 
     @property
     def finished(self) -> tuple[RoundFiles, ...]:
@@ -133,9 +137,10 @@ def read(root: Path | str) -> RunFolder:
         metrics = MetricsFile(audit=_answered_by_people(experiment))
         rounds = tuple(_round(path, metrics) for path in folders)
         set_aside = read_set_aside(root)
+        contest = _contest(root / "final" / "model.json")
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"a file of {root} is damaged ({error!r}); restore it") from error
-    run = RunFolder(root, experiment, rounds, set_aside)
+    run = RunFolder(root, experiment, rounds, set_aside, contest=contest)
     return run if _names_its_events(run) else _with_names(run)
 
 
@@ -155,6 +160,13 @@ def answers_by_image(run: RunFolder, upto: int | None = None) -> dict[SampleId, 
         for id, vote in consensus(events).items()
     }
     return {**last, **settled}
+
+
+def _contest(facts: Path) -> Mapping[str, Any] | None:
+    if not facts.is_file():
+        return None
+    found: Mapping[str, Any] | None = json.loads(facts.read_text(encoding="utf-8")).get("contest")
+    return found
 
 
 def _names_its_events(run: RunFolder) -> bool:

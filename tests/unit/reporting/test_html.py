@@ -71,8 +71,8 @@ def test_values_are_escaped():
     html = render(
         "run.html", name="<n>", acquisition="a", seed=0, sentences=["<s>"], note=None,
         target=None, tiles=[], chart=None, metrics=[], rounds=[], classes=[], rarest=None,
-        held_out=0, confusion=[],
-        other_answers=None, galleries=[gallery], set_aside=[("<x>", "<y>")], set_aside_more=0,
+        held_out=0, confusion=[], other_answers=None, galleries=[gallery], contest=None,
+        set_aside=[("<x>", "<y>")], set_aside_more=0,
         conflicts=[], command="a <em>", rebuild="b", versions={}, choices={}, files=[],
     )  # fmt: skip
     for text in ("<script", "<em>", "<i>", "<n>", "<s>", "<x>", "<y>"):

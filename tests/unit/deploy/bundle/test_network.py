@@ -4,6 +4,7 @@ import torch
 from alvision.deploy.bundle.network import Deployed
 from alvision.models import backbones
 from alvision.models.heads import Head
+from alvision.models.pair import HeadPair, TrunkPair
 
 SIDE = 64
 
@@ -89,3 +90,22 @@ def test_a_network_without_any_map_has_an_empty_one():
     with torch.inference_mode():
         maps = network(pixels())[2]
     assert maps.shape == (2, 1, 1, 1) and not maps.any()
+
+
+@pytest.mark.parametrize("name", ["timm:test_resnet", "timm:test_vit"])
+@pytest.mark.parametrize("hidden", [0, 8])
+def test_the_map_of_two_networks_is_the_mean_of_both_maps(name, hidden):
+    first, second = deployed(name, hidden=hidden), deployed(name, hidden=hidden)
+    with torch.no_grad():
+        for value in (*second.trunk.parameters(), *second.head.parameters()):
+            value.add_(0.02)  # as finetuning would
+    trunk, head = TrunkPair(first.trunk, second.trunk), HeadPair(first.head, second.head)
+    both = Deployed(trunk, head, first.mean, first.std, (SIDE, SIDE))
+    with torch.inference_mode():
+        logits, features, maps = both(pixels())
+        mine, other = first(pixels()), second(pixels())
+    assert both.of_classes == (hidden == 0) and not torch.allclose(mine[2], other[2], rtol=0.01)
+    assert torch.allclose(maps, (mine[2] + other[2]) / 2, atol=1e-4)
+    assert torch.allclose(features, torch.cat([mine[1], other[1]], dim=1), atol=1e-4)
+    mean = (mine[0].softmax(1) + other[0].softmax(1)) / 2
+    assert torch.allclose(logits.softmax(1), mean, atol=1e-4)

@@ -231,3 +231,34 @@ def test_the_summary_names_the_network_that_ran(finished, backbone):
     run_of.experiment["config"]["model"]["backbone"] = backbone
     named = backbone if isinstance(backbone, str) else "my_net.make"
     assert f"({named}, frozen)" in summary.sentences(run_of)[0]
+
+
+def test_the_contest_of_the_final_model_is_shown_as_a_table(tmp_path):
+    root = run_folder(tmp_path / "run", rounds=2)
+    assert "The final model" not in read_page(run.write(root)).text
+    entry = {"macro_f1": 0.8, "log_loss": 0.5, "gain": 0.02, "low": -0.01, "high": 0.05}
+    contest = {
+        "chosen": "mean",
+        "reason": "better than frozen",
+        "images": 90,
+        "entries": [{"name": name, **entry} for name in ("frozen", "finetune", "mean")],
+    }
+    facts = root / "final" / "model.json"
+    facts.parent.mkdir()
+    facts.write_text(json.dumps({"contest": contest}), encoding="utf-8")
+    text = " ".join(read_page(run.write(root)).text.split())
+    assert "Network: mean, better than frozen." in text
+    assert "on 90 labelled images" in text
+    assert text.count("+0.020 (-0.010 to +0.050)") == 2 and "mean chosen" in text
+    contest |= {"chosen": "frozen", "reason": "no contest: one group", "entries": []}
+    facts.write_text(json.dumps({"contest": contest}), encoding="utf-8")
+    text = read_page(run.write(root)).text
+    assert "no contest: one group" in text and "log loss" not in text
+
+
+def test_a_damaged_final_model_is_told_in_one_line(tmp_path):
+    root = run_folder(tmp_path / "run", rounds=2)
+    (root / "final").mkdir()
+    (root / "final" / "model.json").write_text("{", encoding="utf-8")
+    with pytest.raises(UserError, match="is damaged"):
+        read(root)

@@ -23,6 +23,8 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 # What a script starts in the background ignores Ctrl-C, and so does all that this starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and nohup ignores this one
 
 # Not acquisition.testing: nothing there names a shape, and it calls small functions so often that
 # checking them took a third of the strategies' tests.

@@ -59,7 +59,7 @@ def layout(
     >>> layout((4000, 3000), (224, 224), None)
     ((4000, 3000), (15, 19))
     >>> layout((4000, 3000), (224, 224), 70)
-    ((1961, 1471), (7, 10))
+    ((1979, 1484), (7, 10))
     """
     width, height = size
     if width < tile[1] or height < tile[0]:
@@ -67,14 +67,18 @@ def layout(
             f"{width} x {height} pixels, less than one tile of {tile[1]} x {tile[0]}: set a "
             "smaller data.image.size, or data.image.tiles=null"
         )
-    scale = 1.0
-    while True:
+    # Between two counts of tiles the size is free, so only the largest size of each count matters.
+    ends = {
+        _longest(count, side) / length
+        for side, length in zip(tile, (height, width), strict=True)
+        for count in range(1, (most or 0) + 1)
+    }
+    for scale in (1.0, *sorted((end for end in ends if end < 1), reverse=True)):
         scaled = max(tile[1], round(scale * width)), max(tile[0], round(scale * height))
         grid = _count(scaled[1], tile[0]), _count(scaled[0], tile[1])
-        if most is None or math.prod(grid) <= most or math.prod(grid) == 1:
-            return scaled, grid
-        # A hair less each time: the count falls in steps, so no formula gives the size.
-        scale *= min(0.999, max(0.5, math.sqrt(most / math.prod(grid)) * 1.02))
+        if most is None or math.prod(grid) <= most:
+            break
+    return scaled, grid
 
 
 def starts(length: int, tile: int) -> list[int]:
@@ -90,6 +94,12 @@ def starts(length: int, tile: int) -> list[int]:
 def _count(length: int, tile: int) -> int:
     shared = tile // OVERLAP
     return max(1, math.ceil((length - shared) / (tile - shared)))
+
+
+def _longest(count: int, tile: int) -> int:
+    """Return the longest side that so many tiles cover."""
+    shared = tile // OVERLAP
+    return shared + count * (tile - shared)
 
 
 def bag(

@@ -48,9 +48,9 @@ class Deployed(nn.Module):
         trunks = [trunk.first, trunk.second] if isinstance(trunk, TrunkPair) else [trunk]
         self._seen: list[list[Tensor]] = [[] for _ in trunks]
         self.eval()
-        for one, seen in zip(trunks, self._seen, strict=True):
+        for number, one in enumerate(trunks):
             if place := _last_map(one, shape):
-                one.get_submodule(place).register_forward_hook(partial(_keep, seen))
+                one.get_submodule(place).register_forward_hook(partial(self._keep, number))
         with torch.inference_mode():
             self.of_classes = self._begins_with_mean(torch.rand(2, 3, *shape))
 
@@ -77,16 +77,18 @@ class Deployed(nn.Module):
 
     def _through(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Return the features, and the last map of each trunk."""
-        for seen in self._seen:
-            seen.clear()
+        self._seen = [[] for _ in self._seen]
         features = self.trunk(images)
         # With several views of an image, the map is that of the first: the image as it is.
         # A network of the user's own may have none at all.
         none = features.new_zeros(features.shape[0], 1, 1, 1)
         lasts = [seen[0] if seen else none for seen in self._seen]
-        for seen in self._seen:
-            seen.clear()
+        self._seen = [[] for _ in self._seen]
         return features, lasts
+
+    # Not the list itself: an export to ONNX puts other lists into the module's place.
+    def _keep(self, number: int, module: nn.Module, inputs: Any, output: Tensor) -> None:
+        self._seen[number].append(output)
 
     def _begins_with_mean(self, images: Tensor) -> bool:
         features, lasts = self._through(images)
@@ -115,10 +117,6 @@ def _length(features: Tensor, last: Tensor) -> Tensor:
     part = features[:, : last.shape[1]]
     length = last.mean(dim=(2, 3)).norm(dim=1).clamp(min=1e-12)
     return (part.norm(dim=1) / length)[:, None, None, None]
-
-
-def _keep(seen: list[Tensor], module: nn.Module, inputs: Any, output: Tensor) -> None:
-    seen.append(output)
 
 
 def _last_map(trunk: nn.Module, shape: tuple[int, int]) -> str | None:

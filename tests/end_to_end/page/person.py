@@ -43,9 +43,10 @@ class Person:
         self.page.on("request", self._request)
 
     def _console(self, message):
-        # Chromium writes a line of its own for every request that gets no answer, and for the
-        # heatmap of an image that was fetched before a new round began.
-        gone = "net::ERR_" in message.text or "/heatmap/" in message.location.get("url", "")
+        # Chromium writes a line of its own for every request that gets no answer, for the heatmap
+        # of an image that was fetched before a new round began, and for a tile of one that is gone.
+        url = message.location.get("url", "")
+        gone = "net::ERR_" in message.text or "/heatmap/" in url or "/tile/" in url
         if message.type == "error" and not gone:
             self.errors.append(f"{message.text} ({message.location.get('url', '')})")
 

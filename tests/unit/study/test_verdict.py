@@ -265,10 +265,10 @@ def test_the_readme_claims_in_the_words_of_this_code():
     assert claims
     gain = Estimate(0.038, 0.011, 0.066)
     for claim in claims:
+        if claim.startswith(("No strategy was shown", "Worse than")):
+            continue  # the words for that have tests of their own
         name, beat, _ = claim.partition(" beat ")
-        if not beat:  # nothing was shown: the words for that have tests of their own
-            assert claim.startswith(("No strategy was shown", "Worse than"))
-            continue
+        assert beat
         found = made(gain, p_value=0.020, ratio=Ratio(1.84, 1.16, 2.78))
         start = verdict(found).replace("k_center", name).partition(" averaged")[0]
         starts = [start, start.replace(RANDOM["random_sampling"], RANDOM["random_throughout"])]

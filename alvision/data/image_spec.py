@@ -19,6 +19,8 @@ HEIC_SUFFIXES = frozenset({".heic", ".heif"})
 """Read only where pillow_heif is installed."""
 AUTO = "auto"
 """The value of `data.image.value_range` that measures it when a run starts."""
+LEAST_TILE = 16
+"""Fewest pixels of a tile's side; with less, a photograph has tiles without end."""
 PLAIN_RULES, SHAPED_RULES, RULES = 2, 3, 4
 """The version of the rules by which images are read now: without fit, roi, two sides or tiles; with
 any of them but tiles; with tiles."""
@@ -97,6 +99,11 @@ class ImageSpec:
         object.__setattr__(self, "rules", rules if self.tiles is None else RULES)
 
     def _check_tiles(self) -> None:
+        if min(self.shape) < LEAST_TILE:
+            raise UserError(
+                f"data.image.size={self.size} makes tiles too small to see anything in: with "
+                f"data.image.tiles a side has at least {LEAST_TILE} pixels"
+            )
         if self.tiles != AUTO and (type(self.tiles) is not int or self.tiles < 1):
             raise UserError(
                 f"data.image.tiles={self.tiles} must be auto, the most tiles of a photograph (a "

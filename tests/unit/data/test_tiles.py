@@ -134,3 +134,9 @@ def test_an_overview_is_the_whole_photograph_and_small():
 def test_memory_holds_one_photograph_in_tiles_and_many_images():
     assert together(SPEC, 32) == 1 and together(ImageSpec(32), 32) == 32
     assert black(SPEC).shape == (2, 2, 32, 32, 3) and black(ImageSpec(32)).shape == (32, 32, 3)
+
+
+def test_tiles_of_a_few_pixels_are_refused():
+    with pytest.raises(UserError, match="data.image.tiles a side has at least 16 pixels"):
+        ImageSpec((64, 15), tiles="auto")
+    assert ImageSpec(1).size == 1  # a frame may be as small as anybody likes

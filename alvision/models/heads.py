@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn import functional
 
 from alvision.models.own_head import OwnHead, build_own
 from alvision.models.standardised import Standardised
@@ -50,15 +49,6 @@ class Head(Standardised):
     def stochastic(self) -> bool:
         """Tell whether passes differ from each other."""
         return self.dropout > 0
-
-    def loss(
-        self,
-        features: Float[Tensor, "b d"],
-        targets: Int[Tensor, " b"],
-        weights: Float[Tensor, " c"] | None,
-    ) -> Float[Tensor, ""]:
-        """Return the class-weighted cross entropy of a batch."""
-        return functional.cross_entropy(self(features), targets, weight=weights)
 
     def forward(self, features: Float[Tensor, "b d"]) -> Float[Tensor, "b c"]:
         """Return logits; of one drawn network while training, else of the whole one."""

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional
 
 from alvision.core import doors
 from alvision.core.errors import UserError
@@ -35,15 +34,6 @@ class OwnHead(Standardised):
     def stochastic(self) -> bool:
         """Tell whether passes differ from each other."""
         return bool(stochastic(self.module))
-
-    def loss(
-        self,
-        features: Float[Tensor, "b d"],
-        targets: Int[Tensor, " b"],
-        weights: Float[Tensor, " c"] | None,
-    ) -> Float[Tensor, ""]:
-        """Return the class-weighted cross entropy of a batch."""
-        return functional.cross_entropy(self(features), targets, weight=weights)
 
     def forward(self, features: Float[Tensor, "b d"]) -> Float[Tensor, "b c"]:
         """Return logits."""

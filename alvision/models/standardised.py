@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 class Standardised(nn.Module):
@@ -37,3 +38,12 @@ class Standardised(nn.Module):
     def standard(self, features: Float[Tensor, "*b d"]) -> Float[Tensor, "*b d"]:
         """Return the features standardised, in 32 bits."""
         return (features.float() - self.mean) * self.gain
+
+    def loss(
+        self,
+        features: Float[Tensor, "b d"],
+        targets: Int[Tensor, " b"],
+        weights: Float[Tensor, " c"] | None,
+    ) -> Float[Tensor, ""]:
+        """Return the class-weighted cross entropy of a batch."""
+        return functional.cross_entropy(self(features), targets, weight=weights)

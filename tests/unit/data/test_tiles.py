@@ -137,6 +137,6 @@ def test_memory_holds_one_photograph_in_tiles_and_many_images():
 
 
 def test_tiles_of_a_few_pixels_are_refused():
-    with pytest.raises(UserError, match="data.image.tiles a side has at least 16 pixels"):
+    with pytest.raises(UserError, match="a side has at least 16 pixels"):
         ImageSpec((64, 15), tiles="auto")
     assert ImageSpec(1).size == 1  # a frame may be as small as anybody likes

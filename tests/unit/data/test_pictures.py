@@ -10,7 +10,7 @@ SPECS = [
     ImageSpec(8, fit="letterbox"),
     ImageSpec((4, 16), crop=(0.5, 0, 1, 1)),
     ImageSpec(8, roi=((0, 0), (1, 0), (0, 1))),
-    ImageSpec(8, tiles="auto"),
+    ImageSpec(16, tiles="auto"),
     ImageSpec(8, reduced=True),
 ]
 

@@ -119,7 +119,7 @@ def test_decoded_photographs_stay_below_their_bound(tmp_path, monkeypatch):
     assert images._photographs.get(images.look("d").sha256) is not None
 
 
-@pytest.mark.parametrize("spec", [None, ImageSpec(8, tiles="auto"), ImageSpec(8, fit="crop")])
+@pytest.mark.parametrize("spec", [None, ImageSpec(16, tiles="auto"), ImageSpec(8, fit="crop")])
 @pytest.mark.parametrize("suffix", ["jpg", "png"])
 def test_a_huge_photograph_is_shown_at_part_of_its_size(tmp_path, monkeypatch, suffix, spec):
     monkeypatch.setattr(pictures, "MOST_PIXELS", 400 * 300)

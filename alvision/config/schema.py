@@ -127,7 +127,8 @@ class ModelConfig:
             (rounds are frozen; for the final model of `alvision train` a frozen and a finetuned
             network and the mean of both compete on the labelled images).
         semi: entropy (a head on frozen features also learns to be sure of the pool's images that
-            nobody has labelled, docs/features.md) | null: it learns from labels alone.
+            nobody has labelled: for classes of like size, since it harms where defects are rare;
+            docs/features.md) | null: it learns from labels alone.
         drop_path: Finetune only: probability that the trunk's last residual branch is dropped
             (stochastic depth); such a trunk is sampled K times too; null: as the library has it.
         head: dropout (Monte-Carlo dropout) | linear (deterministic) | ensemble (K heads on frozen

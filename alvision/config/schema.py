@@ -115,8 +115,9 @@ class ModelConfig:
             of your own, `{_target_: my_net.make}` (docs/backbones.md).
         weights: auto (packaged, or downloaded: those the name stands for) | null (random) | a file,
             whatever a training put around its tensors | a folder | `hf_hub:ORGANISATION/NAME`.
-        init: Folder of a run whose final model this run's networks start from, its trunk and, where
-            the classes agree, its head (docs/finetuning.md); null: they start from `weights`.
+        init: Folder of a run, or a bundle, whose final model this run's networks start from: its
+            trunk and, where the classes agree, its head (docs/finetuning.md); null: they start
+            from `weights`.
         features: final (the pooled output; of a transformer the mean of its patches and its class
             token) | multilevel (mean and maximum of the last stages, or of three blocks, too).
         views: none | flips | flips_and_turns: features are averaged over these views of an image;

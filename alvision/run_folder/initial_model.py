@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from dataclasses import replace
@@ -19,15 +20,18 @@ if TYPE_CHECKING:
 KEPT = "init.ckpt"
 """The copy: the other run may be trained again, moved or deleted."""
 
+BUNDLED = "model.ckpt"
+"""The same model in a bundle, whose network is rewritten for the line and cannot learn."""
+
 
 def initial_file(init: str) -> Path:
     """Return the file of the model that `model.init` names.
 
     Args:
-        init: A run's folder with a final model, or a checkpoint.
+        init: A run's folder with a final model, a bundle, or a checkpoint.
 
     Raises:
-        UserError: There is no such model.
+        UserError: There is no such model, or a bundle's is not what was exported.
     """
     given = Path(init)
     if given.is_file():
@@ -36,16 +40,27 @@ def initial_file(init: str) -> Path:
     if found.is_file():
         return found
     if (given / "bundle.json").is_file():
-        raise UserError(
-            f"model.init={init} is a bundle, whose network is rewritten for the line: name the "
-            "folder of the run that it was exported from"
-        )
+        return _bundled(given)
     if (given / DOCUMENT).is_file():
         raise UserError(
             f"model.init={init}: that run has no final model yet: "
             f"{command('alvision', 'train', f'out={init}')}"
         )
-    raise UserError(f"model.init={init} is not the folder of a run with a final model")
+    raise UserError(f"model.init={init} names neither a run with a final model nor a bundle")
+
+
+def _bundled(bundle: Path) -> Path:
+    """Return the model of a bundle, checked like every file of it."""
+    files = json.loads((bundle / "bundle.json").read_bytes()).get("files", {})
+    if BUNDLED not in files:
+        raise UserError(
+            f"model.init={bundle} is a bundle of an earlier version, without the model it was "
+            "exported from: export it again, or name the folder of its run"
+        )
+    model = bundle / BUNDLED
+    if not model.is_file() or file_hash(model) != files[BUNDLED]:
+        raise UserError(f"{model} is not what was exported: copy the whole bundle again")
+    return model
 
 
 def content_hash(init: str, root: Path) -> str:

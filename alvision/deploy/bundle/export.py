@@ -54,6 +54,7 @@ from alvision.deploy.bundle.verdict import NEIGHBOURS, usual_novelty
 from alvision.deploy.train.calibration import fit_temperature
 from alvision.deploy.train.final_model import FinalModel, check_current
 from alvision.models.pair import HeadPair
+from alvision.run_folder.initial_model import BUNDLED
 
 if TYPE_CHECKING:
     from alvision.config.schema import RunConfig
@@ -150,6 +151,7 @@ def _fill(
     paths = [final.labelled.data.manifest.path(id) for id in shown.ids]
     golden = write_golden(folder, paths, shown.logits)
     manifest = _manifest(final, config, network, known, monitor, golden)
+    final.learner.save(final.model, folder / BUNDLED)
     _write_documents(folder, manifest, differences, final.facts.contest)
     # Last, because it names the hash of every other file.
     files = sorted(path for path in folder.rglob("*") if path.is_file())

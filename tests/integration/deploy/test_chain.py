@@ -264,3 +264,21 @@ def test_what_cannot_be_is_one_line(place, capsys):
     assert "no option colour=" in bad(capsys, "threshold", "bundle=b", "colour=red")
     assert "give look= and scrap=" in bad(capsys, "threshold", "bundle=b", "look=1")
     assert not (place / "x").exists() and not list(place.glob(".*.part"))
+
+
+def test_a_new_run_starts_from_the_bundle_as_from_its_run(place):
+    again = ["run", "data.root=parts", *MODEL, SIZE, "budget.rounds=1", "budget.initial=40"]
+    for name, source in (("from_run", "run"), ("from_bundle", "b")):
+        assert main([*again, "oracle=simulated", f"out={name}", f"model.init={source}"]) == 0
+    curves = [(place / name / "metrics.csv").read_text() for name in ("from_run", "from_bundle")]
+    assert without_times(curves[0]) == without_times(curves[1])
+    assert (place / "from_bundle/init.ckpt").read_bytes() == (
+        place / "run/final/model.ckpt"
+    ).read_bytes()
+
+
+def without_times(curve):
+    return [
+        {key: value for key, value in row.items() if key != "seconds"}
+        for row in csv.DictReader(curve.splitlines())
+    ]

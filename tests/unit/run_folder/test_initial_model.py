@@ -1,12 +1,15 @@
 """The model that a run starts from is kept beside it."""
 
+import hashlib
+import json
+
 import pytest
 
 from alvision.config.schema import ModelConfig
 from alvision.core.errors import UserError
 from alvision.run_folder.experiment_file import describe_run
 from alvision.run_folder.fixed_settings import claim_run
-from alvision.run_folder.initial_model import KEPT, as_kept, initial_file
+from alvision.run_folder.initial_model import BUNDLED, KEPT, as_kept, initial_file
 from tests.support.configs import config
 
 
@@ -65,11 +68,36 @@ def test_two_runs_from_two_models_are_two_runs(tmp_path, source):
 
 def test_what_names_no_final_model_says_what_to_do(tmp_path):
     for name, told in (
-        ("bundle.json", "is a bundle, whose network is rewritten"),
         ("experiment.yaml", "has no final model yet: alvision train out="),
-        ("other", "is not the folder of a run with a final model"),
+        ("other", "names neither a run with a final model nor a bundle"),
     ):
         (tmp_path / name).mkdir()
         (tmp_path / name / name).write_text("")
         with pytest.raises(UserError, match=told):
             initial_file(str(tmp_path / name))
+
+
+def bundle(folder, content, files):
+    folder.mkdir()
+    (folder / BUNDLED).write_bytes(content)
+    (folder / "bundle.json").write_text(json.dumps({"files": files}))
+    return str(folder)
+
+
+def test_a_bundle_gives_the_model_that_it_was_exported_from(tmp_path):
+    sha256 = hashlib.sha256(b"model").hexdigest()
+    given = bundle(tmp_path / "b", b"model", {BUNDLED: sha256})
+    assert initial_file(given).read_bytes() == b"model"
+
+
+@pytest.mark.parametrize(
+    ("content", "named", "told"),
+    [
+        (b"other", BUNDLED, "is not what was exported: copy the whole bundle again"),
+        (b"model", "model.onnx", "is a bundle of an earlier version.*name the folder of its run"),
+    ],
+)
+def test_a_bundle_without_its_model_is_refused(tmp_path, content, named, told):
+    given = bundle(tmp_path / "b", content, {named: hashlib.sha256(b"model").hexdigest()})
+    with pytest.raises(UserError, match=told):
+        initial_file(given)

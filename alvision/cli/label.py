@@ -155,4 +155,5 @@ def page_context(data: DataSet, store: LabelStore) -> PageContext:
         initial=0 if config.budget.initial == "all" else int(config.budget.initial),
         blind=config.page.blind,
         grouping=_grouping(data, store),
+        language=config.page.language,
     )

@@ -301,12 +301,15 @@ class PageConfig:
             port.
         open: Open the browser.
         blind: Show what the model thinks only after the answer.
+        language: de | en; null: the first of these that the browser asks
+            for, else English.
     """
 
     host: str = "127.0.0.1"
     port: int = field(default=8642, metadata=between(at_least=1, at_most=65535))
     open: bool = True
     blind: bool = False
+    language: str | None = field(default=None, metadata=choice("de", "en"))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ the picture that was seen, because a file may be replaced meanwhile. On a networ
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +29,7 @@ from alvision.page.assignment import Assignment
 from alvision.page.grouping import GroupingApi
 from alvision.page.image_urls import Replaced
 from alvision.page.labelling import MOST_AT_ONCE, LabellingApi
+from alvision.page.languages import SOURCE, catalogue, languages, preferred, sentences
 from alvision.page.progress import Progress
 from alvision.page.requests import Refused
 from alvision.page.state import PageContext, PageState
@@ -74,7 +74,7 @@ class Page:
         _labelling(self.app, LabellingApi(self.state, assignment), self.progress)
         _agreeing(self.app, vocabulary, GroupingApi(self.state, context.grouping))
         _pictures(self.app, self.state)
-        _shell(self.app)
+        _shell(self.app, context.language)
 
 
 def _labelling(app: FastAPI, labelling: LabellingApi, progress: Progress) -> None:
@@ -230,23 +230,32 @@ def _pictures(app: FastAPI, state: PageState) -> None:
         return Response(content, media_type="image/png", headers=_KEEP if sha256 else _ASK)
 
 
-def _shell(app: FastAPI) -> None:
-    text = json.loads((HERE / "text" / "en.json").read_text(encoding="utf-8"))
+def _shell(app: FastAPI, language: str | None) -> None:
     templates = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=select_autoescape(default=True),
         undefined=StrictUndefined,
     )
-    shell = templates.get_template("label.html").render(text=text, version=__version__)
-    api = templates.get_template("api.html")
+    shell, api = templates.get_template("label.html"), templates.get_template("api.html")
+    names = (language,) if language else languages()
+    pages = {
+        name: shell.render(text=catalogue(name), said=sentences(name), version=__version__)
+        for name in names
+    }
+
+    def chosen(request: Request) -> str:
+        return language or preferred(request.headers.get("accept-language", ""), names)
 
     @app.get("/", include_in_schema=False)
-    def page() -> Response:
-        return Response(shell, media_type="text/html; charset=utf-8")
+    def page(request: Request) -> Response:
+        name = chosen(request)
+        headers = {"content-language": name, "vary": "accept-language"}
+        return Response(pages[name], media_type="text/html; charset=utf-8", headers=headers)
 
+    # For programmers: what it lists is described in English alone.
     @app.get("/api", include_in_schema=False)
     def description() -> Response:
-        content = api.render(text=text, schema=app.openapi())
+        content = api.render(text=catalogue(SOURCE), schema=app.openapi())
         return Response(content, media_type="text/html; charset=utf-8")
 
     app.mount("/static", StaticFiles(directory=HERE / "static"))

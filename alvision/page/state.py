@@ -76,6 +76,7 @@ class PageContext:
         initial: Labels that a run starts from.
         blind: Show what the model thinks only after the answer.
         grouping: The rules for groups that the first page offers.
+        language: The language of the page; None: as each browser asks.
     """
 
     root: Path
@@ -95,6 +96,7 @@ class PageContext:
     initial: int = 20
     blind: bool = False
     grouping: Grouping | None = None
+    language: str | None = None
 
 
 class PageState:

@@ -1,6 +1,6 @@
 // All requests to the server go through this module.
 
-import { t } from "./text.js";
+import { said, t } from "./text.js";
 
 /** The server did not answer: the connection is lost or the server is down. Try again. */
 export class Offline extends Error {}
@@ -32,8 +32,8 @@ async function call(path, body, patience = PATIENCE) {
     throw new Offline(error.name === "TimeoutError" ? t("error.timeout") : error.message);
   }
   if (response.ok) return data;
-  if (response.status >= 500) throw new Offline(data.error);
-  throw new Refused(data.error ?? response.statusText, response.status);
+  if (response.status >= 500) throw new Offline(said(data.error));
+  throw new Refused(said(data.error) ?? response.statusText, response.status);
 }
 
 const query = (values) => new URLSearchParams(values).toString();

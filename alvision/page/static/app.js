@@ -13,7 +13,7 @@ import { askClasses, askName, settings } from "./person.js";
 import { progress } from "./progress.js";
 import { Session } from "./session.js";
 import { Sitting } from "./sitting.js";
-import { t } from "./text.js";
+import { said, t } from "./text.js";
 import { Viewer } from "./viewer.js";
 import { begin, close, guard, open } from "./dialogs.js";
 
@@ -47,7 +47,7 @@ function idle(item) {
   if (item) return;
   if (!outbox.connected) idleWords(t("idle.offline.title"), t("idle.offline"));
   else if (!feed.asked) idleWords(t("idle.loading.title"), t("idle.loading"));
-  else idleWords(t("idle.title"), feed.message ?? t("idle.wait"));
+  else idleWords(t("idle.title"), said(feed.message) ?? t("idle.wait"));
 }
 
 function idleWords(title, words) {

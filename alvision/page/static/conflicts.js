@@ -70,7 +70,7 @@ export function conflictsPage(session) {
         "div",
         {},
         make("span", {}, session.shown(name)),
-        make("span", {}, `${percent(p)} %`),
+        make("span", {}, t("answer.share", { n: percent(p) })),
       );
       bar.style.setProperty("--share", p);
       return bar;

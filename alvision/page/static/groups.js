@@ -2,7 +2,7 @@
 
 import { api } from "./api.js";
 import { $, make, setText } from "./dom.js";
-import { t } from "./text.js";
+import { said, t } from "./text.js";
 
 const AGAIN = 1000; // milliseconds between two questions whether the photographs are looked at
 
@@ -21,7 +21,7 @@ export async function offerGroups() {
 }
 
 function draw(views) {
-  if (views.fixed) setText($("#setup-groups-fixed"), t("groups.fixed", { why: views.fixed }));
+  if (views.fixed) setText($("#setup-groups-fixed"), t("groups.fixed", { why: said(views.fixed) }));
   if (!views.alike) return;
   const { alike, looked, images, pairs, rules } = views;
   const of = looked < images ? "groups.lead.some" : "groups.lead";

@@ -2,7 +2,7 @@
 
 import { drawCurve } from "./chart.js";
 import { $, $$, make, setText } from "./dom.js";
-import { figure, percent, t } from "./text.js";
+import { figure, percent, said, t } from "./text.js";
 
 export function drawHeader(session) {
   const state = session.state;
@@ -29,9 +29,9 @@ export function left(hours) {
 }
 
 function drawScore(state) {
-  const metric = state.metric;
+  const metric = said(state.metric);
   drawCurve($("#spark"), state.curve, { axes: false, metric });
-  setText($("#score"), state.too_few ?? score(state.curve.at(-1), metric));
+  setText($("#score"), said(state.too_few) ?? score(state.curve.at(-1), metric));
   const changed = state.changed_count
     ? t("head.changed", { n: state.changed_count })
     : t("head.changed.none");
@@ -48,15 +48,15 @@ function drawNotice(session) {
   const { trouble, news, predicted, phase, minutes_to_features, notices } = session.state;
   const lines = [];
   if (session.error) lines.push(session.error);
-  if (trouble) lines.push(t("trouble.line", { error: trouble }));
-  if (news) lines.push(news);
+  if (trouble) lines.push(t("trouble.line", { error: said(trouble) }));
+  if (news) lines.push(said(news));
   for (const { name, answers } of predicted) {
     lines.push(t("predicted.line", { n: answers, name: session.shown(name) }));
   }
   if (phase === "features" && minutes_to_features)
     lines.push(t("phase.features.minutes", { n: minutes_to_features }));
   else if (phase !== "asking") lines.push(t(`phase.${phase}`));
-  lines.push(...notices);
+  lines.push(...notices.map(said));
   setText($("#notice"), lines[0] ?? "");
   $("#notice").title = lines.join("\n");
 }
@@ -67,7 +67,7 @@ export function drawSaved(outbox) {
   line.classList.toggle("waiting", !connected || waiting > 0);
   line.classList.toggle("refused", refused.length > 0);
   if (refused.length) {
-    const words = t("saved.refused", { n: refused.length, error: refused[0].error });
+    const words = t("saved.refused", { n: refused.length, error: said(refused[0].error) });
     const forget = make(
       "button",
       { type: "button", class: "link", onclick: () => outbox.dismiss() },

@@ -3,7 +3,7 @@
 // twice does no harm.
 
 import { Offline, Refused, api } from "./api.js";
-import { t } from "./text.js";
+import { said, t } from "./text.js";
 
 const CHUNK = 50; // events in one request, which may have 256 kB
 const LONGEST = 366 * 86400; // seconds that the server believes
@@ -54,7 +54,7 @@ export class Outbox extends EventTarget {
         const reply = await api.answers(by, [event], 3000);
         forget();
         const refusal = reply.refused.find((refusal) => refusal.uuid === event.uuid);
-        if (refusal) throw new Refused(refusal.error, refusal.status);
+        if (refusal) throw new Refused(said(refusal.error), refusal.status);
         return reply;
       } catch (error) {
         if (!(error instanceof Offline)) {

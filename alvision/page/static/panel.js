@@ -1,7 +1,7 @@
 // The panel beside the image: why it was chosen, the answers, the model's opinion, nearest images.
 
 import { $, make, setText } from "./dom.js";
-import { percent, t } from "./text.js";
+import { percent, said, t } from "./text.js";
 
 export class Panel extends EventTarget {
   #session;
@@ -39,7 +39,7 @@ export class Panel extends EventTarget {
     this.closeSearch();
     const hidden = item && (item.blind || this.#session.blind);
     const reason = item?.blind || !hidden ? item?.reason : null;
-    setText($("#why"), item ? reason || t(hidden ? "why.blind" : "why.none") : "");
+    setText($("#why"), item ? said(reason) || t(hidden ? "why.blind" : "why.none") : "");
     this.#opinion(hidden ? null : item?.probabilities);
     this.#near(item, hidden);
   }
@@ -107,7 +107,7 @@ export class Panel extends EventTarget {
       if (p === null) share.replaceChildren();
       else {
         const spoken = make("span", { class: "unseen" }, t("answer.percent", { n: percent(p) }));
-        share.replaceChildren(make("span", { "aria-hidden": "true" }, `${percent(p)} %`), spoken);
+        share.replaceChildren(make("span", { "aria-hidden": "true" }, t("answer.share", { n: percent(p) })), spoken);
       }
     }
   }

@@ -3,7 +3,7 @@
 import { Offline, Refused, api } from "./api.js";
 import { chosenGroups, offerGroups } from "./groups.js";
 import { $, $$, icon, make, memory, setText } from "./dom.js";
-import { t } from "./text.js";
+import { said, t } from "./text.js";
 import { close, open, prepare } from "./dialogs.js";
 
 /** Ask for a name if this browser has none; resolves when there is one. */
@@ -45,7 +45,7 @@ export function askClasses(session) {
     if (focus) $("input", row).focus();
   };
   if (!rows.children.length) for (let k = 0; k < 3; k++) add(false);
-  setText($("#setup-notices"), session.state.notices.join("\n"));
+  setText($("#setup-notices"), session.state.notices.map(said).join("\n"));
   $("#setup").hidden = false;
   $("#setup-name").value = session.person;
   $("#setup-add").onclick = () => add(true);

@@ -4,7 +4,7 @@ import { api } from "./api.js";
 import { drawCurve } from "./chart.js";
 import { $, make, setText } from "./dom.js";
 import { left } from "./header.js";
-import { t } from "./text.js";
+import { said, t } from "./text.js";
 import { prepare } from "./dialogs.js";
 
 export function progress(session) {
@@ -17,11 +17,11 @@ export function progress(session) {
 
 function draw(session) {
   const state = session.state;
-  drawCurve($("#chart"), state.curve, { axes: true, metric: state.metric });
+  drawCurve($("#chart"), state.curve, { axes: true, metric: said(state.metric) });
   const known = state.curve.length > 0;
   $("#chart").classList.toggle("none", !known);
   const words = t(known ? "progress.curve.hint" : "progress.curve.none");
-  setText($("#chart-words"), state.too_few ? `${state.too_few}. ${words}` : words);
+  setText($("#chart-words"), state.too_few ? `${said(state.too_few)}. ${words}` : words);
   drawChanged(session);
   const facts = {
     answered: t("progress.of", { n: state.answered, total: state.images }),

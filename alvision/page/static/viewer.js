@@ -3,6 +3,7 @@
 
 import { $, setText } from "./dom.js";
 import { load, loadHeatmap } from "./feed.js";
+import { t } from "./text.js";
 import { Tiles, shade } from "./tiles.js";
 
 const MOST = 16; // times, and pixels of the screen for one of a photograph: a fingertip's size
@@ -110,7 +111,8 @@ export class Viewer {
       : "";
     this.#frame.classList.toggle("zoomed", moved);
     const fitted = this.#fitted();
-    setText($("#zoom"), moved ? `${Math.round(100 * fitted * this.#scale)} %` : "");
+    const n = Math.round(100 * fitted * this.#scale);
+    setText($("#zoom"), moved ? t("stage.zoom", { n }) : "");
     if (!this.#item || !width) return;
     // The edges of the frame, in pixels of the photograph.
     const edge = (size, offset, side, photo) =>

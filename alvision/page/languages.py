@@ -33,7 +33,12 @@ def languages() -> tuple[str, ...]:
 
 @cache
 def catalogue(language: str) -> Catalogue:
-    """Return every text of a language, by key."""
+    """Return every text of the page for a language, by key; one without a translation is English."""
+    return own(SOURCE) | own(language)
+
+
+def own(language: str) -> Catalogue:
+    """Return the texts that a language has itself."""
     found: Catalogue = {}
     for path in (folder / f"{language}.json" for folder in FOLDERS):
         if path.is_file():

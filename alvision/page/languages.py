@@ -33,7 +33,7 @@ def languages() -> tuple[str, ...]:
 
 @cache
 def catalogue(language: str) -> Catalogue:
-    """Return every text of the page for a language, by key; one without a translation is English."""
+    """Return every text for a language, by key; one without a translation is English."""
     return own(SOURCE) | own(language)
 
 

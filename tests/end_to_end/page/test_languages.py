@@ -49,6 +49,7 @@ CUT = """() => {
       if (box === element && !box.matches("span, b, small") && across) {
         cut.push(["itself", element.textContent]);
       }
+      if (overflowY === "auto" || overflowY === "scroll") break; // what is below is scrolled to
     }
   }
   return cut;

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alvision.advice.sentences import advise
 from alvision.cli.check import check as check_command
 from alvision.cli.compare import compare as compare_command
 from alvision.cli.export import export as export_command
@@ -23,6 +24,8 @@ from alvision.cli.train import train as train_command
 from alvision.config.compose import compose
 from alvision.config.overrides import quote
 from alvision.core.errors import UserError
+from alvision.reporting.run.folder import read as read_run
+from alvision.reporting.run.summary import facts
 from alvision.run_folder.round_files import QueryFile, read_csv
 from alvision.study import read
 from alvision.study.collect import THROUGHOUT, run_folder
@@ -88,6 +91,11 @@ class Run:
         import pandas
 
         return pandas.read_csv(self.folder / "metrics.csv")
+
+    @property
+    def advice(self) -> list[str]:
+        """Return what to do next, the most useful first, as `alvision advice` says it."""
+        return [str(sentence) for sentence in advise(facts(read_run(self.folder)))]
 
     def model(self, round: int) -> TrainedModel:
         """Return the trained model of a round: `.classes`, `.predict(images)`, `.module`.

@@ -29,6 +29,7 @@ STAGES = {
         "run": "active learning, round by round; the same command resumes",
         "label": "label photographs in the browser while the model learns",
         "compare": "several acquisition functions over several seeds, with a verdict",
+        "advice": "what to do next with a run: whether labels still pay, how good the model is",
         "report": "rebuild the report of a run or a study, or write a bundle's shop report",
         "labels": "verify, show, export, import and back up the labels",
     },

@@ -99,6 +99,7 @@ def run_and_report(composed: ComposedRun, *, wait: bool = False) -> None:
     Raises:
         RunChanged: With a page, after a round: the run must be built again, and then goes on.
     """
+    from alvision.cli.advice import next_line
     from alvision.dataset.people import begin_anew_if_groups_changed
     from alvision.dataset.relisting import relisted
     from alvision.loop.build import build_experiment, open_data
@@ -131,6 +132,8 @@ def run_and_report(composed: ComposedRun, *, wait: bool = False) -> None:
             console.print(warning)
         for row in history(exp)[:-1]:  # the last one is published again
             console.print(line(row, config.target.metric, audit=config.answered_by_people))
+        if not exp.finished:
+            console.print(next_line(exp, len(data.evaluation_ids)), markup=False)
 
         from alvision.data.set_aside import FILE, set_aside_line
         from alvision.reporting.loggers import tensorboard
@@ -146,6 +149,7 @@ def run_and_report(composed: ComposedRun, *, wait: bool = False) -> None:
             tensorboard.log(exp.root, rnd.number, manifest=manifest, spec=spec)
             row = rnd.read("metrics.json")
             console.print(line(row, config.target.metric, audit=config.answered_by_people))
+            console.print(f"          {next_line(exp)}", markup=False)
             if wait and rnd.number > resumed and relisted(data):
                 raise ImagesChanged
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alvision.acquisition import k_center, needs_of, parts_of, properties_of, score_of
+from alvision.advice.signals import signals
 from alvision.config.checks import PER_CLASS, known_defects, validate_classes
 from alvision.core.errors import UserError
 from alvision.core.rounds import Codec, finished_rounds, lock, rounds_of
@@ -107,6 +108,12 @@ def build_experiment(
         order=partial(derive, config.seed, "order"),
         explain=reasons,
         evaluate=_evaluation(config, data, metrics),
+        signals=partial(
+            signals,
+            classes=data.classes,
+            metric=metric(config.target.metric, metrics),
+            defects=config.defects,
+        ),
         publish=lambda rnd: write_tables(
             root, steps, {**data.manifest.set_aside, **learner.set_aside}, metrics
         ),

@@ -70,6 +70,8 @@ class Experiment:
             the lowest come first.
         explain: Reasons in words for picked rows.
         evaluate: Metrics from a round's predictions and the labels known at its pin.
+        signals: What a round's predictions say beside their metrics, see `advice.signals`; None:
+            nothing.
         publish: Write what is derived from a finished round (tables, TensorBoard).
         codecs: How each step is written.
         spare: With people at a page: images to rank behind each query, as work while they wait.
@@ -97,6 +99,7 @@ class Experiment:
     """The evaluator's door: labels of the held-out images in a simulated run."""
     spare: int = 0
     contrast: Strategy | None = None
+    signals: Callable[[Any, Mapping[SampleId, str], Any], Metrics] | None = None
 
     @property
     def rounds(self) -> list[Round]:

@@ -6,6 +6,8 @@ import math
 from functools import partial
 from typing import Any
 
+from alvision.advice.facts import SIGNALS
+from alvision.advice.signals import ROUNDS_BACK
 from alvision.core.records import Answers, Query
 from alvision.core.rounds import Round
 from alvision.loop.cold_start import decide
@@ -51,6 +53,7 @@ def evaluate(exp: Experiment, rnd: Round) -> Metrics:
     predictions = rnd.read("predictions.parquet")
     events = exp.labels.events(upto=rnd.pin)
     held_out = exp.truth if exp.truth is not None else exp.known(rnd.pin)
+    known = {i: held_out[i] for i in predictions.ids if i in held_out}
     model = rnd.previous.read("model.ckpt") if rnd.previous else None
     reason = decide(exp, rnd, model).reason
     answers = [event for event in events if event.kind in ("label", "skip", "unsure")]
@@ -61,8 +64,20 @@ def evaluate(exp: Experiment, rnd: Round) -> Metrics:
         "labels": len(exp.training(rnd.pin)),
         "answers": len(answers),
         **({"seconds": math.fsum(seconds)} if seconds else {}),
-        **exp.evaluate(predictions, {i: held_out[i] for i in predictions.ids if i in held_out}),
+        **exp.evaluate(predictions, known),
+        "pool": len(exp.candidates),
+        **({SIGNALS: exp.signals(predictions, known, earlier(rnd))} if exp.signals else {}),
     }
+
+
+def earlier(rnd: Round) -> list[tuple[int, Any]]:
+    """Return the rounds that a round is compared with: labels and predictions, the latest first."""
+    found: list[tuple[int, Any]] = []
+    before = rnd.previous
+    while before is not None and len(found) < ROUNDS_BACK:
+        found.append((before.read("metrics.json")["labels"], before.read("predictions.parquet")))
+        before = before.previous
+    return found
 
 
 def stop(exp: Experiment, rnd: Round) -> bool:

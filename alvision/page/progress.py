@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from alvision.core.records import SampleId
+from alvision.advice.facts import Facts
+from alvision.advice.sentences import advise
+from alvision.core.records import SECONDS_PER_LABEL, SampleId
+from alvision.core.rounds import DOCUMENT, read_document
 from alvision.data.set_aside import set_aside_line
 from alvision.evaluation.audit import INTERVAL, too_few
 from alvision.evaluation.metrics import Metric
@@ -17,10 +21,17 @@ from alvision.evaluation.probabilities import ClassProbabilities
 from alvision.page import counters
 from alvision.page.assignment import Assignment
 from alvision.page.loop_process import KeptLoop
-from alvision.page.responses import ChangedPrediction, CurvePoint, PredictedClass, State
+from alvision.page.responses import (
+    AdviceSentence,
+    ChangedPrediction,
+    CurvePoint,
+    PredictedClass,
+    State,
+)
 from alvision.page.secret import keyed
 from alvision.page.state import PageState
 from alvision.page.vocabulary import VocabularyApi
+from alvision.run_folder.facts import facts_of, with_labels
 from alvision.run_folder.round_files import MetricsFile
 
 _CHANGES_SHOWN = 12
@@ -38,12 +49,14 @@ class Figures:
         changed: Labelled held-out images that the last two models predict differently, with both
             predictions.
         changed_count: How many changed, unlabelled ones included.
+        facts: What the finished rounds say, for `advice`; None while the run has no folder.
     """
 
     curve: tuple[CurvePoint, ...] = ()
     too_few: str | None = None
     changed: tuple[tuple[SampleId, str, str], ...] = ()
     changed_count: int = 0
+    facts: Facts | None = None
 
 
 class Progress:
@@ -63,6 +76,8 @@ class Progress:
         self._assignment = assignment
         self._vocabulary = vocabulary
         self._figures = Figures()
+        self._classes: Counter[str] = Counter()
+        self._measured_on = 0
         self._computed_from: tuple[int, int] | None = None
         self._store = keyed(state.context.secret, "store", "")
         self.loop: KeptLoop | None = None
@@ -105,8 +120,31 @@ class Progress:
                     for name in counts.predicted()
                     if name in open_
                 ],
+                advice=[
+                    AdviceSentence(key=said.key, values=dict(said.values))
+                    for said in advise(self._facts())
+                ],
                 notices=self._notices(),
             )
+
+    def _facts(self) -> Facts:
+        """Return what is known of the run now: its files, and what has come in since."""
+        state, figures = self._state, self._figures
+        context, counts = state.context, state.counters
+        shown = state.ledger.classes.shown
+        classes = {shown.get(name, name): count for name, count in self._classes.items()}
+        batch, trainable = self._assignment.counts("").batch, counts.labels - counts.held_out
+        return replace(
+            with_labels(figures.facts or Facts(metric=context.metric.title), classes),
+            people=True,
+            to_learn=batch.size - batch.done if batch else max(0, context.initial - trainable),
+            learning=state.run.phase == "training",
+            images=state.images_count - len(context.held_out),
+            held_out=len(context.held_out),
+            labels=trainable,
+            audit=self._measured_on,
+            seconds=counts.pace() or SECONDS_PER_LABEL,
+        )
 
     def tell(self, news: str) -> None:
         """Show a line on every page, for some minutes."""
@@ -128,7 +166,9 @@ class Progress:
         with state.lock:
             state.refresh()
             held_out = state.context.held_out
-            labels = {id: s.label for id, s in state.ledger.settled.items() if id in held_out}
+            settled = {id: vote.label for id, vote in state.ledger.settled.items()}
+            labels = {id: label for id, label in settled.items() if id in held_out}
+            self._classes = Counter(label for id, label in settled.items() if id not in held_out)
             rounds, locate = state.run.round + 1, state.locate
         # Without the lock from here on: nobody may wait for files to be read.
         folders = [state.run.folder(number) for number in range(rounds)]
@@ -138,6 +178,9 @@ class Progress:
             return
         self._computed_from = basis
         metrics = [MetricsFile(audit=True).read(folder / "metrics.json") for folder in finished]
+        if finished:
+            measured = _predictions(finished[-1]).located(locate).ids
+            self._measured_on = sum(id in labels for id in measured)
         points = [point(found, state.context.metric) for found in metrics]
         curve = tuple(found for found in points if found)
         few = too_few(metrics[-1]) if metrics else None
@@ -146,7 +189,9 @@ class Progress:
             changes = changed(*(_predictions(folder).located(locate) for folder in finished[-2:]))
         # Only images with an answer are shown: the others are yet to be asked, and blind.
         known = [change for change in changes if change[0] in labels][:_CHANGES_SHOWN]
-        self._figures = Figures(curve, few, tuple(known), len(changes))
+        root = state.context.root
+        facts = facts_of(read_document(root), metrics) if (root / DOCUMENT).exists() else None
+        self._figures = Figures(curve, few, tuple(known), len(changes), facts)
 
     def _hours_left(self) -> float | None:
         state = self._state

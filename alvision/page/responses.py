@@ -73,6 +73,14 @@ class PredictedClass(_Response):
     answers: int
 
 
+class AdviceSentence(_Response):
+    """Something to say of the run; its text in the reader's language is found by its key."""
+
+    key: str
+    values: dict[str, int | str]
+    """What goes into its places; `n` chooses the form of the plural."""
+
+
 class Counts(_Response):
     """How much is done. Exact copies are one image, and what was undone does not count.
 
@@ -128,6 +136,8 @@ class State(Counts):
     hours_left: float | None
     """Hours for all images without an answer at the usual pace; null while none is known."""
     predicted: list[PredictedClass]
+    advice: list[AdviceSentence]
+    """What to do next, the most useful first; never empty."""
     notices: list[str]
     """What a person should know of the files: which are set aside, and that they are read dark."""
 

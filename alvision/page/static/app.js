@@ -5,6 +5,7 @@ import { classesPage, trainNow } from "./classes.js";
 import { conflictsPage } from "./conflicts.js";
 import { $, memory, setText } from "./dom.js";
 import { Feed } from "./feed.js";
+import { drawAdvice } from "./advice.js";
 import { answered, drawHeader, drawSaved, showLast } from "./header.js";
 import { listen } from "./keys.js";
 import { Outbox } from "./outbox.js";
@@ -91,6 +92,7 @@ function wire() {
   session.addEventListener("change", () => {
     if (!session.state) return;
     drawHeader(session);
+    drawAdvice(session);
     panel.update();
   });
   panel.addEventListener("answer", ({ detail }) => sitting.answer("label", detail));

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alvision.advice.sentences import advise
 from alvision.core import shell
 from alvision.core.records import QueryRow, SampleId
 from alvision.evaluation.metrics import metric
@@ -82,6 +83,7 @@ def _content(run: RunFolder, thumbnails: html.Thumbnails) -> dict[str, Any]:
         "acquisition": run.choices.get("acquisition", ""),
         "seed": run.setting("seed", default=0),
         "sentences": summary.sentences(run),
+        "advice": [str(sentence) for sentence in advise(summary.facts(run))],
         "note": run.note,
         "target": _target(run),
         "tiles": _tiles(run, metrics, classes),

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from alvision.advice.facts import Facts
 from alvision.core.records import SampleId
 from alvision.evaluation.audit import too_few
 from alvision.evaluation.metrics import Metric
 from alvision.loop.cold_start import SLOT
 from alvision.reporting.html import count, number, signed
 from alvision.reporting.run.folder import ImageAnswer, RoundFiles, RunFolder, answers_by_image
+from alvision.run_folder.facts import facts_of, with_labels
 
 _ORACLES = {
     "simulated": "the known truth",
@@ -84,6 +86,13 @@ def sentences(run: RunFolder) -> list[str]:
         f"on {count(last['n'], 'held-out image')}."
     )
     return [*said, *_cold_start(run), *_last_round(run)]
+
+
+def facts(run: RunFolder) -> Facts:
+    """Return what is known of a run, for `advice`."""
+    history = [rnd.metrics for rnd in run.finished if rnd.metrics is not None]
+    counts = Counter(answer.label for answer in training_answers(run).values() if answer.label)
+    return with_labels(facts_of(run.experiment, history), counts)
 
 
 def without_score(run: RunFolder, metrics: Mapping[str, Any]) -> str:

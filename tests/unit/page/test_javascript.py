@@ -34,8 +34,8 @@ VARIABLES = {
 }  # fmt: skip
 # The lists in answers whose elements are taken apart on the spot: `x.map(({ a, b }) => ...)`.
 ELEMENTS = {
-    "changed": "ChangedPrediction", "predicted": "PredictedClass", "classes": "ShownClass",
-    "near": "Neighbour", "refused": "RefusedEvent",
+    "advice": "AdviceSentence", "changed": "ChangedPrediction", "predicted": "PredictedClass",
+    "classes": "ShownClass", "near": "Neighbour", "refused": "RefusedEvent",
 }  # fmt: skip
 # What the page itself hangs on an item: pictures that are loaded ahead.
 OWN = {"Item": {"picture", "thumbs", "heat"}}

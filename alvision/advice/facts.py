@@ -1,0 +1,192 @@
+"""What is known of a run at one moment, as plain data: everything that a sentence may speak of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from alvision.core.records import SECONDS_PER_LABEL
+from alvision.evaluation.audit import INTERVAL
+from alvision.evaluation.intervals import share_interval
+
+SIGNALS = "signals"
+"""The key of metrics.json that holds what `advice.signals` says of a round."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """How often something happens among some images, with its 95 % interval.
+
+    Attributes:
+        value: The share, 0..1.
+        low: Lower end.
+        high: Upper end.
+        images: The images that it was counted on.
+    """
+
+    value: float
+    low: float
+    high: float
+    images: int
+
+    @classmethod
+    def of(cls, count: int, images: int) -> Share | None:
+        """Return the share of `count` of some images (Clopper and Pearson); None of no images."""
+        if not images:
+            return None
+        return cls(count / images, *share_interval(count, images), images)
+
+
+@dataclass(frozen=True)
+class Gain:
+    """What a metric gained between two rounds, on the same held-out images.
+
+    Attributes:
+        labels: Labels that were added between them.
+        value: The difference, later minus earlier.
+        low: Lower end of its 95 % interval.
+        high: Upper end.
+    """
+
+    labels: int
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class RoundFacts:
+    """One finished round.
+
+    Attributes:
+        labels: Images that its model was trained on.
+        answers: Answers given until then.
+        images: Labelled held-out images that it was measured on.
+        value: The target metric; None where there are too few images to say.
+        low: Lower end of its 95 % interval; None where none was computed.
+        high: Upper end.
+        missed: Bad images that the model called good, of the bad ones; None where not known.
+        stopped: Good images that the model called bad, of the good ones.
+        gains: What the metric gained since each earlier round, the latest first.
+        agreement: Cohen's kappa with the round before, on all held-out images; None: no such round.
+        uncertainty: Mean entropy of the held-out images, as a share of the most there can be, 0..1.
+        expected_error: Mean of one minus the highest probability, over the held-out images.
+    """
+
+    labels: int
+    answers: int
+    images: int = 0
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    missed: Share | None = None
+    stopped: Share | None = None
+    gains: tuple[Gain, ...] = ()
+    agreement: float | None = None
+    uncertainty: float | None = None
+    expected_error: float | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A run at one moment.
+
+    Attributes:
+        people: People answer; else the run is simulated.
+        metric: Title of the metric that the run aims at.
+        target: The value of it that is aimed at; None: none is.
+        rounds: The finished rounds.
+        classes: The classes that have a label, each with its number of labels; None: not known.
+        to_learn: Answers that are missing until a model learns; None: not known.
+        choosing: A model has chosen the images that are asked for now.
+        learning: A model is learning from the last answers at this moment.
+        images: Images that may be chosen from, the labelled ones included; None: not known.
+        held_out: Images that are held out, labelled or not.
+        labels: Images that may be trained on and have a label.
+        audit: Labelled held-out images that measure the model, which may be more than at the last
+            round.
+        seconds: What an answer takes.
+    """
+
+    people: bool = False
+    metric: str = "macro-F1"
+    target: float | None = None
+    rounds: tuple[RoundFacts, ...] = ()
+    classes: Mapping[str, int] | None = None
+    to_learn: int | None = None
+    choosing: bool = False
+    learning: bool = False
+    images: int | None = None
+    held_out: int = 0
+    labels: int = 0
+    audit: int = 0
+    seconds: float = SECONDS_PER_LABEL
+
+    @property
+    def last(self) -> RoundFacts | None:
+        """Return the last finished round."""
+        return self.rounds[-1] if self.rounds else None
+
+    @property
+    def left(self) -> int | None:
+        """Return the images that may be chosen and have no label; None where not known."""
+        return None if self.images is None else max(0, self.images - self.labels)
+
+
+@dataclass(frozen=True)
+class _Signals:
+    """The part of metrics.json that `advice.signals` wrote; all of it missing in older files."""
+
+    found: Mapping[str, Any] = field(default_factory=dict)
+
+    def gains(self, labels: int) -> tuple[Gain, ...]:
+        return tuple(
+            Gain(labels - one["labels"], one["value"], one["low"], one["high"])
+            for one in self.found.get("gains", ())
+        )
+
+
+def round_facts(
+    metrics: Mapping[str, Any], *, metric: str, defects: Sequence[str] = ()
+) -> RoundFacts:
+    """Return what a round's metrics.json says.
+
+    Args:
+        metrics: Its content, of any version.
+        metric: Name of the target metric.
+        defects: The classes that are defects.
+    """
+    signals = _Signals(metrics.get(SIGNALS) or {})
+    low, high = metrics.get(INTERVAL) or signals.found.get(INTERVAL) or (None, None)
+    value = metrics.get(metric)
+    missed, stopped = _shop(metrics, defects) if value is not None else (None, None)
+    return RoundFacts(
+        labels=metrics["labels"],
+        answers=metrics["answers"],
+        images=metrics.get("n") or 0,
+        value=value,
+        low=None if value is None else low,
+        high=None if value is None else high,
+        missed=missed,
+        stopped=stopped,
+        gains=signals.gains(metrics["labels"]),
+        agreement=signals.found.get("agreement"),
+        uncertainty=signals.found.get("uncertainty"),
+        expected_error=signals.found.get("expected_error"),
+    )
+
+
+def _shop(metrics: Mapping[str, Any], defects: Sequence[str]) -> tuple[Share | None, Share | None]:
+    """Count in the confusion table: bad images called good, and good ones called bad."""
+    table, names = metrics.get("confusion"), list(metrics.get("per_class") or ())
+    if not table or not defects:
+        return None, None
+    bad = [name in defects for name in names]
+    counts = {(True, True): 0, (True, False): 0, (False, True): 0, (False, False): 0}
+    for row, is_bad in zip(table, bad, strict=True):
+        for amount, called_bad in zip(row, bad, strict=True):
+            counts[is_bad, called_bad] += amount
+    all_bad = counts[True, True] + counts[True, False]
+    all_good = counts[False, True] + counts[False, False]
+    return Share.of(counts[True, False], all_bad), Share.of(counts[False, True], all_good)

@@ -13,8 +13,8 @@ frozen features: the medians of the easiest and of the hardest protocol in `benc
 (docs/advice.md). It says what happened there, and no more."""
 
 LEAST_SAVING = 900.0
-"""Seconds that choosing must save to be worth it: a quarter of an hour. Looking at rounds costs that,
-and labels of everything also say where the rare defects are."""
+"""Seconds that choosing must save to be worth it: a quarter of an hour. Looking at rounds costs
+that, and labels of everything also say where the rare defects are."""
 
 
 def pays(facts: Facts) -> Iterator[Sentence]:
@@ -22,16 +22,19 @@ def pays(facts: Facts) -> Iterator[Sentence]:
     if not facts.images:
         return
     everything = facts.images + (facts.held_out if facts.people else 0)
-    values = {"n": everything, "seconds": f"{facts.seconds:.3g}"}
+    values: dict[str, int | str] = {
+        "n": everything,
+        "seconds": f"{facts.seconds:.3g}",
+        "time": clock(everything * facts.seconds),
+    }
     if (facts.images - USUAL[1]) * facts.seconds < LEAST_SAVING:
-        yield Sentence("advice.label_all", {**values, "time": clock(everything * facts.seconds)})
+        yield Sentence("advice.label_all", values)
         return
     low, high = (clock(labels * facts.seconds) for labels in USUAL)
     yield Sentence(
         "advice.choose",
         {
             **values,
-            "time": clock(everything * facts.seconds),
             "few": USUAL[0],
             "many": USUAL[1],
             "few_time": low,

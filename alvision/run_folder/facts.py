@@ -1,4 +1,4 @@
-"""What a run's files say to `advice`: the same for the terminal, the page, the report and Python."""
+"""What a run's files say to `advice`: the same for terminal, page, report and Python."""
 
 from __future__ import annotations
 

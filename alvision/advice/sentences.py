@@ -48,7 +48,7 @@ def _said(facts: Facts) -> Iterator[Sentence]:
 
 def next_step(facts: Facts) -> Iterator[Sentence]:
     """Say what the next answers lead to."""
-    if facts.learning:
+    if facts.learning or (facts.last is None and facts.labels and facts.to_learn == 0):
         yield Sentence("advice.learning")
     elif facts.classes is not None and len(facts.classes) == 1 and facts.last is not None:
         ((name, count),) = facts.classes.items()

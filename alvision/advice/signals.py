@@ -56,7 +56,7 @@ def signals(
         "expected_error": expected_error(now),
     }
     outcomes = outcomes_of(now, labels, classes=classes, defects=defects)
-    support = np.bincount(outcomes.truth, minlength=len(classes)).tolist()
+    support = outcomes.confusion.sum(axis=1).tolist()
     counted = {name: {"support": n} for name, n in zip(classes, support, strict=True)}
     if too_few({"n": len(outcomes), "per_class": counted}) or metric.of(outcomes) is None:
         return found

@@ -3,8 +3,6 @@
 import { $, make, setText } from "./dom.js";
 import { t } from "./text.js";
 
-const SHOWN = 2; // two lines of the panel; the dialog has the rest
-
 let last = null;
 
 export function drawAdvice(session) {
@@ -14,7 +12,7 @@ export function drawAdvice(session) {
   // A screen reader reads what is new to say, and not every step of a countdown.
   line.setAttribute("aria-live", advice[0].key === last ? "off" : "polite");
   last = advice[0].key;
-  setText(line, lines.slice(0, SHOWN).map(begin).join(". "));
+  setText(line, begin(lines[0]));
   line.title = lines.map(begin).join("\n");
   $("#advice-lines").replaceChildren(...lines.map((said) => make("li", {}, begin(said))));
 }

@@ -8,7 +8,6 @@ from typing import Any
 
 from alvision.core.records import SECONDS_PER_LABEL
 from alvision.evaluation.audit import INTERVAL
-from alvision.evaluation.intervals import share_interval
 
 SIGNALS = "signals"
 """The key of metrics.json that holds what `advice.signals` says of a round."""
@@ -35,6 +34,8 @@ class Share:
         """Return the share of `count` of some images (Clopper and Pearson); None of no images."""
         if not images:
             return None
+        from alvision.evaluation.intervals import share_interval  # scipy delays the first page
+
         return cls(count / images, *share_interval(count, images), images)
 
 
@@ -106,6 +107,8 @@ class Facts:
         labels: Images that may be trained on and have a label.
         audit: Labelled held-out images that measure the model, which may be more than at the last
             round.
+        batch: Labels that the next round asks for.
+        value_of_error: Answers that one percentage point of the metric is worth; None: not known.
         seconds: What an answer takes.
     """
 
@@ -121,6 +124,8 @@ class Facts:
     held_out: int = 0
     labels: int = 0
     audit: int = 0
+    batch: int = 20
+    value_of_error: float | None = None
     seconds: float = SECONDS_PER_LABEL
 
     @property

@@ -6,10 +6,13 @@ zero, "flat" only where no part of it is a gain worth a label. The tests hold th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from alvision.advice.facts import Facts, Gain, RoundFacts, Share
+from alvision.advice.forecast import fit
 from alvision.advice.pays import pays
+from alvision.advice.stopping import NO_RISE, signs, stop_here
 from alvision.advice.wording import Sentence, figure, hundred, signed
 from alvision.evaluation.audit import LEAST_IMAGES
 
@@ -21,9 +24,6 @@ FLAT = 0.02
 
 FLAT_ROUNDS = 2
 """Rounds without a gain before a curve is called flat."""
-
-NO_RISE = 0.01
-"""A gain of less is called no rise where the interval cannot tell it from none."""
 
 _DIGIT = 0.0005
 """Half of the last digit that is written: an end that is written as 0 is not above 0."""
@@ -43,7 +43,10 @@ def _said(facts: Facts) -> Iterator[Sentence]:
     elif not facts.choosing:
         yield from (*next_step(facts), *quality(facts))
     else:
-        yield from (*trend(facts), *quality(facts), *next_step(facts))
+        seen = tuple(trend(facts))
+        rising = any(sentence.key == "advice.rising" for sentence in seen)
+        stop = () if rising else tuple(stopping(facts))
+        yield from (*stop, *seen, *quality(facts), *ahead(facts), *next_step(facts))
 
 
 def next_step(facts: Facts) -> Iterator[Sentence]:
@@ -93,6 +96,45 @@ def trend(facts: Facts) -> Iterator[Sentence]:
         kind = "flat_unsure" if flat is not None else "unclear"
         who = "people" if facts.people else "simulated"
         yield Sentence(f"advice.{kind}.{who}", _gained(flat or recent))
+
+
+def stopping(facts: Facts) -> Iterator[Sentence]:
+    """Say that it is time to stop, and by which signs; nothing where it is not."""
+    found = signs(facts.rounds, batch=facts.batch, value_of_error=facts.value_of_error)
+    if not stop_here(found):
+        return
+    agreed = [sign for sign in found if sign.stop]
+    known = [sign for sign in found if sign.stop is not None]
+    yield Sentence("advice.stop", {"n": len(agreed), "of": len(known)})
+    for sign in agreed:
+        yield Sentence(f"advice.sign.{sign.name}")
+
+
+def ahead(facts: Facts) -> Iterator[Sentence]:
+    """Say what the next labels may bring and when a target is reached, by the curve until now."""
+    known = [
+        (one.labels, one.value) for one in facts.rounds if one.value is not None and one.labels
+    ]
+    curves = fit(tuple(n for n, _ in known), tuple(value for _, value in known))
+    last = facts.last
+    if curves is None or last is None or (last.gains and last.gains[:LOOK_BACK][-1].high < 0):
+        return  # curves only rise: they know nothing of one that falls
+    more = curves.gain(facts.batch)
+    values: dict[str, int | str] = {
+        "gain": signed(more.value),
+        "low": signed(more.low),
+        "high": signed(more.high),
+    }
+    yield Sentence("advice.ahead", {"n": facts.batch, **values})
+    if facts.target is None or (last.value or 0) >= facts.target:
+        return
+    named = {"metric": facts.metric, "target": f"{facts.target:g}"}
+    needed = curves.labels_to(facts.target)
+    if needed is None:
+        yield Sentence("advice.target.unlikely", named)
+        return
+    low, high = math.floor(needed.low), math.ceil(needed.high)
+    yield Sentence("advice.target", {**named, "n": round(needed.value), "low": low, "high": high})
 
 
 def _flat(last: RoundFacts) -> Gain | None:

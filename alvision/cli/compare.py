@@ -74,6 +74,8 @@ def compare(words: list[str]) -> int:
     first = compose([*words, f"acquisition={names[0]}"])
     if first.config.answered_by_people:
         raise UserError("compare needs the truth of every image; leave oracle= out")
+    if first.config.budget.stop:
+        raise UserError("compare needs runs of one length; leave budget.stop= out")
     for name in names[1:]:
         compose([*words, f"acquisition={name}"])
     arms = with_random(names, first)

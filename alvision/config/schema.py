@@ -225,12 +225,27 @@ class BudgetConfig:
         batch: Images a round.
         rounds: Rounds after the cold start.
         audit: With people: audit images a round, on top of the batch.
+        stop: advice (the run ends before its last round where the signs of docs/advice.md say that
+            more labels do not pay) | null: it has all its rounds.
     """
 
     initial: Any = 20
     batch: int = field(default=20, metadata=at_least(1))
     rounds: int = field(default=10, metadata=at_least(0))
     audit: int = field(default=4, metadata=at_least(0))
+    stop: str | None = field(default=None, metadata=choice("advice"))
+
+
+@dataclass(frozen=True)
+class AdviceConfig:
+    """What advice weighs labels against (docs/advice.md).
+
+    Attributes:
+        value_of_error: Answers that one percentage point of target.metric is worth; with it advice
+            says stop once the next batch costs more than it is expected to bring. null: not known.
+    """
+
+    value_of_error: float | None = field(default=None, metadata=above(0))
 
 
 @dataclass(frozen=True)
@@ -348,6 +363,7 @@ class RunConfig:
     oracle: OracleConfig = field(default_factory=OracleConfig)
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     audit: AuditConfig = field(default_factory=AuditConfig)
+    advice: AdviceConfig = field(default_factory=AdviceConfig)
     target: TargetConfig = field(default_factory=TargetConfig)
     labels: LabelsConfig = field(default_factory=LabelsConfig)
     page: PageConfig = field(default_factory=PageConfig)

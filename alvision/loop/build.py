@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alvision.acquisition import k_center, needs_of, parts_of, properties_of, score_of
+from alvision.advice.facts import round_facts
 from alvision.advice.signals import signals
+from alvision.advice.stopping import signs, stop_here
 from alvision.config.checks import PER_CLASS, known_defects, validate_classes
 from alvision.core.errors import UserError
 from alvision.core.rounds import Codec, finished_rounds, lock, rounds_of
@@ -108,6 +110,7 @@ def build_experiment(
         order=partial(derive, config.seed, "order"),
         explain=reasons,
         evaluate=_evaluation(config, data, metrics),
+        stop_when=partial(_advised, config) if config.budget.stop == "advice" else None,
         signals=partial(
             signals,
             classes=data.classes,
@@ -168,6 +171,13 @@ def _evaluation(
     if data.answered_by_people:
         measure = partial(evaluate_audit, target=metric(config.target.metric, metrics))
     return partial(measure, classes=data.classes, defects=config.defects, metrics=metrics)
+
+
+def _advised(config: RunConfig, history: Sequence[Mapping[str, Any]]) -> bool:
+    name, defects = config.target.metric, config.defects or ()
+    rounds = [round_facts(row, metric=name, defects=defects) for row in history]
+    batch, value = config.budget.batch, config.advice.value_of_error
+    return stop_here(signs(rounds, batch=batch, value_of_error=value))
 
 
 def _description(composed: ComposedRun, data: DataSet, learner: Learner) -> dict[str, Any]:

@@ -72,6 +72,8 @@ class Experiment:
         evaluate: Metrics from a round's predictions and the labels known at its pin.
         signals: What a round's predictions say beside their metrics, see `advice.signals`; None:
             nothing.
+        stop_when: Tells from the metrics of the finished rounds whether to end before the budget
+            is used; None: never.
         publish: Write what is derived from a finished round (tables, TensorBoard).
         codecs: How each step is written.
         spare: With people at a page: images to rank behind each query, as work while they wait.
@@ -100,6 +102,7 @@ class Experiment:
     spare: int = 0
     contrast: Strategy | None = None
     signals: Callable[[Any, Mapping[SampleId, str], Any], Metrics] | None = None
+    stop_when: Callable[[Sequence[Metrics]], bool] | None = None
 
     @property
     def rounds(self) -> list[Round]:

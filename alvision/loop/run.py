@@ -84,7 +84,14 @@ def stop(exp: Experiment, rnd: Round) -> bool:
     """Tell whether a round that has not begun has nothing to do; round 0 always has."""
     if rnd.number == 0:
         return False
+    if advised_to_stop(exp):
+        return True
     return not exp.pool() and not exp.labels.events(since=rnd.previous_pin)
+
+
+def advised_to_stop(exp: Experiment) -> bool:
+    """Tell whether the finished rounds say that more labels do not pay (`budget.stop`)."""
+    return exp.stop_when is not None and exp.stop_when(history(exp))
 
 
 def history(exp: Experiment) -> list[Metrics]:
@@ -101,6 +108,11 @@ def differs_from_budget(exp: Experiment) -> str | None:
         return (
             f"budget.rounds={asked} is fewer than the {last} rounds that this run has already; "
             "all of them are kept"
+        )
+    if exp.pool() and advised_to_stop(exp):
+        return (
+            f"stopped after round {last} of {asked}: the signs say that more labels do not pay "
+            "(budget.stop=advice; budget.stop=null goes on)"
         )
     return (
         f"the pool is empty after round {last} of {asked}: every image that can be read has an "

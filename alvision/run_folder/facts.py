@@ -47,6 +47,8 @@ def facts_of(document: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) 
         choosing=bool(rounds),
         images=last.get("pool"),
         labels=last.get("labels", 0),
+        batch=budget["batch"],
+        value_of_error=(config.get("advice") or {}).get("value_of_error"),
         audit=(last.get("n") or 0) if people else 0,
         seconds=seconds / answers if seconds and answers else SECONDS_PER_LABEL,
     )

@@ -13,6 +13,8 @@ from alvision.run_folder.initial_model import keep
 
 MAY_CHANGE = (
     "budget.rounds",
+    "budget.stop",
+    "advice",
     "target",
     "page",
     "trainer.devices",

@@ -52,6 +52,14 @@ def test_more_rounds_go_on_and_the_pool_ends_it(exp):
     assert [row["labels"] for row in history] == [4, 7, 10, 13, 16, 19, 20]
 
 
+def test_a_run_that_is_advised_to_stop_ends_there_also_when_it_is_resumed(exp):
+    advised = replace(exp, stop_when=lambda history: history[-1]["labels"] >= 7)
+    assert [row["labels"] for row in run(advised)] == [4, 7]
+    assert [row["labels"] for row in run(advised)] == [4, 7]
+    assert differs_from_budget(advised).startswith("stopped after round 1 of 3: the signs say")
+    assert [row["labels"] for row in run(exp)] == [4, 7, 10, 13]
+
+
 def test_fewer_rounds_than_were_run_keep_all_of_them_and_say_so(exp):
     whole = run(exp)
     assert differs_from_budget(exp) is None

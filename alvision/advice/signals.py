@@ -48,8 +48,11 @@ def signals(
     Returns:
         `agreement`, `uncertainty`, `expected_error` (see the functions); where there are enough
         labels, also `interval` of the metric and `gains`: for each earlier round its `labels`, and
-        the `value`, `low` and `high` of what the metric gained since.
+        the `value`, `low` and `high` of what the metric gained since. Empty where nothing is held
+        out.
     """
+    if not len(now):
+        return {}
     found: dict[str, Any] = {
         "agreement": agreement(earlier[0][1], now) if earlier else None,
         "uncertainty": uncertainty(now),

@@ -77,6 +77,12 @@ def test_with_few_labelled_images_only_what_needs_no_label_is_said():
     }  # fmt: skip
 
 
+def test_where_nothing_is_held_out_there_are_no_signals():
+    nothing = ClassProbabilities((), CLASSES, np.empty((0, 2)))
+    found = signals(nothing, {}, [(9, nothing)], classes=CLASSES, metric=metric("macro_f1"))
+    assert found == {}
+
+
 def test_a_file_of_an_older_version_has_no_signals():
     facts = round_facts({"labels": 3, "answers": 4}, metric="macro_f1", defects=["worn"])
     assert (facts.gains, facts.value, facts.missed) == ((), None, None)

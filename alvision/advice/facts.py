@@ -70,6 +70,8 @@ class RoundFacts:
         missed: Bad images that the model called good, of the bad ones; None where not known.
         stopped: Good images that the model called bad, of the good ones.
         gains: What the metric gained since each earlier round, the latest first.
+        control: What choosing gained over as many labels drawn at random, and how many those are;
+            None: none are, or too few.
         agreement: Cohen's kappa with the round before, on all held-out images; None: no such round.
         uncertainty: Mean entropy of the held-out images, as a share of the most there can be, 0..1.
         expected_error: Mean of one minus the highest probability, over the held-out images.
@@ -84,6 +86,7 @@ class RoundFacts:
     missed: Share | None = None
     stopped: Share | None = None
     gains: tuple[Gain, ...] = ()
+    control: Gain | None = None
     agreement: float | None = None
     uncertainty: float | None = None
     expected_error: float | None = None
@@ -176,6 +179,7 @@ def round_facts(
         missed=missed,
         stopped=stopped,
         gains=signals.gains(metrics["labels"]),
+        control=Gain(**metrics["control"]) if metrics.get("control") else None,
         agreement=signals.found.get("agreement"),
         uncertainty=signals.found.get("uncertainty"),
         expected_error=signals.found.get("expected_error"),

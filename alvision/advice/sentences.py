@@ -46,7 +46,8 @@ def _said(facts: Facts) -> Iterator[Sentence]:
         seen = tuple(trend(facts))
         rising = any(sentence.key == "advice.rising" for sentence in seen)
         stop = () if rising else tuple(stopping(facts))
-        yield from (*stop, *seen, *quality(facts), *ahead(facts), *next_step(facts))
+        yield from (*stop, *seen, *quality(facts))
+        yield from (*control(facts), *ahead(facts), *next_step(facts))
 
 
 def next_step(facts: Facts) -> Iterator[Sentence]:
@@ -135,6 +136,15 @@ def ahead(facts: Facts) -> Iterator[Sentence]:
         return
     low, high = math.floor(needed.low), math.ceil(needed.high)
     yield Sentence("advice.target", {**named, "n": round(needed.value), "low": low, "high": high})
+
+
+def control(facts: Facts) -> Iterator[Sentence]:
+    """Say what choosing has saved, by the images that were drawn at random (`oracle.control`)."""
+    found = facts.last.control if facts.last else None
+    if found is None:
+        return
+    kind = "saves" if found.low >= _DIGIT else "loses" if found.high <= -_DIGIT else "unclear"
+    yield Sentence(f"advice.control.{kind}", _gained(found))
 
 
 def _flat(last: RoundFacts) -> Gain | None:

@@ -270,12 +270,15 @@ class OracleConfig:
         graded: Simulated only: answer as often as the data's own graded opinion says (ELPV).
         seconds: Simulated only: what an answer costs, a number or one by class, {ok: 3, worn: 8};
             their sum is the column `seconds` of metrics.csv.
+        control: Share of each batch that is drawn at random, so that the run itself says what
+            choosing saves; .1 is one in ten, and each round then fits four more models.
     """
 
     kind: str = field(default="simulated", metadata=choice("simulated", "files", "page"))
     confusion: Any = None
     graded: bool = False
     seconds: Any = None
+    control: float = field(default=0.0, metadata=between(at_least=0, below=1))
 
 
 @dataclass(frozen=True)

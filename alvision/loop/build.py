@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alvision.acquisition import k_center, needs_of, parts_of, properties_of, score_of
+from alvision.advice.control import saving
 from alvision.advice.facts import round_facts
 from alvision.advice.signals import signals
 from alvision.advice.stopping import signs, stop_here
@@ -92,6 +93,11 @@ def build_experiment(
         simulated.begin(store, data.hashes, run)
     steps = codecs(learner, data.classes, audit=data.answered_by_people)
     metrics = metrics_of(config.metrics)
+    aim: dict[str, Any] = {
+        "classes": data.classes,
+        "metric": metric(config.target.metric, metrics),
+        "defects": config.defects,
+    }
     return Experiment(
         root=root,
         classes=data.classes,
@@ -111,12 +117,9 @@ def build_experiment(
         explain=reasons,
         evaluate=_evaluation(config, data, metrics),
         stop_when=partial(_advised, config) if config.budget.stop == "advice" else None,
-        signals=partial(
-            signals,
-            classes=data.classes,
-            metric=metric(config.target.metric, metrics),
-            defects=config.defects,
-        ),
+        control=config.oracle.control,
+        signals=partial(signals, **aim),
+        saving=partial(saving, **aim),
         publish=lambda rnd: write_tables(
             root, steps, {**data.manifest.set_aside, **learner.set_aside}, metrics
         ),

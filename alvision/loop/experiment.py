@@ -74,6 +74,8 @@ class Experiment:
             nothing.
         stop_when: Tells from the metrics of the finished rounds whether to end before the budget
             is used; None: never.
+        control: Share of each batch that is drawn at random, see `loop.control`.
+        saving: What choosing gained over it, see `advice.control`.
         publish: Write what is derived from a finished round (tables, TensorBoard).
         codecs: How each step is written.
         spare: With people at a page: images to rank behind each query, as work while they wait.
@@ -103,6 +105,8 @@ class Experiment:
     contrast: Strategy | None = None
     signals: Callable[[Any, Mapping[SampleId, str], Any], Metrics] | None = None
     stop_when: Callable[[Sequence[Metrics]], bool] | None = None
+    control: float = 0.0
+    saving: Callable[[Any, Sequence[Any], Mapping[SampleId, str]], Metrics | None] | None = None
 
     @property
     def rounds(self) -> list[Round]:

@@ -15,6 +15,7 @@ from alvision.core.records import Query, QueryRow, SampleId
 from alvision.labels.consensus import consensus
 from alvision.labels.relabel import relabels
 from alvision.loop.cold_start import SLOT, decide
+from alvision.loop.control import control_rows
 
 if TYPE_CHECKING:
     from alvision.core.rounds import Round
@@ -57,16 +58,22 @@ def select_batch(
 ) -> tuple[list[QueryRow], list[QueryRow]]:
     """Let the strategy select n images of the pool, and rank those that it would ask for next.
 
+    With `oracle.control` some of the n are drawn at random, before it selects the others.
+
     Raises:
         UserError: It is round 0 and no image can be asked for.
     """
     chooser = _chooser(exp, rnd, model, known)
-    found = _readable_pick(chooser, pool, n)
+    drawn = control_rows(exp, chooser, pool) if n and chooser.slot == "acquisition" else []
+    taken = {row.id for row in drawn}
+    found = _readable_pick(chooser, [id for id in pool if id not in taken], n - len(drawn))
     if found is None:
         if rnd.number == 0 and n and not known:
             _refuse_empty(exp)
-        return [], []
-    return _rows(chooser, found.seen, found.pick, found.picked), _spare(chooser, found, n)
+        return drawn, []
+    rows = _rows(chooser, found.seen, found.pick, found.picked)
+    drawn = [replace(row, rank=len(rows) + row.rank) for row in drawn]
+    return [*rows, *drawn], _spare(chooser, found, n)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from alvision.advice.signals import ROUNDS_BACK
 from alvision.core.records import Answers, Query
 from alvision.core.rounds import Round
 from alvision.loop.cold_start import decide
+from alvision.loop.control import compare
 from alvision.loop.experiment import Experiment, Metrics
 from alvision.loop.propose import propose
 
@@ -66,6 +67,7 @@ def evaluate(exp: Experiment, rnd: Round) -> Metrics:
         **({"seconds": math.fsum(seconds)} if seconds else {}),
         **exp.evaluate(predictions, known),
         "pool": len(exp.candidates),
+        **({"control": found} if (found := compare(exp, rnd, known)) else {}),
         **({SIGNALS: exp.signals(predictions, known, earlier(rnd))} if exp.signals else {}),
     }
 

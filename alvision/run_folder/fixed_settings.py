@@ -71,6 +71,7 @@ ADDED = {
     "metrics": None,
     "model.init": None,
     "model.semi": None,
+    "oracle.control": 0.0,
     "trainer.accumulate": 1,
     "trainer.callbacks": None,
     "trainer.gradient_clip": None,

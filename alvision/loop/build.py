@@ -15,7 +15,7 @@ from alvision.advice.signals import signals
 from alvision.advice.stopping import signs, stop_here
 from alvision.config.checks import PER_CLASS, known_defects, validate_classes
 from alvision.core.errors import UserError
-from alvision.core.rounds import Codec, finished_rounds, lock, rounds_of
+from alvision.core.rounds import Codec, Round, finished_rounds, lock, rounds_of
 from alvision.core.seeding import derive, generator
 from alvision.data.set_aside import write_set_aside
 from alvision.dataset.dataset import DataSet
@@ -24,7 +24,7 @@ from alvision.dataset.simulation import Simulation, simulation
 from alvision.evaluation.audit import evaluate_audit
 from alvision.evaluation.metrics import METRICS, Metric, evaluate, metric, metric_names, metrics_of
 from alvision.explain.reasons import reasons
-from alvision.labels.consensus import Resolve, consensus
+from alvision.labels.consensus import Resolve, answered, consensus
 from alvision.labels.ledger import Ledger
 from alvision.labels.store import LabelStore
 from alvision.loop.cold_start import check_start
@@ -270,9 +270,21 @@ def _oracle(
             spec=data.spec,
         )
     from alvision.explain.opinions import Opinions
+    from alvision.explain.overview import PoolOverview, alternately
 
+    def round_of(number: int) -> Round:
+        return rounds_of(rounds.parent, steps, number)[number]
+
+    overview = PoolOverview(
+        rounds.parent,
+        round_of,
+        learner,
+        partial(_unlabelled, store, data),
+        data.hashes,
+        config.seed,
+    )
     opinions = Opinions(
-        lambda number: rounds_of(rounds.parent, steps, number)[number],
+        round_of,
         learner,
         partial(_pool_labels, store, data.resolve, frozenset(data.split.pool)),
         data.manifest.path,
@@ -287,7 +299,7 @@ def _oracle(
         defects=config.defects or (),
         votes=config.labels.votes,
         changed=partial(has_changed, data),
-        meanwhile=opinions,
+        meanwhile=lambda query: alternately(opinions(query), overview(query)),
         wait=wait,
     )
 
@@ -300,6 +312,16 @@ def _people_by_image(store: LabelStore, data: DataSet) -> dict[str, set[str]]:
         id: {event.by for event in ledger.answers(id) if event.kind != "import"}
         for id in data.manifest.ids
     }
+
+
+def _unlabelled(store: LabelStore, data: DataSet) -> list[SampleId]:
+    """Return the images of the pool that nobody has spoken on; of exact duplicates one."""
+    taken = answered(store.events(), data.resolve)
+    waiting: dict[str, SampleId] = {}
+    for id in data.split.pool:
+        if id not in taken:
+            waiting.setdefault(data.hashes.get(id, id), id)
+    return list(waiting.values())
 
 
 def _pool_labels(

@@ -26,6 +26,7 @@ from alvision.core.version import __version__
 from alvision.data.images import UnreadableImage
 from alvision.page import requests, responses, tiles
 from alvision.page.assignment import Assignment
+from alvision.page.grid import MOST_IN_GRID, GridApi, InHand
 from alvision.page.grouping import GroupingApi
 from alvision.page.image_urls import Replaced
 from alvision.page.labelling import MOST_AT_ONCE, LabellingApi
@@ -71,7 +72,9 @@ class Page:
             responses={"4XX": {"model": responses.Problem}, "5XX": {"model": responses.Problem}},
         )
         _errors(self.app)
-        _labelling(self.app, LabellingApi(self.state, assignment), self.progress)
+        labelling = LabellingApi(self.state, assignment)
+        _labelling(self.app, labelling, self.progress)
+        _many(self.app, GridApi(self.state, assignment, labelling))
         _agreeing(self.app, vocabulary, GroupingApi(self.state, context.grouping))
         _pictures(self.app, self.state)
         _shell(self.app, context.language)
@@ -92,7 +95,7 @@ def _labelling(app: FastAPI, labelling: LabellingApi, progress: Progress) -> Non
         held: str = Query("", description="Addresses of the images on the page, with commas."),
     ) -> responses.NextItems:
         """Give a person up to n images, and renew the leases of those that the page holds."""
-        return labelling.next(by, n, [address for address in held.split(",") if address])
+        return labelling.next(by, n, _addresses(held))
 
     # Unset fields are left out: an opinion has a field only where the model has something to say.
     @app.post("/api/answers", response_model_exclude_unset=True)
@@ -109,6 +112,25 @@ def _labelling(app: FastAPI, labelling: LabellingApi, progress: Progress) -> Non
     def close(body: requests.CloseBatch) -> responses.Stored:
         """End the batch that is being asked: train now."""
         return labelling.close(body.by, body.uuid)
+
+
+def _addresses(text: str) -> list[str]:
+    return [address for address in text.split(",") if address]
+
+
+def _many(app: FastAPI, grids: GridApi) -> None:
+    @app.get("/api/grid")
+    def grid(
+        by: By,
+        label: str | None = Query(None, max_length=80, description="A class; none: the fullest."),
+        like: str | None = Query(None, max_length=64, description="An image, instead of a class."),
+        n: int = Query(MOST_IN_GRID, ge=1, le=MOST_IN_GRID, description="How many, at most."),
+        held: str = Query("", description="Addresses of the images on the page, with commas."),
+        without: str = Query("", description="Addresses of those that are answered one by one."),
+    ) -> responses.Grid:
+        """Give a person images to answer together: of a class, or that look like one image."""
+        hands = InHand(by, _addresses(held), _addresses(without))
+        return grids.of_class(hands, label, n) if like is None else grids.like(hands, like, n)
 
 
 def _agreeing(app: FastAPI, vocabulary: VocabularyApi, grouping: GroupingApi) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from itertools import chain
 
@@ -73,6 +73,45 @@ class Assignment:
         taken = state.leases.take(by, wanted, n=len(mine) + n, pin=pin)
         return [rows[id] for id in taken if id in rows][:n]
 
+    def take_these(
+        self, by: str, rows: Iterable[QueryRow], n: int, held: list[SampleId]
+    ) -> list[QueryRow]:
+        """Give a person the first n of some images that nobody else holds, in their order.
+
+        Args:
+            by: Who.
+            rows: The images that the person may be asked, the best first.
+            n: How many, at most.
+            held: Images that the page has already and goes on holding; they may be among `rows`.
+        """
+        state, image = self._state, self._state.ledger.image
+        wanted: dict[SampleId, QueryRow] = {}
+        spare = n + n * len(state.present())
+        for row in rows:
+            if state.images.size(row.id):
+                wanted.setdefault(image(row.id), row)
+            if len(wanted) >= spare:
+                break
+        hands = dict.fromkeys(map(image, held))
+        missing = {id: max(1, self._votes_missing(row)) for id, row in wanted.items()}
+        missing |= {id: len(state.present()) + 1 for id in hands if id not in wanted}
+        pin = state.ledger.pin
+        taken = set(state.leases.take(by, missing.items(), n=n + len(hands), pin=pin))
+        given = [row for id, row in wanted.items() if id in taken][:n]
+        shown = {*map(image, (row.id for row in given)), *hands}
+        if taken - shown:  # what is in nobody's sight goes back
+            kept = [(id, count) for id, count in missing.items() if id in shown]
+            state.leases.take(by, kept, n=len(kept))
+        return given
+
+    def is_open(self, by: str, row: QueryRow) -> bool:
+        """Tell whether a row of the batch still waits for this person's answer."""
+        return not (self._answered_by(row.id, by) or self._done(row))
+
+    def is_unanswered(self, id: SampleId) -> bool:
+        """Tell whether nobody has spoken on an image."""
+        return not self._answered(id)
+
     def counts(self, by: str) -> Counts:
         """Return how much is done: the one place that counts for a person's page."""
         state, counts = self._state, self._state.counters
@@ -111,7 +150,7 @@ class Assignment:
                     yield QueryRow(id, 0, slot="expert", reason="others were unsure or disagree")
         for_experts = []  # while an expert is present, everybody else gets these last
         for row in _with_audit_spread(run.batch, state.context.secret):
-            if self._answered_by(row.id, by) or self._done(row):
+            if not self.is_open(by, row):
                 continue
             if row.id in state.counters.disputed and self._expert_present(by):
                 for_experts.append(row)

@@ -92,6 +92,18 @@ class Counters:
                 return event
         return None
 
+    def given_with(self, event: Event) -> list[str]:
+        """Return the uuids of the person's other answers with the same note that still stand."""
+        found = []
+        for uuid in self._given.get(event.by, ()):
+            other = self._ledger.by_uuid[uuid]
+            if other.note != event.note or uuid == event.uuid:
+                continue
+            id = self._resolve(other)
+            if id is not None and other in self._ledger.standing.get(id, ()):
+                found.append(uuid)
+        return found
+
     def conflicts(self) -> list[SampleId]:
         """Return the images that people gave different classes to and nobody settled."""
         settled = self._ledger.settled

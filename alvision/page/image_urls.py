@@ -23,8 +23,9 @@ from alvision.page.kept import Kept
 from alvision.page.secret import keyed
 from alvision.page.tiles import Tile
 
-LONGEST = {"thumb": 160, "full": 1600}
-"""Pixels of the longer side, at most: a full image fills a screen, a thumbnail is 116 wide."""
+LONGEST = {"thumb": 160, "medium": 400, "full": 1600}
+"""Pixels of the longer side, at most: a full image fills a screen, a thumbnail is 116 wide, and
+a picture in a grid twice as wide as that, on a fine screen."""
 
 # The images in the hands of some twenty people: 14 each of some 200 kB.
 _KEPT_BYTES = 64 * 1024 * 1024
@@ -178,7 +179,7 @@ class ServedImages:
 
         Args:
             id: The image.
-            size: `thumb` or `full`.
+            size: `thumb`, `medium` or `full`.
             sha256: The bytes whose picture is wanted; None: those of now.
 
         Raises:

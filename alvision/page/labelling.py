@@ -25,6 +25,9 @@ from alvision.page.responses import (
 from alvision.page.run_follower import ModelOpinion
 from alvision.page.state import PageState
 
+MOST_HELD = 120
+"""Images that a page may hold: those in hand, and those that grids left to be answered alone."""
+
 MOST_AT_ONCE = 24
 """Images in one reply: the page holds 14, and a phone on a slow network no more than these."""
 
@@ -32,6 +35,9 @@ _ATTEMPTS = 5
 """How often images are chosen anew where some cannot be read; then the page asks again."""
 
 _REPLACED = "another photograph lies under its name since it was chosen"
+
+GRID = "grid "
+"""How the note of an answer begins that was given in a grid; the grid's name follows."""
 
 _UNDOABLE = ("label", "skip", "unsure", "flag", "undo", "settle")
 
@@ -54,7 +60,7 @@ class LabellingApi:
     def next(self, by: str, n: int, held: Sequence[str]) -> NextItems:
         """Give a person up to n images; say why there is none."""
         state, n = self._state, max(0, min(n, MOST_AT_ONCE))
-        known = [id for id in map(state.images.id, held[:MOST_AT_ONCE]) if id]
+        known = [id for id in map(state.images.id, held[:MOST_HELD]) if id]
         items: list[Item] = []
         for _ in range(_ATTEMPTS):
             with state.lock:
@@ -152,7 +158,11 @@ class LabellingApi:
         state.note_looks({id: look})
         with state.lock:
             item = self.item(self._assignment.row(id), look)
-        return LastAnswer(uuid=event.uuid, kind=event.kind, label=event.label, item=item)
+            in_grid = (event.note or "").startswith(GRID)
+            together = state.counters.given_with(event) if in_grid else []
+        return LastAnswer(
+            uuid=event.uuid, kind=event.kind, label=event.label, item=item, together=together
+        )
 
     def close(self, by: str, uuid: str) -> Stored:
         """End the batch that is being asked: train now."""
@@ -226,10 +236,20 @@ class LabellingApi:
             submitted.seconds,
             target=target,
             sha256=sha256,
-            note=submitted.note if submitted.kind == "flag" else None,
+            note=self._note(submitted, id),
             book=submitted.book_version if submitted.kind in ("label", "skip", "unsure") else None,
             time=as_text(datetime.now(UTC) - timedelta(seconds=submitted.seconds_ago)),
         )
+
+    def _note(self, submitted: SubmittedEvent, id: SampleId | None) -> str | None:
+        if submitted.kind == "flag":
+            return submitted.note
+        if submitted.grid is None or submitted.kind not in ("label", "unsure"):
+            return None
+        # One key for many images: where an answer has to measure something, it is not enough.
+        if id in self._state.context.held_out or self._assignment.row(id or "").slot == "gold":
+            raise Refused("this image is asked blind, so it is answered by itself")
+        return GRID + submitted.grid
 
     def _undone_image(
         self, by: str, submitted: SubmittedEvent, id: SampleId | None

@@ -78,6 +78,8 @@ class SubmittedEvent(BaseModel):
     seconds_ago: Annotated[float, Field(ge=0, le=LONGEST_WAIT, allow_inf_nan=False)] = 0.0
     round: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
     book_version: Annotated[int, Field(ge=0, le=1_000_000_000)] | None = None
+    # Names the grid that it was one answer of; the event's note says so for ever.
+    grid: Uuid | None = None
 
 
 class Submission(_Body):

@@ -196,6 +196,26 @@ class NextItems(_Response):
     """Why there is none."""
 
 
+class GridClass(_Response):
+    """A class that images may be answered with many at a time."""
+
+    name: str
+    images: int
+    """Images that the next grid of this class would hold."""
+
+
+class Grid(_Response):
+    """Images for one person that are answered together; none of them is asked blind."""
+
+    label: str | None
+    """The class that the model expects of them; null for images that look like one image."""
+    items: list[Item]
+    classes: list[GridClass]
+    """What other grids there are; empty for images that look like one image."""
+    message: str | None
+    """Why there is none."""
+
+
 class RefusedEvent(_Response):
     """An event that was not stored; its status is 410 where its photograph is gone."""
 
@@ -234,6 +254,8 @@ class LastAnswer(_Response):
     kind: EventKind
     label: str | None
     item: Item
+    together: list[str] = []
+    """Uuids of the other answers of its grid that stand: an undo takes all of them back."""
 
 
 class Stored(_Response):
@@ -300,7 +322,7 @@ class Classes(_Response):
     classes: list[ShownClass]
 
 
-Size = Literal["thumb", "full"]
+Size = Literal["thumb", "medium", "full"]
 
 
 class GroupingRule(_Response):

@@ -44,6 +44,8 @@ export const api = {
   state: (by) => call(`/api/state?${query({ by })}`),
   /** @returns {Promise<NextItems>} */
   next: (by, n, held) => call(`/api/next?${query({ by, n, held: held.join(",") })}`),
+  /** @returns {Promise<Grid>} */
+  grid: (by, choice, held, without) => call(`/api/grid?${query({ by, ...choice, held, without })}`),
   /** @returns {Promise<SubmissionResult>} */
   answers: (by, events, patience) => call("/api/answers", { by, events }, patience),
   /** @returns {Promise<LastAnswer | null>} */

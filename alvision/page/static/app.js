@@ -6,7 +6,8 @@ import { conflictsPage } from "./conflicts.js";
 import { $, memory, setText } from "./dom.js";
 import { Feed } from "./feed.js";
 import { drawAdvice } from "./advice.js";
-import { answered, drawHeader, drawSaved, showLast } from "./header.js";
+import { Grid } from "./grid.js";
+import { answered, drawHeader, drawSaved, showLast, undone } from "./header.js";
 import { listen } from "./keys.js";
 import { Outbox } from "./outbox.js";
 import { Panel } from "./panel.js";
@@ -26,6 +27,7 @@ const feed = new Feed(session);
 const sitting = new Sitting(session, feed);
 const viewer = new Viewer();
 const panel = new Panel(session);
+const grid = new Grid(session, feed, sitting);
 
 for (const kind of ["error", "unhandledrejection"]) {
   window.addEventListener(kind, (event) => {
@@ -40,6 +42,7 @@ function show(item) {
   $("#broken").hidden = true;
   for (const id of ["unsure", "skip", "heatmap", "zoom-in", "zoom-out", "fit"])
     $(`#${id}`).disabled = !item;
+  $("#similar").disabled = !item || item.blind;
   idle(item);
 }
 
@@ -65,6 +68,17 @@ function heatmap() {
   showLast(t(missing ? "stage.heatmap.none" : on ? "stage.heatmap.on" : "stage.heatmap.off"));
 }
 
+/** Show many images at once: of the class with the most, or like the one on the screen. */
+function many(choice) {
+  if (session.blind) showLast(t("grid.blind"));
+  else grid.show(choice);
+}
+
+function similar() {
+  const item = sitting.current;
+  if (item && !item.blind) many({ like: item.id });
+}
+
 function wire() {
   sitting.addEventListener("show", ({ detail }) => show(detail));
   sitting.addEventListener("busy", ({ detail }) =>
@@ -77,10 +91,10 @@ function wire() {
   sitting.addEventListener("giving", ({ detail }) => panel.flash(detail.label));
   sitting.addEventListener("given", ({ detail }) => showLast(answered(session, detail)));
   sitting.addEventListener("flagged", () => showLast(t("last.flag")));
-  sitting.addEventListener("undone", ({ detail: last }) => {
-    const name =
-      last && (last.kind === "label" ? session.shown(last.label) : t(`last.${last.kind}`));
-    showLast(last ? t("last.undo", { name }) : t("last.undo.none"));
+  sitting.addEventListener("undone", ({ detail: answer }) => {
+    if (answer?.grid) grid.restore(answer.grid);
+    else grid.close();
+    showLast(undone(session, answer));
   });
   sitting.addEventListener("failed", ({ detail }) => {
     showLast(t("last.refused", { error: detail.message }), { trouble: true });
@@ -97,6 +111,7 @@ function wire() {
   });
   panel.addEventListener("answer", ({ detail }) => sitting.answer("label", detail));
   panel.addEventListener("message", ({ detail }) => showLast(detail));
+  grid.addEventListener("message", ({ detail }) => showLast(detail));
   feed.addEventListener("change", () => idle(sitting.current));
 }
 
@@ -112,6 +127,9 @@ function buttons() {
   press("#unsure", () => sitting.answer("unsure"));
   press("#skip", () => sitting.answer("skip"));
   press("#undo", () => sitting.undo());
+  press("#grid-open", () => many({}));
+  press("#similar", similar);
+  press("#grid-undo", () => sitting.undo());
   press("#heatmap", heatmap);
   press("#zoom-in", () => viewer.zoomIn());
   press("#zoom-out", () => viewer.zoomOut());
@@ -133,7 +151,24 @@ function buttons() {
   });
 }
 
+const manyKeys = {
+  Enter: () => grid.accept(),
+  " ": () => grid.toggle(),
+  z: () => sitting.undo(),
+  g: () => grid.close(),
+  Escape: () => grid.close(),
+  l: () => open("book"),
+  p: () => open("progress"),
+  "?": () => open("help"),
+  ArrowLeft: () => grid.move(-1, 0),
+  ArrowRight: () => grid.move(1, 0),
+  ArrowUp: () => grid.move(0, -1),
+  ArrowDown: () => grid.move(0, 1),
+};
+
 const keys = {
+  g: () => many({}),
+  s: similar,
   " ": (event) => sitting.answer("skip", null, event.timeStamp),
   u: (event) => sitting.answer("unsure", null, event.timeStamp),
   z: () => sitting.undo(),
@@ -157,7 +192,8 @@ const keys = {
 
 function digit(place, event) {
   const name = panel.at(place);
-  if (name) sitting.answer("label", name, event.timeStamp);
+  if (name && grid.shown) grid.choose(name);
+  else if (name) sitting.answer("label", name, event.timeStamp);
   return Boolean(name);
 }
 
@@ -186,7 +222,7 @@ async function start() {
   $("#work").hidden = false;
   await askName(session);
   await outbox.begin(session.state.store);
-  listen(keys, digit);
+  listen(() => (grid.shown ? manyKeys : keys), digit);
   await sitting.begin();
 }
 

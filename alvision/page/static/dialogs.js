@@ -42,6 +42,12 @@ export function showError(dialog, text) {
 export function begin() {
   for (const button of $$("[data-open]"))
     button.addEventListener("click", () => open(button.dataset.open));
+  // In the menu of a phone: a button of the page that has no room there.
+  for (const button of $$("[data-press]"))
+    button.addEventListener("click", () => {
+      close("menu");
+      $(`#${button.dataset.press}`).click();
+    });
   for (const dialog of $$("dialog")) {
     const mayClose = () => dialog.dispatchEvent(new Event("leave", { cancelable: true }));
     $("[data-close]", dialog).addEventListener("click", () => mayClose() && dialog.close());

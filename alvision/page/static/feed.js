@@ -14,6 +14,7 @@ export class Feed extends EventTarget {
   items = [];
   message = null; // why the server sent none
   asked = false;
+  paused = false; // while a grid is open it holds the images
 
   constructor(session) {
     super();
@@ -32,7 +33,13 @@ export class Feed extends EventTarget {
     this.items.unshift(item);
   }
 
-  /** Drop an image that an undo has put on the screen again. */
+  /** Return the addresses of the images in hand. */
+  held(current) {
+    const held = this.items.map((item) => item.id);
+    return current ? [current.id, ...held] : held;
+  }
+
+  /** Drop an image that is on the screen again, or was answered in a grid. */
   forget(id) {
     this.items = this.items.filter((item) => item.id !== id);
   }
@@ -42,7 +49,8 @@ export class Feed extends EventTarget {
    * Not while answers wait to be sent: the server does not know them and would ask again.
    */
   refill(current) {
-    if (this.items.length > REFILL_AT || this.#session.outbox.waiting) return Promise.resolve();
+    const enough = this.items.length > REFILL_AT || this.paused;
+    if (enough || this.#session.outbox.waiting) return Promise.resolve();
     this.#asking ??= this.#ask(current).finally(() => {
       this.#asking = null;
     });
@@ -59,10 +67,8 @@ export class Feed extends EventTarget {
 
   async #ask(current) {
     try {
-      const held = this.items.map((item) => item.id);
-      if (current) held.unshift(current.id);
       const wanted = this.asked ? IN_HAND - this.items.length : FIRST;
-      const reply = await api.next(this.#session.person, wanted, held);
+      const reply = await api.next(this.#session.person, wanted, this.held(current));
       const known = new Set([...this.items.map((item) => item.id), current?.id]);
       this.items.push(...reply.items.filter((item) => !known.has(item.id)));
       this.message = reply.message;

@@ -94,3 +94,11 @@ export function answered(session, { kind, label, item, opinion }) {
   if (!best) return answer;
   return `${answer} · ${t("last.opinion", { name: session.shown(best[0]), n: percent(best[1]) })}`;
 }
+
+/** Describe what was just taken back; null is nothing. */
+export function undone(session, answer) {
+  if (!answer) return t("last.undo.none");
+  const { uuids, kind, label } = answer;
+  if (uuids.length > 1) return t("grid.undone", { n: uuids.length });
+  return t("last.undo", { name: kind === "label" ? session.shown(label) : t(`last.${kind}`) });
+}

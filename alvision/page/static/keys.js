@@ -5,7 +5,7 @@ import { $, memory } from "./dom.js";
 const REPEATING = new Set(["+", "=", "-", "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"]);
 const TYPED = "input, textarea, select, [contenteditable]:not([contenteditable=false])";
 
-/** Call the action of each key; `digit` gets the number and every action the event.
+/** Call the action of each key of `actions()`; `digit` gets the number and every action the event.
  *
  * `digit` returns whether there is such an answer; if not, the key does what is printed on it.
  */
@@ -15,14 +15,17 @@ export function listen(actions, digit) {
     if (memory.get("keys") === "off" || $("dialog[open]") || $("#work").hidden) return;
     if (isTyped(event)) return;
     const pressed = event.target.closest("button:focus-visible");
-    if (event.key === " " && pressed) return; // a person who tabbed to a button means the button
+    // A person who tabbed to a button means the button; only Enter on a picture is for all of them.
+    const own = event.key === " " || (event.key === "Enter" && !pressed?.matches(".card"));
+    if (own && pressed) return;
     const place = digitOf(event);
     if (place !== null && !event.repeat && digit(place, event)) {
       event.preventDefault();
       return;
     }
     if (event.repeat && !REPEATING.has(event.key)) return;
-    const action = actions[place === 0 ? "0" : event.key] ?? actions[event.key.toLowerCase()];
+    const now = actions();
+    const action = now[place === 0 ? "0" : event.key] ?? now[event.key.toLowerCase()];
     if (!action) return;
     event.preventDefault();
     action(event);

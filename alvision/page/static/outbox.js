@@ -40,21 +40,22 @@ export class Outbox extends EventTarget {
     this.#changed();
   }
 
-  /** Submit an answer: resolves when it is in the server's store, or else durable in this browser.
+  /** Submit answers: resolves when all are in the server's store, or else durable in this browser.
    *
-   * Returns the server's reply, or null if the answer waits here. Throws Refused if the server
-   * refuses it, and Offline if neither the server nor this browser could keep it.
+   * Returns the server's reply, or null if they wait here. Throws Refused if the server refuses
+   * every one, and Offline if neither the server nor this browser could keep them.
    */
-  async submit(by, event) {
-    const kept = this.#keep(by, event);
+  async submit(by, events) {
+    const kept = this.#keep(by, events);
     kept.catch(() => {}); // a failure matters only without a connection, see below
     if (!this.waiting && this.connected) {
-      const forget = () => kept.then(() => this.#forget([event.uuid])).catch(() => {});
+      const uuids = events.map((event) => event.uuid);
+      const forget = () => kept.then(() => this.#forget(uuids)).catch(() => {});
       try {
-        const reply = await api.answers(by, [event], 3000);
+        const reply = await api.answers(by, events, 3000);
         forget();
-        const refusal = reply.refused.find((refusal) => refusal.uuid === event.uuid);
-        if (refusal) throw new Refused(said(refusal.error), refusal.status);
+        const [refusal] = reply.refused;
+        if (refusal && !reply.stored.length) throw new Refused(said(refusal.error), refusal.status);
         return reply;
       } catch (error) {
         if (!(error instanceof Offline)) {
@@ -69,7 +70,7 @@ export class Outbox extends EventTarget {
     } catch {
       throw new Offline(t("saved.nowhere"));
     }
-    this.waiting += 1;
+    this.waiting += events.length;
     if (this.connected) this.#plan(0);
     this.#changed();
     return null;
@@ -182,11 +183,12 @@ export class Outbox extends EventTarget {
     return database.transaction("outbox", mode).objectStore("outbox");
   }
 
-  async #keep(by, event) {
+  async #keep(by, events) {
     const database = await this.#database();
     await new Promise((resolve, reject) => {
       const transaction = database.transaction("outbox", "readwrite", { durability: "strict" });
-      transaction.objectStore("outbox").add({ store: this.#store, by, event, at: Date.now() });
+      const table = transaction.objectStore("outbox");
+      for (const event of events) table.add({ store: this.#store, by, event, at: Date.now() });
       transaction.oncomplete = () => resolve();
       transaction.onabort = () => reject(transaction.error);
       transaction.onerror = () => reject(transaction.error);

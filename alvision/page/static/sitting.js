@@ -3,6 +3,7 @@
 import { Offline, Refused, api } from "./api.js";
 import { uuid } from "./dom.js";
 import { load, release } from "./feed.js";
+import { Stopwatch } from "./stopwatch.js";
 
 const KEPT = 8; // pictures of answered images that stay loaded, so that undo is instant
 const AGAIN = 1500; // milliseconds between two requests while there is nothing to label
@@ -79,10 +80,9 @@ export class Sitting extends EventTarget {
     };
     this.#tell("giving", { kind, label });
     try {
-      const reply = await this.#outbox.submit(this.#session.person, event);
+      const reply = await this.#outbox.submit(this.#session.person, [event]);
       const opinion = reply?.opinions.find((opinion) => opinion.id === item.id);
-      this.#given.push({ uuid: event.uuid, item, kind, label });
-      this.#given.slice(0, -KEPT).forEach((answer) => release(answer.item));
+      this.#remember({ uuids: [event.uuid], item, kind, label, grid: null });
       if (reply) this.#session.count(reply.counts);
       this.#tell("given", { kind, label, item, opinion: opinion ?? item });
       await this.advance(since);
@@ -96,31 +96,70 @@ export class Sitting extends EventTarget {
     }
   }
 
-  /** Undo the last answer and show its image again, across restarts of page and server. */
+  /** Answer many images in one step; returns the ids that are stored, or null if none could be.
+   *
+   * `answers` are {item, kind, label}, `grid` is how the page looked, for an undo, and `seconds`
+   * what each answer took.
+   */
+  async answerAll(answers, grid, seconds) {
+    if (this.busy) return null;
+    this.busy = true;
+    const name = uuid();
+    const events = answers.map(({ item, kind, label }) => {
+      const event = {
+        uuid: uuid(),
+        id: item.id,
+        sha256: item.sha256,
+        kind,
+        label,
+        round: item.round,
+        seconds,
+        book_version: this.#session.state.book_version,
+        grid: name,
+      };
+      return event;
+    });
+    try {
+      const reply = await this.#outbox.submit(this.#session.person, events);
+      const lost = new Set(reply?.refused.map((refusal) => refusal.uuid));
+      const stored = events.filter((event) => !lost.has(event.uuid));
+      const { item, kind, label } = answers[0];
+      this.#remember({ uuids: stored.map((event) => event.uuid), item, kind, label, grid });
+      if (reply) this.#session.count(reply.counts);
+      if (lost.size) this.#tell("failed", new Refused(reply.refused[0].error, 200));
+      return new Set(stored.map((event) => event.id));
+    } catch (error) {
+      this.#fail(error);
+      return null;
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  /** Undo the last answer, or all of the last grid, across restarts of page and server. */
   async undo() {
     if (this.busy) return;
     this.busy = true;
     try {
-      const last = this.#given.at(-1) ?? (await api.last(this.#session.person));
-      if (!last) {
+      const answer = this.#given.at(-1) ?? (await this.#before());
+      if (!answer) {
         this.#tell("undone", null);
         return;
       }
-      const event = {
-        uuid: uuid(),
-        id: last.item.id,
-        kind: "undo",
-        target: last.uuid,
-        round: last.item.round,
-      };
-      const reply = await this.#outbox.submit(this.#session.person, event);
-      if (last === this.#given.at(-1)) this.#given.pop();
-      if (this.current) this.#feed.putBack(this.current);
-      this.#feed.forget(last.item.id);
+      const { id, round } = answer.item;
+      const events = answer.uuids.map((target) => {
+        const event = { uuid: uuid(), id, kind: "undo", target, round };
+        return event;
+      });
+      const reply = await this.#outbox.submit(this.#session.person, events);
+      if (answer === this.#given.at(-1)) this.#given.pop();
       if (reply) this.#session.count(reply.counts);
-      this.#tell("undone", last);
+      this.#tell("undone", answer);
+      if (answer.grid) return; // its images are on the screen again, all of them
+      if (this.current && this.current.id !== answer.item.id) this.#feed.putBack(this.current);
+      this.#feed.forget(answer.item.id);
       this.number -= this.current ? 2 : 1;
-      await this.#show(last.item);
+      await this.#show(answer.item);
     } catch (error) {
       this.#fail(error);
     } finally {
@@ -128,11 +167,36 @@ export class Sitting extends EventTarget {
     }
   }
 
+  /** Go on image by image after a grid: the image on the screen may have been answered in it. */
+  async resume(answered) {
+    if (this.current && !answered.has(this.current.id)) {
+      this.#stopwatch.start();
+      await this.#feed.refill(this.current);
+    } else if (!this.busy) {
+      this.busy = true;
+      await this.advance();
+      this.busy = false;
+    }
+  }
+
+  #remember(answer) {
+    this.#given.push(answer);
+    this.#given.slice(0, -KEPT).forEach((earlier) => release(earlier.item));
+  }
+
+  /** Ask for the last answer of an earlier sitting; a grid comes with all of its answers. */
+  async #before() {
+    const last = await api.last(this.#session.person);
+    if (!last) return null;
+    const { kind, label, item } = last;
+    return { uuids: [last.uuid, ...last.together], item, kind, label, grid: null };
+  }
+
   /** Store a note about the image on the screen, which must still be answered. */
   async flag(note) {
     const { id, sha256, round } = this.current;
     const event = { uuid: uuid(), id, sha256, kind: "flag", note, round };
-    await this.#outbox.submit(this.#session.person, event);
+    await this.#outbox.submit(this.#session.person, [event]);
     this.#tell("flagged", null);
   }
 
@@ -165,27 +229,4 @@ function measure(since) {
       performance.measure("answer-to-next", { start: since, end: performance.now() }),
     ),
   );
-}
-
-/** Measure how long an image was on a visible page. */
-class Stopwatch {
-  #sum = 0;
-  #since = performance.now();
-
-  constructor() {
-    document.addEventListener("visibilitychange", () => {
-      if (document.hidden) this.#sum += performance.now() - this.#since;
-      else this.#since = performance.now();
-    });
-  }
-
-  start() {
-    this.#sum = 0;
-    this.#since = performance.now();
-  }
-
-  seconds() {
-    const running = document.hidden ? 0 : performance.now() - this.#since;
-    return Math.round(this.#sum + running) / 1000;
-  }
 }

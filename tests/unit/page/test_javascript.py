@@ -20,13 +20,13 @@ VARIABLES = {
         "state": "State", "batch": "BatchProgress", "point": "CurvePoint", "item": "Item",
         "near": "Neighbour", "shownClass": "ShownClass", "conflict": "Conflict", "vote": "Vote",
         "book": "LabelBook", "bookEntry": "BookEntry", "opinion": "Opinion",
-        "seen": "SeenRegion",
+        "seen": "SeenRegion", "gridClass": "GridClass",
         "refusal": "RefusedEvent", "views": "LookAlikes", "rule": "GroupingRule",
     },
     "api.js": {"data": "Problem"},
-    "app.js": {"last": "LastAnswer"},
     "book.js": {"entry": "BookEntry"},
     "chart.js": {"first": "CurvePoint", "last": "CurvePoint"},
+    "grid.js": {"grid": "Grid"},
     "feed.js": {"reply": "NextItems", "current": "Item"},
     "header.js": {"last": "CurvePoint"},
     "outbox.js": {"reply": "SubmissionResult"},
@@ -166,7 +166,7 @@ def test_what_the_page_sends_is_what_the_server_reads(schema, fields):
         sent = {part for part in taken_apart(body) if not part.startswith("...")}
         assert sent <= fields[reference(content)], name
     events = re.findall(r"const event = \{([^}]*)\}", SOURCES["sitting.js"])
-    assert len(events) == 3
+    assert len(events) == 4
     for event in events:
         assert taken_apart(event) <= fields["SubmittedEvent"]
 

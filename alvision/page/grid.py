@@ -163,4 +163,4 @@ class GridApi:
             return None
         if self._state.run.round < 1:
             return "the model has not learned yet: answer the first images one by one"
-        return "there is no other image now; the next model looks over all of them again"
+        return "there is no other image now: the next model looks over all of them again"

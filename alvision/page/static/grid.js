@@ -4,7 +4,7 @@
 import { Offline, Refused, api } from "./api.js";
 import { $, $$, icon, make, setText } from "./dom.js";
 import { Stopwatch } from "./stopwatch.js";
-import { t } from "./text.js";
+import { said, t } from "./text.js";
 
 const SIDE = 132; // pixels of a picture, at least: smaller ones hide what is wrong
 const GAP = 8;
@@ -172,7 +172,7 @@ export class Grid extends EventTarget {
 
   #draw(message, classes) {
     this.classes = classes;
-    setText($("#grid-none"), message ?? "");
+    setText($("#grid-none"), said(message ?? ""));
     $("#grid-cards").replaceChildren(...this.#items.map((item, place) => this.#card(item, place)));
     const counts = new Map(classes.map((gridClass) => [gridClass.name, gridClass.images]));
     const chip = ({ name, shown }, place) =>

@@ -42,7 +42,7 @@ def serving(root: Path, out: Path, *words: str) -> Iterator[str]:
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "alvision", "label", f"data.root={root}", f"out={out}"]
     command += [f"page.port={port}", "page.open=false", *words]
-    cache = {"ALVISION_CACHE": str(out.with_name("cache"))}
+    cache = {"ALVISION_CACHE": os.environ.get("ALVISION_CACHE", str(out.with_name("cache")))}
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, **cache})
     address = f"http://127.0.0.1:{port}"
     try:

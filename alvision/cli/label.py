@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -92,11 +93,19 @@ def listings(data: DataSet) -> Callable[[], Images | None]:
         if now is None:
             return None
         manifest, held_out = now.manifest, frozenset(now.split.held_out)
-        found = Images(dict(zip(manifest.ids, manifest.paths, strict=True)), held_out, now.hashes)
+        paths = dict(zip(manifest.ids, manifest.paths, strict=True))
+        found = Images(paths, held_out, now.hashes, _groups(now))
         listed = now
         return found
 
     return images
+
+
+def _groups(data: DataSet) -> dict[SampleId, str]:
+    """Return the group of each image that shares one with others."""
+    size = Counter(data.groups)
+    named = zip(data.manifest.ids, data.groups, strict=True)
+    return {id: name for id, name in named if size[name] > 1}
 
 
 def _grouping(data: DataSet, store: LabelStore) -> Grouping:
@@ -155,5 +164,6 @@ def page_context(data: DataSet, store: LabelStore) -> PageContext:
         initial=0 if config.budget.initial == "all" else int(config.budget.initial),
         blind=config.page.blind,
         grouping=_grouping(data, store),
+        groups=_groups(data),
         language=config.page.language,
     )

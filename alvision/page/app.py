@@ -26,6 +26,7 @@ from alvision.core.version import __version__
 from alvision.data.images import UnreadableImage
 from alvision.page import requests, responses, tiles
 from alvision.page.assignment import Assignment
+from alvision.page.browse import BrowseApi, Filter
 from alvision.page.grid import MOST_IN_GRID, GridApi, InHand
 from alvision.page.grouping import GroupingApi
 from alvision.page.image_urls import Replaced
@@ -75,6 +76,7 @@ class Page:
         labelling = LabellingApi(self.state, assignment)
         _labelling(self.app, labelling, self.progress)
         _many(self.app, GridApi(self.state, assignment, labelling))
+        _looking_back(self.app, BrowseApi(self.state, assignment))
         _agreeing(self.app, vocabulary, GroupingApi(self.state, context.grouping))
         _pictures(self.app, self.state)
         _shell(self.app, context.language)
@@ -112,6 +114,28 @@ def _labelling(app: FastAPI, labelling: LabellingApi, progress: Progress) -> Non
     def close(body: requests.CloseBatch) -> responses.Stored:
         """End the batch that is being asked: train now."""
         return labelling.close(body.by, body.uuid)
+
+
+def _looking_back(app: FastAPI, browse: BrowseApi) -> None:
+    @app.get("/api/answered")
+    def answered(
+        by: By,
+        label: str | None = Query(None, max_length=80, description="The class that counts."),
+        person: str | None = Query(None, max_length=80, description="Who answered."),
+        show: Annotated[responses.Show, Query(description="What is special about it.")] = "all",
+        hours: float | None = Query(None, gt=0, le=1e6, description="How long ago, at most."),
+        search: str = Query("", max_length=80, description="Letters of the name or of a note."),
+        offset: int = Query(0, ge=0, description="How many to pass over."),
+    ) -> responses.Answered:
+        """Return images that were answered, the last answers first."""
+        return browse.answered(by, Filter(label, person, show, hours, search.strip()), offset)
+
+    @app.get("/api/about")
+    def about(
+        id: str = Query(max_length=64, description="Address of the image."),
+    ) -> responses.About:
+        """Return a photograph's name, when it was taken, and other views of its part."""
+        return browse.about(id)
 
 
 def _addresses(text: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, islice
 
 from alvision.core.records import QueryRow, SampleId
 from alvision.labels.voting import row_done, votes_missing
@@ -17,6 +17,10 @@ AGAIN = ("relabel", "gold")
 
 # As many as a page holds in hand, and two: so many rows may be leased by each person present.
 _HELD_AT_MOST = 16
+
+
+_SAMPLES = 8
+"""Images on the first page: a row of them."""
 
 
 class Assignment:
@@ -107,6 +111,16 @@ class Assignment:
     def is_open(self, by: str, row: QueryRow) -> bool:
         """Tell whether a row of the batch still waits for this person's answer."""
         return not (self._answered_by(row.id, by) or self._done(row))
+
+    def samples(self) -> list[str]:
+        """Return the addresses of some images, for a person who has not seen any."""
+        self._keep_order()
+        fit = (id for id in self._order if self._state.images.size(id))
+        return [self._state.images.address(id) for id in islice(fit, _SAMPLES)]
+
+    def waits_for_votes(self, id: SampleId) -> bool:
+        """Tell whether an image still needs the answer of one more person."""
+        return self._votes_missing(self.row(id)) > 0
 
     def is_unanswered(self, id: SampleId) -> bool:
         """Tell whether nobody has spoken on an image."""

@@ -125,6 +125,7 @@ class Progress:
                     for said in advise(self._facts())
                 ],
                 notices=self._notices(),
+                samples=self._assignment.samples() if len(classes) < 2 else [],
             )
 
     def _facts(self) -> Facts:

@@ -140,6 +140,8 @@ class State(Counts):
     """What to do next, the most useful first; never empty."""
     notices: list[str]
     """What a person should know of the files: which are set aside, and that they are read dark."""
+    samples: list[str]
+    """Addresses of some photographs, while the classes are asked for; empty afterwards."""
 
 
 class Neighbour(_Response):
@@ -316,11 +318,64 @@ class Conflicts(_Response):
     conflicts: list[Conflict]
 
 
+class GivenAnswer(_Response):
+    """One person's answer that counts."""
+
+    by: str
+    kind: EventKind
+    label: str | None
+    time: str | None
+    """When it was given, in UTC; null in logs of earlier versions."""
+
+
+class AnsweredImage(_Response):
+    """An image with the answers that count on it."""
+
+    id: str
+    """Address of the image."""
+    sha256: str
+    """Names the bytes of its file, as with an `Item`."""
+    label: str | None
+    """The class that the answers add up to; null where nobody named one."""
+    expected: str | None
+    """What the model predicted when the image was chosen; null on held-out images."""
+    disputed: bool
+    """People disagree, or somebody was unsure, and nobody settled it."""
+    answers: list[GivenAnswer]
+    notes: list[str]
+    """What people flagged."""
+
+
+class Answered(_Response):
+    """Images that were answered, the last answers first."""
+
+    total: int
+    """All that fit the filter."""
+    people: list[str]
+    """Everybody who answered something."""
+    images: list[AnsweredImage]
+
+
+class About(_Response):
+    """What is known of one photograph beside its pixels."""
+
+    name: str
+    """Its file's own name, without folders."""
+    taken: str | None
+    """When it was taken, as its camera wrote it; null where the file does not say."""
+    views: list[str]
+    """Addresses of other photographs of the same part."""
+
+
 class Classes(_Response):
     """The classes as they are now."""
 
     classes: list[ShownClass]
 
+
+Show = Literal["all", "doubt", "disputed", "unsure", "skip", "flag"]
+"""Which answers to look at: all; those that the model did not expect; those that people disagree
+on; unsure, skipped or flagged ones."""
 
 Size = Literal["thumb", "medium", "full"]
 

@@ -47,11 +47,13 @@ class Images:
         paths: The file of each image, by id.
         held_out: The held-out images: asked blind, whatever they are asked for.
         hashes: sha256 of each image's bytes; empty until every image is hashed.
+        groups: Which images show one part, by a name for each part.
     """
 
     paths: Mapping[SampleId, Path]
     held_out: frozenset[SampleId]
     hashes: Mapping[SampleId, str]
+    groups: Mapping[SampleId, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ class PageContext:
         initial: Labels that a run starts from.
         blind: Show what the model thinks only after the answer.
         grouping: The rules for groups that the first page offers.
+        groups: Which images show one part, by a name for each part.
         language: The language of the page; None: as each browser asks.
     """
 
@@ -96,6 +99,7 @@ class PageContext:
     initial: int = 20
     blind: bool = False
     grouping: Grouping | None = None
+    groups: Mapping[SampleId, str] = field(default_factory=dict)
     language: str | None = None
 
 
@@ -133,7 +137,7 @@ class PageState:
         self._changes: set[SampleId] = set()
         self._relisting = threading.Lock()
         # Until the loop's process has hashed every image, there are no hashes and ids decide.
-        self._go_on_with(Images(context.paths, context.held_out, {}))
+        self._go_on_with(Images(context.paths, context.held_out, {}, context.groups))
 
     def relist(self, now: Images) -> str:
         """Go on with the images of now, and match answers and the run's files to them by bytes.
@@ -164,7 +168,9 @@ class PageState:
             hashes = {id: look.sha256 for id, look in looks.items() if id in self.hashes}
             if any(self.hashes[id] != sha256 for id, sha256 in hashes.items()):
                 context = self.context
-                now = Images(context.paths, context.held_out, {**self.hashes, **hashes})
+                now = Images(
+                    context.paths, context.held_out, {**self.hashes, **hashes}, context.groups
+                )
                 self._go_on_with(now)
 
     def _go_on_with(self, now: Images) -> None:
@@ -177,7 +183,9 @@ class PageState:
         events = ledger.refresh()
         counters.take(events)
         with self.lock:
-            self.context = replace(context, paths=now.paths, held_out=now.held_out)
+            self.context = replace(
+                context, paths=now.paths, held_out=now.held_out, groups=now.groups
+            )
             self.images.relist(now.paths)
             self.hashes, self.locate = now.hashes, locate
             self.run, self.ledger, self.counters = run, ledger, counters

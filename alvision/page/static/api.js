@@ -44,6 +44,10 @@ export const api = {
   state: (by) => call(`/api/state?${query({ by })}`),
   /** @returns {Promise<NextItems>} */
   next: (by, n, held) => call(`/api/next?${query({ by, n, held: held.join(",") })}`),
+  /** @returns {Promise<Answered>} */
+  answered: (by, wanted) => call(`/api/answered?${query({ by, ...wanted })}`),
+  /** @returns {Promise<About>} */
+  about: (id) => call(`/api/about?${query({ id })}`),
   /** @returns {Promise<Grid>} */
   grid: (by, choice, held, without) => call(`/api/grid?${query({ by, ...choice, held, without })}`),
   /** @returns {Promise<SubmissionResult>} */

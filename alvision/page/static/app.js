@@ -1,6 +1,8 @@
 // The page: connects its parts. How one person answers image after image is in sitting.js.
 
+import { aboutPage } from "./about.js";
 import { labelBook } from "./book.js";
+import { browsePage } from "./browse.js";
 import { classesPage, trainNow } from "./classes.js";
 import { conflictsPage } from "./conflicts.js";
 import { $, memory, setText } from "./dom.js";
@@ -176,6 +178,8 @@ const keys = {
   f: () => sitting.current && open("flag"),
   l: () => open("book"),
   c: () => open("conflicts"),
+  a: () => open("browse"),
+  i: () => sitting.current && open("about"),
   p: () => open("progress"),
   "?": () => open("help"),
   "/": () => panel.openSearch(),
@@ -203,6 +207,8 @@ async function start() {
   buttons();
   labelBook(session, () => sitting.current);
   conflictsPage(session);
+  browsePage(session);
+  aboutPage(() => sitting.current);
   classesPage(session);
   trainNow(session, () => showLast(t("train.done")));
   progress(session);

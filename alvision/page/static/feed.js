@@ -108,6 +108,12 @@ export function loadHeatmap(item) {
   item.heat = new Image(item.width, item.height);
   item.heat.alt = "";
   item.heat.draggable = false;
+  item.heat.addEventListener("error", () => {
+    // It was of an earlier round, or is not drawn yet: better none than a broken picture.
+    item.heat?.remove();
+    item.heat = null;
+    item.heatmap = false;
+  });
   item.heat.src = api.heatmap(item);
 }
 

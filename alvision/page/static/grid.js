@@ -96,6 +96,8 @@ export class Grid extends EventTarget {
       this.#left.set(item.id, item);
       this.#feed.forget(item.id);
     }
+    this.#items = []; // a second Enter must not answer them again
+    $("#grid-cards").replaceChildren();
     if (this.#choice.like) this.close();
     else await this.show(this.#choice);
   }

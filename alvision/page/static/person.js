@@ -45,6 +45,9 @@ export function askClasses(session) {
     if (focus) $("input", row).focus();
   };
   if (!rows.children.length) for (let k = 0; k < 3; k++) add(false);
+  const { samples } = session.state;
+  const sample = (id) => make("img", { src: api.image(id, "medium"), alt: t("setup.sample") });
+  $("#setup-samples").replaceChildren(...samples.map(sample));
   setText($("#setup-notices"), session.state.notices.map(said).join("\n"));
   $("#setup").hidden = false;
   $("#setup-name").value = session.person;

@@ -26,6 +26,12 @@ export function said(sentence) {
   return sentence.split("; ").map(translated).join("; ");
 }
 
+/** Write a moment in UTC as this browser's clock shows it. */
+export function moment(time) {
+  const options = { dateStyle: "medium", timeStyle: "short" };
+  return new Intl.DateTimeFormat(language, options).format(new Date(time));
+}
+
 export function percent(p) {
   return Math.round(100 * p);
 }

@@ -2,10 +2,9 @@
 
 import pytest
 
-from tests.end_to_end.page.conftest import CLASSES, painted
+from tests.end_to_end.page.conftest import CLASSES
 from tests.end_to_end.page.person import Person
-from tests.end_to_end.page.server import Server
-from tests.end_to_end.page.test_page import truth
+from tests.end_to_end.page.still import still, truth
 from tests.support.parts import imported
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -21,22 +20,9 @@ LOADED = """() => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """Return a server whose model has learned and looked over the pool."""
-    folder = tmp_path_factory.mktemp("grid")
-    server = Server(
-        painted(folder / "photos", 240), folder / "run", "classes=[ok,scratch,dent]",
-        "budget.batch=90",  # more than all tests answer, so that this round stays
-    )  # fmt: skip
-    with server.start():
-        server.wait_for("/api/state?by=", lambda state: state["phase"] == "asking")
-        server.label("Eva", server.get("/api/state?by=Eva")["batch"]["size"], truth)
-        server.wait_for(
-            "/api/grid?by=Eva&n=1", lambda grid: sum(one["images"] for one in grid["classes"]) > 2
-        )
-        server.get("/api/next?by=Eva&n=0")  # gives the one image back
-        server.wait_for("/api/state?by=", lambda state: (server.out / "overview.parquet").exists())
+@pytest.fixture
+def server(tmp_path):
+    with still(tmp_path) as server:
         yield server
 
 
@@ -99,6 +85,7 @@ def test_one_key_answers_all_but_the_exceptions_and_one_takes_all_back(enter, se
     assert answers(server) == wanted
     seconds = {event.seconds for event in server.events() if (event.note or "").startswith("grid")}
     assert len(seconds) == 1 and 0 < seconds.pop() < 60
+    page.wait_for_function(LOADED)
     assert not set(cards(ana)) & set(shown)
 
     page.keyboard.press("z")

@@ -24,6 +24,10 @@ VARIABLES = {
         "refusal": "RefusedEvent", "views": "LookAlikes", "rule": "GroupingRule",
     },
     "api.js": {"data": "Problem"},
+    "browse.js": {
+        "answered": "Answered", "answeredImage": "AnsweredImage", "chosen": "AnsweredImage",
+        "given": "GivenAnswer",
+    },
     "book.js": {"entry": "BookEntry"},
     "chart.js": {"first": "CurvePoint", "last": "CurvePoint"},
     "grid.js": {"grid": "Grid"},

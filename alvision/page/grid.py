@@ -81,15 +81,15 @@ class GridApi:
         """Give a person an image and up to n - 1 unlabelled ones that look most like it."""
         state = self._state
         overview, n = self._overview(), min(n, MOST_IN_GRID)
+        id = state.images.id(address)
+        if id is None:
+            raise Refused("this image is not in the data", 410)
+        near = overview.nearest_first(id) if overview else []
         with state.lock:
             state.refresh()
             state.mark_present(hands.by)
-            id = state.images.id(address)
-            if id is None:
-                raise Refused("this image is not in the data", 410)
             if self._is_blind(self._assignment.row(id)):
                 raise Refused("this image is asked blind, so it is answered by itself")
-            near = overview.nearest_first(id) if overview else []
             asked = (self._assignment.row(one) for one in (id, *near))
             rows = self._fit(hands.by, asked, self._alone(hands))
             taken = self._take(hands, rows, n) if near else []

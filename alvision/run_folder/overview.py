@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,8 +44,15 @@ class Overview:
 
     def surest_first(self, label: str) -> list[str]:
         """Return the images that the model takes for a class, the most probable first."""
-        rows = [row for row, name in enumerate(self.predictions) if name == label]
-        return [self.ids[row] for row in sorted(rows, key=lambda row: -self.shares[row])]
+        return self._by_class.get(label, [])
+
+    @cached_property
+    def _by_class(self) -> dict[str, list[str]]:
+        """Sort once: a page asks for every class at every grid."""
+        found: dict[str, list[str]] = {}
+        for row in np.argsort(-self.shares, kind="stable").tolist():
+            found.setdefault(self.predictions[row], []).append(self.ids[row])
+        return found
 
     def nearest_first(self, id: str) -> list[str]:
         """Return all other images by their Euclidean distance from one; [] if it is not here.

@@ -32,6 +32,7 @@ class Trial:
     """One seed: a pool in the order in which its images are labelled, and what is held out."""
 
     seed: int
+    ids: tuple[str, ...]
     pool: Tensor
     pool_targets: Tensor
     held_out: Tensor
@@ -62,7 +63,8 @@ def trials(words: list[str], seeds: int) -> tuple[list[Trial], int]:
         halves = StratifiedGroupKFold(2, shuffle=True, random_state=seed)
         pool, out = next(halves.split(features, targets, groups))
         pool = np.random.default_rng(seed).permutation(pool)
-        found.append(Trial(seed, features[pool], targets[pool], features[out], targets[out]))
+        named = tuple(ids[row] for row in pool)
+        found.append(Trial(seed, named, features[pool], targets[pool], features[out], targets[out]))
     return found, len(classes)
 
 
@@ -91,6 +93,7 @@ def fit(
     decay: float = 0.01,
     ridge: float = 0.0,
     zero: bool = False,
+    q: float = 0.0,
     more: Callable[[Tensor, Tensor], Tensor] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Train a linear head for each seed.
@@ -105,6 +108,7 @@ def fit(
         decay: AdamW's weight decay.
         ridge: |W|² / 2 times this joins the loss summed over the labels.
         zero: Start at zero; else as `nn.Linear` does.
+        q: Above 0: the generalised cross entropy with this exponent; 0: cross entropy.
         more: Another term of the loss, of weights and biases.
 
     Returns:
@@ -122,7 +126,8 @@ def fit(
     for _ in range(steps):
         kept = (torch.rand(count, width, 1) < 1 - dropout).float() / (1 - dropout)
         log_p = (features @ (weight * kept) + bias).log_softmax(-1)
-        loss = -(shares[:, :, None] * targets * log_p).sum()
+        cost = -torch.expm1(q * log_p) / q if q else -log_p
+        loss = (shares[:, :, None] * targets * cost).sum()
         if ridge:
             loss = loss + ridge / (2 * labels) * weight.square().sum()
         if more is not None:

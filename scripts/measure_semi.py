@@ -159,7 +159,8 @@ def in_chosen_order(plain: Trial, classes: int, most: int) -> Trial:
         weight, bias = fit(ready.pool[known][None], ready.pool_targets[known][None], classes)
         log_p = (ready.pool @ weight[0] + bias[0]).log_softmax(1)
     order = known + left
-    return replace(plain, pool=plain.pool[order], pool_targets=plain.pool_targets[order])
+    ids = tuple(plain.ids[row] for row in order)
+    return replace(plain, ids=ids, pool=plain.pool[order], pool_targets=plain.pool_targets[order])
 
 
 def main() -> None:

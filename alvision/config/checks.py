@@ -47,6 +47,7 @@ def validate(config: RunConfig) -> None:
         raise UserError(f"data.image.tiles: data={config.data.kind} has no photographs to cut")
     _check_together(config.model, config.trainer, images=images, tiles=tiles)
     _check_turns(config)
+    _check_noise(config)
     if config.oracle.kind == "page" and config.data.kind in WITHOUT_IMAGES:
         raise UserError(
             f"data={config.data.kind} has no images to show; let people answer by oracle=files"
@@ -90,6 +91,22 @@ def validate_training(
     check_limits(model, "model.")
     check_limits(trainer, "trainer.")
     _check_together(model, trainer, images=images, tiles=tiles)
+
+
+def _check_noise(config: RunConfig) -> None:
+    """Refuse to weigh labels where something else says what the loss is."""
+    if config.labels.noise == "off":
+        return
+    if config.trainer.loss is not None:
+        raise UserError(
+            "labels.noise=weigh and trainer.loss are two losses; set labels.noise=off, or "
+            "trainer.loss=null"
+        )
+    if config.model.head == "ensemble":
+        raise UserError(
+            "labels.noise=weigh is for one head, and an ensemble has a loss of its own for all its "
+            "members; set model.head=dropout or linear"
+        )
 
 
 def _check_turns(config: RunConfig) -> None:

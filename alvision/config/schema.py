@@ -302,11 +302,14 @@ class LabelsConfig:
         url: A file for them, or postgresql+psycopg://USER@HOST/DATABASE; null: beside data.root.
         votes: People who answer each image; from 2 on, more where they or the model disagree.
         experts: People who get unsure and disputed images first.
+        noise: weigh (a label counts the less, the less the model believes it while it learns: for
+            answers of which many are wrong; docs/labels.md) | off: all labels count alike.
     """
 
     url: str | None = None
     votes: int = field(default=1, metadata=at_least(1))
     experts: list[str] = field(default_factory=list)
+    noise: str = field(default="off", metadata=choice("off", "weigh"))
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,12 @@ if TYPE_CHECKING:
 
 SPARE_BATCHES = 3
 """Images ranked behind each batch of the page, in batches: work for as long as a model trains."""
+
+WEIGH = {
+    "_target_": "alvision.training.losses.generalised_cross_entropy",
+    "_partial_": True,
+}
+"""The loss of `labels.noise=weigh`, named as a user's own is."""
 
 
 def open_data(config: RunConfig) -> DataSet:
@@ -135,13 +142,16 @@ def build_learner(config: RunConfig, data: DataSet, *, progress: bool) -> Learne
     from alvision.training import Learner  # Lightning and timm: seconds, after the first line
 
     root = Path(str(config.out))
+    trainer = config.trainer
+    if config.labels.noise == "weigh":
+        trainer = replace(trainer, loss=WEIGH)
     return Learner(
         data.manifest,
         data.hashes,
         data.classes,
         data=data.config.data,
         model=as_kept(config.model, root),
-        trainer=config.trainer,
+        trainer=trainer,
         seed=config.seed,
         groups=data.groups,
         pool=data.split.pool,

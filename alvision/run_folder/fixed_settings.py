@@ -59,6 +59,7 @@ WHY_FIXED = {
     "metrics": "metrics.csv has the same columns in every round",
     "budget": _SIMULATED,
     "labels.votes": _SIMULATED,
+    "labels.noise": _CURVE,
 }
 """Why the others are fixed, by key or group; the longest name that fits counts."""
 
@@ -68,6 +69,7 @@ ADDED = {
     "data.image.page": None,
     "data.image.roi": None,
     "data.image.tiles": None,
+    "labels.noise": "off",
     "metrics": None,
     "model.init": None,
     "model.semi": None,

@@ -73,3 +73,21 @@ def test_what_does_not_fit_the_data_is_one_line(words, told, tmp_path, monkeypat
     error = capsys.readouterr().err
     assert told in error and error.count("\n") == 1
     assert not (tmp_path / "o" / "experiment.yaml").exists()
+
+
+@pytest.mark.slow
+def test_weighed_labels_train_another_model_and_the_same_one_again(run, tmp_path):
+    steps = "trainer.head_steps=40"
+    _, events = run(steps, "labels.noise=weigh")
+    folder = tmp_path / "o"
+    last = folder / "rounds" / "001"
+    made = {name: (last / name).read_bytes() for name in ("model.ckpt", "predictions.parquet")}
+    for name in (*made, "metrics.json"):  # as after a kill
+        (last / name).unlink()
+    run(steps, "labels.noise=weigh")
+    assert made == {name: (last / name).read_bytes() for name in made}
+    folder.rename(tmp_path / "weighed")
+    _, plain = run(steps)
+    assert [(e.id, e.label) for e in plain[:8]] == [(e.id, e.label) for e in events[:8]]
+    first = [base / "rounds" / "000" / "model.ckpt" for base in (folder, tmp_path / "weighed")]
+    assert first[0].read_bytes() != first[1].read_bytes()

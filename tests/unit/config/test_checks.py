@@ -208,3 +208,17 @@ def test_tiles_need_photographs_and_a_trunk_that_does_not_train():
             ModelConfig(training="finetune"), TrainerConfig(), images=True, tiles=True
         )
     validate(config(data__image__tiles="auto"))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("trainer__loss", {"_target_": "my.loss"}, "two losses"),
+        ("model__head", "ensemble", "for one head"),
+    ],
+)
+def test_labels_are_weighed_by_one_loss(key, value, told):
+    with pytest.raises(UserError, match=told):
+        validate(config(labels__noise="weigh", **{key: value}))
+    validate(config(**{key: value}))
+    validate(config(labels__noise="weigh"))

@@ -23,6 +23,7 @@ from alvision.evaluation.metrics import metric, metrics_of
 from alvision.labels.groups import GroupRule
 from alvision.labels.store import LabelStore
 from alvision.page.grouping import Grouping
+from alvision.page.rows import shown_rows
 from alvision.page.secret import read_secret
 from alvision.page.state import Images, PageContext
 
@@ -163,7 +164,8 @@ def page_context(data: DataSet, store: LabelStore) -> PageContext:
         experts=tuple(config.labels.experts),
         initial=0 if config.budget.initial == "all" else int(config.budget.initial),
         blind=config.page.blind,
-        grouping=_grouping(data, store),
+        grouping=None if manifest.features is not None else _grouping(data, store),
         groups=_groups(data),
         language=config.page.language,
+        rows=shown_rows(manifest, data.hashes) if manifest.shown else {},
     )

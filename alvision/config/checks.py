@@ -17,7 +17,7 @@ PER_CLASS, KNOWN_DEFECTS = "per_class", "known_defects"
 BY_SEED = "seed"
 """The value of `data.fold` that takes the fold seed mod 5."""
 
-WITHOUT_IMAGES = ("embeddings", "digits")
+WITHOUT_IMAGES = ("embeddings", "text", "digits")
 """Values of `data.kind` whose data are vectors."""
 
 
@@ -48,10 +48,7 @@ def validate(config: RunConfig) -> None:
     _check_together(config.model, config.trainer, images=images, tiles=tiles)
     _check_turns(config)
     _check_noise(config)
-    if config.oracle.kind == "page" and config.data.kind in WITHOUT_IMAGES:
-        raise UserError(
-            f"data={config.data.kind} has no images to show; let people answer by oracle=files"
-        )
+    _check_shown(config)
     _validate_simulation(config)
     if config.labels.url and config.oracle.kind == "simulated":
         raise UserError(
@@ -60,6 +57,24 @@ def validate(config: RunConfig) -> None:
         )
     if config.classes is not None:
         validate_classes(config.classes, config.defects)
+
+
+def _check_shown(config: RunConfig) -> None:
+    """Refuse a page with nothing on it, and columns that nobody would see."""
+    data = config.data
+    named = {
+        key: getattr(data, key) for key in ("text_column", "image_column") if getattr(data, key)
+    }
+    if named and data.kind not in ("embeddings", "text") and data.source is None:
+        key = next(iter(named))
+        raise UserError(f"data.{key} is for data=text and data=embeddings, not data={data.kind}")
+    if data.text_model and data.kind != "text":
+        raise UserError(f"data.text_model is for data=text, not data={data.kind}")
+    if config.oracle.kind == "page" and data.kind in WITHOUT_IMAGES and not named:
+        does = "name data.text_column or data.image_column, or " * (data.kind == "embeddings")
+        raise UserError(
+            f"data={data.kind} has no images to show; {does}let people answer by oracle=files"
+        )
 
 
 def _check_metrics(config: RunConfig) -> None:

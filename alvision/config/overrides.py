@@ -11,7 +11,16 @@ from hydra.errors import HydraException
 from alvision.core.errors import UserError
 
 BARE_KEYS = frozenset(
-    {"name", "out", "data.root", "data.file", "data.group_pattern", "labels.url", "model.weights"}
+    {
+        "name",
+        "out",
+        "data.root",
+        "data.file",
+        "data.group_pattern",
+        "data.text_model",
+        "labels.url",
+        "model.weights",
+    }
 )
 """Keys whose value is one string, whatever it holds: spaces, umlauts, `=`, commas, brackets."""
 NAME_LISTS = frozenset({"classes", "defects", "labels.experts"})

@@ -58,17 +58,21 @@ class DataConfig:
     """Say where the images are and what is known about them.
 
     Attributes:
-        kind: folder | class_folders | csv | parquet | embeddings | elpv | xsdd | digits |
+        kind: folder | class_folders | csv | parquet | embeddings | text | elpv | xsdd | digits |
             torchvision; with `source`, any name.
         source: A reader of your own, `{_target_: my_source.parts, _partial_: true}`
             (docs/extending.md); null: the one that `kind` names.
         root: Folder that the ids are relative to.
         file: The CSV or Parquet file, relative to the root or absolute.
-        path_column: Column with the image's path relative to the root (for embeddings: its id).
+        path_column: Column with the image's path relative to the root (embeddings, text: its id).
         label_column: Column with the class, if there is one.
         group_column: Column whose rows must not straddle train and test.
         split_column: Column with `train` or `test`; wins over the random split.
         features_column: Column with the embedding (kind embeddings).
+        text_column: Column with the text that people read and answer (kinds text and embeddings).
+        image_column: Column with an image beside it, relative to the root (the same kinds).
+        text_model: Folder of a model of sentence-transformers that makes the features of texts
+            (kind text); null: TF-IDF and a singular value decomposition of the pool.
         group_by: none | column | parent | pattern | capture_time.
         group_pattern: Regular expression on the id; its first group (or the match) names the group.
         burst_seconds: Images taken within this time of the previous one are one group.
@@ -91,6 +95,9 @@ class DataConfig:
     group_column: str | None = "group"
     split_column: str | None = "split"
     features_column: str = "features"
+    text_column: str | None = None
+    image_column: str | None = None
+    text_model: str | None = None
     group_by: str = field(
         default="none", metadata=choice("none", "column", "parent", "pattern", "capture_time")
     )

@@ -63,7 +63,7 @@ class _Stamp(NamedTuple):
 def content_hashes(
     manifest: Manifest, progress: Callable[[int, int], None] | None = None
 ) -> dict[SampleId, str]:
-    """Return the sha256 of each image's bytes, or of its feature row, in hexadecimal.
+    """Return the sha256 of each image's bytes, of its feature row or its text, in hexadecimal.
 
     Hashes of unchanged files (path, size and time stamp) come from a memo in the cache folder.
     A file that cannot be opened is absent from the result.
@@ -72,6 +72,11 @@ def content_hashes(
         manifest: The images.
         progress: Called with (images done, images in all), now and then.
     """
+    if manifest.is_text:  # whatever features are made of it
+        return {
+            id: hashlib.sha256(str(one and one.text).encode()).hexdigest()
+            for id, one in zip(manifest.ids, manifest.shown, strict=True)
+        }
     if manifest.features is not None:
         import numpy as np
 
@@ -108,7 +113,7 @@ def hashes_of_possible_duplicates(manifest: Manifest) -> dict[SampleId, str]:
     if no other has its size, or if all files of its size have a hash in the memo; otherwise only
     its middle is read, and the whole of it only if another file has the same middle.
     """
-    if manifest.features is not None:
+    if manifest.features is not None or manifest.is_text:
         return content_hashes(manifest)
     by_size: dict[int, list[tuple[int, _Stamp]]] = defaultdict(list)
     for row, path in enumerate(manifest.paths):

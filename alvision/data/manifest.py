@@ -17,8 +17,9 @@ from alvision.data.sources.digits import digits
 from alvision.data.sources.elpv import elpv
 from alvision.data.sources.embeddings import embeddings
 from alvision.data.sources.folder import class_folders, folder
-from alvision.data.sources.rows import Listing, Row, absolute, normal
+from alvision.data.sources.rows import Listing, Row, Shown, absolute, normal
 from alvision.data.sources.table import csv_table, parquet_table
+from alvision.data.sources.texts import text_table
 from alvision.data.sources.torchvision_sets import torchvision_set
 from alvision.data.sources.xsdd import xsdd
 
@@ -44,6 +45,8 @@ class Manifest:
         answer_shares: How often people give each answer, by class; for the simulated oracle alone.
         set_aside: Files that have no id, by printable name, and the reason.
         features: Embeddings, float32 [N, D], for data that has no images; else None.
+        features_by: Names what made the features, where that was alvision (texts); else empty.
+        shown: What people are shown of each row, where that is more or other than its image.
         notice: What a person should know of how the groups were found; else None.
     """
 
@@ -54,6 +57,8 @@ class Manifest:
     splits: tuple[str | None, ...]
     truth: tuple[str | None, ...]
     features: np.ndarray | None = None
+    features_by: str = ""
+    shown: tuple[Shown | None, ...] = ()
     answer_shares: tuple[Mapping[str, float] | None, ...] = ()
     notice: str | None = None
     set_aside: Mapping[str, str] = field(default_factory=dict)
@@ -61,6 +66,12 @@ class Manifest:
     def __len__(self) -> int:
         """Return the number of images, N."""
         return len(self.ids)
+
+    @property
+    def is_text(self) -> bool:
+        """Tell whether each row is a text, whose features alvision makes itself."""
+        made = self.features is None or bool(self.features_by)
+        return made and bool(self.shown) and all(one and one.text for one in self.shown)
 
     @cached_property
     def _rows(self) -> dict[SampleId, int]:
@@ -92,6 +103,7 @@ SOURCES: dict[str, Callable[[DataConfig], Listing]] = {
     "csv": csv_table,
     "parquet": parquet_table,
     "embeddings": embeddings,
+    "text": text_table,
     "elpv": elpv,
     "xsdd": xsdd,
     "digits": digits,
@@ -123,6 +135,7 @@ def build(cfg: DataConfig) -> Manifest:
         splits=tuple(row.split for row in rows),
         truth=tuple(row.truth for row in rows),
         features=features,
+        shown=tuple(row.shown for row in rows) if any(row.shown for row in rows) else (),
         answer_shares=tuple(row.answer_shares for row in rows),
         notice=grouping.notice,
         set_aside=listing.set_aside,

@@ -70,7 +70,14 @@ class DataSet:
         validate(config)
         manifest = build(config.data)
         config = settled(config, manifest)
-        return cls(config, manifest, ImageSpec.from_config(config.data.image))
+        data = cls(config, manifest, ImageSpec.from_config(config.data.image))
+        if not manifest.is_text:
+            return data
+        from alvision.data.text_features import with_text_features
+
+        # What is held out is known only now, and features of texts are learned from the others.
+        embedded = with_text_features(manifest, set(data.split.pool), config.data.text_model)
+        return cls(config, embedded, data.spec)
 
     @property
     def answered_by_people(self) -> bool:
@@ -222,7 +229,8 @@ class DataSet:
     def audit_file(self) -> Path:
         """Return the file beside people's labels that keeps the part of every group for ever."""
         with self.label_store() as store:
-            return audit_location(store.path, self.manifest.root)
+            place = labelled_place(self.config) or self.manifest.root
+            return audit_location(store.path, place)
 
     def keep_split(self) -> None:
         """Record the parts of groups, images and contents that are new, where people answer.
@@ -282,9 +290,16 @@ def open_label_store(config: RunConfig) -> LabelStore:
         return LabelStore(config.labels.url, shared=shared)
     if not shared:
         return LabelStore(Path(str(config.out)) / "labels.db")
-    if config.data.root is None:
+    place = labelled_place(config)
+    if place is None:
         raise UserError("data.root= is missing: the folder whose labels are meant")
-    return LabelStore(labels_location(Path(config.data.root)), shared=True)
+    return LabelStore(labels_location(place), shared=True)
+
+
+def labelled_place(config: RunConfig) -> Path | None:
+    """Return what people's labels are beside: the folder of the data, else its table."""
+    found = config.data.root or config.data.file
+    return None if found is None else Path(found)
 
 
 def audit_order(split: Split) -> tuple[str, ...]:

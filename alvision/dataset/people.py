@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from alvision.core.rounds import DOCUMENT, lock, read_document
 from alvision.data.manifest import Manifest, build
-from alvision.dataset.dataset import open_label_store
+from alvision.dataset.dataset import labelled_place, open_label_store
 from alvision.labels.classes import class_list, marked, marks
 from alvision.labels.consensus import consensus
 from alvision.labels.content import resolver
@@ -32,7 +32,8 @@ def people_label(config: RunConfig) -> bool:
     """Tell whether people have begun to label this data, whoever answers in this command."""
     if config.labels.url:
         return True
-    return config.data.root is not None and stored_labels(Path(config.data.root)) is not None
+    place = labelled_place(config)
+    return place is not None and stored_labels(place) is not None
 
 
 def only_people_know(config: RunConfig) -> bool:
@@ -105,7 +106,7 @@ def begin_anew_if_groups_changed(config: RunConfig) -> None:
         return
     with open_label_store(config) as store:
         answered = any(event.id for event in store.events())
-        parts = audit_location(store.path, Path(str(config.data.root)))
+        parts = audit_location(store.path, labelled_place(config) or root)
     if answered or _filled_in(root) or list(root.glob("rounds/*/answers.csv")):
         return
     with lock(root):

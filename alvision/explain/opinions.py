@@ -82,6 +82,8 @@ class Opinions:
 
         write_atomically(path, write)
         yield
+        if self._learner.backbone is None:
+            return  # features without a network have no map
         tiles = self._learner.features.spec.tiles
         if self._learner.model.views != "none" and tiles is None:
             return  # the map that the network ends with may be that of a turned image

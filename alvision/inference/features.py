@@ -104,7 +104,9 @@ class Features:
     @property
     def fingerprint(self) -> str:
         """Name what gives the features, so that a head is never put on others."""
-        return f"embeddings {self.width}" if self.backbone is None else self.backbone.fingerprint
+        if self.backbone is None:
+            return f"embeddings {self.width} {self.manifest.features_by}".rstrip()
+        return self.backbone.fingerprint
 
     @cached_property
     def statistics(self) -> Statistics:

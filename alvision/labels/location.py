@@ -28,7 +28,7 @@ def labels_location(data_root: Path, name: str | None = None) -> Path:
     is used in either place.
 
     Args:
-        data_root: Folder of the images.
+        data_root: Folder of the images, or the table that lists the data.
         name: First part of the folder's name; by default that of the root.
 
     Raises:
@@ -36,7 +36,7 @@ def labels_location(data_root: Path, name: str | None = None) -> Path:
             there), or has a store beside it that cannot be written.
     """
     root = data_root.resolve()
-    if not root.is_dir():
+    if not root.exists():
         raise UserError(f"data.root={data_root} is not a folder: check the path")
     if on_network(root):
         raise UserError(

@@ -79,6 +79,7 @@ class Page:
         _looking_back(self.app, BrowseApi(self.state, assignment))
         _agreeing(self.app, vocabulary, GroupingApi(self.state, context.grouping))
         _pictures(self.app, self.state)
+        _rows(self.app, self.state)
         _shell(self.app, context.language)
 
 
@@ -274,6 +275,20 @@ def _pictures(app: FastAPI, state: PageState) -> None:
         if content is None:
             raise Refused("there is no heatmap of this image", 404)
         return Response(content, media_type="image/png", headers=_KEEP if sha256 else _ASK)
+
+
+def _rows(app: FastAPI, state: PageState) -> None:
+    @app.get("/api/row")
+    def row(
+        address: str = Query(max_length=64, description="Address of the row."),
+    ) -> responses.RowContent:
+        """Return what a table says of a row; 404 where the data are photographs."""
+        found = state.context.rows.get(state.images.id(address) or "")
+        if found is None:
+            raise Refused("there is no such row", 404)
+        return responses.RowContent(
+            text=found.text, fields=list(found.fields), snippet=found.snippet()
+        )
 
 
 def _shell(app: FastAPI, language: str | None) -> None:

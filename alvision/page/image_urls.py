@@ -20,6 +20,7 @@ from alvision.data.images import UnreadableImage, read
 from alvision.data.pictures import finest, photograph, picture, upright_size
 from alvision.page import tiles
 from alvision.page.kept import Kept
+from alvision.page.rows import ShownRow
 from alvision.page.secret import keyed
 from alvision.page.tiles import Tile
 
@@ -32,6 +33,8 @@ _KEPT_BYTES = 64 * 1024 * 1024
 # Photographs that are zoomed into, decoded: five of 12 megapixels, or the largest that there is.
 _PHOTOGRAPHS_BYTES = 256 * 1024 * 1024
 _SIZES_KEPT = 100_000
+NO_SIZE = (0, 0)
+"""Width and height of a row without an image."""
 
 
 class Replaced(Exception):
@@ -67,6 +70,7 @@ class ServedImages:
         secret: Key of the addresses.
         cache: Folder for thumbnails.
         spec: How the network reads them, and so how they are shown.
+        rows: Rows of a table by id, whose content has a name of its own and may be no image.
     """
 
     def __init__(
@@ -75,7 +79,9 @@ class ServedImages:
         secret: bytes,
         cache: Path,
         spec: ImageSpec | None = None,
+        rows: Mapping[SampleId, ShownRow] | None = None,
     ) -> None:
+        self._rows = rows or {}
         self._secret = secret
         self._cache = cache
         self._spec = spec
@@ -120,6 +126,9 @@ class ServedImages:
 
         It asks the disk only once, so that many images can be gone through; `look` asks it now.
         """
+        row = self._rows.get(id)
+        if row and not row.pictured:
+            return NO_SIZE
         if id not in self._sizes:
             if len(self._sizes) > _SIZES_KEPT:
                 self._sizes.clear()
@@ -139,7 +148,9 @@ class ServedImages:
 
         The file is read only if it has changed since the last look.
         """
-        path = self._paths.get(id)
+        path, row = self._paths.get(id), self._rows.get(id)
+        if row and not row.pictured:
+            return Look(row.sha256, NO_SIZE, NO_SIZE)
         stamp = None if path is None else file_stamp(path)
         if path is None or stamp is None:
             self._sizes[id] = None
@@ -151,7 +162,7 @@ class ServedImages:
             data = read(path)
             whole = upright_size(path, self._spec, data)
             found = Look(
-                hashlib.sha256(data).hexdigest(),
+                row.sha256 if row else hashlib.sha256(data).hexdigest(),
                 _fitted(whole),
                 finest(whole),
                 None if self._spec is None else seen(whole, self._spec),
@@ -228,11 +239,13 @@ class ServedImages:
 
     def _read(self, id: SampleId, sha256: str | None) -> tuple[Path, bytes, str]:
         """Return an image's file, its bytes and their sha256, which must be the given one."""
-        path = self._paths.get(id)
+        path, row = self._paths.get(id), self._rows.get(id)
         if path is None:
             raise UnreadableImage("file is missing")
+        if row and not row.pictured:
+            raise UnreadableImage("the row has no image")
         data = read(path)
-        found = hashlib.sha256(data).hexdigest()
+        found = row.sha256 if row else hashlib.sha256(data).hexdigest()
         if sha256 not in (None, found):
             self._looks.pop(id, None)
             raise Replaced(id)
@@ -249,8 +262,8 @@ class ServedImages:
 
         The file itself is read only where there is none: a list shows dozens of them.
         """
-        path = self._paths.get(id)
-        stamp = None if path is None else file_stamp(path)
+        path, row = self._paths.get(id), self._rows.get(id)
+        stamp = None if path is None or (row and not row.pictured) else file_stamp(path)
         if path is None or stamp is None:
             raise UnreadableImage("file is missing")
         text = f"{path}\x1f{stamp.size}\x1f{stamp.modified}\x1f{self._spec}"

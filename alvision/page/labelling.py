@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from alvision.core.records import Event, QueryRow, SampleId
 from alvision.core.utc import as_text
@@ -111,11 +112,19 @@ class LabellingApi:
             blind=blind,
             votes=len(state.ledger.answers(row.id)),
             reason=reason,
+            **self._row(row.id),
         )
         if blind:
             return item
         opinion = self._opinion(row, look.sha256)
         return item.model_copy(update={name: getattr(opinion, name) for name in _SHARED})
+
+    def _row(self, id: SampleId) -> dict[str, Any]:
+        """Return what a table says of an item; nothing where it is a photograph."""
+        row = self._state.context.rows.get(id)
+        if row is None:
+            return {}
+        return {"pictured": row.pictured, "text": row.text, "fields": list(row.fields)}
 
     def answers(self, by: str, events: Sequence[SubmittedEvent]) -> SubmissionResult:
         """Store a person's events; what was stored before counts as stored."""
@@ -194,7 +203,7 @@ class LabellingApi:
     def _neighbours(self, opinion: ModelOpinion) -> list[Neighbour]:
         state = self._state
         return [
-            Neighbour(id=state.images.address(id), label=label)
+            Neighbour(id=state.images.address(id), label=label, snippet=state.snippet(id))
             for id, label in opinion.neighbours
             if id in state.context.paths
         ]

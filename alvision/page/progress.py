@@ -114,6 +114,7 @@ class Progress:
                     for id, before, after in figures.changed
                 ],
                 changed_count=figures.changed_count,
+                pictured=not any(not row.pictured for row in state.context.rows.values()),
                 hours_left=self._hours_left(),
                 predicted=[
                     PredictedClass(name=name, answers=counters.STREAK)

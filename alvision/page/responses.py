@@ -133,6 +133,8 @@ class State(Counts):
     changed: list[ChangedPrediction]
     changed_count: int
     """All held-out images that changed, those that are not labelled yet included."""
+    pictured: bool
+    """There are images; else what is asked about are texts."""
     hours_left: float | None
     """Hours for all images without an answer at the usual pace; null while none is known."""
     predicted: list[PredictedClass]
@@ -150,6 +152,8 @@ class Neighbour(_Response):
     id: str
     """Address of the image."""
     label: str
+    snippet: str | None = None
+    """The beginning of its text, for a row without an image."""
 
 
 class SeenRegion(_Response):
@@ -183,6 +187,12 @@ class Item(_Response):
     votes: int
     """Answers that it has already."""
     reason: str | None
+    pictured: bool = True
+    """There is an image; width and height are 0 without one."""
+    text: str | None = None
+    """The text of a table's row."""
+    fields: list[tuple[str, str]] = []
+    """Further columns of the row, and their cells."""
     probabilities: list[tuple[str, float]] | None = None
     """Class and probability, the most probable first."""
     neighbours: list[Neighbour] | None = None
@@ -295,6 +305,16 @@ class Vote(_Response):
     by: str
     kind: EventKind
     label: str | None
+
+
+class RowContent(_Response):
+    """What a table says of a row."""
+
+    text: str | None
+    fields: list[tuple[str, str]]
+    """Further columns and their cells."""
+    snippet: str
+    """The beginning of it, in one line."""
 
 
 class Conflict(_Response):

@@ -21,6 +21,7 @@ from alvision.labels.store import LabelStore
 from alvision.page.counters import Counters
 from alvision.page.image_urls import Look, ServedImages
 from alvision.page.requests import Refused
+from alvision.page.rows import ShownRow
 from alvision.page.run_follower import RunFollower
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class PageContext:
         grouping: The rules for groups that the first page offers.
         groups: Which images show one part, by a name for each part.
         language: The language of the page; None: as each browser asks.
+        rows: What is shown of a table's rows; empty where the data are photographs.
     """
 
     root: Path
@@ -101,6 +103,7 @@ class PageContext:
     grouping: Grouping | None = None
     groups: Mapping[SampleId, str] = field(default_factory=dict)
     language: str | None = None
+    rows: Mapping[SampleId, ShownRow] = field(default_factory=dict)
 
 
 class PageState:
@@ -127,7 +130,9 @@ class PageState:
         # Requests run in a pool of threads, and each reads the ledger, the counters and the run in
         # several steps that must all see the same moment.
         self.lock = threading.Lock()
-        self.images = ServedImages(context.paths, context.secret, context.cache, context.spec)
+        self.images = ServedImages(
+            context.paths, context.secret, context.cache, context.spec, context.rows
+        )
         self.leases = Leases(context.store, seconds=_LEASE_SECONDS)
         self.presence = Presence(context.store)
         self._clock = clock
@@ -243,6 +248,11 @@ class PageState:
 
     def _take(self, new: Sequence[Event]) -> None:
         self._changes |= self.counters.take(new)
+
+    def snippet(self, id: SampleId) -> str | None:
+        """Return the beginning of a row that has no image to be shown small; else None."""
+        row = self.context.rows.get(id)
+        return None if row is None or row.pictured else row.snippet()
 
     def hash_of(self, id: SampleId) -> str | None:
         """Return the sha256 of an image's bytes of now; None where it cannot be shown."""

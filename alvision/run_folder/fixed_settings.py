@@ -65,6 +65,9 @@ WHY_FIXED = {
 
 ADDED = {
     "data.source": None,
+    "data.image_column": None,
+    "data.text_column": None,
+    "data.text_model": None,
     "data.image.fit": "squash",
     "data.image.page": None,
     "data.image.roi": None,

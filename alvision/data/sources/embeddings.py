@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from alvision.core.errors import UserError
 from alvision.data.sources.rows import Listing, Row, absolute, existing_file, existing_root
+from alvision.data.sources.shown import is_shown, shown
 from alvision.data.sources.table import attributes, read_parquet, text
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 def embeddings(cfg: DataConfig) -> Listing:
     """List the rows of a Parquet file that has an id column and a column of float lists.
 
-    No image files are needed; a path is where the image of that id would be below the root.
+    No image files are needed; a path is where the image of that id would be below the root. With
+    `data.text_column` or `data.image_column` people are shown what the row is about.
 
     Raises:
         UserError: If a column is missing, an id is blank, or the features differ in width or are
@@ -38,13 +40,17 @@ def embeddings(cfg: DataConfig) -> Listing:
     blank = ids.count(None)
     if blank:
         raise UserError(f"{file}, column {cfg.path_column!r}: {blank} rows have no id")
-    where = f"{file}, column {cfg.features_column!r}"
+    matrix = _matrix(vectors, f"{file}, column {cfg.features_column!r}")
     rows = [
         Row(str(id), _path(root, str(id)), truth, group, split, vector)
-        for id, (truth, group, split), vector in zip(
-            ids, known, _matrix(vectors, where), strict=True
-        )
+        for id, (truth, group, split), vector in zip(ids, known, matrix, strict=True)
     ]
+    if is_shown(cfg):
+        seen, paths = shown(cfg, file, root, columns)
+        rows = [
+            row._replace(shown=one, path=path or row.path)
+            for row, one, path in zip(rows, seen, paths, strict=True)
+        ]
     return Listing(root, rows)
 
 

@@ -18,10 +18,25 @@ if TYPE_CHECKING:
     from alvision.core.records import SampleId
 
 
+class Shown(NamedTuple):
+    """What people are shown of a table's row beside its image, or in place of one.
+
+    Attributes:
+        text: The text that is asked about; None: there is none.
+        fields: Further columns and their cells, in the table's order; blank cells are left out.
+        pictured: The row's path is an image.
+    """
+
+    text: str | None
+    fields: tuple[tuple[str, str], ...] = ()
+    pictured: bool = False
+
+
 class Row(NamedTuple):
     """One image as its source describes it; features are a float32 vector.
 
-    `answer_shares` says how often people give each answer, in the few data sets that know.
+    `shown` is what people see of it, where that is not a photograph alone. `answer_shares` says how
+    often people give each answer, in the few data sets that know.
     """
 
     id: SampleId
@@ -31,6 +46,7 @@ class Row(NamedTuple):
     split: str | None = None
     features: np.ndarray | None = None
     answer_shares: Mapping[str, float] | None = None
+    shown: Shown | None = None
 
 
 class Listing(NamedTuple):

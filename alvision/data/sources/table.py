@@ -82,7 +82,7 @@ def read_csv(file: Path) -> Columns:
 
 
 def read_parquet(cfg: DataConfig, file: Path, features_column: str | None = None) -> pyarrow.Table:
-    """Return the columns of a Parquet file that the configuration names, and no others.
+    """Return the columns of a Parquet file that the configuration names; all, if rows are shown.
 
     Raises:
         UserError: If the file is not Parquet or lacks a column.
@@ -95,8 +95,10 @@ def read_parquet(cfg: DataConfig, file: Path, features_column: str | None = None
             names = parquet.schema_arrow.names
             wanted = [cfg.path_column, *present_columns(cfg, file, names).values()]
             if features_column:
-                _require(file, names, "features_column", features_column)
+                require(file, names, "features_column", features_column)
                 wanted.append(features_column)
+            if cfg.text_column or cfg.image_column:  # people are shown the further columns too
+                wanted += names
             return parquet.read(columns=list(dict.fromkeys(wanted)))
     except (pyarrow.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0]
@@ -109,18 +111,19 @@ def present_columns(cfg: DataConfig, file: Path, names: Sequence[str]) -> dict[s
     Raises:
         UserError: If the path column, or an optional one that the user named, is missing.
     """
-    _require(file, names, "path_column", cfg.path_column)
+    require(file, names, "path_column", cfg.path_column)
     present = {}
     for setting, default in OPTIONAL_COLUMNS.items():
         name = getattr(cfg, setting)
         if name != default or (setting == "group_column" and cfg.group_by == "column"):
-            _require(file, names, setting, name)
+            require(file, names, setting, name)
         if name in names:
             present[setting] = name
     return present
 
 
-def _require(file: Path, names: Sequence[str], setting: str, name: str | None) -> None:
+def require(file: Path, names: Sequence[str], setting: str, name: str | None) -> None:
+    """Refuse a table that lacks a column which a setting names; None names none."""
     if name is not None and name not in names:
         raise UserError(
             f"{file} has no column {name!r} (data.{setting}); its columns are: {', '.join(names)}"
@@ -175,7 +178,7 @@ def _listing(cfg: DataConfig, file: Path, columns: Columns) -> Listing:
         raise UserError(f"{file} lists no image: it has a header and no rows")
     rows, missing = [], []
     for value, (truth, group, split) in zip(columns[cfg.path_column], known, strict=True):
-        id, path = _locate(value, root, file)
+        id, path = locate(value, root, file)
         rows.append(Row(id, path, truth, group, split))
         if not path.is_file():
             missing.append(path)
@@ -187,7 +190,12 @@ def _listing(cfg: DataConfig, file: Path, columns: Columns) -> Listing:
     return Listing(root, rows)
 
 
-def _locate(value: object, root: Path, file: Path) -> tuple[str, Path]:
+def locate(value: object, root: Path, file: Path) -> tuple[str, Path]:
+    """Return the id and the path of an image that a table names.
+
+    Raises:
+        UserError: It does not lie below the root.
+    """
     given = "" if value is None else str(value).strip().replace("\\", "/")
     path = absolute(root / given) if given else root
     if path == root or not path.is_relative_to(root):

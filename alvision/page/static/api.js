@@ -68,6 +68,8 @@ export const api = {
   close: (event) => call("/api/close", event),
   /** @returns {Promise<Classes>} */
   setup: (event) => call("/api/setup", event),
+  /** @returns {Promise<RowContent>} */
+  row: (address) => call(`/api/row?${query({ address })}`),
   /** @returns {Promise<LookAlikes>} */
   views: () => call("/api/views"),
   /** With the `sha256` of an item the picture is never that of another file. */

@@ -15,6 +15,7 @@ import { Outbox } from "./outbox.js";
 import { Panel } from "./panel.js";
 import { askClasses, askName, settings } from "./person.js";
 import { progress } from "./progress.js";
+import { showRow } from "./row.js";
 import { Session } from "./session.js";
 import { Sitting } from "./sitting.js";
 import { said, t } from "./text.js";
@@ -39,11 +40,13 @@ for (const kind of ["error", "unhandledrejection"]) {
 }
 
 function show(item) {
-  viewer.show(item, t("stage.alt", { n: sitting.number }));
+  showRow(item);
+  viewer.show(item?.pictured ? item : null, t("stage.alt", { n: sitting.number }));
   panel.show(item);
   $("#broken").hidden = true;
-  for (const id of ["unsure", "skip", "heatmap", "zoom-in", "zoom-out", "fit"])
-    $(`#${id}`).disabled = !item;
+  for (const id of ["unsure", "skip"]) $(`#${id}`).disabled = !item;
+  for (const id of ["heatmap", "zoom-in", "zoom-out", "fit", "original"])
+    $(`#${id}`).disabled = !item?.pictured;
   $("#similar").disabled = !item || item.blind;
   idle(item);
 }
@@ -59,6 +62,12 @@ function idle(item) {
 function idleWords(title, words) {
   setText($("#idle-title"), title);
   setText($("#idle-words"), words);
+}
+
+/** Move a zoomed image, or a long text. */
+function pan(dx, dy) {
+  if (sitting.current?.pictured === false) $("#row").scrollBy(0, -dy);
+  else viewer.pan(dx, dy);
 }
 
 function heatmap() {
@@ -188,10 +197,10 @@ const keys = {
   "-": () => viewer.zoomOut(),
   0: () => viewer.fit(),
   o: () => viewer.original(),
-  ArrowLeft: () => viewer.pan(PAN, 0),
-  ArrowRight: () => viewer.pan(-PAN, 0),
-  ArrowUp: () => viewer.pan(0, PAN),
-  ArrowDown: () => viewer.pan(0, -PAN),
+  ArrowLeft: () => pan(PAN, 0),
+  ArrowRight: () => pan(-PAN, 0),
+  ArrowUp: () => pan(0, PAN),
+  ArrowDown: () => pan(0, -PAN),
 };
 
 function digit(place, event) {

@@ -2,6 +2,7 @@
 
 import { api } from "./api.js";
 import { $, $$, icon, make, setText, uuid } from "./dom.js";
+import { thumbnail } from "./row.js";
 import { t } from "./text.js";
 import { guard, prepare } from "./dialogs.js";
 
@@ -56,12 +57,7 @@ export function labelBook(session, current) {
       return make(
         "li",
         {},
-        make("img", {
-          src: api.image(id, "thumb"),
-          alt: t(`book.${list}`),
-          width: 116,
-          height: 88,
-        }),
+        thumbnail(session, id, t(`book.${list}`)),
         make(
           "button",
           { type: "button", class: "drop", "aria-label": t("book.remove"), onclick: drop },

@@ -2,6 +2,7 @@
 
 import { api } from "./api.js";
 import { $, make, setText, uuid } from "./dom.js";
+import { wholeText } from "./row.js";
 import { percent, t } from "./text.js";
 import { guard, prepare } from "./dialogs.js";
 
@@ -36,9 +37,9 @@ export function conflictsPage(session) {
     if (!conflict) return;
     const { id, sha256, width, height, votes, probabilities } = conflict;
     const alt = t("conflicts.alt");
-    $("#conflict-frame").replaceChildren(
-      make("img", { class: "picture", src: api.image(id, "full", sha256), alt, width, height }),
-    );
+    const src = api.image(id, "full", sha256);
+    const picture = () => make("img", { class: "picture", src, alt, width, height });
+    $("#conflict-frame").replaceChildren(session.state.pictured ? picture() : wholeText(id));
     setText($("#conflict-place"), t("conflicts.place", { n: place + 1, total: conflicts.length }));
     const answer = (vote) => (vote.label ? session.shown(vote.label) : t(`last.${vote.kind}`));
     $("#conflict-votes").replaceChildren(

@@ -1,7 +1,7 @@
 // The next images: leased from the server, loaded and decoded before they are needed.
 
 import { Offline, api } from "./api.js";
-import { memory } from "./dom.js";
+import { make, memory } from "./dom.js";
 
 const FIRST = 3; // the server reads every file that it gives: the first picture waits for few
 const IN_HAND = 14; // so that a person can give ten answers without a connection
@@ -83,19 +83,22 @@ export class Feed extends EventTarget {
   }
 }
 
-/** Begin to load an image, its neighbours and, if heatmaps are on, its heatmap. */
+/** Begin to load an image, if the item has one, its neighbours and, if heatmaps are on, its heatmap. */
 export function load(item) {
   const failed = item.picture?.complete && !item.picture.naturalWidth; // its drive may be back
-  if (item.picture && !failed) return;
-  item.picture = new Image(item.width, item.height);
-  item.picture.draggable = false;
-  item.picture.src = api.image(item.id, "full", item.sha256);
+  if (item.thumbs && !failed) return;
+  if (item.pictured) {
+    item.picture = new Image(item.width, item.height);
+    item.picture.draggable = false;
+    item.picture.src = api.image(item.id, "full", item.sha256);
+  }
   loadOpinion(item);
 }
 
 /** Load the pictures of the model's opinion; with blind mode it comes only after the answer. */
 export function loadOpinion(item) {
   item.thumbs = (item.neighbours ?? []).map((near) => {
+    if (near.snippet) return make("span", { class: "snippet" }, near.snippet);
     const thumb = new Image(72, 72);
     thumb.src = api.image(near.id, "thumb");
     return thumb;
@@ -123,5 +126,5 @@ export function release(item) {
 }
 
 function decode(item) {
-  item.picture.decode().catch(() => {}); // `Sitting` reports it when the image is shown
+  item.picture?.decode().catch(() => {}); // `Sitting` reports it when the image is shown
 }

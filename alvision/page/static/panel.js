@@ -117,8 +117,10 @@ export class Panel extends EventTarget {
     const rows = near.map(({ label }, place) => {
       const picture = item.thumbs[place];
       const name = this.#session.shown(label);
-      picture.alt = t("near.label", { name });
-      return make("li", {}, picture, make("span", { "aria-hidden": "true", title: name }, name));
+      const spoken = "alt" in picture; // a text is read out itself, and then its class
+      if (spoken) picture.alt = t("near.label", { name });
+      const called = make("span", { "aria-hidden": spoken && "true", title: name }, name);
+      return make("li", {}, picture, called);
     });
     $("#near").replaceChildren(...rows);
     setText($("#near-none"), near.length || !item ? "" : t(hidden ? "near.blind" : "near.none"));

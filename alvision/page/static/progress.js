@@ -1,9 +1,9 @@
 // The progress dialog: the curve at full size, changed predictions with their images, figures.
 
-import { api } from "./api.js";
 import { drawCurve } from "./chart.js";
 import { $, make, setText } from "./dom.js";
 import { left } from "./header.js";
+import { thumbnail } from "./row.js";
 import { said, t } from "./text.js";
 import { prepare } from "./dialogs.js";
 
@@ -43,12 +43,7 @@ function drawChanged(session) {
   const rows = changed.map(({ item, before, after }) => {
     const was = t("progress.changed.from", { before: session.shown(before) });
     const now = t("progress.changed.to", { after: session.shown(after) });
-    const picture = make("img", {
-      src: api.image(item, "thumb"),
-      alt: `${was}, ${now}`,
-      width: 116,
-      height: 88,
-    });
+    const picture = thumbnail(session, item, `${was}, ${now}`);
     return make("li", {}, picture, make("span", {}, was), make("b", {}, now));
   });
   $("#changed-pictures").replaceChildren(...rows);

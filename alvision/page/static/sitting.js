@@ -207,7 +207,7 @@ export class Sitting extends EventTarget {
       load(item);
     }
     this.#tell("show", item);
-    if (item) await item.picture.decode().catch(() => this.#tell("broken", item));
+    if (item?.picture) await item.picture.decode().catch(() => this.#tell("broken", item));
     this.#stopwatch.start();
     if (item && since !== null) measure(since);
   }

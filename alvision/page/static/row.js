@@ -1,0 +1,41 @@
+// A row of a table: its text and its further columns, in place of an image or beside one.
+
+import { api } from "./api.js";
+import { $, make, setText } from "./dom.js";
+
+/** Show an item's text and columns on the stage; nothing of a photograph, or of no item. */
+export function showRow(item) {
+  const row = item && (item.text || item.fields.length) ? item : null;
+  $("#row").hidden = !row;
+  $("#row").scrollTop = 0;
+  $(".stage").classList.toggle("beside", Boolean(row?.pictured));
+  $(".stage").classList.toggle("plain", Boolean(row) && !row.pictured);
+  setText($("#row-text"), row?.text ?? "");
+  $("#row-fields").replaceChildren(
+    ...(row?.fields ?? []).map(([name, cell]) =>
+      make("div", {}, make("dt", {}, name), make("dd", {}, cell)),
+    ),
+  );
+}
+
+/** Make what shows an item small: its picture, or the beginning of its text. */
+export function thumbnail(session, address, alt) {
+  if (session.state.pictured)
+    return make("img", { src: api.image(address, "thumb"), alt, width: 116, height: 88 });
+  return filled("span", "snippet", address, ({ snippet }) => snippet);
+}
+
+/** Make the whole text of a row that has no image. */
+export function wholeText(address) {
+  return filled("p", "text", address, ({ text, snippet }) => text ?? snippet);
+}
+
+/** Make an element whose words are fetched; it stays empty as a picture that cannot be loaded. */
+function filled(tag, name, address, words) {
+  const element = make(tag, { class: name });
+  api.row(address).then(
+    (row) => setText(element, words(row)),
+    () => {},
+  );
+  return element;
+}

@@ -286,9 +286,7 @@ def _rows(app: FastAPI, state: PageState) -> None:
         found = state.context.rows.get(state.images.id(address) or "")
         if found is None:
             raise Refused("there is no such row", 404)
-        return responses.RowContent(
-            text=found.text, fields=list(found.fields), snippet=found.snippet()
-        )
+        return responses.RowContent(text=found.text, snippet=found.snippet())
 
 
 def _shell(app: FastAPI, language: str | None) -> None:

@@ -311,8 +311,6 @@ class RowContent(_Response):
     """What a table says of a row."""
 
     text: str | None
-    fields: list[tuple[str, str]]
-    """Further columns and their cells."""
     snippet: str
     """The beginning of it, in one line."""
 

@@ -3,6 +3,7 @@
 
 import { api } from "./api.js";
 import { $, make, setText, uuid } from "./dom.js";
+import { thumbnail, wholeText } from "./row.js";
 import { moment, t } from "./text.js";
 import { guard, prepare } from "./dialogs.js";
 
@@ -59,7 +60,7 @@ export function browsePage(session) {
       make(
         "button",
         { type: "button", "aria-pressed": String(id === chosen?.id), onclick: choose },
-        make("img", { src: api.image(id, "thumb", sha256), alt: "", loading: "lazy" }),
+        thumbnail(session, id, "", sha256),
         make("b", {}, name),
         make("small", {}, mark),
       ),
@@ -71,9 +72,9 @@ export function browsePage(session) {
     if (!chosen) return;
     const { id, sha256, label, expected, answers, notes } = chosen;
     const alt = t("browse.alt", { name: named(label, answers.at(-1).kind) });
-    $("#browse-frame").replaceChildren(
-      make("img", { class: "picture", src: api.image(id, "full", sha256), alt }),
-    );
+    const src = api.image(id, "full", sha256);
+    const picture = () => make("img", { class: "picture", src, alt });
+    $("#browse-frame").replaceChildren(session.state.pictured ? picture() : wholeText(id));
     const said = answers.map((given) =>
       make(
         "li",

@@ -207,11 +207,7 @@ export class Grid extends EventTarget {
       make(
         "button",
         { type: "button", class: "card", "data-id": item.id, onclick: press },
-        make("img", {
-          src: api.image(item.id, "medium", item.sha256),
-          alt: t("grid.alt", { n: place + 1 }),
-          draggable: "false",
-        }),
+        item.pictured ? picture(item, place) : make("span", { class: "snippet" }, item.text),
         make("span", { class: "exception" }, icon("close"), make("b", {})),
       ),
     );
@@ -243,4 +239,12 @@ export class Grid extends EventTarget {
   #say(text) {
     this.dispatchEvent(new CustomEvent("message", { detail: text }));
   }
+}
+
+function picture(item, place) {
+  return make("img", {
+    src: api.image(item.id, "medium", item.sha256),
+    alt: t("grid.alt", { n: place + 1 }),
+    draggable: "false",
+  });
 }

@@ -19,22 +19,23 @@ export function showRow(item) {
 }
 
 /** Make what shows an item small: its picture, or the beginning of its text. */
-export function thumbnail(session, address, alt) {
-  if (session.state.pictured)
-    return make("img", { src: api.image(address, "thumb"), alt, width: 116, height: 88 });
-  return filled("span", "snippet", address, ({ snippet }) => snippet);
+export function thumbnail(session, address, alt, sha256) {
+  if (!session.state.pictured)
+    return filled("span", "snippet", address, (content) => content.snippet);
+  const src = api.image(address, "thumb", sha256);
+  return make("img", { src, alt, width: 116, height: 88, loading: "lazy" });
 }
 
 /** Make the whole text of a row that has no image. */
 export function wholeText(address) {
-  return filled("p", "text", address, ({ text, snippet }) => text ?? snippet);
+  return filled("p", "text", address, (content) => content.text ?? content.snippet);
 }
 
 /** Make an element whose words are fetched; it stays empty as a picture that cannot be loaded. */
 function filled(tag, name, address, words) {
   const element = make(tag, { class: name });
   api.row(address).then(
-    (row) => setText(element, words(row)),
+    (content) => setText(element, words(content)),
     () => {},
   );
   return element;

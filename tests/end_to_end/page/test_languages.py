@@ -1,12 +1,8 @@
 """The page in each of its languages: nothing is cut on a desk or a phone, and axe is content."""
 
 import json
-import threading
-import time
-from contextlib import contextmanager
 
 import pytest
-import uvicorn
 
 from alvision.core.records import Query, QueryRow
 from alvision.evaluation.metrics import metric
@@ -18,7 +14,7 @@ from alvision.page.state import PageContext
 from alvision.run_folder.round_files import QueryFile
 from tests.end_to_end.page.conftest import CLASSES, painted
 from tests.end_to_end.page.person import Person
-from tests.end_to_end.page.server import free_port
+from tests.end_to_end.page.server import served
 from tests.support.parts import imported
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -88,20 +84,6 @@ def url(tmp_path_factory):
         )
         with served(Guard(page.app, token=None)) as address:
             yield address
-
-
-@contextmanager
-def served(app):
-    """Serve an application on a free port, from a thread of this process."""
-    port = free_port()
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", lifespan="off"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join()
 
 
 @pytest.fixture

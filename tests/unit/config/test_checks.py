@@ -222,3 +222,14 @@ def test_labels_are_weighed_by_one_loss(key, value, told):
         validate(config(labels__noise="weigh", **{key: value}))
     validate(config(**{key: value}))
     validate(config(labels__noise="weigh"))
+
+
+def test_what_a_page_shows_of_a_table_is_checked():
+    for kind in ("text", "embeddings"):
+        validate(config(data__kind=kind, data__text_column="text", oracle__kind="page"))
+    with pytest.raises(UserError, match=r"name data\.text_column or data\.image_column"):
+        validate(config(data__kind="embeddings", oracle__kind="page"))
+    with pytest.raises(UserError, match=r"data\.text_column is for data=text"):
+        validate(config(data__kind="folder", data__text_column="text"))
+    with pytest.raises(UserError, match=r"data\.text_model is for data=text"):
+        validate(config(data__kind="embeddings", data__text_model="model"))

@@ -34,6 +34,7 @@ VARIABLES = {
     "feed.js": {"reply": "NextItems", "current": "Item"},
     "header.js": {"last": "CurvePoint"},
     "outbox.js": {"reply": "SubmissionResult"},
+    "row.js": {"content": "RowContent"},
     "sitting.js": {"reply": "SubmissionResult", "last": "LastAnswer"},
 }  # fmt: skip
 # The lists in answers whose elements are taken apart on the spot: `x.map(({ a, b }) => ...)`.

@@ -174,7 +174,9 @@ def test_what_the_model_says_stands_beside_the_image(make_page, ask, blind):
     else:
         assert told == []
     assert item["probabilities"] == [["ok", 0.55], ["worn", 0.45]]
-    assert item["neighbours"] == [{"id": page.address("worn/07.png"), "label": "worn"}]
+    assert item["neighbours"] == [
+        {"id": page.address("worn/07.png"), "label": "worn", "snippet": None}
+    ]
     assert item["reason"] == "between ok and worn"
     assert item["heatmap"] is True
 

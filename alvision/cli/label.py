@@ -167,5 +167,5 @@ def page_context(data: DataSet, store: LabelStore) -> PageContext:
         grouping=None if manifest.features is not None else _grouping(data, store),
         groups=_groups(data),
         language=config.page.language,
-        rows=shown_rows(manifest, data.hashes) if manifest.shown else {},
+        rows=shown_rows(manifest, data.hashes) if any(manifest.shown) else {},
     )

@@ -71,7 +71,7 @@ class Manifest:
     def is_text(self) -> bool:
         """Tell whether each row is a text, whose features alvision makes itself."""
         made = self.features is None or bool(self.features_by)
-        return made and bool(self.shown) and all(one and one.text for one in self.shown)
+        return made and any(self.shown) and all(one and one.text for one in self.shown)
 
     @cached_property
     def _rows(self) -> dict[SampleId, int]:
@@ -135,7 +135,7 @@ def build(cfg: DataConfig) -> Manifest:
         splits=tuple(row.split for row in rows),
         truth=tuple(row.truth for row in rows),
         features=features,
-        shown=tuple(row.shown for row in rows) if any(row.shown for row in rows) else (),
+        shown=tuple(row.shown for row in rows),
         answer_shares=tuple(row.answer_shares for row in rows),
         notice=grouping.notice,
         set_aside=listing.set_aside,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from alvision.core.records import SampleId
-from alvision.data.manifest import Manifest
+
+if TYPE_CHECKING:
+    from alvision.data.manifest import Manifest
 
 SNIPPET = 160
 """Letters of a text where there is room for a thumbnail."""
@@ -43,6 +46,6 @@ def shown_rows(manifest: Manifest, hashes: Mapping[SampleId, str]) -> dict[Sampl
     """Return what is shown of each row of a table; nothing where the data are photographs."""
     return {
         id: ShownRow(hashes[id], one.text, one.fields, one.pictured)
-        for id, one in zip(manifest.ids, manifest.shown, strict=bool(manifest.shown))
+        for id, one in zip(manifest.ids, manifest.shown, strict=True)
         if one is not None
     }

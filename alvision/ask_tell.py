@@ -131,6 +131,11 @@ class Asker:
             raise ValueError(
                 f"{self._called} reads predictions: give probabilities=, log_probs= or logits="
             )
+        if "novelty" in needs:
+            raise ValueError(
+                f"{self._called} reads how strange each image is, which a run finds out and you "
+                "cannot give: take an acquisition that reads features, such as k_center"
+            )
         if "features" in needs and features is None:
             raise ValueError(f"{self}: give features=, [N,D]")
         if features is not None and "features" in needs:

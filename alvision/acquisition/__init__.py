@@ -27,8 +27,10 @@ from alvision.acquisition.herding import max_herding, uncertainty_herding
 from alvision.acquisition.k_center import k_center
 from alvision.acquisition.large_batches import cluster_margin, drop_query
 from alvision.acquisition.mixture import class_balanced, mixture
+from alvision.acquisition.novel import novel
 from alvision.acquisition.power import power_sampling
 from alvision.acquisition.prob_cover import prob_cover
+from alvision.acquisition.rare import rare
 from alvision.acquisition.scores import (
     bald,
     entropy,
@@ -40,6 +42,7 @@ from alvision.acquisition.scores import (
 )
 from alvision.acquisition.select import random_sampling, top_k
 from alvision.acquisition.similar import similar_to_defects
+from alvision.acquisition.threshold import threshold_search
 from alvision.acquisition.typiclust import typiclust
 
 __all__ = [
@@ -61,14 +64,17 @@ __all__ = [
     "name_of",
     "needs",
     "needs_of",
+    "novel",
     "parts_of",
     "power_sampling",
     "prob_cover",
     "properties",
     "properties_of",
     "random_sampling",
+    "rare",
     "score_of",
     "similar_to_defects",
+    "threshold_search",
     "top_k",
     "typiclust",
     "uncertainty_herding",

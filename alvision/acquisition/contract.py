@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
-FIELDS = frozenset({"scores", "log_probs", "features", "labels", "defects", "passes"})
+FIELDS = frozenset({"scores", "log_probs", "features", "labels", "defects", "passes", "novelty"})
 """Fields that a strategy can read. `passes`: the log_probs of several stochastic passes (K >= 2).
-`labels` and `defects` (which classes are defects) are there for labelled images only."""
+`labels` and `defects` (which classes are defects) are there for labelled images only, `novelty`
+(how strange an image is among the others) for the pool only."""
 
 PROPERTIES = frozenset({"uncertainty", "disagreement", "deterministic", "sampled", "distance"})
 """Properties that a strategy can promise; `conformance.check` tests them.

@@ -182,6 +182,8 @@ def _check_fields(read: frozenset[str], pool: Predictions, labelled: Predictions
     log_probs = log_probs_of(pool, "pool") if "log_probs" in read else torch.empty(0)
     if "scores" in read and (pool.scores is not None or pool.log_probs is None):
         check_scores(field(pool, "scores", "pool"), "pool.scores")
+    if "novelty" in read:
+        check_scores(field(pool, "novelty", "pool"), "pool.novelty")
     if "features" in read:
         known_features(labelled, features_of(pool, "pool"))
     if "labels" in read:

@@ -51,6 +51,10 @@ def reasons(
         return ["drawn at random for the audit"] * len(picked)
     if not needs:
         return ["drawn at random"] * len(picked)
+    if "novelty" in needs:
+        return [f"unlike the other photographs: novelty {score:.3g}" for score in scores]
+    if "defects" in needs and "log_probs" in needs:
+        return [f"near the limit between good and defective: {score:.2f}" for score in scores]
     if "defects" in needs:
         return [f"like the defects found so far: chance {score:.2f}" for score in scores]
     by_distance = needs == {"features"} if properties is None else "distance" in properties

@@ -40,9 +40,13 @@ class FeatureCache:
     Args:
         root: Folder of all caches.
         key: Everything that the features depend on beside the image.
+        dtype: How numbers are stored.
     """
 
-    def __init__(self, root: Path, key: dict[str, object]) -> None:
+    def __init__(
+        self, root: Path, key: dict[str, object], dtype: type[np.floating] = np.float32
+    ) -> None:
+        self.dtype = np.dtype(dtype)
         self.text = json.dumps(key, sort_keys=True, default=list)
         self.folder = root / hashlib.sha256(self.text.encode()).hexdigest()[:32]
         self._arrays: list[np.ndarray] = []
@@ -136,7 +140,7 @@ class FeatureCache:
                 for half in self.folder.glob(".*.part"):
                     half.unlink(missing_ok=True)
                 self._keep_in_memory(error)
-        return self._serve(names, features.astype(np.float32, copy=False))
+        return self._serve(names, features.astype(self.dtype, copy=False))
 
     def _keep_in_memory(self, error: Exception) -> None:
         self._writes = False
@@ -152,7 +156,8 @@ class FeatureCache:
         taken = [int(path.stem) for path in self.folder.glob("*.json") if path.stem.isdigit()]
         stem = f"{max(taken, default=-1) + 1:06d}"
         array = self.folder / f"{stem}.npy"
-        write_atomically(array, lambda path: _save_array(path, features))
+        stored = features.astype(self.dtype, copy=False)
+        write_atomically(array, lambda path: _save_array(path, stored))
         text = json.dumps({"rows": names, "sha256": file_hash(array)})
         write_atomically(array.with_suffix(".json"), lambda path: _save_text(path, text))
 
@@ -205,7 +210,7 @@ def _joined(
 
 def _save_array(path: Path, features: np.ndarray) -> None:
     with path.open("wb") as file:  # np.save adds a suffix to a name, not to a file
-        np.save(file, features.astype(np.float32, copy=False), allow_pickle=False)
+        np.save(file, features, allow_pickle=False)
 
 
 def _save_text(path: Path, text: str) -> None:

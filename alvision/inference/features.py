@@ -20,6 +20,7 @@ from alvision.inference import cache_maintenance, pool, ranks, statistics, tiled
 from alvision.inference.engine import Engine, threads
 from alvision.inference.executor import Executor
 from alvision.inference.feature_cache import FeatureCache
+from alvision.inference.patches import Patches, refuse_without_images
 from alvision.inference.predictions import SampleId
 from alvision.inference.statistics import Statistics
 from alvision.models import bags
@@ -76,6 +77,7 @@ class Features:
         self.tell: Callable[[int, int], None] = lambda done, total: None
         self._set_aside: dict[SampleId, str] = {}
         self._pixels: dict[SampleId, np.ndarray] = {}
+        self._patches: Patches | None = None
         if backbone is not None:
             missing = (id for id in manifest.ids if id not in hashes)
             self._set_aside.update(dict.fromkeys(missing, "the file cannot be opened"))
@@ -149,6 +151,28 @@ class Features:
             readable, features = self.initial(ids[start : start + CHUNK])
             yield tuple(readable), features
 
+    def read_patches(self, name: str) -> None:
+        """Read patches in the same pass as the features; say so before any image is read.
+
+        Args:
+            name: The network's name, for the message.
+
+        Raises:
+            UserError: There are no images, they are cut into tiles, or this network has no stages.
+        """
+        tiles = self.spec.tiles is not None
+        refuse_without_images(images=self.backbone is not None, tiles=tiles)
+        assert self.backbone is not None
+        root = cache_folder() / "features"
+        self._patches = Patches(self.backbone, name, self.spec.shape, root, self._key)
+
+    @property
+    def patches(self) -> Patches:
+        """Return the patches of the manifest's images; `read_patches` comes before."""
+        _ = self._cache
+        assert self._patches is not None
+        return self._patches
+
     def decode(self, ids: Sequence[SampleId]) -> dict[SampleId, np.ndarray]:
         """Return the pixels of the readable images, uint8 [H,W,3] each, or a bag of tiles.
 
@@ -215,9 +239,9 @@ class Features:
             shape=self.spec.shape,
         )
 
-    @cached_property
-    def _open(self) -> FeatureCache:
-        """Return the cache as it is found."""
+    @property
+    def _key(self) -> dict[str, object]:
+        """Return what features depend on beside the image."""
         assert self.backbone is not None
         key: dict[str, object] = {
             "trunk": self.backbone.fingerprint,
@@ -227,7 +251,12 @@ class Features:
         }
         if self.spec.tiles is not None:
             key["bags"] = bags.POOLING
-        return FeatureCache(cache_folder() / "features", key)
+        return key
+
+    @cached_property
+    def _open(self) -> FeatureCache:
+        """Return the cache as it is found."""
+        return FeatureCache(cache_folder() / "features", self._key)
 
     @cached_property
     def _cache(self) -> FeatureCache:
@@ -236,12 +265,10 @@ class Features:
         cache, trunk = self._open, self.backbone.trunk
         id_of = {self.hashes[id]: id for id in self.manifest.ids if id in self.hashes}
 
-        def compute(hashes: list[str]) -> Iterator[tuple[list[str], np.ndarray]]:
+        def run(
+            trunk: nn.Module, hashes: list[str], executor: Executor | None = None
+        ) -> Iterator[tuple[list[str], np.ndarray]]:
             images = [id_of[hash] for hash in hashes]
-            executor = None
-            if self.engine.devices == 1:
-                with threads(self.engine.share):
-                    executor = self._executor
             done = 0
             self.tell(done, len(images))
             for ids, features in self._trunk_pass(trunk, images, executor):
@@ -250,6 +277,15 @@ class Features:
                 self.tell(done, len(images))
             self.tell(len(images), len(images))  # what cannot be read is done too
 
+        def compute(hashes: list[str]) -> Iterator[tuple[list[str], np.ndarray]]:
+            executor = None
+            if self.engine.devices == 1:
+                with threads(self.engine.share):
+                    executor = self._executor
+            yield from run(trunk, hashes, executor)
+
+        if self._patches is not None:
+            self._patches.fill(list(id_of), cache, run)
         if cache.missing(id_of):
             cache.fill(list(id_of), compute)
             for gone in cache_maintenance.evict(

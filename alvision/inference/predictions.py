@@ -27,6 +27,7 @@ class Predictions:
         scores: A score that was computed inside the pass.
         defects: Which classes are defects, as integers; for labelled images, where a strategy reads
             it.
+        novelty: How strange each image is among the others, 0 or more; see `alvision.anomaly`.
     """
 
     ids: tuple[SampleId, ...]
@@ -35,6 +36,7 @@ class Predictions:
     labels: Int[Tensor, " n"] | None = None
     scores: Float[Tensor, " n"] | None = None
     defects: tuple[int, ...] | None = None
+    novelty: Float[Tensor, " n"] | None = None
 
     @classmethod
     def of(

@@ -14,6 +14,7 @@ from alvision.advice.control import saving
 from alvision.advice.facts import round_facts
 from alvision.advice.signals import signals
 from alvision.advice.stopping import signs, stop_here
+from alvision.anomaly.novelty import FILE as NOVELTY
 from alvision.config.checks import PER_CLASS, known_defects, validate_classes
 from alvision.core.errors import UserError
 from alvision.core.rounds import Codec, Round, finished_rounds, lock, rounds_of
@@ -90,6 +91,8 @@ def build_experiment(
     root = Path(str(config.out))
     stack.enter_context(lock(root))
     acquisition, cold_start = _strategies(composed, learner)
+    if "novelty" in acquisition.needs | cold_start.needs:
+        learner.read_novelty(root / NOVELTY)
     store = stack.enter_context(data.label_store())
     simulated = None if data.answered_by_people else simulation(data)
     # Only what fits takes the folder: a corrected mistake must not find it taken by the mistake.

@@ -95,7 +95,7 @@ class _Chooser:
         return self.exp.learner.infer(self.model, ids, needs=needs, round=self.round, **options)
 
     def labelled(self) -> Any:
-        needs = (self.strategy.needs | {"labels"}) - {"scores"}
+        needs = (self.strategy.needs | {"labels"}) - {"scores", "novelty"}
         return self.infer(list(self.known), needs, labels=self.known)
 
     def look_at(self, ids: Sequence[SampleId]) -> Any:

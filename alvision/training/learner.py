@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from alvision.anomaly.novelty import Novelty
 from alvision.config.checks import validate_training
 from alvision.core import seeding
 from alvision.core.errors import UserError
@@ -101,6 +102,7 @@ class Learner:
             start = initial_head(model.init, self.classes, fitter.head_arguments)
             fitter = replace(fitter, start=start)
         self.fitter = fitter
+        self._novelty: Novelty | None = None
 
     @property
     def set_aside(self) -> dict[SampleId, str]:
@@ -131,6 +133,25 @@ class Learner:
                 "this acquisition compares several passes, and the network has only one: set "
                 "model.head=dropout, model.dropout=0.2 (or model.head=ensemble) and model.passes=20"
             )
+
+    def read_novelty(self, path: Path | None) -> None:
+        """Read how strange images are in the same pass as their features; before any image is read.
+
+        Args:
+            path: The file that keeps it; None: it is kept nowhere.
+
+        Raises:
+            UserError: It cannot be read of this data or this network.
+        """
+        features = self.features
+        features.read_patches(str(self.model.backbone))
+        assert self.backbone is not None
+        self._novelty = Novelty(
+            lambda digests: features.patches.of(digests),
+            [features.hashes[id] for id in features.standard_of if id in features.hashes],
+            self.backbone.fingerprint,
+            path,
+        )
 
     def fit(self, labels: Mapping[SampleId, str], *, round: int) -> Model:
         """Train a fresh model on labelled images; the same seed, round and labels, the same bytes.
@@ -240,7 +261,8 @@ class Learner:
             model: What `fit` or `load` gave; None or an unfitted one is uniform, and its features
                 are those of the initial trunk.
             ids: Images; those that cannot be read are left out.
-            needs: Any of `scores`, `log_probs`, `features`, `labels`, `passes`.
+            needs: Any of `scores`, `log_probs`, `features`, `labels`, `passes`, `novelty`; for the
+                last, `read_novelty` comes before.
             score: What `scores` are; it is computed chunk by chunk and K passes are not kept.
             round: Its number; the K networks depend on it, and are the same in every call.
             labels: Class names by id, for `labels`.
@@ -268,7 +290,10 @@ class Learner:
             targets = torch.tensor([self.classes.index(labels[id]) for id in found.ids]).long()
         if labels is not None and "defects" in needs:
             defects = tuple(self.classes.index(name) for name in self.defects)
-        return replace(found, labels=targets, defects=defects)
+        novelty = None
+        if self._novelty is not None and "novelty" in needs:
+            novelty = self._novelty.scores([self.features.hashes[id] for id in found.ids])
+        return replace(found, labels=targets, defects=defects, novelty=novelty)
 
     def cross_predict(self, labels: Mapping[SampleId, str], *, round: int) -> ClassProbabilities:
         """Predict labelled images out of sample; see `cross_validation.cross_predict`."""

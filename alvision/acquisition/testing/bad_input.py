@@ -21,8 +21,8 @@ def check_input(acquire: Acquire) -> None:
     """Check that bad input gets a ValueError that names the argument, its shape and the rows.
 
     Bad are: n < 0 or larger than the pool, an empty pool, a declared field that is missing, NaN or
-    infinite features or scores, log-probabilities that do not sum to one, a single pass where
-    passes are compared, labelled features of another width, a label that is no class, and no
+    infinite features, novelty or scores, log-probabilities that do not sum to one, a single pass
+    where passes are compared, labelled features of another width, a label that is no class, and no
     labelled image where labels are read. Fields that a strategy leaves alone may hold anything.
     And good is half precision, which is computed in fp32: the same rows as of the same numbers in
     fp32 where only features are read.
@@ -70,7 +70,7 @@ def _missing(case: Trial) -> None:
 def _pool_values(case: Trial) -> None:
     pool, labelled = case.random(_N), case.known(_M)
     for bad in (torch.nan, torch.inf):
-        for name in {"features", "scores"} & tensors(pool).keys():
+        for name in {"features", "novelty", "scores"} & tensors(pool).keys():
             values = _spoil(getattr(pool, name), bad, [3])
             named = (f"pool.{name} {list(values.shape)}", "row 3")
             _refused(case, with_fields(pool, **{name: values}), labelled, _ASKED, named)

@@ -169,3 +169,40 @@ def test_embeddings_need_no_network(learn, embedded, truth, tmp_path):
     learner.save(model, tmp_path / "model.ckpt")
     assert np.array_equal(learner.predict(learner.load(tmp_path / "model.ckpt"), said.ids).values,
                           said.values)  # fmt: skip
+
+
+def test_novelty_comes_from_the_pass_that_gives_the_features(learn, truth, tmp_path, monkeypatch):
+    monkeypatch.setenv("ALVISION_CACHE", str(tmp_path / "one"))
+    plain = learn().infer(None, tuple(truth), needs={"features"}, round=0)
+    monkeypatch.setenv("ALVISION_CACHE", str(tmp_path / "two"))
+    learner, passes = learn(), []
+    monkeypatch.setattr(
+        learner.features, "_trunk_pass", lambda *given, real=learner.features._trunk_pass: (
+            passes.append(len(given[1])) or real(*given)
+        ),
+    )  # fmt: skip
+    learner.read_novelty(tmp_path / "novelty.npz")
+    found = learner.infer(None, tuple(truth), needs={"features", "novelty"}, round=0)
+    assert passes == [len(truth)]
+    assert torch.equal(found.features, plain.features)
+    assert found.novelty.shape == (len(truth),) and (found.novelty > 0).any()
+    again = learn()
+    again.read_novelty(tmp_path / "novelty.npz")
+    assert torch.equal(
+        again.infer(None, found.ids, needs={"novelty"}, round=3).novelty, found.novelty
+    )
+
+
+def test_features_that_are_cached_already_stay_as_they_are(learn, truth, tmp_path, monkeypatch):
+    monkeypatch.setenv("ALVISION_CACHE", str(tmp_path))
+    plain = learn().infer(None, tuple(truth), needs={"features"}, round=0)
+    learner = learn()
+    learner.read_novelty(None)
+    found = learner.infer(None, tuple(truth), needs={"features", "novelty"}, round=0)
+    assert torch.equal(found.features, plain.features) and found.novelty is not None
+
+
+def test_novelty_is_refused_where_there_are_no_patches(learn, manifest):
+    embedded = replace(manifest, features=np.zeros((len(manifest.ids), 4), np.float32))
+    with pytest.raises(UserError, match="data=embeddings has none"):
+        learn(of=embedded).read_novelty(None)

@@ -1,0 +1,126 @@
+"""How strange each image of a run is: a memory of patches and the scores by it, in a file."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from alvision.anomaly.memory import PatchMemory, fold_of
+from alvision.anomaly.robust import FOLDS, build, sample
+from alvision.anomaly.scores import image_scores
+from alvision.core.errors import UserError
+from alvision.core.rounds import write_atomically
+from alvision.inference.statistics import Statistics
+
+FILE = "novelty.npz"
+"""A run keeps its memory and its scores under this name."""
+
+Patches = Callable[[Sequence[str]], Iterator[tuple[Sequence[str], Float[Tensor, "b p d"]]]]
+
+
+class Novelty:
+    """Says how strange images are, by the images that may be learned from.
+
+    The memory is built once for a run, of its pool and never of images that are held out, and so
+    are the pool's scores: a resumed run reads the same numbers. An image that comes later is
+    compared with the same memory.
+
+    Args:
+        patches: Gives digests and patches of the images of such digests, some at a time; copies of
+            one content come once, and what cannot be read does not come.
+        pool: Digests of the images that may be learned from.
+        trunk: The fingerprint of what gives the patches.
+        path: The file; None: memory and scores are kept nowhere.
+    """
+
+    def __init__(
+        self, patches: Patches, pool: Sequence[str], trunk: str, path: Path | None = None
+    ) -> None:
+        self.patches = patches
+        self.pool = tuple(dict.fromkeys(pool))
+        self.trunk = trunk
+        self.path = path
+
+    def scores(self, digests: Sequence[str]) -> Float[Tensor, " n"]:
+        """Return how strange images are, 0 or more; higher = stranger.
+
+        Raises:
+            UserError: The file is damaged or belongs to another network; or there is no image.
+        """
+        memory, known = self._kept
+        new = [digest for digest in dict.fromkeys(digests) if digest not in known]
+        if new:
+            known.update(self._of(memory, new))
+        return torch.tensor([known[digest] for digest in digests], dtype=torch.float32)
+
+    @property
+    def memory(self) -> PatchMemory:
+        """Return the run's memory."""
+        return self._kept[0]
+
+    @cached_property
+    def _kept(self) -> tuple[PatchMemory, dict[str, float]]:
+        if self.path is None:
+            return self._make()
+        if not self.path.exists():
+            memory, scores = self._make()
+            write_atomically(self.path, lambda beside: _write(beside, memory, scores, self.trunk))
+        return _read(self.path, self.trunk)
+
+    def _make(self) -> tuple[PatchMemory, dict[str, float]]:
+        drawn = sample(self.patches(self.pool), len(self.pool))
+        if not any(map(len, drawn.patches)):
+            raise UserError("no image of the pool can be read, so nothing tells what is usual here")
+        memory = build(drawn)
+        return memory, self._of(memory, self.pool)
+
+    def _of(self, memory: PatchMemory, digests: Sequence[str]) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for names, patches in self.patches(digests):
+            folds = [fold_of(name, FOLDS) for name in names]
+            scores = image_scores(memory.distances(patches, folds))
+            found.update(zip(names, scores.tolist(), strict=True))
+        return found
+
+
+def _write(path: Path, memory: PatchMemory, scores: Mapping[str, float], trunk: str) -> None:
+    with path.open("wb") as file:  # a name would get .npz appended
+        np.savez(
+            file,
+            mean=memory.standard.mean.numpy(),
+            gain=memory.standard.gain.numpy(),
+            patches=torch.cat(memory.parts).numpy(),
+            counts=np.array([len(part) for part in memory.parts]),
+            images=np.array(list(scores), dtype="S64"),
+            scores=np.array(list(scores.values()), np.float32),
+            trunk=np.array(trunk),
+        )
+
+
+def _read(path: Path, trunk: str) -> tuple[PatchMemory, dict[str, float]]:
+    try:
+        # From memory: numpy leaves a damaged file open.
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as content:
+            arrays = {name: content[name] for name in content.files}
+        standard = Statistics(*(torch.from_numpy(arrays[name]) for name in ("mean", "gain")))
+        parts = torch.from_numpy(arrays["patches"]).split(arrays["counts"].tolist())
+        images = [name.decode() for name in arrays["images"]]
+        scores = dict(zip(images, arrays["scores"].tolist(), strict=True))
+        of = str(arrays["trunk"])
+    except Exception as error:  # a damaged archive raises errors of many kinds
+        raise UserError(
+            f"{path} cannot be read; delete it, and it is made again from the pool of today"
+        ) from error
+    if of != trunk:
+        raise UserError(
+            f"{path} belongs to the patches of another network; use the weights that the run began "
+            "with, or another out="
+        )
+    return PatchMemory(tuple(parts), standard), scores

@@ -1,0 +1,77 @@
+import hashlib
+
+import pytest
+import torch
+
+from alvision.anomaly.novelty import Novelty
+from alvision.core.errors import UserError
+
+NAMES = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(31)]
+PATCHES = torch.randn(31, 9, 4, generator=torch.Generator().manual_seed(0))
+IMAGES = dict(zip(NAMES, PATCHES, strict=True))
+IMAGES[NAMES[30]][4] += 9
+UNREADABLE = "f" * 64
+
+
+class Source:
+    """Gives patches two images at a time, and notes which were asked for."""
+
+    def __init__(self, images=IMAGES):
+        self.images, self.asked = images, []
+
+    def __call__(self, digests):
+        there = [one for one in digests if one in self.images]
+        self.asked += there
+        for start in range(0, len(there), 2):
+            few = there[start : start + 2]
+            yield few, torch.stack([self.images[one] for one in few])
+
+
+def test_the_odd_one_out_is_strangest_and_copies_are_alike():
+    scores = Novelty(Source(), [*NAMES, NAMES[0], UNREADABLE], "trunk").scores([*NAMES, NAMES[0]])
+    assert int(scores.argmax()) == 30
+    assert scores[0] == scores[31]
+
+
+def test_a_resumed_run_reads_the_same_numbers_and_no_patch(tmp_path):
+    first = Novelty(Source(), NAMES, "trunk", tmp_path / "novelty.npz").scores(NAMES)
+    content = (tmp_path / "novelty.npz").read_bytes()
+    again = Source()
+    assert torch.equal(
+        Novelty(again, NAMES, "trunk", tmp_path / "novelty.npz").scores(NAMES), first
+    )
+    assert not again.asked
+    (tmp_path / "novelty.npz").unlink()
+    Novelty(Source(), NAMES, "trunk", tmp_path / "novelty.npz").scores(NAMES)
+    assert (tmp_path / "novelty.npz").read_bytes() == content
+
+
+def test_what_is_held_out_is_scored_and_never_in_the_memory():
+    odd = NAMES[30]
+    source = Source()
+    without = Novelty(source, NAMES[:30], "trunk")
+    assert odd not in (without.scores(NAMES[:30]), source.asked)[1]
+    changed = {**IMAGES, odd: IMAGES[odd] * 100}
+    other = Novelty(Source(changed), NAMES[:30], "trunk")
+    assert torch.equal(without.scores(NAMES[:30]), other.scores(NAMES[:30]))
+    assert float(without.scores([odd])) > float(without.scores(NAMES[:30]).max())
+
+
+def test_a_later_image_is_compared_with_the_memory_that_is_kept(tmp_path):
+    path = tmp_path / "novelty.npz"
+    Novelty(Source(), NAMES[:20], "trunk", path).scores(NAMES[:20])
+    later = Source()
+    scores = Novelty(later, NAMES, "trunk", path).scores(NAMES)
+    assert set(later.asked) == set(NAMES[20:]) and len(scores) == 31
+
+
+def test_no_readable_image_a_damaged_file_and_another_network_are_named(tmp_path):
+    with pytest.raises(UserError, match="no image of the pool can be read"):
+        Novelty(Source({}), NAMES, "trunk").scores([])
+    path = tmp_path / "novelty.npz"
+    Novelty(Source(), NAMES, "trunk", path).scores(NAMES)
+    with pytest.raises(UserError, match="another network"):
+        Novelty(Source(), NAMES, "other", path).scores(NAMES)
+    path.write_bytes(b"PK")
+    with pytest.raises(UserError, match="cannot be read; delete it"):
+        Novelty(Source(), NAMES, "trunk", path).scores(NAMES)

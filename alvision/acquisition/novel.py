@@ -23,7 +23,7 @@ def novel(pool: Predictions, labelled: Predictions, *, n: int, rng: torch.Genera
     `pool.novelty` says how strange a row is (in a run: how far its patches are from those of other
     images, see `alvision.anomaly`). Of the 3n strangest rows those n are taken that cover them best
     by a kernel, weighed by their novelty: greedy for sum_i v(i) max_j k(x_i, x_j), as in
-    `max_herding`. So ten pictures of one kind of dirt do not fill the batch. A score is the row's
+    `max_herding` (arXiv 2407.12212). So ten pictures of one kind of dirt do not fill the batch. A score is the row's
     novelty. A tie goes to the lowest row. Cost O(N·D + n²·D).
 
     Use it while no defect is known: what is rare is strange, though not all that is strange is a
@@ -48,6 +48,6 @@ def novel(pool: Predictions, labelled: Predictions, *, n: int, rng: torch.Genera
     few, worth = directions[order], (novelty[order] - novelty.amin()) if n else novelty[order]
     if not worth.any():
         worth = torch.ones_like(worth)
-    rows, _ = cover(few, known, few, worth, rbf(kernel_width(directions)), n, worth)
-    rows = order[torch.tensor(rows, dtype=torch.int64, device=order.device)]
+    chosen, _ = cover(few, known, few, worth, rbf(kernel_width(directions)), n, worth)
+    rows = order[torch.tensor(chosen, dtype=torch.int64, device=order.device)]
     return Pick(rows, novelty[rows])

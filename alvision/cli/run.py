@@ -212,7 +212,7 @@ def _expected_peak(exp: Experiment, config: RunConfig) -> int | None:
     from alvision.inference.memory import BETWEEN_FITS, expected_peak
 
     learner, budget, count = exp.learner, config.budget, len(exp.candidates)
-    kept = learner.features.tile_bytes
+    kept = learner.features.tile_bytes + learner.features.patch_bytes
     if config.model.training == "finetune":
         whole = budget.initial == "all"
         labels = count if whole else int(budget.initial) + budget.rounds * budget.batch

@@ -20,7 +20,7 @@ from alvision.inference import cache_maintenance, pool, ranks, statistics, tiled
 from alvision.inference.engine import Engine, threads
 from alvision.inference.executor import Executor
 from alvision.inference.feature_cache import FeatureCache
-from alvision.inference.patches import Patches, refuse_without_images
+from alvision.inference.patches import BYTES_AT_ONCE, Patches, refuse_without_images
 from alvision.inference.predictions import SampleId
 from alvision.inference.statistics import Statistics
 from alvision.models import bags
@@ -165,6 +165,11 @@ class Features:
         assert self.backbone is not None
         root = cache_folder() / "features"
         self._patches = Patches(self.backbone, name, self.spec.shape, root, self._key)
+
+    @property
+    def patch_bytes(self) -> int:
+        """Return about what patches take at once, where they are read."""
+        return 0 if self._patches is None else 3 * BYTES_AT_ONCE
 
     @property
     def patches(self) -> Patches:

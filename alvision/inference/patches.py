@@ -16,7 +16,8 @@ from alvision.models.backbones import Backbone
 from alvision.models.patches import PROGRAM, WithPatches
 
 BYTES_AT_ONCE = 2**27
-"""Most bytes of patches that are handed on at once."""
+"""Most bytes of patches that are handed on at once, in 32 bits; while they are compared some are there
+twice."""
 
 Pass = Callable[[WithPatches, list[str]], Iterator[tuple[list[str], np.ndarray]]]
 
@@ -81,7 +82,7 @@ class Patches:
         """Yield the hashes that could be read, each once, and their patches; some at a time."""
         missing = set(self._cache.missing(hashes))
         there = [one for one in dict.fromkeys(hashes) if one not in missing]
-        few = max(1, BYTES_AT_ONCE // (2 * self.bytes_an_image))  # in 32 bits once they are read
+        few = max(1, BYTES_AT_ONCE // (2 * self.bytes_an_image))
         for start in range(0, len(there), few):
             names = there[start : start + few]
             flat = torch.from_numpy(self._cache.features(names))

@@ -96,6 +96,7 @@ class Asker:
         probabilities: Any = None,
         logits: Any = None,
         features: Any = None,
+        novelty: Any = None,
     ) -> list[Id]:
         """Choose n ids of the pool to label next, the most wanted first.
 
@@ -109,11 +110,14 @@ class Asker:
             probabilities: The same as probabilities; give one of the three.
             logits: The same before the softmax.
             features: [N,D].
+            novelty: How strange each image is, [N], for the strategies that read it.
 
         Raises:
             ValueError: Something that the strategy reads is missing, has the wrong number of rows,
                 holds NaN or is no probability; or the pool is smaller than n.
         """
+        from dataclasses import replace
+
         import torch
 
         from alvision.acquisition import needs_of
@@ -131,17 +135,17 @@ class Asker:
             raise ValueError(
                 f"{self._called} reads predictions: give probabilities=, log_probs= or logits="
             )
-        if "novelty" in needs:
-            raise ValueError(
-                f"{self._called} reads how strange each image is, which a run finds out and you "
-                "cannot give: take an acquisition that reads features, such as k_center"
-            )
+        if "novelty" in needs and novelty is None:
+            raise ValueError(f"{self}: give novelty=, how strange each image is, [N]")
         if "features" in needs and features is None:
             raise ValueError(f"{self}: give features=, [N,D]")
         if features is not None and "features" in needs:
             given["features"] = features
         rows = {name: self._split(name, values, pool, known) for name, values in given.items()}
         seen = _predictions(pool, {name: own for name, (own, _) in rows.items()})
+        if "novelty" in needs:
+            strange, _ = self._split("novelty", novelty, pool, known)
+            seen = replace(seen, novelty=strange.float())
         read = {name: own for name, (_, own) in rows.items() if own is not None}
         if known and "features" in needs and "features" not in read:
             raise ValueError(

@@ -23,8 +23,8 @@ def novel(pool: Predictions, labelled: Predictions, *, n: int, rng: torch.Genera
     `pool.novelty` says how strange a row is (in a run: how far its patches are from those of other
     images, see `alvision.anomaly`). Of the 3n strangest rows those n are taken that cover them best
     by a kernel, weighed by their novelty: greedy for sum_i v(i) max_j k(x_i, x_j), as in
-    `max_herding` (arXiv 2407.12212). So ten pictures of one kind of dirt do not fill the batch. A score is the row's
-    novelty. A tie goes to the lowest row. Cost O(N·D + n²·D).
+    `max_herding` (arXiv 2407.12212). So ten pictures of one kind of dirt do not fill the batch. A
+    score is the row's novelty. A tie goes to the lowest row. Cost O(N·D + n²·D).
 
     Use it while no defect is known: what is rare is strange, though not all that is strange is a
     defect. So give it a share of a `mixture` beside random draws, and once some defects are known

@@ -16,8 +16,7 @@ from alvision.models.backbones import Backbone
 from alvision.models.patches import PROGRAM, WithPatches
 
 BYTES_AT_ONCE = 2**27
-"""Most bytes of patches that are handed on at once, in 32 bits; while they are compared some are there
-twice."""
+"""Most bytes of patches that are handed on at once, in 32 bits; some are there twice meanwhile."""
 
 Pass = Callable[[WithPatches, list[str]], Iterator[tuple[list[str], np.ndarray]]]
 

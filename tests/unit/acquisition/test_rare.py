@@ -122,5 +122,5 @@ def test_rows_on_both_sides_of_the_threshold_are_asked_for():
 
 def test_defects_that_nobody_named_are_asked_for():
     for strategy in (rare, threshold_search):
-        with pytest.raises(ValueError, match="defects=\\[...\\]"):
+        with pytest.raises(ValueError, match=r"defects=\[\.\.\.\]"):
             strategy(pool(), labelled([3, 3], defects=None), n=2, rng=generator())

@@ -113,8 +113,10 @@ CLASSES = ["ok", "worn and bent", "stain"]
     st.lists(st.sampled_from([0.0, 0.05, 0.2, 0.6, 1.0]), min_size=9, max_size=9),
     st.lists(st.sampled_from([0.0, 0.3, 2.5]), min_size=3, max_size=3),
     st.sampled_from(
-        [(), ("scores",), ("log_probs", "passes"), ("features",), ("defects",), ("novelty",)]
-        + [("defects", "log_probs")]
+        [
+            *((), ("scores",), ("log_probs", "passes"), ("features",), ("defects",)),
+            *(("novelty",), ("defects", "log_probs")),
+        ]
     ),
     st.sampled_from(["acquisition", "audit"]),
 )

@@ -53,9 +53,9 @@ def rare(
     the defects found so far (`similar_to_defects`), strange rows (`novel`), rows at the threshold
     between good and defective (`threshold_search`, arXiv 2312.09196), and rows drawn at random,
     whose propensities make estimates on them correctable. Before any defect is known the first and
-    the third have nothing to go by, and strange rows take their shares. As many of the batch as there are
-    classes of defects with 20 labels, of all classes of defects, go to `uncertainty_herding`
-    already; all of it once each has them: part i has (1 - d)·w_i / sum w, herding d = classes of
+    the third have nothing to go by, and strange rows take their shares. As many of the batch as
+    there are classes of defects with 20 labels, of all classes of defects, go to
+    `uncertainty_herding` already; all of it once each has them: part i has (1 - d)·w_i / sum w, herding d = classes of
     defects with 20 labels / classes of defects. A pick's slot is its part; see `mixture` for scores
     and propensities. Cost and memory are its parts' together.
 

@@ -55,7 +55,8 @@ def threshold_search(
     limit = best_threshold(known, bad)
     order = chances.sort(descending=True, stable=True).indices
     place = float((chances > limit).sum()) - 0.5
-    apart = (torch.arange(len(order), device=order.device) - place).abs()
+    ahead = len(order) - torch.searchsorted(chances.sort().values, chances[order], right=True)
+    apart = (ahead - place).abs()
     rows = order[apart.sort(stable=True).indices[:n]]
     return Pick(rows, chances[rows])
 

@@ -55,9 +55,9 @@ def rare(
     whose propensities make estimates on them correctable. Before any defect is known the first and
     the third have nothing to go by, and strange rows take their shares. As many of the batch as
     there are classes of defects with 20 labels, of all classes of defects, go to
-    `uncertainty_herding` already; all of it once each has them: part i has (1 - d)·w_i / sum w, herding d = classes of
-    defects with 20 labels / classes of defects. A pick's slot is its part; see `mixture` for scores
-    and propensities. Cost and memory are its parts' together.
+    `uncertainty_herding` already; all of it once each has them: part i has (1 - d)·w_i / sum w,
+    herding d = classes of defects with 20 labels / classes of defects. A pick's slot is its part;
+    see `mixture` for scores and propensities. Cost and memory are its parts' together.
 
     Use it where one image in a hundred or fewer is a defect, after `cold_start=patch_novelty`. A
     defect that is not there is looked for until the budget ends: name those only that there are.

@@ -39,7 +39,7 @@ def novel(pool: Predictions, labelled: Predictions, *, n: int, rng: torch.Genera
     >>> novelty = torch.tensor([9.0, 8.0, 7.0, 0.0])
     >>> pool = Predictions(("a", "b", "c", "d"), features=features, novelty=novelty)
     >>> novel(pool, Predictions(()), n=2, rng=torch.Generator()).rows
-    tensor([0, 2])
+    tensor([1, 2])
     """
     check_count(n, pool)
     directions, known = directions_of(pool, labelled)

@@ -33,14 +33,14 @@ def threshold_search(
         ValueError: No image is labelled or no class is a defect; n is negative or larger than the
             pool; labels are no classes of the model; log_probs are missing or do not sum to one.
 
-    >>> p = torch.tensor([[0.9, 0.1], [0.7, 0.3], [0.6, 0.4], [0.95, 0.05]])
+    >>> p = torch.tensor([[0.9, 0.1], [0.72, 0.28], [0.6, 0.4], [0.95, 0.05]])
     >>> pool = Predictions(("a", "b", "c", "d"), log_probs=p[:, None].log())
     >>> q = torch.tensor([[0.75, 0.25], [0.65, 0.35]])
     >>> labelled = Predictions(
     ...     ("x", "y"), log_probs=q[:, None].log(), labels=torch.tensor([0, 1]), defects=(1,)
     ... )
-    >>> threshold_search(pool, labelled, n=1, rng=torch.Generator()).rows
-    tensor([1])
+    >>> threshold_search(pool, labelled, n=2, rng=torch.Generator()).rows
+    tensor([2, 1])
     """
     check_count(n, pool)
     log_probs = log_probs_of(pool, "pool")
@@ -66,8 +66,9 @@ def best_threshold(chances: Float[Tensor, " m"], defective: Bool[Tensor, " m"]) 
 
     Of several that have as few, next to each other in the order, the middle one.
 
-    >>> best_threshold(torch.tensor([0.1, 0.2, 0.6]), torch.tensor([False, False, True]))
-    0.4000000059604645
+    >>> limit = best_threshold(torch.tensor([0.1, 0.2, 0.6]), torch.tensor([False, False, True]))
+    >>> round(limit, 3)
+    0.4
     """
     values, order = chances.double().sort()
     bad = defective[order].long()

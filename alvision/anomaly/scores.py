@@ -18,6 +18,7 @@ def image_scores(distances: Float[Tensor, "b p"], top: float = TOP) -> Float[Ten
         distances: How far each patch is from what is known to be good.
         top: Share of the patches, of which at least one counts.
 
+    >>> import torch
     >>> image_scores(torch.tensor([[0.0, 1.0, 4.0, 2.0]]), top=0.5)
     tensor([3.])
     """
@@ -35,6 +36,7 @@ def maps(
         grid: Rows and columns of places.
         shape: Height and width of the images, in pixels.
 
+    >>> import torch
     >>> maps(torch.tensor([[1.0, 3.0]]), (1, 2), (1, 4))
     tensor([[[1.0000, 1.5000, 2.5000, 3.0000]]])
     """

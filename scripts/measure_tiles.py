@@ -51,7 +51,10 @@ POOLS: dict[str, Callable[[Tensor], Tensor]] = {
         [tiles.mean(0), tiles.amax(0), _top(tiles)]
     ),
     "tiles, standing out": lambda tiles: bags.pool(tiles)[0].chunk(bags.PARTS)[1],
-    "tiles, mean and standing out (default)": lambda tiles: bags.pool(tiles)[0],
+    "tiles, mean and standing out": lambda tiles: torch.cat(
+        [tiles.mean(0), bags.pool(tiles)[0].chunk(bags.PARTS)[1]]
+    ),
+    "tiles, maximum and standing out (default)": lambda tiles: bags.pool(tiles)[0],
 }
 
 

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-POOLING = "mean, (max - mean) / deviation, least .1"
+POOLING = "max, (max - mean) / deviation, least .1"
 """Names how tiles are pooled. Change it with any change of `pool`, for it is part of the feature
 cache's key; models that were trained before then need a new version of the rules of reading."""
 PARTS = 2
@@ -25,19 +25,20 @@ without it the rounding of one that is nearly always 0 would stand out."""
 
 
 def pool(tiles: Float[Tensor, "t d"]) -> Float[Tensor, "1 e"]:
-    """Return the features of a bag: of each feature its mean, and how far one tile stands out.
+    """Return the features of a bag: of each feature its maximum, and how far one tile stands out.
 
     (max - mean) / deviation, over the tiles of this photograph. Light, grain and texture move all
     tiles of a photograph alike, and so both the maximum and the mean; only a place that differs
-    from its own surroundings moves this. Measured against mean, maximum and top-k pooling in
-    docs/tiles.md.
+    from its own surroundings moves this. The maximum tells what the whole surface is like, also of
+    a photograph that is one tile. Measured against other pooling in docs/tiles.md.
 
     >>> pool(torch.tensor([[0.0, 1.0], [0.0, 1.0], [0.0, 1.0], [4.0, 1.0]])).round(decimals=2)
-    tensor([[1.0000, 1.0000, 1.7300, 0.0000]])
+    tensor([[4.0000, 1.0000, 1.7300, 0.0000]])
     """
+    highest = tiles.amax(0)
     centre = tiles.mean(0)
-    apart = tiles - centre
-    return torch.cat([centre, _standing_out(apart.amax(0), apart.square().mean(0))])[None]
+    spread = (tiles - centre).square().mean(0)
+    return torch.cat([highest, _standing_out(highest - centre, spread)])[None]
 
 
 def without_each(tiles: Float[Tensor, "t d"]) -> Float[Tensor, "t e"]:
@@ -56,7 +57,7 @@ def without_each(tiles: Float[Tensor, "t d"]) -> Float[Tensor, "t e"]:
     shift = -apart / others
     squares = apart.square()
     spread = (squares.sum(0) - squares) / others - shift.square()
-    return torch.cat([centre + shift, _standing_out(left - shift, spread)], dim=1)
+    return torch.cat([centre + left, _standing_out(left - shift, spread)], dim=1)
 
 
 def _standing_out(highest: Tensor, spread: Tensor) -> Tensor:

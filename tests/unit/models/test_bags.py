@@ -17,8 +17,8 @@ def tiles(seed, count, width=4):
 def test_one_tile_that_differs_stands_out_by_a_golden_value():
     given = torch.zeros(4, 2)
     given[3, 0] = 4.0
-    mean, out = pool(given)[0].chunk(2)
-    assert mean.tolist() == [1.0, 0.0]
+    highest, out = pool(given)[0].chunk(2)
+    assert highest.tolist() == [4.0, 0.0]
     # (4 - 1) / sqrt(3 + .01 * 1.5), and nothing where all tiles are equal
     assert out.tolist() == pytest.approx([3 / 3.015**0.5, 0.0], abs=1e-5)
 

@@ -168,7 +168,7 @@ def begin(address: str, truth: dict[str, str], out: Path) -> None:
 
 def arms(address: str, truth: dict[str, str], classes: list[str], quick: bool) -> dict[str, float]:
     """Label one by one, then with grids; return answers a minute, wrong ones, and the undo."""
-    singles, many = (10, 60) if quick else (80, 400)
+    singles, many = (10, 60) if quick else (60, 320)
     found: dict[str, float] = {}
     with chromium() as browser:
         page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()

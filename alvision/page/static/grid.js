@@ -6,7 +6,7 @@ import { $, $$, icon, make, setText } from "./dom.js";
 import { Stopwatch } from "./stopwatch.js";
 import { said, t } from "./text.js";
 
-const SIDE = 132; // pixels of a picture, at least: smaller ones hide what is wrong
+const SIDE = 112; // pixels of a picture, at least: smaller ones hide what is wrong
 const GAP = 8;
 const MOST = 48;
 

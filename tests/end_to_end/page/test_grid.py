@@ -22,7 +22,7 @@ LOADED = """() => {
 
 @pytest.fixture
 def server(tmp_path):
-    with still(tmp_path) as server:
+    with still(tmp_path, 300) as server:  # two grids of one class
         yield server
 
 

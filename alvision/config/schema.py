@@ -329,7 +329,7 @@ class PageConfig:
             port.
         open: Open the browser.
         blind: Show what the model thinks only after the answer.
-        language: de | en | es | fr; null: the first of these that the browser asks
+        language: de | en | es | fr | pl | pt | zh; null: the first of these that the browser asks
             for, else English.
     """
 
@@ -337,7 +337,9 @@ class PageConfig:
     port: int = field(default=8642, metadata=between(at_least=1, at_most=65535))
     open: bool = True
     blind: bool = False
-    language: str | None = field(default=None, metadata=choice("de", "en", "es", "fr"))
+    language: str | None = field(
+        default=None, metadata=choice("de", "en", "es", "fr", "pl", "pt", "zh")
+    )
 
 
 @dataclass(frozen=True)

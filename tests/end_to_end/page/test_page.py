@@ -119,10 +119,10 @@ def test_keys_zoom_and_pan_and_fit(enter):
     fitted = min(box["width"], box["height"]) / 64  # pixels of the page for one of the photograph
     for key in ("+", "+", "ArrowLeft"):
         ana.page.keyboard.press(key)
-    assert ana.text("#zoom") == f"{100 * fitted * 1.25**2:.0f} %"
+    assert ana.text("#zoom") == f"{100 * fitted * 1.25**2:,.0f} %"
     assert "translate" in ana.page.locator("#layer").get_attribute("style")
     ana.page.keyboard.press("-")
-    assert ana.text("#zoom") == f"{100 * fitted * 1.25:.0f} %"
+    assert ana.text("#zoom") == f"{100 * fitted * 1.25:,.0f} %"
     ana.page.keyboard.press("0")
     assert ana.text("#zoom") == ""
 

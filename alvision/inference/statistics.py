@@ -21,6 +21,9 @@ FILE = "features.npz"
 STEADY = 1e-5
 """A feature whose deviation is below so much of its size is constant: the rest is rounding."""
 
+TINY = 1e-30
+"""A smaller deviation is none either: what it would be divided by has no inverse in 32 bits."""
+
 
 @dataclass(frozen=True)
 class Statistics:
@@ -76,7 +79,7 @@ def measure(chunks: Iterable[tuple[object, Tensor]], width: int) -> Statistics:
     if not seen:
         return unchanged(width)
     mean, deviation = scaler.mean_, np.sqrt(scaler.var_)
-    varies = deviation > STEADY * np.hypot(mean, deviation)
+    varies = deviation > np.maximum(STEADY * np.hypot(mean, deviation), TINY)
     if seen > 1 and not varies.any():
         raise UserError(
             f"the features of all {seen} images of the pool are the same, so nothing can be "

@@ -273,6 +273,20 @@ def photograph(browser: Browser, address: str, root: Path, truth: dict[str, str]
     find(page, WELL_EXPLAINED)
     take(page, "phone")
     page.context.close()
+    in_other_languages(browser, address, desk, phone)
+
+
+def in_other_languages(
+    browser: Browser, address: str, desk: dict[str, Any], phone: dict[str, Any]
+) -> None:
+    page = opened(browser, address, **desk, locale="de-DE")
+    find(page, WELL_EXPLAINED)
+    take(page, "german")
+    page.context.close()
+    page = opened(browser, address, **phone, locale="pl-PL", has_touch=True, is_mobile=True)
+    find(page, WELL_EXPLAINED)
+    take(page, "polish")
+    page.context.close()
 
 
 if __name__ == "__main__":

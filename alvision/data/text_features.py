@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from alvision.core.records import SampleId
     from alvision.data.manifest import Manifest
 
-WIDTH = 128
-"""Features of a text at most; beyond some 100 there are rare words, which are learned by heart."""
+WIDTH = 64
+"""Features of a text at most. Heads standardise each of them, so faint directions, which are rare
+words and misspellings, would be as loud as the subjects: with 128, few labels taught less."""
 LEAST = 8
 """Texts that a decomposition needs: fewer say nothing of which words belong together."""
 TERMS = 30_000
@@ -69,7 +70,7 @@ def lsa(known: Sequence[str], texts: Sequence[str]) -> np.ndarray:
 
     Words and pairs of words, and pieces of 2 to 4 letters within a word, are weighed by TF-IDF
     (1 + log count, over the frequency among the known texts), and a truncated singular value
-    decomposition keeps D <= 128 directions. The pieces stand for words that are misspelt, inflected
+    decomposition keeps D <= 64 directions. The pieces stand for words that are misspelt, inflected
     or compound, and for languages that do not part words by spaces. Deerwester et al. 1990,
     doi 10.1002/(SICI)1097-4571(199009)41:6<391::AID-ASI1>3.0.CO;2-9.
 

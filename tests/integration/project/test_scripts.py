@@ -34,6 +34,7 @@ def script(name: str) -> ModuleType:
 blocks, soak, readme_demo = script("blocks"), script("soak"), script("readme_demo")
 figures = script("figures")
 on_data = script("acquisition_on_data")
+discovery = script("measure_discovery")
 
 
 @given(before=st.text(), old=st.text(), new=st.text(), after=st.text())
@@ -134,3 +135,16 @@ def test_what_a_part_of_the_protocol_took_is_scaled_to_the_whole():
     }
     whole = experiment.scale(parts, {"pool": 500, "held out": 100}, "s")
     assert whole == pytest.approx(2720 / 5 + (15 * 500 - 2400) / 5 + 1600 / 4)
+
+
+def test_defects_are_counted_in_the_order_in_which_they_were_asked_for(tmp_path):
+    for number, rows in enumerate(["a,ok b,bad", "c,bad d,ok e,bad"]):
+        folder = tmp_path / "rounds" / f"{number:03d}"
+        folder.mkdir(parents=True)
+        ids = [row.split(",")[0] for row in rows.split()]
+        asked = [f"{id},{rank}" for rank, id in enumerate(reversed(ids))]
+        (folder / "query.csv").write_text("\n".join(["id,rank", *asked]))
+        answers = [f"{row.split(',')[0]},label,{row.split(',')[1]}" for row in rows.split()]
+        (folder / "answers.csv").write_text("\n".join(["id,kind,label", *answers]))
+    assert discovery.found(tmp_path, "bad") == ([1, 3, 5], 5)
+    assert discovery.until([1, 3, 5], 4, 0.8) == float("inf")

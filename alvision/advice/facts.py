@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from alvision.core.records import SECONDS_PER_LABEL
-from alvision.evaluation.audit import INTERVAL
+from alvision.evaluation.audit import AUDIT, INTERVAL
 
 SIGNALS = "signals"
 """The key of metrics.json that holds what `advice.signals` says of a round."""
@@ -67,7 +67,8 @@ class RoundFacts:
         value: The target metric; None where there are too few images to say.
         low: Lower end of its 95 % interval; None where none was computed.
         high: Upper end.
-        missed: Bad images that the model called good, of the bad ones; None where not known.
+        missed: Bad images that the model called good, of the bad ones; None where not known. With
+            people the ends hold however often one looks, see `evaluation.audit_rates`.
         stopped: Good images that the model called bad, of the good ones.
         gains: What the metric gained since each earlier round, the latest first.
         control: What choosing gained over as many labels drawn at random, and how many those are;
@@ -187,7 +188,12 @@ def round_facts(
 
 
 def _shop(metrics: Mapping[str, Any], defects: Sequence[str]) -> tuple[Share | None, Share | None]:
-    """Count in the confusion table: bad images called good, and good ones called bad."""
+    """Return how often bad images are called good, and good ones bad.
+
+    The audit says it where people answer, else it is counted in the confusion table.
+    """
+    if rates := metrics.get(AUDIT):
+        return _audited(rates.get("escape")), _audited(rates.get("overkill"))
     table, names = metrics.get("confusion"), list(metrics.get("per_class") or ())
     if not table or not defects:
         return None, None
@@ -199,3 +205,9 @@ def _shop(metrics: Mapping[str, Any], defects: Sequence[str]) -> tuple[Share | N
     all_bad = counts[True, True] + counts[True, False]
     all_good = counts[False, True] + counts[False, False]
     return Share.of(counts[True, False], all_bad), Share.of(counts[False, True], all_good)
+
+
+def _audited(rate: Mapping[str, Any] | None) -> Share | None:
+    if not rate:
+        return None
+    return Share(rate["rate"], rate["low"], rate["high"], rate["images"])

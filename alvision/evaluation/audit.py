@@ -24,6 +24,9 @@ LEAST_CLASSES = 2
 INTERVAL = "interval"
 """The key of metrics.json that holds the interval of the target metric, [low, high]."""
 
+AUDIT = "audit"
+"""The key of metrics.json that holds what `audit_rates` says: each rate as plain data."""
+
 # The ends of a 95 % interval move by less than a pixel of the curve with more draws than these.
 _RESAMPLES = 200
 _TAIL = 0.025
@@ -56,7 +59,8 @@ def withheld(metrics: Mapping[str, Any]) -> dict[str, Any]:
     if too_few(metrics) is None:
         return dict(metrics)
     kept = {name: value if name in TAKEN else None for name, value in metrics.items()}
-    kept.pop(INTERVAL, None)
+    for name in (INTERVAL, AUDIT):
+        kept.pop(name, None)
     if "per_class" in metrics:
         kept["per_class"] = {
             name: {key: value if key == "support" else None for key, value in scores.items()}

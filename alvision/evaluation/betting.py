@@ -26,6 +26,9 @@ _EARLY_WEIGHT = 0.5
 
 _STEPS = 800
 
+_ENDLESS = 10**12
+"""Images of a source that never ends: so many that draws from it change nothing."""
+
 
 @dataclass(frozen=True, eq=False)
 class Draws:
@@ -57,6 +60,16 @@ class Draws:
         """Return draws in which every image that is left is as probable as any other."""
         chance = 1 / (images - np.arange(draws))
         return cls(images, chance, chance)
+
+    @classmethod
+    def independent(cls, draws: int) -> Draws:
+        """Return draws from a source that never ends, as of parts like these from a line.
+
+        Their limits speak of the source. They do not close because all images that were set apart
+        have an answer.
+        """
+        chance = np.full(draws, 1 / _ENDLESS)
+        return cls(_ENDLESS, chance, chance)
 
     @property
     def weights(self) -> np.ndarray:

@@ -130,6 +130,7 @@ def build_experiment(
         control=config.oracle.control,
         signals=partial(signals, **aim),
         saving=partial(saving, **aim),
+        defects=config.defects or (),
         publish=lambda rnd: write_tables(
             root, steps, {**data.manifest.set_aside, **learner.set_aside}, metrics
         ),

@@ -76,6 +76,7 @@ class Experiment:
             is used; None: never.
         control: Share of each batch that is drawn at random, see `loop.control`.
         saving: What choosing gained over it, see `advice.control`.
+        defects: The classes that are defects; empty if none are named.
         publish: Write what is derived from a finished round (tables, TensorBoard).
         codecs: How each step is written.
         spare: With people at a page: images to rank behind each query, as work while they wait.
@@ -107,6 +108,7 @@ class Experiment:
     stop_when: Callable[[Sequence[Metrics]], bool] | None = None
     control: float = 0.0
     saving: Callable[[Any, Sequence[Any], Mapping[SampleId, str]], Metrics | None] | None = None
+    defects: Sequence[str] = ()
 
     @property
     def rounds(self) -> list[Round]:

@@ -10,6 +10,8 @@ from alvision.advice.facts import SIGNALS
 from alvision.advice.signals import ROUNDS_BACK
 from alvision.core.records import Answers, Query
 from alvision.core.rounds import Round
+from alvision.evaluation.audit import AUDIT
+from alvision.loop.audit import audited
 from alvision.loop.cold_start import decide
 from alvision.loop.control import compare
 from alvision.loop.experiment import Experiment, Metrics
@@ -66,6 +68,7 @@ def evaluate(exp: Experiment, rnd: Round) -> Metrics:
         "answers": len(answers),
         **({"seconds": math.fsum(seconds)} if seconds else {}),
         **exp.evaluate(predictions, known),
+        **({AUDIT: rates} if (rates := audited(exp, predictions, known, events)) else {}),
         "pool": len(exp.candidates),
         **({"control": found} if (found := compare(exp, rnd, known)) else {}),
         **({SIGNALS: exp.signals(predictions, known, earlier(rnd))} if exp.signals else {}),

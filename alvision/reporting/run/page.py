@@ -95,6 +95,7 @@ def _content(run: RunFolder, thumbnails: html.Thumbnails) -> dict[str, Any]:
         "held_out": metrics.get("n") or 0,
         "other_answers": _other_answers(known),
         "confusion": summary.confusion(last),
+        "audit": summary.audit_rows(last),
         "contest": run.contest,
         "galleries": [gallery(rnd, known, thumbnails, limit) for rnd in newest_first if rnd.query],
         "set_aside": list(run.set_aside.items())[:ROWS],

@@ -9,7 +9,7 @@ from typing import Any
 
 from alvision.advice.facts import Facts
 from alvision.core.records import SampleId
-from alvision.evaluation.audit import too_few
+from alvision.evaluation.audit import AUDIT, too_few
 from alvision.evaluation.metrics import Metric
 from alvision.loop.cold_start import SLOT
 from alvision.reporting.html import count, number, signed
@@ -20,6 +20,12 @@ _ORACLES = {
     "simulated": "the known truth",
     "files": "people, in files",
     "page": "people, on the page",
+}
+
+_AUDIT_RATES = {
+    "error": "called by a wrong class",
+    "escape": "missed, of the bad ones",
+    "overkill": "wrongly stopped, of the good ones",
 }
 
 
@@ -210,6 +216,15 @@ def confusion(last: RoundFiles | None) -> list[dict[str, Any]]:
         for name, row in zip(names, table, strict=True)
         if sum(row)
     ]
+
+
+def audit_rows(last: RoundFiles | None) -> list[tuple[str, dict[str, Any]]]:
+    """Return what the audit says of the last model, in words; empty without one that says enough.
+
+    Each row is a name and `rate`, `low`, `high` and `images`.
+    """
+    rates = ((last.metrics if last else None) or {}).get(AUDIT) or {}
+    return [(words, rates[name]) for name, words in _AUDIT_RATES.items() if name in rates]
 
 
 def name_of(run: RunFolder) -> str:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
-from alvision.advice.facts import round_facts
+from alvision.advice.facts import Share, round_facts
 from alvision.advice.signals import agreement, expected_error, gain, signals, uncertainty
 from alvision.evaluation.metrics import metric
 from alvision.evaluation.outcomes import outcomes_of
@@ -99,3 +99,16 @@ def test_missed_and_stopped_are_counted_in_the_confusion_table():
     facts = round_facts(row, metric="macro_f1", defects=["dent", "worn"])
     assert (facts.missed.value, facts.missed.images) == (3 / 20, 20)
     assert (facts.stopped.value, facts.stopped.images) == (2 / 10, 10)
+
+
+def test_missed_and_stopped_are_what_the_audit_says_where_people_answer():
+    row = {
+        "labels": 3,
+        "answers": 4,
+        "macro_f1": 0.5,
+        "per_class": {"ok": {}, "worn": {}},
+        "confusion": [[8, 2], [3, 7]],
+        "audit": {"escape": {"rate": 0.25, "low": 0.03, "high": 0.7, "images": 8}},
+    }
+    facts = round_facts(row, metric="macro_f1", defects=["worn"])
+    assert (facts.missed, facts.stopped) == (Share(0.25, 0.03, 0.7, 8), None)

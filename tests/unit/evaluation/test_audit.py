@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alvision.evaluation.audit import (
+    AUDIT,
     INTERVAL,
     LEAST_IMAGES,
     evaluate_audit,
@@ -68,7 +69,10 @@ def test_figures_are_those_of_evaluate():
 
 
 def test_withholding_twice_changes_nothing_more():
-    once = withheld(evaluate(*judged([0, 1], [0, 1]), classes=NAMES) | {"own": 0.5, "labels": 4})
+    found = evaluate(*judged([0, 1], [0, 1]), classes=NAMES)
+    once = withheld(found | {"own": 0.5, "labels": 4, AUDIT: {}, INTERVAL: [0, 1]})
+    assert AUDIT not in once
+    assert INTERVAL not in once
     assert (once["own"], once["labels"], once["confusion"]) == (None, 4, [[1, 0], [0, 1]])
     assert withheld(once) == once
 

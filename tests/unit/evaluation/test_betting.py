@@ -101,6 +101,17 @@ def test_when_every_image_is_labelled_nothing_is_left_open():
         assert low[-1] == pytest.approx(high[-1]) == pytest.approx(bad.mean())
 
 
+def test_draws_from_an_endless_source_are_those_from_a_very_large_set():
+    hits, among = np.arange(90) % 9 == 0, np.arange(90) % 3 == 0
+    endless, large = Draws.independent(90), Draws.uniform(10**8, 90)
+    for one, other in (
+        (share_limits(hits, endless), share_limits(hits, large)),
+        (ratio_limits(hits, among, endless), ratio_limits(hits, among, large)),
+    ):
+        assert np.allclose(one, other, atol=1e-4)
+        assert one[0][-1] < one[1][-1]
+
+
 def test_a_known_denominator_scales_the_share():
     hits = np.zeros(200, bool)
     _, whole = share_limits(hits, Draws.uniform(5000, 200))

@@ -72,7 +72,7 @@ def test_values_are_escaped():
         "run.html", name="<n>", acquisition="a", seed=0, sentences=["<s>"], note=None,
         advice=["<a>"], target=None, tiles=[], chart=None,
         metrics=[], rounds=[], classes=[], rarest=None,
-        held_out=0, confusion=[], other_answers=None, galleries=[gallery], contest=None,
+        held_out=0, confusion=[], audit=[], other_answers=None, galleries=[gallery], contest=None,
         set_aside=[("<x>", "<y>")], set_aside_more=0,
         conflicts=[], command="a <em>", rebuild="b", versions={}, choices={}, files=[],
     )  # fmt: skip

@@ -167,6 +167,19 @@ def test_terminal_page_and_report_give_one_figure_of_audit_images(tmp_path, held
         assert f"macro-F1 is {value} on 40 held-out images" in report
 
 
+def test_the_audit_of_the_last_model_is_a_table(tmp_path):
+    root = run_folder(tmp_path / "run", rounds=2)
+    assert "Audit" not in read_page(run.write(root)).text
+    path = root / "rounds" / "001" / "metrics.json"
+    rate = {"rate": 0.125, "low": 0.031, "high": 0.374, "images": 24}
+    metrics = json.loads(path.read_text(encoding="utf-8")) | {"audit": {"escape": rate}}
+    path.write_text(json.dumps(metrics), encoding="utf-8")
+    text = read_page(run.write(root)).text
+    for cell in ("missed, of the bad ones", "12.5 %", "3.1 %", "37.4 %", "24 images"):
+        assert cell in text
+    assert "wrongly stopped, of the good ones" not in text
+
+
 def test_conflicts_skips_and_images_set_aside_are_told(tmp_path):
     root = run_folder(tmp_path / "run", rounds=1)
     folder = root / "rounds" / "000"

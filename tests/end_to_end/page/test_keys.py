@@ -14,7 +14,8 @@ PAGE = """<!doctype html><div id="work"><input id="note"><textarea id="area"></t
   import { listen } from "./keys.js";
   window.done = [];
   const act = (name) => () => window.done.push(name);
-  listen({ "-": act("out"), "+": act("in"), 0: act("fit"), u: act("unsure") }, (place) => {
+  const actions = { "-": act("out"), "+": act("in"), 0: act("fit"), u: act("unsure") };
+  listen(() => actions, (place) => {
     if (place >= 1 && place <= 3) window.done.push(place);
     return place >= 1 && place <= 3;
   });

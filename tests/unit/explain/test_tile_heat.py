@@ -20,7 +20,7 @@ class Learner:
 
     classes = ("ok", "worn")
     model = SimpleNamespace(views="none")
-    backbone = None
+    backbone = object()
 
     def __init__(self, path):
         self.path = path

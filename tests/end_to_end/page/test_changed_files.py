@@ -99,6 +99,7 @@ def test_a_second_week_of_photographs_that_come_go_move_and_are_replaced(chromiu
     fresh[0].unlink()
     for number in (902, 903):
         paint(number, "ok", 64).save(root / f"new {number}.png")
+    added = {sha(root / f"new {number}.png") for number in (902, 903)}
     walk.news("2 photographs were moved and keep their answers")
     walk.news("replaced and")
     walk.news("2 photographs are new")
@@ -129,7 +130,6 @@ def test_a_second_week_of_photographs_that_come_go_move_and_are_replaced(chromiu
     assert stored == walk.said
     there = walk.files()
     assert {sha(renamed), sha(moved)} <= {content for content, _ in stored}
-    added = {sha(root / f"new {number}.png") for number in (902, 903)}
     everything = "".join(
         path.read_text(encoding="utf-8") for path in server.out.glob("rounds/*/*.csv")
     )

@@ -38,7 +38,7 @@ def test_images_become_a_bundle_that_sorts_a_line(tmp_path, monkeypatch, capsys)
     budget = ["budget.initial=8", "budget.batch=8", "budget.rounds=1"]
     assert main(["run", "data.root=parts", *MODEL, *budget, "out=r"]) == 0
     train = ["train", "data.root=parts", "defects=[worn]", "audit.share=0.4", "out=t"]
-    assert main([*train, *MODEL]) == 0
+    assert main([*train, *MODEL, "trainer.epochs=4"]) == 0
     assert main(["export", "out=t", "bundle=b"]) == 0
     bundle = open_bundle(tmp_path / "b")
     golden = bundle.manifest.golden[0]

@@ -63,21 +63,19 @@ export class Sitting extends EventTarget {
     if (!this.current) await this.advance();
   }
 
+  #event(item, kind, label, seconds) {
+    const { id, sha256, round } = item;
+    const { book_version } = this.#session.state;
+    const event = { uuid: uuid(), id, sha256, kind, label, round, seconds, book_version };
+    return event;
+  }
+
   /** Answer the image on the screen. The next one shows when the answer is stored. */
   async answer(kind, label = null, since = performance.now()) {
     if (this.busy || !this.current) return;
     this.busy = true;
     const item = this.current;
-    const event = {
-      uuid: uuid(),
-      id: item.id,
-      sha256: item.sha256,
-      kind,
-      label,
-      round: item.round,
-      seconds: this.#stopwatch.seconds(),
-      book_version: this.#session.state.book_version,
-    };
+    const event = this.#event(item, kind, label, this.#stopwatch.seconds());
     this.#tell("giving", { kind, label });
     try {
       const reply = await this.#outbox.submit(this.#session.person, [event]);
@@ -105,20 +103,10 @@ export class Sitting extends EventTarget {
     if (this.busy) return null;
     this.busy = true;
     const name = uuid();
-    const events = answers.map(({ item, kind, label }) => {
-      const event = {
-        uuid: uuid(),
-        id: item.id,
-        sha256: item.sha256,
-        kind,
-        label,
-        round: item.round,
-        seconds,
-        book_version: this.#session.state.book_version,
-        grid: name,
-      };
-      return event;
-    });
+    const events = answers.map(({ item, kind, label }) => ({
+      ...this.#event(item, kind, label, seconds),
+      grid: name,
+    }));
     try {
       const reply = await this.#outbox.submit(this.#session.person, events);
       const lost = new Set(reply?.refused.map((refusal) => refusal.uuid));

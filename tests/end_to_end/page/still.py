@@ -1,13 +1,10 @@
 """A page over the files of a round that a model would have written; no model runs for it."""
 
 import json
-import threading
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-import uvicorn
 
 from alvision.core.records import Query, QueryRow
 from alvision.evaluation.metrics import metric
@@ -18,7 +15,7 @@ from alvision.page.state import PageContext
 from alvision.run_folder.overview import Overview
 from alvision.run_folder.round_files import QueryFile
 from tests.end_to_end.page.conftest import CLASSES, painted
-from tests.end_to_end.page.server import free_port
+from tests.end_to_end.page.server import served
 
 HELD_OUT, ASKED = 4, 24
 
@@ -87,17 +84,3 @@ def still(folder, count=120, **settings):
         page = Page(context)
         with served(Guard(page.app, token=None)) as address:
             yield Still(address, page, store)
-
-
-@contextmanager
-def served(app):
-    """Serve an application on a free port, from a thread of this process."""
-    port = free_port()
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", lifespan="off"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join()

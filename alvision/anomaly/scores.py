@@ -1,10 +1,9 @@
-"""From the distances of an image's patches to one score, and to a map of the image."""
+"""From the distances of an image's patches to one score."""
 
 from __future__ import annotations
 
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional
 
 TOP = 0.1
 """Share of the patches that make an image's score: one patch alone is a speck of dust, and the mean
@@ -24,21 +23,3 @@ def image_scores(distances: Float[Tensor, "b p"], top: float = TOP) -> Float[Ten
     """
     count = max(1, round(top * distances.shape[1]))
     return distances.topk(count, dim=1).values.mean(1)
-
-
-def maps(
-    distances: Float[Tensor, "b p"], grid: tuple[int, int], shape: tuple[int, int]
-) -> Float[Tensor, "b h w"]:
-    """Return the distances as maps of the images, in the patches' order, rows first.
-
-    Args:
-        distances: One for each place.
-        grid: Rows and columns of places.
-        shape: Height and width of the images, in pixels.
-
-    >>> import torch
-    >>> maps(torch.tensor([[1.0, 3.0]]), (1, 2), (1, 4))
-    tensor([[[1.0000, 1.5000, 2.5000, 3.0000]]])
-    """
-    laid = distances.unflatten(1, grid)[:, None]
-    return functional.interpolate(laid, shape, mode="bilinear", align_corners=False)[:, 0]

@@ -2,7 +2,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alvision.anomaly.scores import image_scores, maps
+from alvision.anomaly.scores import image_scores
 
 
 @given(st.lists(st.floats(0, 100, width=32), min_size=1, max_size=50), st.floats(0.01, 1))
@@ -12,11 +12,3 @@ def test_a_score_is_the_mean_of_the_strangest_patches_whatever_their_order(value
     expected = sum(sorted(values)[-count:]) / count
     assert torch.allclose(image_scores(distances, top), torch.tensor([expected]), rtol=1e-4)
     assert torch.equal(image_scores(distances.flip(1), top), image_scores(distances, top))
-
-
-def test_a_map_lies_as_the_image_does():
-    distances = torch.zeros(1, 12)
-    distances[0, 4] = 1.0  # second row of 4, first column
-    found = maps(distances, (3, 4), (30, 40))
-    assert found.shape == (1, 30, 40)
-    assert divmod(int(found.argmax()), 40)[0] in range(10, 20) and int(found.argmax()) % 40 < 10

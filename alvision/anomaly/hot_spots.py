@@ -85,7 +85,8 @@ def coco(
     >>> coco({"a.png": ((8, 4), [HotSpot(1, 0, 2, 1, 1.5)])})["annotations"][0]["bbox"]
     [1, 0, 2, 1]
     """
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for number, (name, ((width, height), spots)) in enumerate(photographs.items(), 1):
         images.append({"id": number, "file_name": name, "width": width, "height": height})
         for spot in spots:

@@ -15,6 +15,7 @@ from alvision.core.rounds import read_document
 from alvision.evaluation.metrics import Metric, comparable, recorded
 from alvision.evaluation.metrics import metric as metric_of
 from alvision.run_folder.round_files import read_csv
+from alvision.study.found_defects import Found, read_found
 from alvision.study.jobs import mean_hours
 from alvision.study.mixed_runs import AGAIN, refuse_differences, refuse_others, refuse_unequal
 from alvision.study.per_class import Details, read_details
@@ -56,6 +57,8 @@ class Study:
         config: The resolved configuration of the first run.
         details: Scores of each class and seconds of labelling; None without the rounds' files.
         hours: Mean wall-clock hours of a run by acquisition, where they were recorded.
+        found: When each defect of the pool was found; None where no defects are named, or without
+            the rounds' files and the fits on the whole pool.
     """
 
     folder: Path
@@ -70,6 +73,7 @@ class Study:
     config: Mapping[str, Any] = field(default_factory=dict)
     details: Details | None = None
     hours: Mapping[str, float] = field(default_factory=dict)
+    found: Found | None = None
 
     @property
     def metric_title(self) -> str:
@@ -175,6 +179,7 @@ def collect(
     targets: np.ndarray | None = TARGET_SHARE * full if full_runs else None
     if value is not None:
         targets = np.full(len(wanted), float(value))
+    folders = {name: [runs[name, seed] for seed in wanted] for name in names}
     return Study(
         folder=folder,
         metric=metric_of(metric, known),
@@ -186,16 +191,13 @@ def collect(
         full=full if full_runs else None,
         target=targets,
         config=first["config"],
-        details=read_details(
-            {name: [runs[name, seed] for seed in wanted] for name in names},
-            len(tables[names[0], wanted[0]]),
-            first["classes"],
-        ),
+        details=read_details(folders, len(tables[names[0], wanted[0]]), first["classes"]),
         hours={
             name: hours
             for name in names
             if (hours := mean_hours([runs[name, seed] for seed in wanted])) is not None
         },
+        found=read_found(folders, full_runs, first.get("defects") or ()),
     )
 
 

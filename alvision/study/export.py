@@ -7,9 +7,10 @@ import io
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from alvision.evaluation.curves import band
+from alvision.evaluation.curves import Band, band
 from alvision.evaluation.intervals import Estimate
 from alvision.study.cells import cells
+from alvision.study.discovery import discovery_bands
 from alvision.study.labelling_time import seconds_of
 from alvision.study.statistics import Ratio
 from alvision.study.summary import Comparison
@@ -31,6 +32,8 @@ def tables(comparison: Comparison) -> dict[str, Table]:
     - `runs`: one for each run and round: what the curves are made of.
     - `classes`: one for each class and acquisition.
     - `costs`: one for each acquisition: minutes of labelling.
+    - `discovery`: one for each share of the pool's defects and acquisition: labels until found.
+    - `discovery_curves`: one for each acquisition and round: the share of the defects found.
     """
     return {name: list(make(comparison)) for name, make in _TABLES.items()}
 
@@ -132,17 +135,7 @@ def _seeds(comparison: Comparison) -> Iterator[dict[str, Any]]:
 def _curves(comparison: Comparison) -> Iterator[dict[str, Any]]:
     study = comparison.study
     for name, values in study.values.items():
-        found = band(list(study.answers), list(values))
-        for answers, mean, low, high in zip(
-            found.answers, found.mean, found.low, found.high, strict=True
-        ):
-            yield {
-                "acquisition": name,
-                "answers": float(answers),
-                "mean": float(mean),
-                "low": float(low),
-                "high": float(high),
-            }
+        yield from _points(name, band(list(study.answers), list(values)))
 
 
 def _runs(comparison: Comparison) -> Iterator[dict[str, Any]]:
@@ -189,6 +182,37 @@ def _costs(comparison: Comparison) -> Iterator[dict[str, Any]]:
         }
 
 
+def _discovery(comparison: Comparison) -> Iterator[dict[str, Any]]:
+    for row in comparison.discovery:
+        yield {
+            "acquisition": row.acquisition,
+            "share_of_defects": row.share,
+            "labels": row.text,
+            "seeds_that_get_there": row.reached,
+            "seeds": len(row.labels),
+            **_ratio(row.ratio if len(row.labels) > 1 else None),
+            "p_value": row.p_value,
+        }
+
+
+def _discovery_curves(comparison: Comparison) -> Iterator[dict[str, Any]]:
+    for name, found in discovery_bands(comparison.study).items():
+        yield from _points(name, found)
+
+
+def _points(name: str, found: Band) -> Iterator[dict[str, Any]]:
+    for answers, mean, low, high in zip(
+        found.answers, found.mean, found.low, found.high, strict=True
+    ):
+        yield {
+            "acquisition": name,
+            "answers": float(answers),
+            "mean": float(mean),
+            "low": float(low),
+            "high": float(high),
+        }
+
+
 def _estimate(name: str, estimate: Estimate | None) -> dict[str, float | None]:
     ends = (estimate.value, estimate.low, estimate.high) if estimate else (None, None, None)
     return dict(zip((name, f"{name}_low", f"{name}_high"), ends, strict=True))
@@ -207,4 +231,6 @@ _TABLES: Mapping[str, Callable[[Comparison], Iterator[dict[str, Any]]]] = {
     "runs": _runs,
     "classes": _classes,
     "costs": _costs,
+    "discovery": _discovery,
+    "discovery_curves": _discovery_curves,
 }

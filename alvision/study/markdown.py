@@ -29,6 +29,7 @@ _TITLES = {
     "pairs": "Every two, corrected over all pairs",
     "classes": "Classes",
     "costs": "Time of labelling",
+    "discovery": "Defects found",
 }
 """Tables of a document beside the main one."""
 _NARROW = {

@@ -14,6 +14,7 @@ from alvision.evaluation.curves import area, labels_to_target, least_labels
 from alvision.evaluation.intervals import Estimate, mean_interval
 from alvision.study.classes import ClassRow, class_rows
 from alvision.study.collect import BASELINE, Study
+from alvision.study.discovery import DiscoveryRow, discovery_rows
 from alvision.study.labelling_time import CostRow, cost_rows
 from alvision.study.statistics import (
     LEVEL,
@@ -106,6 +107,8 @@ class Comparison:
         pairs: Every two acquisitions, corrected over all pairs: the win matrix.
         classes: Every class under every acquisition; empty without the rounds' files.
         costs: Minutes of labelling, one row for each acquisition.
+        discovery: Labels until a share of the pool's defects is found; empty where that is not
+            known.
     """
 
     study: Study
@@ -115,6 +118,7 @@ class Comparison:
     pairs: tuple[Pair, ...]
     classes: tuple[ClassRow, ...]
     costs: tuple[CostRow, ...]
+    discovery: tuple[DiscoveryRow, ...] = ()
 
     @property
     def baseline(self) -> Row | None:
@@ -179,6 +183,7 @@ def summarise(study: Study) -> Comparison:
         all_pairs(areas),
         class_rows(study),
         cost_rows(study, labels, least),
+        discovery_rows(study),
     )
 
 

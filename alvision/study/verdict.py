@@ -10,6 +10,7 @@ from typing import Literal
 
 from alvision.evaluation.intervals import Estimate
 from alvision.study.collect import BASELINE, THROUGHOUT
+from alvision.study.discovery import DiscoveryRow
 from alvision.study.statistics import LEVEL, Ratio
 from alvision.study.summary import AfterStart, Comparison, Row, significant
 
@@ -61,6 +62,41 @@ def sentence(row: Row, comparison: Comparison) -> str:
 
 def verdict(comparison: Comparison) -> str:
     """Say what the whole study shows, or that it shows nothing and why."""
+    return " ".join(filter(None, [_of_curves(comparison), discovery_sentence(comparison)]))
+
+
+def discovery_sentence(comparison: Comparison) -> str | None:
+    """Say who finds half of the pool's defects soonest; None where there is nothing to compare.
+
+    Shown is what needs fewer labels than the baseline, p at most .05 after Holm.
+    """
+    half = [row for row in comparison.discovery if row.share == comparison.discovery[0].share]
+    base = next((row for row in half if row.acquisition == comparison.study.baseline), None)
+    if base is None or len(half) == 1:
+        return None
+    random = f"{_after(base)} with {random_of(comparison)}"
+    fewer = [row for row in half if row.fewer]
+    if not fewer:
+        return (
+            f"Half of the pool's defects are found {random}, and no strategy was shown to need "
+            "fewer labels for that."
+        )
+    best = min(fewer, key=lambda row: (row.median, row.censored))
+    facts = f"p = {best.p_value:.2g}"
+    if best.ratio:
+        facts = f"{_times(best.ratio)} fewer, {_CI} {_ends(best.ratio)}, {facts}"
+    return (
+        f"Half of the pool's defects are found {_after(best)} with {best.acquisition} and {random} "
+        f"({facts})."
+    )
+
+
+def _after(row: DiscoveryRow) -> str:
+    many = f"after {row.text} labels"
+    return f"{many} (median; {row.reached} of {len(row.labels)} seeds get there)"
+
+
+def _of_curves(comparison: Comparison) -> str:
     if comparison.baseline is None:
         return f"Nothing can be compared: the study has no {BASELINE}."
     if not comparison.others:

@@ -17,6 +17,7 @@ from alvision.reporting.study import tables
 from alvision.reporting.study.misclassified import found_of, missed
 from alvision.reporting.study.protocol import command, facts, links
 from alvision.study.collect import BASELINE, FULL, THROUGHOUT, collect, run_folder
+from alvision.study.discovery import SHARES, discovery_bands
 from alvision.study.statistics import LEVEL, seeds_needed
 from alvision.study.summary import Comparison, summarise
 from alvision.study.verdict import random_of, verdict
@@ -92,6 +93,8 @@ def _content(
         "matrix_needed": seeds_needed(max(1, len(comparison.pairs))),
         "classes": tables.classes(comparison, shown),
         "costs": tables.costs(comparison, shown),
+        "discovery": tables.discovery(comparison, shown),
+        "discovery_chart": _discovery(comparison),
         "seconds_assumed": SECONDS_PER_LABEL,
         "files": tables.downloads(comparison),
         "chart": figures.inline(_curves(comparison), title=f"{study.metric_title} over answers"),
@@ -168,18 +171,39 @@ def _colours(comparison: Comparison) -> dict[str, str]:
     return {comparison.study.baseline or "": figures.RANDOM, **colours}
 
 
-def _bands(comparison: Comparison) -> Mapping[str, Band]:
-    study = comparison.study
-    return {name: band(list(study.answers), list(curves)) for name, curves in study.values.items()}
-
-
 def _curves(comparison: Comparison) -> Figure:
-    """Draw the curves; every metric is a share, so a wide band of few seeds ends at 0 and 1."""
+    """Draw the learning curves."""
     study = comparison.study
+    bands = {name: band(list(study.answers), list(curves)) for name, curves in study.values.items()}
+    levels = {}
+    if study.full is not None:
+        levels["all labels"] = float(study.full.mean())
+    return figures.curves(
+        _lines(bands, comparison),
+        x_label="answers given",
+        y_label=f"{study.metric_title}, mean of {html.count(len(study.seeds), 'seed')}",
+        levels=levels,
+    )
+
+
+def _discovery(comparison: Comparison) -> str | None:
+    """Draw the share of the pool's defects that is found; None where that is not known."""
+    bands = discovery_bands(comparison.study)
+    if not bands:
+        return None
+    drawn = figures.curves(
+        _lines(bands, comparison),
+        x_label="answers given",
+        y_label="share of the pool's defects found",
+        levels={"half": SHARES[0], f"{100 * SHARES[1]:.0f} %": SHARES[1]},
+    )
+    return figures.inline(drawn, title="Defects found over answers")
+
+
+def _lines(bands: Mapping[str, Band], comparison: Comparison) -> list[figures.Curve]:
+    """Return curves to draw, the baseline first; all are shares, so a wide band ends at 0 and 1."""
     colours = _colours(comparison)
-    bands = _bands(comparison)
-    order = sorted(study.acquisitions, key=lambda name: name != study.baseline)
-    lines = [
+    return [
         figures.Curve(
             name,
             bands[name].answers.tolist(),
@@ -188,17 +212,8 @@ def _curves(comparison: Comparison) -> Figure:
             bands[name].high.clip(0, 1).tolist(),
             colours[name],
         )
-        for name in order
+        for name in sorted(bands, key=lambda name: name != comparison.study.baseline)
     ]
-    levels = {}
-    if study.full is not None:
-        levels["all labels"] = float(study.full.mean())
-    return figures.curves(
-        lines,
-        x_label="answers given",
-        y_label=f"{study.metric_title}, mean of {html.count(len(study.seeds), 'seed')}",
-        levels=levels,
-    )
 
 
 def _differences(comparison: Comparison) -> str | None:

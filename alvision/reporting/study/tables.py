@@ -10,6 +10,7 @@ from alvision.evaluation.intervals import Estimate
 from alvision.reporting import html
 from alvision.study.cells import Cells, cells, with_interval
 from alvision.study.classes import ClassRow
+from alvision.study.discovery import SHARES, DiscoveryRow
 from alvision.study.export import tables, to_csv
 from alvision.study.labelling_time import CostRow, seconds_of
 from alvision.study.markdown import document
@@ -71,6 +72,18 @@ def costs(comparison: Comparison, colours: Mapping[str, str]) -> dict[str, Any]:
         "known": known,
         "computed": any(row.hours_of_computing is not None for row in comparison.costs),
     }
+
+
+def discovery(comparison: Comparison, colours: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return for each share of the pool's defects a row for each acquisition; else nothing."""
+    return [
+        {
+            "share": f"{100 * share:.0f} %",
+            "rows": [_found(row, colours[row.acquisition]) for row in rows],
+        }
+        for share in SHARES
+        if (rows := [row for row in comparison.discovery if row.share == share])
+    ]
 
 
 def times(ratio: Ratio | None) -> tuple[str, str, float] | None:
@@ -170,6 +183,20 @@ def _cost(row: CostRow, colour: str) -> dict[str, Any]:
         "to_target": row.minutes_to_target,
         "ratio": times(row.ratio),
         "computing": None if row.hours_of_computing is None else row.hours_of_computing * 60,
+    }
+
+
+def _found(row: DiscoveryRow, colour: str) -> dict[str, Any]:
+    return {
+        "name": row.acquisition,
+        "colour": colour,
+        "labels": row.median,
+        "text": row.text,
+        "reached": row.reached,
+        "seeds": len(row.labels),
+        "ratio": times(row.ratio) if len(row.labels) > 1 else None,
+        "p_value": row.p_value,
+        "fewer": row.fewer,
     }
 
 

@@ -30,6 +30,8 @@ def test_the_tables_are_read_from_a_folder(folder):
         "runs": 8,
         "classes": 6,
         "costs": 2,
+        "discovery": 4,
+        "discovery_curves": 6,
     }
     assert found["seeds"][3]["full"] == comparison.study.full[1]
     rarest = [row["class"] for row in found["classes"] if row["rarest"]]

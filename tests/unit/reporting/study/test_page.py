@@ -53,7 +53,10 @@ def test_the_page_begins_with_the_verdict_and_holds_every_number(page, compariso
     assert "Rarest class: inclusion" in page.text
     assert "each is counted at 3 s" in page.text
     assert "Trained on the whole pool, macro-F1 is" in page.text
-    assert page.tags.count("svg") == 2
+    for row in comparison.discovery:
+        assert row.text in page.text
+    assert "Labels until 80 % of the pool's defects are found" in page.text
+    assert page.tags.count("svg") == 3
     assert "64 images (first seed)" in page.text
 
 

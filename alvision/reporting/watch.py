@@ -57,9 +57,9 @@ def bound(audit: Audit) -> str:
     >>> from alvision.watch.audit import Audit
     >>> print(bound(Audit(4000, drawn=200, open=40, covered=3200, share=0.05, answered=160,
     ...     escaped=1, unknown=2)))
-    Of 100 images that passed at most 4.72 are bad, 95 % sure: people checked 160 drawn at random, \
-1 of them bad; 2 more have no answer and count as bad. This speaks of 3,200 of the 4,000 images \
-that passed; nothing is proven about the others.
+    Of 100 images that passed at most 6.91 are bad, 95 % sure however often you look: people \
+checked 160 drawn at random, 1 of them bad; 2 more have no answer and count as bad. This speaks \
+of 3,200 of the 4,000 images that passed; nothing is proven about the others.
     """
     if not audit.answered + audit.unknown:
         return (
@@ -74,9 +74,9 @@ that passed; nothing is proven about the others.
         else ""
     )
     return (
-        f"Of 100 images that passed at most {percent_up(audit.at_most)} are bad, 95 % sure: people "
-        f"checked {audit.answered:,} drawn at random, {audit.escaped:,} of them bad{unknown}."
-        f"{others}"
+        f"Of 100 images that passed at most {percent_up(audit.at_most)} are bad, 95 % sure however "
+        f"often you look: people checked {audit.answered:,} drawn at random, "
+        f"{audit.escaped:,} of them bad{unknown}.{others}"
     )
 
 

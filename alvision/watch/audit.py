@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from alvision.deploy.threshold.binomial import rate_at_most
 from alvision.watch.queue import answers_to, lost, table_name
 from alvision.watch.records import Records, Row
 from alvision.watch.sampling import draw, most_telling
+from alvision.watch.unseen import bad_at_most
 
 CONFIDENCE = 0.95
 """Confidence of the bound on what passed, one-sided; the page says so."""
@@ -32,7 +32,8 @@ class Audit:
         answered: Images of the covered ones' sample that have an answer.
         escaped: Those of the answered ones that people did not call good.
         unknown: Images of the sample without an answer; each counts as a bad one.
-        at_most: Upper limit of the bad share of the covered images, 95 % sure, one-sided.
+        at_most: Upper limit of the bad share of the covered images, 95 % sure, one-sided. For one
+            model and one share it holds at every moment, see `watch.unseen`.
     """
 
     passed: int
@@ -46,9 +47,11 @@ class Audit:
 
     @property
     def at_most(self) -> float:
-        """Clopper and Pearson's exact limit (doi:10.1093/biomet/26.4.404); 1 without a sample."""
-        sample = self.answered + self.unknown
-        return rate_at_most(self.escaped + self.unknown, sample, confidence=CONFIDENCE)
+        """Return the limit; 1 without a sample."""
+        if not self.answered + self.unknown:
+            return 1.0
+        bad = bad_at_most(self.escaped + self.unknown, self.share, confidence=CONFIDENCE)
+        return min(bad, self.covered - self.answered + self.escaped) / self.covered
 
 
 def audited(
@@ -63,9 +66,9 @@ def audited(
     """Bound the bad share of the images that passed, from the random audit among them.
 
     Because the sample is random, the limit assumes nothing about the parts; it holds for the
-    covered images and not for tomorrow's. It assumes that people are right, that nobody leaves a
-    whole batch alone because of its images, and that the bound is read on a fixed schedule and not
-    when it looks best. The share is one of what passed; an escape rate is a share of the defects.
+    covered images and not for tomorrow's, and also for whoever reads it when it looks best. It
+    assumes that people are right, and that nobody leaves a whole batch alone because of its images.
+    The share is one of what passed; an escape rate is a share of the defects.
 
     Args:
         records: The records.

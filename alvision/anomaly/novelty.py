@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from alvision.anomaly.maps import hot_level, peaks
 from alvision.anomaly.memory import PatchMemory, fold_of
 from alvision.anomaly.robust import FOLDS, build, sample
 from alvision.anomaly.scores import image_scores
@@ -37,15 +40,22 @@ class Novelty:
             one content come once, and what cannot be read does not come.
         pool: Digests of the images that may be learned from.
         trunk: The fingerprint of what gives the patches.
+        grid: Rows and columns of an image's patches.
         path: The file; None: memory and scores are kept nowhere.
     """
 
     def __init__(
-        self, patches: Patches, pool: Sequence[str], trunk: str, path: Path | None = None
+        self,
+        patches: Patches,
+        pool: Sequence[str],
+        trunk: str,
+        grid: tuple[int, int],
+        path: Path | None = None,
     ) -> None:
         self.patches = patches
         self.pool = tuple(dict.fromkeys(pool))
         self.trunk = trunk
+        self.grid = grid
         self.path = path
 
     def scores(self, digests: Sequence[str]) -> Float[Tensor, " n"]:
@@ -54,43 +64,73 @@ class Novelty:
         Raises:
             UserError: The file is damaged or belongs to another network; or there is no image.
         """
-        memory, known = self._kept
+        memory, known = self._kept.memory, self._kept.scores
         new = [digest for digest in dict.fromkeys(digests) if digest not in known]
         if new:
-            known.update(self._of(memory, new))
+            known.update(self._of(memory, new)[0])
         return torch.tensor([known[digest] for digest in digests], dtype=torch.float32)
 
     @property
     def memory(self) -> PatchMemory:
         """Return the run's memory."""
-        return self._kept[0]
+        return self._kept.memory
 
     @cached_property
-    def _kept(self) -> tuple[PatchMemory, dict[str, float]]:
+    def level(self) -> float:
+        """Return the value above which a map is hot, see `maps.hot_level`."""
+        level = self._kept.level  # a file of an earlier version has none
+        return self._of(self.memory, self.pool)[1] if level is None else level
+
+    def places(self, digests: Sequence[str]) -> dict[str, Float[np.ndarray, " p"]]:
+        """Return how strange each place of images is, rows first; of those that can be read."""
+        found: dict[str, np.ndarray] = {}
+        for names, distances in self._distances(self.memory, digests):
+            found.update(zip(names, distances.numpy(), strict=True))
+        return found
+
+    @cached_property
+    def _kept(self) -> _Kept:
         if self.path is None:
             return self._make()
         if not self.path.exists():
-            memory, scores = self._make()
-            write_atomically(self.path, lambda beside: _write(beside, memory, scores, self.trunk))
+            made = self._make()
+            write_atomically(self.path, lambda beside: _write(beside, made, self.trunk))
         return _read(self.path, self.trunk)
 
-    def _make(self) -> tuple[PatchMemory, dict[str, float]]:
+    def _make(self) -> _Kept:
         drawn = sample(self.patches(self.pool), len(self.pool))
         if not any(map(len, drawn.patches)):
             raise UserError("no image of the pool can be read, so nothing tells what is usual here")
         memory = build(drawn)
-        return memory, self._of(memory, self.pool)
+        return _Kept(memory, *self._of(memory, self.pool))
 
-    def _of(self, memory: PatchMemory, digests: Sequence[str]) -> dict[str, float]:
-        found: dict[str, float] = {}
+    def _of(self, memory: PatchMemory, digests: Sequence[str]) -> tuple[dict[str, float], float]:
+        """Return the score of each image, and the level above which a map of one is hot."""
+        scores: dict[str, float] = {}
+        highest: list[np.ndarray] = []
+        for names, distances in self._distances(memory, digests):
+            scores.update(zip(names, image_scores(distances).tolist(), strict=True))
+            highest.append(peaks(distances.numpy(), self.grid))
+        return scores, hot_level(np.concatenate(highest)) if highest else math.nan
+
+    def _distances(
+        self, memory: PatchMemory, digests: Sequence[str]
+    ) -> Iterator[tuple[Sequence[str], Float[Tensor, "b p"]]]:
         for names, patches in self.patches(digests):
-            folds = [fold_of(name, FOLDS) for name in names]
-            scores = image_scores(memory.distances(patches, folds))
-            found.update(zip(names, scores.tolist(), strict=True))
-        return found
+            yield names, memory.distances(patches, [fold_of(name, FOLDS) for name in names])
 
 
-def _write(path: Path, memory: PatchMemory, scores: Mapping[str, float], trunk: str) -> None:
+@dataclass(frozen=True)
+class _Kept:
+    """What the file holds: the memory, the scores by it, and where a map is hot."""
+
+    memory: PatchMemory
+    scores: dict[str, float]
+    level: float | None
+
+
+def _write(path: Path, kept: _Kept, trunk: str) -> None:
+    memory, scores = kept.memory, kept.scores
     with path.open("wb") as file:  # a name would get .npz appended
         np.savez(
             file,
@@ -100,11 +140,12 @@ def _write(path: Path, memory: PatchMemory, scores: Mapping[str, float], trunk: 
             counts=np.array([len(part) for part in memory.parts]),
             images=np.array(list(scores), dtype="S64"),
             scores=np.array(list(scores.values()), np.float32),
+            level=np.array(kept.level),
             trunk=np.array(trunk),
         )
 
 
-def _read(path: Path, trunk: str) -> tuple[PatchMemory, dict[str, float]]:
+def _read(path: Path, trunk: str) -> _Kept:
     try:
         # From memory: numpy leaves a damaged file open.
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as content:
@@ -113,6 +154,7 @@ def _read(path: Path, trunk: str) -> tuple[PatchMemory, dict[str, float]]:
         parts = torch.from_numpy(arrays["patches"]).split(arrays["counts"].tolist())
         images = [name.decode() for name in arrays["images"]]
         scores = dict(zip(images, arrays["scores"].tolist(), strict=True))
+        level = float(arrays["level"]) if "level" in arrays else None
         of = str(arrays["trunk"])
     except Exception as error:  # a damaged archive raises errors of many kinds
         raise UserError(
@@ -123,4 +165,4 @@ def _read(path: Path, trunk: str) -> tuple[PatchMemory, dict[str, float]]:
             f"{path} belongs to the patches of another network; use the weights that the run began "
             "with, or another out="
         )
-    return PatchMemory(tuple(parts), standard), scores
+    return _Kept(PatchMemory(tuple(parts), standard), scores, level)

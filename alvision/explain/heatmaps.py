@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageDraw
 from torch import Tensor, nn
 
+from alvision.anomaly.hot_spots import hot_spots
+from alvision.anomaly.maps import photograph_map
 from alvision.data.framing import inside_roi, placed
 from alvision.data.image_spec import ImageSpec
 from alvision.models.pooled import Pooled
@@ -95,6 +97,39 @@ def overlay(
     opacity.paste(seen.resize(inside, Image.Resampling.BICUBIC, box=box), source[:2])
     if spec.roi is not None:
         opacity = ImageChops.multiply(opacity, inside_roi(size, (0, 0, *size), spec.roi))
-    picture = Image.new("RGBA", size, (*COLOUR, 0))
+    return _coloured(opacity)
+
+
+def strangeness(
+    places: Float[np.ndarray, " p"],
+    grid: tuple[int, int],
+    level: float,
+    size: tuple[int, int],
+    spec: ImageSpec,
+) -> Image.Image:
+    """Draw where an image is unlike the others, to lie over it, with a box around each hot spot.
+
+    The colour begins at half the level and is strongest from twice the level on, so an image
+    without a hot spot is hardly coloured, and two images can be compared.
+
+    Args:
+        places: How strange each place is, rows first.
+        grid: Rows and columns of places.
+        level: Where a map is hot, see `anomaly.maps.hot_level`.
+        size: Width and height of the picture to draw, of the image's proportions.
+        spec: How the network saw the image.
+    """
+    found = photograph_map(places, grid, size, spec)
+    share = ((found / level - 0.5) / 1.5).clip(0, 1)
+    opacity = Image.fromarray(np.rint(share * _STRONGEST).astype(np.uint8))
+    draw = ImageDraw.Draw(opacity)
+    for spot in hot_spots(found, level):
+        corner = spot.x + spot.width, spot.y + spot.height
+        draw.rectangle((spot.x - 1, spot.y - 1, *corner), outline=255)
+    return _coloured(opacity)
+
+
+def _coloured(opacity: Image.Image) -> Image.Image:
+    picture = Image.new("RGBA", opacity.size, (*COLOUR, 0))
     picture.putalpha(opacity)
     return picture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,16 @@ from alvision.core.records import Locate, Query, SampleId
 from alvision.core.rounds import Round, write_atomically
 from alvision.data.images import UnreadableImage
 from alvision.data.pictures import upright_size
-from alvision.explain.heatmaps import class_activation, overlay
+from alvision.explain.heatmaps import class_activation, overlay, strangeness
 from alvision.labels.content import located
 from alvision.models import bags
 from alvision.models.normalised import normalise
 
 NEIGHBOURS = 5
 _LONGEST = 400
+"""Longer side of a class activation, in pixels: it knows some 7 x 7 places."""
+_FULL = 1600
+"""Longer side of a map of strangeness at most: the page shows no larger picture at once."""
 _SILENT = frozenset({"audit", "gold", "relabel"})
 """Blind rows, and those that the model has learned: it would only repeat their label."""
 
@@ -64,14 +67,16 @@ class Opinions:
         """Work on the rows of a query, then on its ranking; yield after each piece."""
         rnd = self._round_of(query.round)
         model = rnd.previous.read("model.ckpt") if rnd.previous else None
-        if model is None or not model.fitted:
+        fitted = model is not None and model.fitted
+        if not fitted and self._learner.novelty is None:
             return
         ranking = rnd.read("ranking.csv") if rnd.has("ranking.csv") else Query(query.round)
         rows = located(replace(query, rows=(*query.rows, *ranking.rows)), self._locate).rows
         ids = [row.id for row in rows if row.slot not in _SILENT]
         if not ids:
             return
-        opinions, called = self._opinions(model, ids, query.round)
+        opinions, called = self._opinions(model, ids, query.round) if fitted else ({}, {})
+        opinions = {id: opinions.get(id) or self._opinion(id, {}, ()) for id in ids}
         named = {*opinions, *(near for said in opinions.values() for near, _ in said["neighbours"])}
         hashes = {id: self._hashes[id] for id in sorted(named) if id in self._hashes}
         content = json.dumps({"images": opinions, "sha256": hashes}, ensure_ascii=False)
@@ -82,6 +87,9 @@ class Opinions:
 
         write_atomically(path, write)
         yield
+        if self._learner.novelty is not None:
+            yield from self._draw_strangeness(opinions, rnd.folder / "heatmaps")
+            return
         if self._learner.backbone is None:
             return  # features without a network have no map
         tiles = self._learner.features.spec.tiles
@@ -104,20 +112,44 @@ class Opinions:
         for id, p, close in zip(seen.ids, means, rows, strict=True):
             neighbours = [near.ids[int(row)] for row in close]
             called[id] = int(p.argmax())
-            opinions[id] = {
-                "probabilities": {
-                    name: round(value, 4)
-                    for name, value in zip(self._learner.classes, p.tolist(), strict=True)
-                },
-                "neighbours": [[other, labels[other]] for other in neighbours],
-                "heatmap": self._heatmap_name(id),
+            probable = {
+                name: round(value, 4)
+                for name, value in zip(self._learner.classes, p.tolist(), strict=True)
             }
+            opinions[id] = self._opinion(id, probable, [(one, labels[one]) for one in neighbours])
         return opinions, called
+
+    def _opinion(
+        self,
+        id: SampleId,
+        probabilities: Mapping[str, float],
+        neighbours: Sequence[tuple[SampleId, str]],
+    ) -> dict[str, Any]:
+        return {
+            "probabilities": probabilities,
+            "neighbours": [list(pair) for pair in neighbours],
+            "heatmap": self._heatmap_name(id),
+            "strange": self._learner.novelty is not None,
+        }
 
     def _heatmap_name(self, id: SampleId) -> str:
         """Name a map after the bytes too: another photograph may come under the same id."""
         text = f"{id}\x1f{self._hashes.get(id, '')}"
         return hashlib.blake2b(text.encode(), digest_size=12).hexdigest() + ".png"
+
+    def _draw_strangeness(
+        self, opinions: Mapping[SampleId, Mapping[str, Any]], folder: Path
+    ) -> Iterator[None]:
+        """Draw where images are unlike the others, with a box around each hot spot."""
+        novelty, spec = self._learner.novelty, self._learner.features.spec
+        for id, opinion in opinions.items():
+            path = folder / opinion["heatmap"]
+            size = self._size(id, _FULL, enlarge=False)
+            found = {} if path.exists() or size is None else novelty.places([self._hashes[id]])
+            for places in found.values():
+                picture = strangeness(places, novelty.grid, novelty.level, size, spec)
+                write_atomically(path, lambda beside, drawn=picture: drawn.save(beside, "PNG"))
+            yield
 
     def _draw(self, model: Any, id: SampleId, column: int, path: Path) -> None:
         learner = self._learner
@@ -132,14 +164,22 @@ class Opinions:
             values = self._tile_heat(model, pixels[id], asked)
         if values is None:
             return
-        try:
-            width, height = upright_size(self._path_of(id), learner.features.spec)
-        except UnreadableImage:
+        size = self._size(id, _LONGEST, enlarge=True)
+        if size is None:
             return
-        shrink = _LONGEST / max(width, height)
-        size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
         picture = overlay(values, size, learner.features.spec)
         write_atomically(path, lambda beside: picture.save(beside, "PNG"))
+
+    def _size(self, id: SampleId, longest: int, *, enlarge: bool) -> tuple[int, int] | None:
+        """Return width and height of a picture that lies over an image; None: it cannot be read."""
+        try:
+            width, height = upright_size(self._path_of(id), self._learner.features.spec)
+        except UnreadableImage:
+            return None
+        shrink = longest / max(width, height)
+        if not enlarge:
+            shrink = min(1.0, shrink)
+        return max(1, round(width * shrink)), max(1, round(height * shrink))
 
     def _activation(self, model: Any, pixels: np.ndarray, asked: int) -> np.ndarray | None:
         """Return where the network sees a class; None where it has no map that could tell."""

@@ -172,6 +172,12 @@ class Features:
         return 0 if self._patches is None else 3 * BYTES_AT_ONCE
 
     @property
+    def patch_grid(self) -> tuple[int, int]:
+        """Return rows and columns of an image's patches; `read_patches` comes before."""
+        assert self._patches is not None
+        return self._patches.grid
+
+    @property
     def patches(self) -> Patches:
         """Return the patches of the manifest's images; `read_patches` comes before."""
         _ = self._cache

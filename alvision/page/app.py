@@ -259,7 +259,7 @@ def _pictures(app: FastAPI, state: PageState) -> None:
         responses={200: {"content": {"image/png": {}}}},
     )
     def heatmap(address: str, sha256: requests.Sha256 | None = None) -> Response:
-        """Return where the model looks for its prediction, as PNG; 404 while there is none."""
+        """Return where the model looks, or what is unlike other images, as PNG; 404 without."""
         id = state.find(address, sha256)
         path = None
         with state.lock:

@@ -195,9 +195,10 @@ class LabellingApi:
         return Opinion(
             id=address,
             reason=reason,
-            probabilities=found.ranked(),
-            neighbours=self._neighbours(found),
+            probabilities=found.ranked() or None,
+            neighbours=self._neighbours(found) or None,
             heatmap=state.run.heatmap(found) is not None,
+            strange=found.strange,
         )
 
     def _neighbours(self, opinion: ModelOpinion) -> list[Neighbour]:
@@ -275,4 +276,4 @@ class LabellingApi:
         return target.id
 
 
-_SHARED = ("reason", "probabilities", "neighbours", "heatmap")
+_SHARED = ("reason", "probabilities", "neighbours", "heatmap", "strange")

@@ -198,6 +198,8 @@ class Item(_Response):
     neighbours: list[Neighbour] | None = None
     heatmap: bool = False
     """There is a heatmap to show."""
+    strange: bool = False
+    """It shows what is unlike the other images, and not what led to the prediction."""
 
 
 class NextItems(_Response):
@@ -245,6 +247,7 @@ class Opinion(_Response):
     probabilities: list[tuple[str, float]] | None = None
     neighbours: list[Neighbour] | None = None
     heatmap: bool = False
+    strange: bool = False
 
 
 class SubmissionResult(_Response):

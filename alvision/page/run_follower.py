@@ -25,12 +25,14 @@ class ModelOpinion:
         neighbours: The nearest labelled images and their classes, the nearest first.
         heatmap: Name of the file of its heatmap, which may not be drawn yet.
         sha256: The bytes that it is about; None in files of older versions.
+        strange: The heatmap shows what is unlike the other images, not what led to a prediction.
     """
 
     probabilities: dict[str, float]
     neighbours: tuple[tuple[SampleId, str], ...]
     heatmap: str | None
     sha256: str | None = None
+    strange: bool = False
 
     def ranked(self) -> list[tuple[str, float]]:
         """Return classes and probabilities, the most probable first."""
@@ -173,5 +175,6 @@ def _opinions(path: Path, locate: Locate) -> dict[SampleId, ModelOpinion]:
                 tuple((other, label) for other, label in near if other is not None),
                 image["heatmap"],
                 hashes.get(id),
+                image.get("strange", False),
             )
     return opinions

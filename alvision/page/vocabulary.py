@@ -215,7 +215,7 @@ class VocabularyApi:
                 Vote(by=event.by, kind=event.kind, label=event.label)
                 for event in state.ledger.standing.get(id, ())
             ],
-            probabilities=found.ranked() if found else None,
+            probabilities=(found.ranked() or None) if found else None,
             heatmap=current is not None and bool(current.heatmap),
         )
 

@@ -110,6 +110,11 @@ class Learner:
         return self.features.set_aside
 
     @property
+    def novelty(self) -> Novelty | None:
+        """Return the memory of patches, where the run reads one."""
+        return self._novelty
+
+    @property
     def passes(self) -> int:
         """Return K, the passes of every inference or the members of an ensemble; else 1."""
         return self.model.passes if self._stochastic else 1
@@ -150,6 +155,7 @@ class Learner:
             lambda digests: features.patches.of(digests),
             [features.hashes[id] for id in features.standard_of if id in features.hashes],
             self.backbone.fingerprint,
+            features.patch_grid,
             path,
         )
 

@@ -75,8 +75,10 @@ function heatmap() {
   memory.set("heatmap", on ? "on" : "off");
   viewer.setHeatmap(on);
   $("#heatmap").setAttribute("aria-pressed", String(on));
-  const missing = on && !sitting.current?.heatmap;
-  showLast(t(missing ? "stage.heatmap.none" : on ? "stage.heatmap.on" : "stage.heatmap.off"));
+  const item = sitting.current;
+  if (!on) showLast(t("stage.heatmap.off"));
+  else if (!item?.heatmap) showLast(t("stage.heatmap.none"));
+  else showLast(t(item.strange ? "stage.heatmap.strange" : "stage.heatmap.on"));
 }
 
 /** Show many images at once: of the class with the most, or like the one on the screen. */

@@ -1,8 +1,10 @@
 import hashlib
 
+import numpy as np
 import pytest
 import torch
 
+from alvision.anomaly.maps import peaks
 from alvision.anomaly.novelty import Novelty
 from alvision.core.errors import UserError
 
@@ -10,6 +12,7 @@ NAMES = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(31
 PATCHES = torch.randn(31, 9, 4, generator=torch.Generator().manual_seed(0))
 IMAGES = dict(zip(NAMES, PATCHES, strict=True))
 IMAGES[NAMES[30]][4] += 9
+GRID = (3, 3)
 UNREADABLE = "f" * 64
 
 
@@ -28,50 +31,72 @@ class Source:
 
 
 def test_the_odd_one_out_is_strangest_and_copies_are_alike():
-    scores = Novelty(Source(), [*NAMES, NAMES[0], UNREADABLE], "trunk").scores([*NAMES, NAMES[0]])
+    scores = Novelty(Source(), [*NAMES, NAMES[0], UNREADABLE], "trunk", GRID).scores(
+        [*NAMES, NAMES[0]]
+    )
     assert int(scores.argmax()) == 30
     assert scores[0] == scores[31]
 
 
 def test_a_resumed_run_reads_the_same_numbers_and_no_patch(tmp_path):
-    first = Novelty(Source(), NAMES, "trunk", tmp_path / "novelty.npz").scores(NAMES)
+    first = Novelty(Source(), NAMES, "trunk", GRID, tmp_path / "novelty.npz").scores(NAMES)
     content = (tmp_path / "novelty.npz").read_bytes()
     again = Source()
     assert torch.equal(
-        Novelty(again, NAMES, "trunk", tmp_path / "novelty.npz").scores(NAMES), first
+        Novelty(again, NAMES, "trunk", GRID, tmp_path / "novelty.npz").scores(NAMES), first
     )
     assert not again.asked
     (tmp_path / "novelty.npz").unlink()
-    Novelty(Source(), NAMES, "trunk", tmp_path / "novelty.npz").scores(NAMES)
+    Novelty(Source(), NAMES, "trunk", GRID, tmp_path / "novelty.npz").scores(NAMES)
     assert (tmp_path / "novelty.npz").read_bytes() == content
 
 
 def test_what_is_held_out_is_scored_and_never_in_the_memory():
     odd = NAMES[30]
     source = Source()
-    without = Novelty(source, NAMES[:30], "trunk")
+    without = Novelty(source, NAMES[:30], "trunk", GRID)
     assert odd not in (without.scores(NAMES[:30]), source.asked)[1]
     changed = {**IMAGES, odd: IMAGES[odd] * 100}
-    other = Novelty(Source(changed), NAMES[:30], "trunk")
+    other = Novelty(Source(changed), NAMES[:30], "trunk", GRID)
     assert torch.equal(without.scores(NAMES[:30]), other.scores(NAMES[:30]))
     assert float(without.scores([odd])) > float(without.scores(NAMES[:30]).max())
 
 
 def test_a_later_image_is_compared_with_the_memory_that_is_kept(tmp_path):
     path = tmp_path / "novelty.npz"
-    Novelty(Source(), NAMES[:20], "trunk", path).scores(NAMES[:20])
+    Novelty(Source(), NAMES[:20], "trunk", GRID, path).scores(NAMES[:20])
     later = Source()
-    scores = Novelty(later, NAMES, "trunk", path).scores(NAMES)
+    scores = Novelty(later, NAMES, "trunk", GRID, path).scores(NAMES)
     assert set(later.asked) == set(NAMES[20:]) and len(scores) == 31
 
 
 def test_no_readable_image_a_damaged_file_and_another_network_are_named(tmp_path):
     with pytest.raises(UserError, match="no image of the pool can be read"):
-        Novelty(Source({}), NAMES, "trunk").scores([])
+        Novelty(Source({}), NAMES, "trunk", GRID).scores([])
     path = tmp_path / "novelty.npz"
-    Novelty(Source(), NAMES, "trunk", path).scores(NAMES)
+    Novelty(Source(), NAMES, "trunk", GRID, path).scores(NAMES)
     with pytest.raises(UserError, match="another network"):
-        Novelty(Source(), NAMES, "other", path).scores(NAMES)
+        Novelty(Source(), NAMES, "other", GRID, path).scores(NAMES)
     path.write_bytes(b"PK")
     with pytest.raises(UserError, match="cannot be read; delete it"):
-        Novelty(Source(), NAMES, "trunk", path).scores(NAMES)
+        Novelty(Source(), NAMES, "trunk", GRID, path).scores(NAMES)
+
+
+def test_the_strange_place_of_an_image_is_where_it_is_and_above_the_level(tmp_path):
+    path = tmp_path / "novelty.npz"
+    novelty = Novelty(Source(), NAMES, "trunk", GRID, path)
+    found = novelty.places([NAMES[30], UNREADABLE])
+    assert list(found) == [NAMES[30]] and int(found[NAMES[30]].argmax()) == 4
+    highest = [peaks(found[None], GRID)[0] for found in novelty.places(NAMES).values()]
+    assert highest[30] > novelty.level
+    assert sum(one > novelty.level for one in highest) <= 10
+    assert Novelty(Source(), NAMES, "trunk", GRID, path).level == novelty.level
+
+
+def test_a_file_without_a_level_is_read_and_the_level_made_again(tmp_path):
+    path = tmp_path / "novelty.npz"
+    level = Novelty(Source(), NAMES, "trunk", GRID, path).level
+    with np.load(path) as content:
+        arrays = {name: content[name] for name in content.files if name != "level"}
+    np.savez(path, **arrays)
+    assert Novelty(Source(), NAMES, "trunk", GRID, path).level == pytest.approx(level)

@@ -21,6 +21,7 @@ class Learner:
     classes = ("ok", "worn")
     model = SimpleNamespace(views="none")
     backbone = object()
+    novelty = None
 
     def __init__(self, path):
         self.path = path

@@ -49,6 +49,7 @@ ARRAY = {"at", "filter", "find", "length", "map", "slice", "some"}
 UNREAD = {
     ("BatchProgress", "round"), ("Conflict", "heatmap"), ("Item", "slot"), ("Item", "votes"),
     ("Opinion", "heatmap"), ("Opinion", "neighbours"), ("Opinion", "reason"),
+    ("Opinion", "strange"),
     ("State", "experts"), ("Stored", "stored"),
 }  # fmt: skip
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -145,10 +146,10 @@ class Opinions:
         for id, opinion in opinions.items():
             path = folder / opinion["heatmap"]
             size = self._size(id, _FULL, enlarge=False)
-            found = {} if path.exists() or size is None else novelty.places([self._hashes[id]])
-            for places in found.values():
-                picture = strangeness(places, novelty.grid, novelty.level, size, spec)
-                write_atomically(path, lambda beside, drawn=picture: drawn.save(beside, "PNG"))
+            if size is not None and not path.exists():
+                for places in novelty.places([self._hashes[id]]).values():
+                    picture = strangeness(places, novelty.grid, novelty.level, size, spec)
+                    write_atomically(path, partial(picture.save, format="PNG"))
             yield
 
     def _draw(self, model: Any, id: SampleId, column: int, path: Path) -> None:

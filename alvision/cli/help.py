@@ -31,6 +31,7 @@ STAGES = {
         "compare": "several acquisition functions over several seeds, with a verdict",
         "advice": "what to do next with a run: whether labels still pay, how good the model is",
         "report": "rebuild the report of a run or a study, or write a bundle's shop report",
+        "next": "the images that a run asks for, as files for CVAT, Label Studio or FiftyOne",
         "labels": "verify, show, export, import and back up the labels",
     },
     "Put a model to work": {

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from alvision.cli.options import Options, near_action, option
-from alvision.config.limits import at_least, choice
+from alvision.cli.labels_files import (
+    ExportOptions,
+    ImportOptions,
+    export_labels,
+    import_labels,
+)
+from alvision.cli.open_labels import LabelsOptions, OpenLabels
+from alvision.cli.options import near_action, option
+from alvision.config.limits import at_least
 from alvision.core.errors import UserError
-from alvision.core.records import NOT_CLASSES
 
 if TYPE_CHECKING:
     from alvision.config.schema import RunConfig
-    from alvision.dataset.dataset import DataSet
-    from alvision.labels.classes import ClassList
     from alvision.labels.exchange.label_studio_server import Server
-    from alvision.labels.store import LabelStore
 
 USAGE = """\
 alvision labels verify data.root=photos                check the store against the images
@@ -29,15 +31,20 @@ alvision labels people data.root=photos                who agrees with the conse
 alvision labels mark data.root=photos class=worn defect=true
 alvision labels export data.root=photos to=labels.csv
 alvision labels import data.root=photos from=labels.csv "classes=[ok,worn]" by=anna
+alvision labels import data.root=photos from=instances.json none=ok "several=[crack,scratch]"
 alvision labels backup data.root=photos to=kept
 alvision labels push out=runs/photos/uncertainty_herding/seed-0 server=http://localhost:8080
 alvision labels pull out=runs/photos/uncertainty_herding/seed-0 server=http://localhost:8080
 
 The store is the one beside data.root=, that of the run in out=, or labels.url=.
-import reads a table with the columns id and label (and by), class folders, or an
-exported log; a backup (from=kept) rebuilds a store that is empty. slot=seal sets
-the images of an imported table apart for `alvision threshold`: known bad parts,
-photographed as the line does, that nobody labelled before.
+import reads a table with the columns id and label (and by), class folders, an
+exported log, or labels of another tool: COCO, YOLO, Pascal VOC, CVAT, FiftyOne and
+Label Studio. An image with boxes of one class gets that class; none= names the
+class of images without a box, several= which class goes first. With out=, answers
+to images that the run asks for count as those of by=, and the run goes on. A backup
+(from=kept) rebuilds a store that is empty. slot=seal sets the images of an imported
+table apart for `alvision threshold`: known bad parts, photographed as the line does,
+that nobody labelled before.
 push sends a round's images to Label Studio with the model's opinion and the
 reason, pull takes everybody's answers; both may be repeated. Put your access
 token for Label Studio into LABEL_STUDIO_API_KEY."""
@@ -45,18 +52,6 @@ token for Label Studio into LABEL_STUDIO_API_KEY."""
 
 ORACLE = "files"
 """Labels without a run are people's."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LabelsOptions(Options):
-    """The words of every action; those that are left name the data set, as for `run`."""
-
-    command = "labels"
-    example = "alvision labels verify data.root=photos"
-
-    out: Path | None = option(
-        "A run, whose labels are meant.", default=None, shown="the labels beside data.root"
-    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,40 +75,6 @@ class MarkOptions(LabelsOptions):
     name: str = option("The class.", key="class")
     defect: bool = option("It is a defect; false: it is none.", default=True)
     by: str = option("Who says so.", default="labels")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExportOptions(LabelsOptions):
-    """The words of `labels export`."""
-
-    command = "labels export"
-    example = "alvision labels export data.root=photos to=labels.csv"
-
-    form: str = option(
-        "log: every event; votes: what each person says now; folders: class folders.",
-        default="log",
-        limits=choice("log", "votes", "folders"),
-    )
-    to: Path | None = option(
-        "The table, or the folder of the class folders.", default=None, shown="labels.csv"
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImportOptions(LabelsOptions):
-    """The words of `labels import`."""
-
-    command = "labels import"
-    example = (
-        "labels import needs from=FILE, a table with the columns id and label, or from=FOLDER, "
-        "class folders or a backup"
-    )
-
-    source: Path = option("A table, class folders, or a backup.", key="from")
-    by: str = option("Who said it, where the table has no column `by`.", default="import")
-    slot: str | None = option(
-        "seal: set the images apart for `alvision threshold`.", default=None, limits=choice("seal")
-    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,112 +137,6 @@ def labels(words: list[str]) -> int:
         if config.answered_by_people:
             config = with_choices(config, store)
         return action.run(OpenLabels(store, config), options)
-
-
-@dataclass(frozen=True)
-class OpenLabels:
-    """A label store, and the data set that it is about; some actions do without its images."""
-
-    store: LabelStore
-    config: RunConfig
-
-    @cached_property
-    def data(self) -> DataSet:
-        """Return the data set with the images of today."""
-        from alvision.dataset.dataset import DataSet
-
-        return DataSet.open(self.config)
-
-    @cached_property
-    def classes(self) -> ClassList:
-        """Return the classes: the configured ones or those of the labels, and what was added."""
-        from alvision.labels.classes import class_list
-
-        events = self.store.events()
-        kinds = ("label", "import", "settle")
-        given = {event.label for event in events if event.kind in kinds and event.label}
-        named = sorted(given - set(NOT_CLASSES))
-        return class_list(self.config.classes or named, events)
-
-    @property
-    def beside(self) -> list[Path]:
-        """Return the files of people's labels: the parts, the uses of seal and monitor."""
-        if not self.config.answered_by_people:
-            return []
-        parts = self.data.audit_file
-        return [
-            parts,
-            *(parts.with_name(f"{log}.jsonl") for log in ("seal_readings", "promotions")),
-        ]
-
-    def needs_classes(self) -> Sequence[str]:
-        """Return the class names, which must be configured, or known from earlier labels.
-
-        Raises:
-            UserError: They are neither.
-        """
-        if len(self.classes.open) < 2:
-            raise UserError(
-                'classes= is missing: the names that labels may have, "classes=[ok,worn]"'
-            )
-        return self.classes.open
-
-
-def _export(opened: OpenLabels, options: ExportOptions) -> int:
-    from alvision.labels.consensus import consensus
-    from alvision.labels.exchange.csv_file import export_labels, export_votes
-    from alvision.labels.exchange.folders import export_folders
-
-    to = options.to or Path("labels.csv")
-    if options.form == "log":
-        print(f"{export_labels(opened.store, to)} events written to {to}")
-        return 0
-    if options.form == "folders" and options.to is None:
-        raise UserError("form=folders needs to=FOLDER, where the class folders go")
-    resolve = opened.data.resolve
-    if options.form == "votes":
-        print(f"{export_votes(opened.store, to, resolve)} votes written to {to}")
-        return 0
-    count = export_folders(consensus(opened.store.events(), resolve), to, opened.data.manifest.path)
-    print(f"{count} images copied into class folders in {to}")
-    return 0
-
-
-def _import(opened: OpenLabels, options: ImportOptions) -> int:
-    from alvision.labels.backup import is_backup, rebuild
-    from alvision.labels.exchange.csv_file import images_named, import_labels
-    from alvision.labels.exchange.folders import import_folders
-
-    source = options.source
-    if is_backup(source):
-        # An empty store has used no parts yet; a log of the seal's uses is never written over.
-        missing = [
-            file for file in opened.beside if file == opened.data.audit_file or not file.exists()
-        ]
-        print(f"rebuilt: {rebuild(opened.store, source, beside=missing)} events")
-        return 0
-    classes = opened.needs_classes()
-    if options.slot:
-        from alvision.deploy.threshold.import_sealed import import_sealed
-        from alvision.deploy.threshold.lookalikes import lookalikes, warning
-
-        if source.is_dir():
-            raise UserError("slot=seal needs from=FILE, a table that names the images")
-        named = images_named(source, opened.data.manifest.ids)
-        import_sealed(opened.data, named)
-        if pairs := lookalikes(opened.data, named):
-            print(warning(pairs))
-    bring = import_folders if source.is_dir() else import_labels
-    counts = bring(
-        opened.store,
-        source,
-        classes=classes,
-        ids=opened.data.manifest.ids,
-        hashes=opened.data.hashes,
-        by=options.by,
-    )
-    print(f"imported: {counts}")
-    return 0
 
 
 def _verify(opened: OpenLabels, options: LabelsOptions) -> int:
@@ -356,13 +211,11 @@ def _backup(opened: OpenLabels, options: BackupOptions) -> int:
 
 
 def _push(opened: OpenLabels, options: ServerOptions) -> int:
-    from alvision.labels.content import located
     from alvision.labels.exchange.label_studio_server import push
     from alvision.oracles.sheet import copy_picture
-    from alvision.run_folder.round_files import QueryFile
 
-    asked = sorted(Path(str(opened.config.out)).glob("rounds/[0-9][0-9][0-9]/query.csv"))
-    if not asked:
+    query = opened.query
+    if query is None:
         raise UserError("labels push needs out=, the folder of a run that asks people")
 
     def copy(id: str, folder: Path, name: str) -> Path | None:
@@ -374,7 +227,7 @@ def _push(opened: OpenLabels, options: ServerOptions) -> int:
     title = options.project or str(opened.config.name)
     new, there = push(
         _studio(options),
-        located(QueryFile().read(asked[-1]), opened.data.locate),
+        query,
         title=title,
         classes=opened.needs_classes(),
         hashes=opened.data.hashes,
@@ -448,8 +301,8 @@ _ACTIONS = {
     "history": _Action(HistoryOptions, _history),
     "mark": _Action(MarkOptions, _mark),
     "people": _Action(LabelsOptions, _people),
-    "export": _Action(ExportOptions, _export),
-    "import": _Action(ImportOptions, _import),
+    "export": _Action(ExportOptions, export_labels),
+    "import": _Action(ImportOptions, import_labels),
     "backup": _Action(BackupOptions, _backup),
     "push": _Action(ServerOptions, _push),
     "pull": _Action(ServerOptions, _pull),

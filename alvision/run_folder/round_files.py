@@ -46,6 +46,12 @@ class QueryFile:
         return Query(round=int(path.parent.name), rows=rows)
 
 
+def last_query(root: Path) -> Query | None:
+    """Return what the last round of a run asks; None before it has asked anything."""
+    asked = sorted(root.glob("rounds/[0-9][0-9][0-9]/query.csv"))
+    return QueryFile().read(asked[-1]) if asked else None
+
+
 class AnswersFile:
     """`answers.csv`: the slice of the event log that a round has seen."""
 

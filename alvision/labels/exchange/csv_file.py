@@ -53,6 +53,7 @@ def import_labels(
     hashes: Mapping[SampleId, str],
     classes: Sequence[str],
     by: str = "import",
+    asked: Mapping[SampleId, int] | None = None,
 ) -> ImportCounts:
     """Import a CSV table into the store, all of it or nothing.
 
@@ -68,6 +69,7 @@ def import_labels(
         hashes: Their sha256.
         classes: The class names.
         by: The name for rows of a plain table that have none.
+        asked: The round that asks for an image, see `import_answers`.
 
     Raises:
         UserError: Names the rows with unknown images, unknown classes or contradictions.
@@ -75,7 +77,7 @@ def import_labels(
     table, images = read_table(path), frozenset(ids)
     if not {"uuid", "kind"} <= set(table.columns):
         answers, blank = _answers(table, images, classes, by)
-        return import_answers(store, answers, ids=ids, hashes=hashes, blank=blank)
+        return import_answers(store, answers, ids=ids, hashes=hashes, blank=blank, asked=asked)
     events = _exported(table, store.events(), classes)
     contents = set(hashes.values())
     about_images = [event for event in events if event.id]

@@ -17,6 +17,7 @@ from alvision.labels.exchange.import_answers import (
     ImportCounts,
     ImportedAnswer,
     import_answers,
+    neutral_name,
     refuse_unknown,
 )
 from alvision.labels.store import LabelStore
@@ -69,17 +70,20 @@ def import_folders(
     hashes: Mapping[SampleId, str],
     classes: Sequence[str],
     by: str = "import",
+    asked: Mapping[SampleId, int] | None = None,
 ) -> ImportCounts:
     """Import the class of every image in a class folder, all of it or nothing.
 
-    An image is recognised by its bytes, so the file may have another name. The folder's name is a
-    class, `skip` or `unsure`.
+    An image is recognised by its bytes, so the file may have another name; a copy that `alvision
+    next` made, by its name. The folder's name is a class, `skip` or `unsure`. `asked` is the round
+    that asks for an image, see `import_answers`.
 
     Raises:
         UserError: A folder is not a class, a file is not an image of the data, or an image is in
             two classes.
     """
     lowest = {hashes[id]: id for id in sorted(hashes, reverse=True) if id in frozenset(ids)}
+    neutral = {neutral_name(sha256): id for sha256, id in lowest.items()}
     answers: dict[tuple[SampleId, str], ImportedAnswer] = {}
     unknown = []
     for place in sorted(folder.iterdir()) if folder.is_dir() else ():
@@ -94,6 +98,7 @@ def import_folders(
         label = answer[1] or answer[0]
         for file in sorted(files_below(place)):
             id = lowest.get(hashlib.sha256(file.read_bytes()).hexdigest())
+            id = id or neutral.get(file.stem)
             if id is None:
                 unknown.append(printable(file.relative_to(folder).as_posix()))
             elif answers.setdefault((id, by), ImportedAnswer(label)).label != label:
@@ -104,7 +109,7 @@ def import_folders(
     refuse_unknown(folder, unknown)
     if not answers:
         raise UserError(f"{folder} has no class folders with images: check from=")
-    return import_answers(store, answers, ids=ids, hashes=hashes)
+    return import_answers(store, answers, ids=ids, hashes=hashes, asked=asked)
 
 
 def folder_name(label: str) -> str:

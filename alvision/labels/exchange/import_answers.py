@@ -7,9 +7,11 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from alvision.core.errors import UserError
-from alvision.core.records import Event, SampleId, answer_uuid
+from alvision.core.records import NOT_CLASSES, Event, EventKind, SampleId, answer_uuid
+from alvision.core.utc import now
 from alvision.labels.consensus import Resolve, standing
 from alvision.labels.content import image_of, resolver
 from alvision.labels.store import LabelStore
@@ -47,13 +49,25 @@ def import_answers(
     ids: Collection[SampleId],
     hashes: Mapping[SampleId, str],
     blank: int = 0,
+    asked: Mapping[SampleId, int] | None = None,
 ) -> ImportCounts:
     """Import answers in one transaction; those that count already add nothing.
+
+    Args:
+        store: The store to add to.
+        answers: The answer of each person on each image.
+        ids: The images of today.
+        hashes: Their sha256.
+        blank: Entries that had no label, for the counts.
+        asked: The round that asks for an image. An answer to it is a person's vote in that round,
+            which may wait for it; the answers to all other images are imports.
 
     Raises:
         UserError: Somebody gave exact copies different classes; nothing is imported.
     """
-    events = _imports(answers, store.events(), resolver(ids, hashes))
+    resolve = resolver(ids, hashes)
+    rounds = {image_of(id, resolve): number for id, number in (asked or {}).items()}
+    events = _events(answers, store.events(), resolve, rounds)
     store.append(events, hash_of=hashes.get)
     return ImportCounts(len(events), len(answers) - len(events), blank)
 
@@ -62,6 +76,11 @@ def id_of(cell: str, ids: frozenset[SampleId]) -> SampleId | None:
     r"""Return the image that a path names; spaces around it, `\` and `./` do not matter."""
     tidy = unicodedata.normalize("NFC", cell.strip().replace("\\", "/")).removeprefix("./")
     return next((id for id in (cell, tidy) if id in ids), None)
+
+
+def neutral_name(sha256: str) -> str:
+    """Return the name, without suffix, of a copy for another tool: it does not reveal the class."""
+    return sha256[:16]
 
 
 def refuse_unknown(path: Path, unknown: Sequence[str]) -> None:
@@ -78,16 +97,20 @@ def refuse_unknown(path: Path, unknown: Sequence[str]) -> None:
         )
 
 
-def _imports(answers: ImportedAnswers, log: Sequence[Event], resolve: Resolve) -> list[Event]:
-    """Return the imports that must be added to the log so that these answers count.
+def _events(
+    answers: ImportedAnswers,
+    log: Sequence[Event],
+    resolve: Resolve,
+    rounds: Mapping[SampleId, int],
+) -> list[Event]:
+    """Return the events that must be added to the log so that these answers count.
 
     Exact copies are one image: what was said of one of them was said of all.
     """
     counting = {
-        (id, event.by): event.label
+        (id, event.by, event.kind == "import"): event.label or event.kind
         for id, on_image in standing(log, resolve).items()
         for event in on_image
-        if event.kind == "import"
     }
     wanted: dict[tuple[SampleId, str], tuple[SampleId, ImportedAnswer]] = {}
     for (id, by), answer in answers.items():
@@ -99,16 +122,28 @@ def _imports(answers: ImportedAnswers, log: Sequence[Event], resolve: Resolve) -
             )
     # An answer that comes back (ok, worn, ok) needs a uuid of its own: the count makes it so.
     earlier = Counter((event.id, event.by) for event in log if event.kind == "import")
-    return [
-        Event(
-            id=id,
-            kind="import",
-            label=answer.label,
-            by=by,
-            round=0,
-            uuid=answer_uuid("import", earlier[id, by], id, by, "import", answer.label),
-            time=answer.time,
-        )
-        for (image, by), (id, answer) in wanted.items()
-        if counting.get((image, by)) != answer.label
-    ]
+    votes = Counter((event.id, event.by) for event in log if event.kind != "import")
+    events = []
+    for (image, by), (id, answer) in wanted.items():
+        known = counting.get((image, by, image not in rounds)) == answer.label
+        if known:
+            continue
+        if image in rounds:
+            events.append(_vote(id, by, answer, rounds[image], votes[id, by]))
+        else:
+            events.append(_import(id, by, answer, earlier[id, by]))
+    return events
+
+
+def _import(id: SampleId, by: str, answer: ImportedAnswer, nth: int) -> Event:
+    uuid = answer_uuid("import", nth, id, by, "import", answer.label)
+    return Event(id, "import", answer.label, by, 0, uuid, time=answer.time)
+
+
+def _vote(id: SampleId, by: str, answer: ImportedAnswer, round: int, nth: int) -> Event:
+    kind: EventKind = "label"
+    if answer.label in NOT_CLASSES:
+        kind = cast(EventKind, answer.label)
+    label = answer.label if kind == "label" else None
+    uuid = answer_uuid(f"imported vote {nth}", round, id, by, kind, label)
+    return Event(id, kind, label, by, round, uuid, time=answer.time or now())

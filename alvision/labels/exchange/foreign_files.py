@@ -1,0 +1,156 @@
+"""Files for other tools: the labels that there are, and the next batch to label."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from alvision.core.errors import UserError
+from alvision.core.records import QueryRow, SampleId
+from alvision.core.rounds import write_atomically
+from alvision.core.walk import left_behind
+from alvision.labels.csv_dialect import write_table
+from alvision.labels.exchange import coco, cvat, fiftyone, label_studio
+from alvision.labels.exchange.folders import folder_name
+from alvision.labels.exchange.import_answers import neutral_name
+
+Copy = Callable[[SampleId, Path, str], Path | None]
+"""Writes an image that browsers show into a folder, under a name without suffix."""
+BATCH_FORMATS = ("cvat", "label_studio", "fiftyone", "folders", "csv")
+
+
+def write_labels(
+    labels: Mapping[SampleId, str],
+    to: Path,
+    form: str,
+    *,
+    path_of: Callable[[SampleId], Path | None],
+    size_of: Callable[[Path], tuple[int, int]],
+    classes: Sequence[str],
+) -> int:
+    """Write the class of each image for another tool; images are named by their ids.
+
+    Args:
+        labels: The class of each image.
+        to: The file; for FiftyOne a folder.
+        form: `coco`, `cvat` or `fiftyone`.
+        path_of: Returns an image's file; None if there is none.
+        size_of: Returns width and height of a picture.
+        classes: The class names.
+
+    Returns:
+        The number of images.
+
+    Raises:
+        UserError: An image has no file, or the place cannot be written.
+    """
+    names = list(dict.fromkeys([*classes, *sorted(labels.values())]))
+    files = {id: _file(id, path_of) for id in labels}
+    if form == "fiftyone":
+        _write(to / "labels.json", _json(fiftyone.content(labels, names)))
+        _write(to / "data.json", _json({id: str(file.resolve()) for id, file in files.items()}))
+        return len(labels)
+    sizes = {id: size_of(file) for id, file in files.items()}
+    if form == "cvat":
+        _write(to, cvat.content(sizes, labels))
+    else:
+        _write(to, _json(coco.content(labels, sizes, names)))
+    return len(labels)
+
+
+def write_batch(
+    rows: Sequence[QueryRow],
+    to: Path,
+    format: str,
+    *,
+    round: int,
+    classes: Sequence[str],
+    hashes: Mapping[SampleId, str],
+    copy: Copy,
+    size_of: Callable[[Path], tuple[int, int]],
+) -> None:
+    """Write the images that wait for an answer as a batch for another tool.
+
+    Copies are named by the image's content, because a path may reveal the class.
+
+    Args:
+        rows: The images, in the order in which people see them.
+        to: A new folder; for `csv` a file.
+        format: One of `BATCH_FORMATS`.
+        round: The round that asks.
+        classes: The class names.
+        hashes: The sha256 of each image.
+        copy: Copies a picture.
+        size_of: Returns width and height of a picture.
+
+    Raises:
+        UserError: The folder has content, or an image cannot be shown.
+    """
+    if format == "csv":
+        write_table(to, ("id", "label", "by"), [(row.id, None, None) for row in rows], bom=True)
+        return
+    if to.exists() and not (to.is_dir() and all(left_behind(at.name) for at in to.iterdir())):
+        raise UserError(f"{to} is there already and not empty: name a new folder in to=")
+    pictures = {"fiftyone": to / "data", "folders": to}.get(format, to / "images")
+    try:
+        pictures.mkdir(parents=True, exist_ok=True)
+        files = {row.id: _copied(row.id, pictures, hashes, copy) for row in rows}
+        if format == "folders":
+            for name in (*classes, label_studio.UNSURE):
+                (to / folder_name(name)).mkdir()
+    except OSError as error:
+        raise UserError(f"{to} cannot be written: {error.strerror or error}") from error
+    if format == "cvat":
+        sizes = {f"images/{file.name}": size_of(file) for file in files.values()}
+        _write(to / "annotations.xml", cvat.content(sizes, {}))
+        _write(
+            to / "label_settings.json", _json(cvat.label_settings([*classes, label_studio.UNSURE]))
+        )
+    elif format == "fiftyone":
+        names = [*classes, label_studio.UNSURE]
+        targets = {file.stem: None for file in files.values()}
+        _write(to / "labels.json", _json(fiftyone.content(targets, names)))
+    elif format == "label_studio":
+        config = label_studio.configuration(classes)
+        control = label_studio.control(config)
+        tasks = [
+            label_studio.task(
+                row,
+                round=round,
+                sha256=hashes[row.id],
+                address=f"/data/local-files/?d={to.name}/images/{files[row.id].name}",
+                control=control,
+            )
+            for row in rows
+        ]
+        _write(to / "tasks.json", _json(tasks))
+        _write(to / "config.xml", config)
+
+
+def _copied(id: SampleId, folder: Path, hashes: Mapping[SampleId, str], copy: Copy) -> Path:
+    file = copy(id, folder, neutral_name(hashes[id])) if id in hashes else None
+    if file is None:
+        raise UserError(f"{id} has no image that could be shown: use format=csv")
+    return file
+
+
+def _file(id: SampleId, path_of: Callable[[SampleId], Path | None]) -> Path:
+    file = path_of(id)
+    if file is None or not file.is_file():
+        raise UserError(f"{id} has no file: export a table (form=votes)")
+    return file
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+
+
+def _write(path: Path, text: str) -> None:
+    def write(beside: Path) -> None:
+        beside.write_bytes(text.encode())
+
+    try:
+        write_atomically(path, write)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror or error}") from error

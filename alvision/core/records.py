@@ -16,7 +16,7 @@ Locate = Callable[[SampleId, str | None], SampleId | None]
 AnswerKind = Literal["label", "skip", "unsure"]
 EventKind = Literal[
     "label", "skip", "unsure", "undo", "import",
-    "settle", "flag", "close", "add", "rename", "merge", "mark", "book", "groups",
+    "box", "settle", "flag", "close", "add", "rename", "merge", "mark", "book", "groups",
 ]  # fmt: skip
 NOT_CLASSES = ("skip", "unsure")
 """Words that answer without a class, so no class may be called so."""
@@ -90,7 +90,8 @@ class Event(Answer):
     """Record an answer, or something else that was said or done; the store keeps these.
 
     Kinds beside the answers'. About an image: `import` (a label from elsewhere), `settle` (a class
-    that ends a dispute), `flag` (look at this one). About a round: `close` (train now, its rows
+    that ends a dispute), `flag` (look at this one), `box` (roughly where the defect is, drawn with an
+    answer). About a round: `close` (train now, its rows
     that are not answered return to the pool). About a class, whose configured name is its key for
     ever: `add`, `rename` (of the shown name), `merge`, `mark` (it is a defect, or none), `book` (an
     entry of the label book). About the data: `groups` (the rule for which images belong together).
@@ -98,10 +99,11 @@ class Event(Answer):
 
     Attributes:
         number: Its place in the log: gapless, from 1, in commit order.
-        target: The uuid that an undo takes back, the name that a rename shows, the class that a
+        target: The uuid that an undo takes back, or of the answer that a box belongs to; the name that a rename shows, the class that a
             merge goes into, or the way to group.
         sha256: Hash of the image's bytes, so that a moved file keeps its labels.
-        note: A remark in words; for `book` the entry, for `groups` the pattern.
+        note: A remark in words; for `book` the entry, for `groups` the pattern,
+            for `box` its `x,y,width,height` in pixels of the upright photograph.
         book: Version of the label book that an answer was given under.
         time: When it was said, see `core.utc`; None where nobody knows: a simulated answer, a table
             without times, a log of an earlier version.

@@ -44,6 +44,7 @@ def _text(event: Event, classes: ClassList, number_of: dict[str, int]) -> str:
         "import": f"{event.id} was {name} elsewhere",
         "settle": f"{event.id} is {name}, whatever the votes",
         "flag": f"{event.id} needs a look",
+        "box": f"{event.id} has a box drawn on it",
         "close": f"round {event.round} is closed",
         "add": f"{name} is a class from now on",
         "rename": f"{event.label} is shown as {event.target}",

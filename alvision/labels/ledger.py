@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from alvision.core.records import Event, SampleId
+from alvision.labels.boxes import Box, boxes
 from alvision.labels.classes import ClassList, class_list, marks
 from alvision.labels.consensus import (
     Resolve,
@@ -38,6 +39,7 @@ class Ledger:
         standing: The answers that count on each image, see `consensus.standing`.
         settled: The class of each image that has one, see `consensus.consensus`.
         flags: The flags that were not undone, by image.
+        boxes: The boxes that count, by image.
         classes: The classes after all class events.
         marks: Which classes people made a defect, or none, see `classes.marks`.
         book: The label book after all its entries.
@@ -56,6 +58,7 @@ class Ledger:
         self.standing: dict[SampleId, tuple[Event, ...]] = {}
         self.settled: dict[SampleId, Settled] = {}
         self.flags: dict[SampleId, tuple[Event, ...]] = {}
+        self.boxes: dict[SampleId, tuple[Box, ...]] = {}
         self.classes: ClassList = class_list(self._configured, ())
         self.marks: dict[str, bool] = {}
         self.book = Book()
@@ -129,6 +132,7 @@ class Ledger:
             (self.standing, answers),
             (self.settled, settled),
             (self.flags, flags),
+            (self.boxes, boxes(events, lambda event: id).get(id)),
         )
         for view, value in views:
             if value:

@@ -57,6 +57,7 @@ _FIELDS = {
     "import": {"label"},
     "settle": {"label"},
     "flag": set(),
+    "box": {"target"},
     "close": set(),
     "add": {"label"},
     "rename": {"label", "target"},

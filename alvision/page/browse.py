@@ -10,8 +10,10 @@ from pathlib import PurePosixPath
 from alvision.core.records import Event, SampleId
 from alvision.core.utc import as_text
 from alvision.data.groups import exif_time
+from alvision.labels.boxes import Box
 from alvision.labels.voting import disputed
 from alvision.page.assignment import Assignment
+from alvision.page.image_urls import Look
 from alvision.page.requests import Refused
 from alvision.page.responses import About, Answered, AnsweredImage, GivenAnswer, Show
 from alvision.page.state import PageState
@@ -52,6 +54,7 @@ class _Found:
     expected: str | None
     disputed: bool
     notes: tuple[str, ...]
+    boxes: tuple[Box, ...]
 
 
 class BrowseApi:
@@ -90,7 +93,7 @@ class BrowseApi:
         return Answered(
             total=len(fit),
             people=people,
-            images=[self._image(one, looks[one.id].sha256) for one in shown if one.id in looks],
+            images=[self._image(one, looks[one.id]) for one in shown if one.id in looks],
         )
 
     def about(self, address: str) -> About:
@@ -132,21 +135,25 @@ class BrowseApi:
                 None if id in held_out else expected.get(id),
                 disputed(answers, settled),
                 tuple(event.note or "" for event in ledger.flags.get(id, ())),
+                ledger.boxes.get(id, ()),
             )
 
-    def _image(self, found: _Found, sha256: str) -> AnsweredImage:
+    def _image(self, found: _Found, look: Look) -> AnsweredImage:
         answers = [
             GivenAnswer(by=event.by, kind=event.kind, label=event.label, time=event.time)
             for event in found.answers
         ]
         return AnsweredImage(
             id=self._state.images.address(found.id),
-            sha256=sha256,
+            sha256=look.sha256,
             label=found.label,
             expected=found.expected,
             disputed=found.disputed,
             answers=answers,
             notes=list(found.notes),
+            photo_width=look.photograph[0],
+            photo_height=look.photograph[1],
+            boxes=[(box.x, box.y, box.width, box.height) for box in found.boxes],
         )
 
 

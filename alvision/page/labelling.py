@@ -9,6 +9,7 @@ from typing import Any
 
 from alvision.core.records import Event, QueryRow, SampleId
 from alvision.core.utc import as_text
+from alvision.labels.boxes import Box
 from alvision.page.assignment import Assignment
 from alvision.page.image_urls import Look
 from alvision.page.requests import Refused, SubmittedEvent
@@ -235,6 +236,8 @@ class LabellingApi:
             label = submitted.label
         if submitted.kind == "flag" and not submitted.note:
             raise Refused("a flag needs a note")
+        if submitted.kind == "box":
+            target = self._boxed_answer(by, submitted, id or "")
         newest = max(0, state.run.round)
         return Event(
             id or "",
@@ -252,7 +255,7 @@ class LabellingApi:
         )
 
     def _note(self, submitted: SubmittedEvent, id: SampleId | None) -> str | None:
-        if submitted.kind == "flag":
+        if submitted.kind in ("flag", "box"):
             return submitted.note
         if submitted.grid is None or submitted.kind not in ("label", "unsure"):
             return None
@@ -260,6 +263,18 @@ class LabellingApi:
         if id in self._state.context.held_out or self._assignment.row(id or "").slot == "gold":
             raise Refused("this image is asked blind, so it is answered by itself")
         return GRID + submitted.grid
+
+    def _boxed_answer(self, by: str, submitted: SubmittedEvent, id: SampleId) -> str:
+        """Return the answer that a box belongs to; the two come together."""
+        box, look = Box.read(submitted.note), self._state.images.look(id)
+        if box is None or look is None or not box.lies_in(look.photograph):
+            raise Refused("a box lies in its photograph: x,y,width,height in whole pixels")
+        if submitted.target is None:
+            raise Refused("a box names the answer that it belongs to")
+        answer = self._state.ledger.by_uuid.get(submitted.target)
+        if answer is not None and answer.by != by:
+            raise Refused(f"only {answer.by} can draw a box for this answer")
+        return submitted.target
 
     def _undone_image(
         self, by: str, submitted: SubmittedEvent, id: SampleId | None

@@ -67,7 +67,7 @@ class SubmittedEvent(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True)
 
     uuid: Uuid
-    kind: Literal["label", "skip", "unsure", "undo", "flag"]
+    kind: Literal["label", "skip", "unsure", "undo", "flag", "box"]
     id: Address | None = None
     sha256: Sha256 | None = None
     label: Name | None = None

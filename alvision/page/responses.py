@@ -365,6 +365,10 @@ class AnsweredImage(_Response):
     answers: list[GivenAnswer]
     notes: list[str]
     """What people flagged."""
+    photo_width: int = 0
+    photo_height: int = 0
+    boxes: list[tuple[int, int, int, int]] = []
+    """Boxes that people drew: x, y, width, height in pixels of the photograph."""
 
 
 class Answered(_Response):

@@ -48,6 +48,7 @@ function show(item) {
   for (const id of ["heatmap", "zoom-in", "zoom-out", "fit", "original"])
     $(`#${id}`).disabled = !item?.pictured;
   $("#similar").disabled = !item || item.blind;
+  $("#unbox").hidden = true;
   idle(item);
 }
 
@@ -81,6 +82,12 @@ function heatmap() {
   else showLast(t(item.strange ? "stage.heatmap.strange" : "stage.heatmap.on"));
 }
 
+function unbox() {
+  if (!viewer.box) return;
+  viewer.setBox(null);
+  showLast(t("stage.box.gone"));
+}
+
 /** Show many images at once: of the class with the most, or like the one on the screen. */
 function many(choice) {
   if (session.blind) showLast(t("grid.blind"));
@@ -103,6 +110,12 @@ function wire() {
   );
   sitting.addEventListener("giving", ({ detail }) => panel.flash(detail.label));
   sitting.addEventListener("given", ({ detail }) => showLast(answered(session, detail)));
+  sitting.addEventListener("boxed", ({ detail }) => viewer.setBox(detail));
+  viewer.addEventListener("box", ({ detail: box }) => {
+    sitting.box = box;
+    $("#unbox").hidden = !box;
+    if (box) showLast(t("stage.box.drawn"));
+  });
   sitting.addEventListener("flagged", () => showLast(t("last.flag")));
   sitting.addEventListener("undone", ({ detail: answer }) => {
     if (answer?.grid) grid.restore(answer.grid);
@@ -144,6 +157,7 @@ function buttons() {
   press("#similar", similar);
   press("#grid-undo", () => sitting.undo());
   press("#heatmap", heatmap);
+  press("#unbox", unbox);
   press("#zoom-in", () => viewer.zoomIn());
   press("#zoom-out", () => viewer.zoomOut());
   press("#fit", () => viewer.fit());
@@ -186,6 +200,8 @@ const keys = {
   u: (event) => sitting.answer("unsure", null, event.timeStamp),
   z: () => sitting.undo(),
   b: heatmap,
+  x: unbox,
+  Escape: unbox,
   f: () => sitting.current && open("flag"),
   l: () => open("book"),
   c: () => open("conflicts"),

@@ -2,6 +2,7 @@
 // one more answer of this person; what was said before stays in the log.
 
 import { api } from "./api.js";
+import { boxLayer } from "./box.js";
 import { $, make, setText, uuid } from "./dom.js";
 import { thumbnail, wholeText } from "./row.js";
 import { moment, t } from "./text.js";
@@ -71,10 +72,14 @@ export function browsePage(session) {
     $("#browse-chosen").hidden = !chosen;
     if (!chosen) return;
     const { id, sha256, label, expected, answers, notes } = chosen;
+    const { photo_width, photo_height, boxes } = chosen;
     const alt = t("browse.alt", { name: named(label, answers.at(-1).kind) });
     const src = api.image(id, "full", sha256);
     const picture = () => make("img", { class: "picture", src, alt });
-    $("#browse-frame").replaceChildren(session.state.pictured ? picture() : wholeText(id));
+    const shown = session.state.pictured
+      ? [picture(), boxLayer(photo_width, photo_height, boxes)]
+      : [wholeText(id)];
+    $("#browse-frame").replaceChildren(...shown);
     const said = answers.map((given) =>
       make(
         "li",
@@ -85,7 +90,8 @@ export function browsePage(session) {
     );
     $("#browse-answers").replaceChildren(...said);
     const model = expected ? t("browse.expected", { name: session.shown(expected) }) : "";
-    setText($("#browse-expected"), [model, ...notes].filter(Boolean).join("\n"));
+    const drawn = boxes.length ? t("browse.boxes", { n: boxes.length }) : "";
+    setText($("#browse-expected"), [model, drawn, ...notes].filter(Boolean).join("\n"));
     const mine = answers.find((given) => given.by === session.person);
     const choices = session.classes.map(({ name, shown }) =>
       make(

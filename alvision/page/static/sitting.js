@@ -16,6 +16,7 @@ export class Sitting extends EventTarget {
   #stopwatch = new Stopwatch();
   #timer = null;
   current = null;
+  box = null; // drawn on the image on the screen: [x, y, width, height]
   number = 0;
   #busy = false;
 
@@ -70,19 +71,30 @@ export class Sitting extends EventTarget {
     return event;
   }
 
+  /** Return the event of a box: it belongs to an answer, and goes with it when that is undone. */
+  #boxOf(answer, box) {
+    const { id, sha256, round } = answer;
+    const note = box.join(",");
+    const event = { uuid: uuid(), id, sha256, kind: "box", target: answer.uuid, note, round };
+    return event;
+  }
+
   /** Answer the image on the screen. The next one shows when the answer is stored. */
   async answer(kind, label = null, since = performance.now()) {
     if (this.busy || !this.current) return;
     this.busy = true;
     const item = this.current;
     const event = this.#event(item, kind, label, this.#stopwatch.seconds());
+    const box = this.box;
+    const events = box ? [event, this.#boxOf(event, box)] : [event];
     this.#tell("giving", { kind, label });
     try {
-      const reply = await this.#outbox.submit(this.#session.person, [event]);
+      const reply = await this.#outbox.submit(this.#session.person, events);
       const opinion = reply?.opinions.find((opinion) => opinion.id === item.id);
-      this.#remember({ uuids: [event.uuid], item, kind, label, grid: null });
+      this.#remember({ uuids: [event.uuid], item, kind, label, box, grid: null });
       if (reply) this.#session.count(reply.counts);
       this.#tell("given", { kind, label, item, opinion: opinion ?? item });
+      if (reply?.refused.length) this.#tell("failed", new Refused(reply.refused[0].error, 200));
       await this.advance(since);
     } catch (error) {
       this.#fail(error);
@@ -148,6 +160,7 @@ export class Sitting extends EventTarget {
       this.#feed.forget(answer.item.id);
       this.number -= this.current ? 2 : 1;
       await this.#show(answer.item);
+      if (answer.box) this.#tell("boxed", answer.box);
     } catch (error) {
       this.#fail(error);
     } finally {
@@ -190,6 +203,7 @@ export class Sitting extends EventTarget {
 
   async #show(item, since = null) {
     this.current = item;
+    this.box = null;
     if (item) {
       this.number += 1;
       load(item);

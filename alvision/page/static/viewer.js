@@ -1,6 +1,8 @@
-// The image with zoom, pan and heatmap: wheel, drag, two fingers, keys and buttons. Zoomed in, it is
-// the photograph at full resolution.
+// The image with zoom, pan, heatmap and a box: wheel, drag, two fingers, keys and buttons. Zoomed in,
+// it is the photograph at full resolution. A drag moves a zoomed image; with shift, or where there is
+// nothing to move, it draws a box.
 
+import { Drag, boxLayer } from "./box.js";
 import { $, setText } from "./dom.js";
 import { load, loadHeatmap } from "./feed.js";
 import { t } from "./text.js";
@@ -9,7 +11,7 @@ import { Tiles, shade } from "./tiles.js";
 const MOST = 16; // times, and pixels of the screen for one of a photograph: a fingertip's size
 const STEP = 1.25; // a key press or click: three of them double the size
 
-export class Viewer {
+export class Viewer extends EventTarget {
   #frame = $("#frame");
   #layer = $("#layer");
   #scale = 1;
@@ -18,14 +20,20 @@ export class Viewer {
   #pointers = new Map();
   #item = null;
   #tiles = new Tiles();
+  #drag = null;
   heatmap = false;
+  box = null;
 
   constructor() {
+    super();
     this.#frame.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     this.#frame.addEventListener("pointerdown", (event) => this.#down(event));
     this.#frame.addEventListener("pointermove", (event) => this.#move(event));
     for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
-      this.#frame.addEventListener(end, (event) => this.#pointers.delete(event.pointerId));
+      this.#frame.addEventListener(end, (event) => {
+        this.#pointers.delete(event.pointerId);
+        this.#drawn(end === "pointerup");
+      });
     }
     this.#frame.addEventListener("dblclick", (event) => {
       if (this.#scale > 1) this.fit();
@@ -37,6 +45,8 @@ export class Viewer {
   /** Show an image, usually loaded already; null clears the view. */
   show(item, alt) {
     this.#item = item;
+    this.#drag = null;
+    this.box = null;
     if (!item) {
       this.fit();
       this.#layer.replaceChildren();
@@ -55,6 +65,13 @@ export class Viewer {
   setHeatmap(on) {
     this.heatmap = on;
     this.#paintHeatmap();
+  }
+
+  /** Show a box instead of the one that is there; null: none. */
+  setBox(box) {
+    this.box = box;
+    this.#paintBox(box);
+    this.dispatchEvent(new CustomEvent("box", { detail: box }));
   }
 
   zoom(factor, x = 0, y = 0) {
@@ -98,6 +115,35 @@ export class Viewer {
     loadHeatmap(this.#item);
     this.#item.heat.className = "heat";
     this.#layer.append(this.#item.heat);
+  }
+
+  #paintBox(box) {
+    this.#layer.querySelector(".boxes")?.remove();
+    const { photo_width, photo_height } = this.#item;
+    if (box) this.#layer.append(boxLayer(photo_width, photo_height, [box]));
+  }
+
+  /** End a drag: with a box, or as if it had not begun. */
+  #drawn(whole) {
+    if (!this.#drag) return;
+    const box = whole ? this.#drag.box(this.#shown()) : null;
+    this.#drag = null;
+    if (box) this.setBox(box);
+    else this.#paintBox(this.box);
+  }
+
+  /** Pixels of the screen for one of the photograph. */
+  #shown() {
+    return this.#fitted() * this.#scale;
+  }
+
+  #onPhotograph(clientX, clientY) {
+    const [x, y] = this.#middle(clientX, clientY);
+    const { photo_width, photo_height } = this.#item;
+    return [
+      (x - this.#x) / this.#shown() + photo_width / 2,
+      (y - this.#y) / this.#shown() + photo_height / 2,
+    ];
   }
 
   #place() {
@@ -149,6 +195,12 @@ export class Viewer {
     if (event.button) return;
     this.#frame.setPointerCapture(event.pointerId);
     this.#pointers.set(event.pointerId, [event.clientX, event.clientY]);
+    if (this.#pointers.size > 1) this.#drawn(false);
+    else if (this.#item && (this.#scale === 1 || event.shiftKey)) {
+      const { photo_width, photo_height } = this.#item;
+      const from = this.#onPhotograph(event.clientX, event.clientY);
+      this.#drag = new Drag(from, [photo_width, photo_height]);
+    }
   }
 
   #move(event) {
@@ -157,6 +209,11 @@ export class Viewer {
     const now = [event.clientX, event.clientY];
     const other = [...this.#pointers].find(([id]) => id !== event.pointerId)?.[1];
     this.#pointers.set(event.pointerId, now);
+    if (this.#drag) {
+      this.#drag.move(this.#onPhotograph(...now));
+      this.#paintBox(this.#drag.box(this.#shown()) ?? this.box);
+      return;
+    }
     if (!other) {
       this.pan(now[0] - before[0], now[1] - before[1]);
       return;

@@ -3,6 +3,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alvision.labels.boxes import boxes
 from alvision.labels.classes import DEFECT, class_list, marks
 from alvision.labels.consensus import consensus, standing, taken_back
 from alvision.labels.guidelines import Entry, book, write
@@ -28,7 +29,7 @@ def logs(draw):
     for number in range(1, count + 1):
         kind = draw(
             st.sampled_from(["label", "label", "undo", "undo", "unsure", "import", "settle",
-                             "flag", "add", "rename", "merge", "mark", "book"])
+                             "flag", "box", "add", "rename", "merge", "mark", "book"])
         )  # fmt: skip
         id = draw(st.sampled_from(["x", "y", "old", "gone"]))
         by, label = draw(st.sampled_from("ab")), draw(st.sampled_from(["ok", "worn", "bent"]))
@@ -39,6 +40,9 @@ def logs(draw):
             note = write(Entry(str(number))) if kind == "book" else None
             note = draw(st.sampled_from([DEFECT, "sound"])) if kind == "mark" else note
             said = event(str(number), "", kind, label, by, target=target, note=note)
+        elif kind == "box":
+            answer = str(draw(st.integers(1, count)))
+            said = event(str(number), id, kind, None, by, target=answer, note=f"{number},0,1,1")
         else:
             said = event(str(number), id, kind, label, by)
         log.append(replace(said, number=number))
@@ -63,6 +67,7 @@ def test_bit_by_bit_it_says_what_the_whole_log_says(log, random):
         back = taken_back(so_far)
         flags = {e.uuid for e in so_far if e.kind == "flag" and resolve(e) and e.uuid not in back}
         assert {e.uuid for found in followed.flags.values() for e in found} == flags
+        assert followed.boxes == boxes(so_far, resolve)
         assert followed.pin == at
 
 

@@ -119,3 +119,46 @@ def test_the_first_page_shows_photographs_before_it_asks_for_classes(make_page):
     assert len(samples) == len(set(samples)) == 8
     assert all(page.get(f"/image/{one}?size=thumb").status_code == 200 for one in samples)
     assert make_page().state()["samples"] == []
+
+
+def test_a_box_is_stored_with_its_answer_and_shown_beside_it(page, ask):
+    ask(*IDS[:3])
+    first, *_ = page.items()
+    answer = page.say(first["id"])
+    page.say(first["id"], kind="box", target=answer, note="1,2,3,4")
+    (image,) = page.read("/api/answered", by="ann")["images"]
+    assert image["boxes"] == [[1, 2, 3, 4]]
+    assert (image["photo_width"], image["photo_height"]) == (
+        first["photo_width"],
+        first["photo_height"],
+    )
+    page.say(first["id"], kind="undo", target=answer)
+    page.say(first["id"], "worn")
+    (image,) = page.read("/api/answered", by="ann")["images"]
+    assert image["boxes"] == []
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"note": "1,2,3"}, "a box lies in its photograph"),
+        ({"note": "1,2,90000,4"}, "a box lies in its photograph"),
+        ({"note": "1,2,3,4", "target": None}, "names the answer"),
+    ],
+)
+def test_a_box_that_makes_no_sense_is_refused(page, ask, more, words):
+    ask(*IDS[:3])
+    first, *_ = page.items()
+    answer = page.say(first["id"])
+    box = {"uuid": str(uuid.uuid4()), "id": first["id"], "sha256": first["sha256"], "kind": "box"}
+    told = page.tell("/api/answers", by="ann", events=[box | {"target": answer} | more])
+    assert words in told["refused"][0]["error"]
+
+
+def test_nobody_draws_on_the_answer_of_somebody_else(page, ask):
+    ask(*IDS[:3])
+    first, *_ = page.items()
+    answer = page.say(first["id"])
+    box = {"uuid": str(uuid.uuid4()), "id": first["id"], "kind": "box", "note": "1,2,3,4"}
+    told = page.tell("/api/answers", by="ben", events=[box | {"target": answer}])
+    assert told["refused"][0]["error"] == "only ann can draw a box for this answer"

@@ -172,7 +172,7 @@ def test_what_the_page_sends_is_what_the_server_reads(schema, fields):
         sent = {part for part in taken_apart(body) if not part.startswith("...")}
         assert sent <= fields[reference(content)], name
     events = re.findall(r"const event = \{([^}]*)\}", SOURCES["sitting.js"])
-    assert len(events) == 3
+    assert len(events) == 4
     for event in [*events, "grid: name"]:
         assert taken_apart(event) <= fields["SubmittedEvent"]
 

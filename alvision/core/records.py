@@ -90,17 +90,17 @@ class Event(Answer):
     """Record an answer, or something else that was said or done; the store keeps these.
 
     Kinds beside the answers'. About an image: `import` (a label from elsewhere), `settle` (a class
-    that ends a dispute), `flag` (look at this one), `box` (roughly where the defect is, drawn with an
-    answer). About a round: `close` (train now, its rows
-    that are not answered return to the pool). About a class, whose configured name is its key for
-    ever: `add`, `rename` (of the shown name), `merge`, `mark` (it is a defect, or none), `book` (an
-    entry of the label book). About the data: `groups` (the rule for which images belong together).
-    And `undo`. The `id` is empty where no image is meant.
+    that ends a dispute), `flag` (look at this one), `box` (roughly where the defect is, drawn with
+    an answer). About a round: `close` (train now, its rows that are not answered return to the
+    pool). About a class, whose configured name is its key for ever: `add`, `rename` (of the shown
+    name), `merge`, `mark` (it is a defect, or none), `book` (an entry of the label book). About the
+    data: `groups` (the rule for which images belong together). And `undo`. The `id` is empty where
+    no image is meant.
 
     Attributes:
         number: Its place in the log: gapless, from 1, in commit order.
-        target: The uuid that an undo takes back, or of the answer that a box belongs to; the name that a rename shows, the class that a
-            merge goes into, or the way to group.
+        target: The uuid that an undo takes back, or of the answer that a box belongs to; the name
+            that a rename shows, the class that a merge goes into, or the way to group.
         sha256: Hash of the image's bytes, so that a moved file keeps its labels.
         note: A remark in words; for `book` the entry, for `groups` the pattern,
             for `box` its `x,y,width,height` in pixels of the upright photograph.

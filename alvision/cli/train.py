@@ -28,7 +28,8 @@ the data itself names (class folders, a label column), or else those that people
 gave beside data.root= (alvision label). The temperature and every figure come from
 the monitor images, which no model was trained on. With model.training=auto, the
 default, a frozen and a finetuned network and the mean of both compete on the
-labelled images, in three folds of whole groups. Writes <out>/final/: model.ckpt,
+labelled images, in three folds of whole groups. Where only good parts are labelled,
+it remembers their patches, and stops what is unlike them. Writes <out>/final/: model.ckpt,
 model.json, monitor.parquet and reliability.png."""
 
 
@@ -95,6 +96,12 @@ def train(words: list[str]) -> int:
     monitor, labels = facts.monitor, facts.labels
     counts = ", ".join(f"{count} {name}" for name, count in labels.items())
     console.print(f"trained on {sum(labels.values())} labels: {counts}", markup=False)
+    if facts.memory is not None:
+        console.print(
+            f"no defect is labelled, so it knows good parts only: {facts.memory.size}. It tells "
+            "what is unlike them, and cannot name a defect",
+            markup=False,
+        )
     if few := too_few(monitor.figures, "monitor image"):
         console.print(few, markup=False)
     else:

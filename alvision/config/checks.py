@@ -215,7 +215,11 @@ def validate_classes(classes: list[str], defects: list[str] | None) -> None:
             that is not a class.
     """
     if len(classes) < 2:
-        raise UserError(f'classes={classes} needs at least two names, e.g. "classes=[ok,worn]"')
+        name = classes[0] if classes else "ok"
+        raise UserError(
+            f"classes={classes} needs at least two names, also where only good parts are known: "
+            f'e.g. "classes=[{name},worn]" "defects=[worn]"'
+        )
     check_classes(classes)
     unknown = [name for name in defects or [] if name not in classes]
     if unknown:

@@ -63,18 +63,24 @@ class Judge:
             pixels,
             output.logits,
             output.features,
-            bundle.known_features,
+            bundle.strangeness(output),
             self.reference.directions,
         )
         decisions = bundle.decide(output)
-        return [_columns(one, own) for one, own in zip(decisions, statistics, strict=True)]
+        return [
+            _columns(one, own, tells_new=not bundle.good_only)
+            for one, own in zip(decisions, statistics, strict=True)
+        ]
 
 
-def _columns(decision: Decision | None, statistics: np.ndarray) -> dict[str, Any]:
+def _columns(
+    decision: Decision | None, statistics: np.ndarray, *, tells_new: bool
+) -> dict[str, Any]:
     if decision is None:
         return {"folder": "broken", "reason": NO_NUMBERS}
     return {
-        "folder": "new" if decision.novelty > 1 else decision.verdict,
+        # Of good parts alone novelty is the score itself, and the threshold says what passes.
+        "folder": "new" if tells_new and decision.novelty > 1 else decision.verdict,
         "class_": decision.class_name,
         "defect_score": decision.defect_score,
         "novelty": decision.novelty,

@@ -18,7 +18,7 @@ from alvision.deploy.bundle.manifest import BundleManifest, NoveltyScale
 from alvision.deploy.bundle.signature import signed
 from alvision.deploy.bundle.statistics import ReferenceBuilder
 from alvision.deploy.bundle.thresholds import dump
-from alvision.deploy.bundle.verdict import NEIGHBOURS, usual_novelty
+from alvision.deploy.bundle.verdict import NEIGHBOURS, novelty, usual_novelty
 from tests.conftest import paint
 
 SIDE, FILTERS = 32, 24
@@ -86,7 +86,8 @@ def make(folder: Path, *, known: int = 120, held_out: int = 120) -> Path:
     notes = ReferenceBuilder(kept.astype(np.float32), held_out)
     monitor, _ = drawn(200_000, held_out)
     logits, monitor_features, _ = session(path.read_bytes(), 1).run(None, {"pixels": monitor})
-    notes.add(monitor, logits, monitor_features)
+    strange = novelty(monitor_features, kept.astype(np.float32))
+    notes.add(monitor, logits, monitor_features, strange)
     notes.write(folder / REFERENCE_STATISTICS)
     scale = usual_novelty(monitor_features, kept.astype(np.float32))
     manifest = BundleManifest(

@@ -14,7 +14,6 @@ from torch import nn
 from alvision.core.errors import UserError
 from alvision.core.records import SampleId
 from alvision.deploy.bundle.bundle import NETWORK, Output, session
-from alvision.deploy.bundle.network import Deployed
 from alvision.deploy.bundle.run_tiles import BAG, run_tiles
 from alvision.deploy.bundle.tiled_network import TiledNetwork
 
@@ -28,11 +27,11 @@ Runtimes add float32 numbers in different orders; a wrong operator is off by far
 Run = Callable[[np.ndarray], Output]
 
 
-def to_onnx(network: Deployed, shape: tuple[int, int], path: Path) -> None:
+def to_onnx(network: nn.Module, shape: tuple[int, int], path: Path) -> None:
     """Write a network as ONNX, for any number of images at once.
 
     Args:
-        network: The network.
+        network: From pixels to logits, features and maps, e.g. `Deployed`.
         shape: Height and width of its images.
         path: The file.
 
@@ -47,7 +46,7 @@ def tiles_to_onnx(network: TiledNetwork, shape: tuple[int, int], folder: Path) -
     """Write both graphs of a network for tiles and return how to run them.
 
     Args:
-        network: The network.
+        network: From pixels to logits, features and maps, e.g. `Deployed`.
         shape: Height and width of a tile.
         folder: The bundle's folder.
 
@@ -138,7 +137,7 @@ def to_openvino(folder: Path) -> Run:
     return run
 
 
-def to_torch(network: Deployed, shape: tuple[int, int], folder: Path) -> Run:
+def to_torch(network: nn.Module, shape: tuple[int, int], folder: Path) -> Run:
     """Write a network as an exported program of torch and return how to run it."""
     path = folder / "model.pt2"
     example = torch.zeros(2, *shape, 3, dtype=torch.uint8)

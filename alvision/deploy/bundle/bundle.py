@@ -29,7 +29,9 @@ from alvision.deploy.bundle.verdict import (
     Decision,
     decide,
     defect_scores,
+    novelty,
     softmax,
+    strangest,
 )
 
 MANIFEST, NETWORK, KNOWN_FEATURES, REFERENCE_STATISTICS = (
@@ -90,6 +92,11 @@ class Bundle:
         return tuple(name for name in self.classes if self.defects and name not in self.defects)
 
     @property
+    def good_only(self) -> bool:
+        """Tell whether it knows good parts only: no defect was labelled when it was trained."""
+        return self.manifest.memory is not None
+
+    @property
     def spec(self) -> ImageSpec:
         """Return how a file becomes what the network sees."""
         return self.manifest.image
@@ -125,6 +132,8 @@ class Bundle:
     @cached_property
     def tells_novelty(self) -> bool:
         """Tell whether there were enough held-out images to know which novelty is usual."""
+        if self.good_only:
+            return True
         content = io.BytesIO(self.read(REFERENCE_STATISTICS))
         with np.load(content, allow_pickle=False) as kept:
             return len(kept["facts"]) >= FEWEST_HELD_OUT
@@ -152,6 +161,18 @@ class Bundle:
         """Return the probability that a part is defective in any way, [B]."""
         return defect_scores(softmax(logits, self.manifest.temperature), self.classes, self.defects)
 
+    def strangeness(self, output: Output) -> np.ndarray:
+        """Return how unlike all that it knows images are, [B]; `decide` divides it by the usual."""
+        if self.good_only:
+            return strangest(output.maps)
+        return novelty(output.features, self.known_features)
+
+    @property
+    def _usual(self) -> float:
+        if self.manifest.memory is not None:
+            return self.manifest.memory.usual
+        return self.manifest.novelty.usual if self.tells_novelty else FARTHEST
+
     def decide(self, output: Output) -> list[Decision | None]:
         """Return the decision about each image; None where the network gives no finite numbers."""
         limits = self.thresholds
@@ -162,7 +183,8 @@ class Bundle:
             classes=self.classes,
             defects=self.defects,
             temperature=self.manifest.temperature,
-            usual=self.manifest.novelty.usual if self.tells_novelty else FARTHEST,
+            usual=self._usual,
+            maps=output.maps if self.good_only else None,
             cutoffs=(limits.low, limits.high) if limits else None,
         )
         return [None if row is None else _decision(*row) for row in rows]

@@ -43,6 +43,7 @@ from alvision.deploy.bundle.bundle import (
 )
 from alvision.deploy.bundle.golden import GOLDEN, try_out, write_golden
 from alvision.deploy.bundle.manifest import BundleManifest, GoldenImage, NoveltyScale
+from alvision.deploy.bundle.memory_network import MemoryNetwork
 from alvision.deploy.bundle.model_card import model_card
 from alvision.deploy.bundle.network import Deployed
 from alvision.deploy.bundle.predict_script import script
@@ -50,7 +51,7 @@ from alvision.deploy.bundle.signature import signed
 from alvision.deploy.bundle.statistics import ReferenceBuilder
 from alvision.deploy.bundle.thresholds import dump
 from alvision.deploy.bundle.tiled_network import TiledNetwork
-from alvision.deploy.bundle.verdict import NEIGHBOURS, usual_novelty
+from alvision.deploy.bundle.verdict import NEIGHBOURS, novelty, strangest, usual_novelty
 from alvision.deploy.train.calibration import fit_temperature
 from alvision.deploy.train.final_model import FinalModel, check_current
 from alvision.models.pair import HeadPair
@@ -69,6 +70,7 @@ KNOWN_IN_TILES = 200
 """The same for photographs in tiles, each of which takes as long as hundreds of images."""
 
 Progress = Callable[[str, int, int], None]
+AnyNetwork = Deployed | TiledNetwork | MemoryNetwork
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ def _fill(
     folder: Path, final: FinalModel, config: RunConfig, format: str, progress: Progress
 ) -> Verification:
     """Write every file of a bundle."""
-    network = _network(final)
+    network = _memory_network(final) if final.memory else _network(final)
     backends = _write_backends(folder, final, network, format)
     known, monitor = _write_reference(folder, final, backends["onnx"], progress)
     most = GOLDEN if isinstance(network, TiledNetwork) else max(VERIFIED, GOLDEN)
@@ -161,7 +163,7 @@ def _fill(
 
 
 def _write_backends(
-    folder: Path, final: FinalModel, network: Deployed | TiledNetwork, format: str
+    folder: Path, final: FinalModel, network: AnyNetwork, format: str
 ) -> dict[str, Run]:
     """Write the network in its forms, and return how to run each of them."""
     shape = final.learner.features.spec.shape
@@ -194,7 +196,12 @@ def _write_reference(
     np.save(folder / KNOWN_FEATURES, kept)
     known = replace(known, features=kept.astype(np.float32))
     builder = ReferenceBuilder(known.features, len(monitor_ids))
-    monitor = _outputs(final, monitor_ids, run, "monitor images", progress, builder.add)
+
+    def note(pixels: np.ndarray, output: Output) -> None:
+        far = strangest(output.maps) if final.memory else novelty(output.features, known.features)
+        builder.add(pixels, output.logits, output.features, far)
+
+    monitor = _outputs(final, monitor_ids, run, "monitor images", progress, note)
     builder.write(folder / REFERENCE_STATISTICS)
     return known, monitor
 
@@ -202,7 +209,7 @@ def _write_reference(
 def _manifest(
     final: FinalModel,
     config: RunConfig,
-    network: Deployed | TiledNetwork,
+    network: AnyNetwork,
     known: NetworkOutputs,
     monitor: NetworkOutputs,
     golden: tuple[GoldenImage, ...],
@@ -217,21 +224,28 @@ def _manifest(
         files={},
         defects=None if config.defects is None else tuple(config.defects),
         # Fitted anew: the exported network computes in fp32, the learner perhaps in bf16.
-        temperature=fit_temperature(monitor.logits, targets),
+        temperature=1.0 if final.memory else fit_temperature(monitor.logits, targets),
         alvision=__version__,
         versions={name: version(name) for name in ("torch", "timm", "onnx", "onnxruntime")},
         run=str(config.out),
         name=config.name or "",
         backbone=config.model.backbone,
-        activation_map="classes" if network.of_classes else "energy",
+        activation_map=_kind_of_map(network),
         labels=final.facts.labels,
-        trained_on=tuple(sorted({hashes.get(id, id) for id in final.labelled.training})),
+        trained_on=tuple(sorted({hashes.get(id, id) for id in final.learned_from})),
         labels_hash=final.facts.labels_hash,
         data_hash=final.facts.data_hash,
         monitor=final.facts.monitor,
+        memory=final.facts.memory,
         tolerance=TOLERANCE,
         golden=golden,
     )
+
+
+def _kind_of_map(network: AnyNetwork) -> str:
+    if isinstance(network, MemoryNetwork):
+        return "distances"
+    return "classes" if network.of_classes else "energy"
 
 
 def _write_documents(
@@ -259,6 +273,20 @@ def _network(final: FinalModel) -> Deployed | TiledNetwork:
         return Deployed(trunk, head, *normalisation, spec.shape)
     assert not isinstance(head, HeadPair), "the features of tiles are never finetuned"
     return TiledNetwork(trunk, head, *normalisation)
+
+
+def _memory_network(final: FinalModel) -> MemoryNetwork:
+    backbone, memory, facts = final.learner.backbone, final.memory, final.facts
+    assert backbone is not None and memory is not None and facts.memory is not None
+    trunk = copy.deepcopy(final.learner.features.patches.trunk).cpu().float()
+    return MemoryNetwork(
+        trunk.to(memory_format=torch.contiguous_format),
+        memory,
+        backbone.mean,
+        backbone.std,
+        usual=facts.memory.usual,
+        defects=[name in (facts.defects or ()) for name in facts.classes],
+    )
 
 
 def _samples(final: FinalModel) -> tuple[list[SampleId], list[SampleId]]:
@@ -303,7 +331,7 @@ def _outputs(
     run: Run,
     what: str,
     progress: Progress,
-    note: Callable[[np.ndarray, np.ndarray, np.ndarray], None] = lambda *batch: None,
+    note: Callable[[np.ndarray, Output], None] = lambda pixels, output: None,
 ) -> NetworkOutputs:
     seen: list[SampleId] = []
     # Empty ones first, so that no image at all gives arrays too.
@@ -318,7 +346,7 @@ def _outputs(
                 f"the network gives NaN or infinity for {broken}: train again, with a lower "
                 "learning rate; nothing was exported"
             )
-        note(pixels, output.logits, output.features)
+        note(pixels, output)
         logits.append(output.logits)
         features.append(output.features)
         progress(what, len(seen), len(ids))
@@ -328,7 +356,7 @@ def _outputs(
 
 def _verify(
     final: FinalModel,
-    network: Deployed | TiledNetwork,
+    network: AnyNetwork,
     backends: dict[str, Run],
     ids: Sequence[SampleId],
     progress: Progress,

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from alvision.data.image_spec import ImageSpec
-from alvision.deploy.train.model_facts import MonitorFigures, optional_names
+from alvision.deploy.train.model_facts import MemoryFacts, MonitorFigures, optional_names
 
 FORMAT = 2
 """Version of the folder. Raise it when an older alvision would misread a newer bundle."""
@@ -58,12 +58,14 @@ class BundleManifest:
         run: The run's folder, as the export was given it.
         name: Name of the run.
         backbone: Name of the network.
-        activation_map: `classes` (a map per class) or `energy` (one map for all).
+        activation_map: `classes` (a map per class), `energy` (one map for all) or `distances` (how
+            unlike all that it remembers each place is).
         labels: Training labels of each class.
         trained_on: sha256 of every training image, sorted.
         labels_hash: sha256 of the training labels.
         data_hash: sha256 of the training images.
         monitor: Quality on the monitor images.
+        memory: What it remembers, if it knows good parts only; novelty is told by that then.
         tolerance: How far a backend's logit may be off, as a share of the largest.
         golden: Images with their logits.
     """
@@ -88,6 +90,7 @@ class BundleManifest:
     monitor: MonitorFigures = field(default_factory=MonitorFigures)
     tolerance: float = 0.0
     golden: tuple[GoldenImage, ...] = ()
+    memory: MemoryFacts | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values, in the order of the file."""
@@ -109,6 +112,7 @@ class BundleManifest:
             "labels_hash": self.labels_hash,
             "data_hash": self.data_hash,
             "monitor": dict(self.monitor.figures),
+            **({"memory": asdict(self.memory)} if self.memory else {}),
             "tolerance": self.tolerance,
             "golden": [{"file": one.file, "logits": list(one.logits)} for one in self.golden],
             "files": dict(self.files),
@@ -140,6 +144,7 @@ class BundleManifest:
             format=values["format"],
             trained_on=tuple(values.get("trained_on", ())),
             monitor=MonitorFigures(values.get("monitor", {})),
+            memory=MemoryFacts(**values["memory"]) if "memory" in values else None,
             golden=tuple(GoldenImage(one["file"], tuple(one["logits"])) for one in golden),
             **{key: values[key] for key in (*described, *hashes) if key in values},
         )

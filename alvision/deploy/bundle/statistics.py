@@ -19,7 +19,6 @@ from scipy.special import log_softmax
 from alvision.data.framing import squared
 from alvision.data.tiles import overview
 from alvision.deploy.bundle.bundle import REFERENCE_STATISTICS, Bundle
-from alvision.deploy.bundle.verdict import novelty
 
 DIRECTIONS = 8
 """Directions of the features: every further test makes all of them a little less sensitive."""
@@ -62,7 +61,7 @@ def measure(
     pixels: UInt8[np.ndarray, "b *grid h w 3"],
     logits: Float[np.ndarray, "b c"],
     features: Float[np.ndarray, "b d"],
-    known: Float[np.ndarray, "m d"],
+    strange: Float[np.ndarray, " b"],
     along: Float[np.ndarray, "k d"],
 ) -> Float[np.ndarray, "b s"]:
     """Return the statistics of images, in the order of `statistic_names`, [B, S].
@@ -73,7 +72,7 @@ def measure(
         pixels: The images as the network sees them.
         logits: The network's logits.
         features: The network's features.
-        known: Features of known images, for the novelty.
+        strange: How unlike the known ones each image is.
         along: Directions, from `directions`.
     """
     length = np.linalg.norm(features, axis=1, keepdims=True)
@@ -82,7 +81,7 @@ def measure(
     edges = sum(abs(np.diff(grey, axis=axis)).mean(axis=places) for axis in (-2, -1))
     columns = [
         log_softmax(logits.astype(np.float64), axis=1),
-        novelty(features, known)[:, None],
+        strange[:, None],
         length,
         features / np.clip(length, 1e-12, None) @ along.T,
         grey.mean(axis=places)[:, None],
@@ -101,15 +100,17 @@ class ReferenceBuilder:
     """
 
     def __init__(self, known: Float[np.ndarray, "m d"], expected: int) -> None:
-        self._known, self._along = known, directions(known)
+        self._along = directions(known)
         self._every = max(1, -(-expected // PICTURES))
         self._values: list[np.ndarray] = []
         self._pictures: list[bytes] = []
 
-    def add(self, pixels: np.ndarray, logits: np.ndarray, features: np.ndarray) -> None:
-        """Add a batch: its pixels, logits and features."""
+    def add(
+        self, pixels: np.ndarray, logits: np.ndarray, features: np.ndarray, strange: np.ndarray
+    ) -> None:
+        """Add a batch, see `measure`."""
         before = sum(map(len, self._values))
-        self._values.append(measure(pixels, logits, features, self._known, self._along))
+        self._values.append(measure(pixels, logits, features, strange, self._along))
         for i in range(-before % self._every, len(pixels), self._every):
             self._pictures.append(jpeg(overview(pixels[i], SIDE)))
 

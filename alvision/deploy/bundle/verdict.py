@@ -1,7 +1,7 @@
 """From the network's output to a verdict: probabilities, novelty, pass or reject.
 
-`predict_script` copies `softmax`, `defect_scores`, `novelty` and `decide` into a bundle's
-`predict.py`, so they use numpy and each other only, and the line decides as alvision does.
+`predict_script` copies `softmax`, `defect_scores`, `novelty`, `strangest` and `decide` into a
+bundle's `predict.py`, so they use numpy and each other only, and the line decides as alvision does.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ Of images like them at most 5 in 100 are above the largest of 59, 95 % sure, bec
 """
 FARTHEST = 2.0
 """The largest distance between directions: where it is the scale of novelty, nothing is new."""
+STRANGEST = 0.1
+"""Share of the places that make the novelty of an image that is compared with a memory."""
 COLUMNS = ("class", "verdict", "defect_score", "novelty")
 """Columns of a row of `decide` before the probabilities."""
 NO_NUMBERS = "the network gives no finite numbers for it"
@@ -108,6 +110,20 @@ def novelty(
     return np.sqrt(np.clip(2 - 2 * closest, 0, None)).mean(axis=1)
 
 
+def strangest(maps: Float[np.ndarray, "n 1 y x"]) -> Float[np.ndarray, " n"]:
+    """Return the mean of each image's strangest tenth of places, as `anomaly.scores` does.
+
+    Args:
+        maps: How unlike all that a memory holds each place is.
+
+    >>> strangest(np.array([[[[0.0, 1.0], [2.0, 5.0]]]]))
+    array([5.])
+    """
+    flat = maps.reshape(len(maps), -1)
+    count = max(1, round(STRANGEST * flat.shape[1]))
+    return np.partition(flat, flat.shape[1] - count, axis=1)[:, -count:].mean(axis=1)
+
+
 def usual_novelty(features: Float[np.ndarray, "n d"], reference: Float[np.ndarray, "m d"]) -> float:
     """Return the novelty that 99 in 100 images like the held-out ones stay below.
 
@@ -130,6 +146,7 @@ def decide(
     temperature: float,
     usual: float,
     cutoffs: tuple[float, float] | None,
+    maps: Float[np.ndarray, "n 1 y x"] | None = None,
 ) -> list[list[Any] | None]:
     """Return a row per image: class, verdict, defect score, novelty, calibrated probabilities.
 
@@ -146,11 +163,13 @@ def decide(
         temperature: What the logits are divided by.
         usual: The distance that counts as a novelty of 1.
         cutoffs: The lower and the upper threshold, if there are any.
+        maps: How strange each place is, where a memory tells; else the features tell novelty.
     """
     known = np.isfinite(logits).all(axis=1) & np.isfinite(features).all(axis=1)
     likely = softmax(logits[known], temperature)
     score = defect_scores(likely, classes, defects)
-    strange = novelty(features[known], reference) / usual
+    far = novelty(features[known], reference) if maps is None else strangest(maps[known])
+    strange = far / usual
     rows: list[list[Any] | None] = [None] * len(logits)
     for i, place in enumerate(np.flatnonzero(known)):
         row = likely[i]

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from alvision.anomaly.memory import PatchMemory
 from alvision.core.errors import UserError
 from alvision.core.records import SampleId
 from alvision.core.rounds import write_atomically
 from alvision.core.shell import command
+from alvision.deploy.train import good_only
 from alvision.deploy.train.calibration import FEWEST, calibrated, fit_temperature, reliability
+from alvision.deploy.train.good_only import GoodOnly
 from alvision.deploy.train.labelled_data import LabelledData, load_labelled
 from alvision.deploy.train.model_facts import ModelFacts, MonitorFigures
 from alvision.evaluation.metrics import evaluate, expected_calibration_error
@@ -43,18 +46,28 @@ class FinalModel:
         learner: The learner that trained it.
         labelled: Images and labels.
         facts: The content of `final/model.json`.
+        memory: What a model of good parts alone remembers; `model` is not fitted then.
     """
 
     model: Model
     learner: Learner
     labelled: LabelledData
     facts: ModelFacts
+    memory: PatchMemory | None = None
+
+    @property
+    def learned_from(self) -> list[SampleId]:
+        """Return the images that it has seen: of good parts alone the whole pool."""
+        labelled = self.labelled
+        return list(labelled.training if self.memory is None else labelled.split.pool)
 
 
 def train(
     config: RunConfig, root: Path, *, progress: bool = True, say: Say = lambda line: None
 ) -> FinalModel:
     """Train on every label that is not held out, and set the temperature on the monitor images.
+
+    Where one class of good parts alone is labelled, it is a memory of good parts, see `good_only`.
 
     Writes `final/{model.ckpt,model.json,monitor.parquet,reliability.png}` into the run's folder.
     `monitor.parquet` holds the calibrated probabilities of the labelled monitor images.
@@ -66,20 +79,27 @@ def train(
         say: Called with a line for the user, where the training is long.
 
     Raises:
-        UserError: Fewer than two classes are labelled.
+        UserError: Fewer than two classes are labelled, and it is not a good one alone.
     """
-    labelled = load_labelled(config)
+    labelled, folder = load_labelled(config), root / FOLDER
     learner = _learner(config, labelled, progress)
-    model, contest = _fitted(config, learner, labelled.training, say)
-    if not model.fitted:
-        raise UserError(
-            "fewer than two classes are labelled, so there is nothing to tell apart: label more"
-        )
     monitor = [id for id in labelled.split.monitor if id in labelled.held_out]
-    ids, outputs = learner.logits(model, monitor)
+    known: GoodOnly | None = None
+    contest: Contest | None = None
+    if good_only.only_good(labelled.training.values(), config.defects):
+        known = good_only.learn(learner, labelled, folder / good_only.FILE)
+        model = Model(learner.classes, False)
+        defects = [name in (config.defects or ()) for name in model.classes]
+        ids, outputs = good_only.logits(learner, known, monitor, defects)
+    else:
+        model, contest = _fitted(config, learner, labelled.training, say)
+        if not model.fitted:
+            raise UserError(_nothing_to_tell_apart(labelled.training))
+        ids, outputs = learner.logits(model, monitor)
     logits = outputs.numpy()
     targets = np.array([model.classes.index(labelled.held_out[id]) for id in ids], int)
-    temperature = fit_temperature(logits, targets)
+    # What a memory says is no probability, and good parts alone cannot make it one.
+    temperature = 1.0 if known else fit_temperature(logits, targets)
     raw, probabilities = (
         ClassProbabilities(ids, model.classes, calibrated(logits, t)) for t in (1.0, temperature)
     )
@@ -90,10 +110,10 @@ def train(
         labels=dict(sorted(Counter(labelled.training.values()).items())),
         labels_hash=labelled.labels_hash,
         data_hash=labelled.data_hash,
-        monitor=_figures(raw, probabilities, labelled, config),
+        monitor=_figures(raw, probabilities, labelled, config, calibrated=known is None),
         contest=contest.to_json() if contest else None,
+        memory=known.facts if known else None,
     )
-    folder = root / FOLDER
     write_atomically(folder / "model.ckpt", lambda path: learner.save(model, path))
     write_atomically(folder / "monitor.parquet", probabilities.write)
     write_atomically(
@@ -101,7 +121,7 @@ def train(
     )
     # Last: `load` takes the folder for a whole model when this file is there.
     write_atomically(folder / "model.json", lambda path: _dump(facts, path))
-    return FinalModel(model, learner, labelled, facts)
+    return FinalModel(model, learner, labelled, facts, known.memory if known else None)
 
 
 def load(config: RunConfig, root: Path, *, progress: bool = True) -> FinalModel:
@@ -119,7 +139,11 @@ def load(config: RunConfig, root: Path, *, progress: bool = True) -> FinalModel:
     labelled = load_labelled(config)
     learner, written = _learner(config, labelled, progress), root / FOLDER / "model.ckpt"
     learner.read_as(written)
-    return FinalModel(learner.load(written), learner, labelled, facts)
+    model = learner.load(written)
+    if facts.memory is None:
+        return FinalModel(model, learner, labelled, facts)
+    learner.read_novelty(root / FOLDER / good_only.FILE)
+    return FinalModel(model, learner, labelled, facts, learner.novelty.memory)
 
 
 def check_current(final: FinalModel, config: RunConfig) -> None:
@@ -146,6 +170,16 @@ def check_current(final: FinalModel, config: RunConfig) -> None:
             raise UserError(f"{name} is {now} since the model was trained: {again}")
 
 
+def _nothing_to_tell_apart(labels: Mapping[SampleId, str]) -> str:
+    name = next(iter(labels.values()))
+    classes, defects = f"classes=[{name},defect]", "defects=[defect]"
+    return (
+        "fewer than two classes are labelled, so there is nothing to tell apart: label more; or, "
+        f"if {name} is what good parts are called, say what a bad one will be: "
+        f'"{classes}" "{defects}"'
+    )
+
+
 def _fitted(
     config: RunConfig, learner: Learner, labels: Mapping[SampleId, str], say: Say
 ) -> tuple[Model, Contest | None]:
@@ -164,6 +198,8 @@ def _figures(
     probabilities: ClassProbabilities,
     labelled: LabelledData,
     config: RunConfig,
+    *,
+    calibrated: bool,
 ) -> MonitorFigures:
     """Measure the model on the monitor images, before and after the temperature."""
     labels = {id: labelled.held_out[id] for id in raw.ids}
@@ -172,7 +208,7 @@ def _figures(
     if len(raw):
         right = raw.values.argmax(1) == [raw.classes.index(labels[id]) for id in raw.ids]
         found["ece_before"] = expected_calibration_error(raw.values.max(1), right)
-    found["calibrated"] = len(raw) >= FEWEST
+    found["calibrated"] = calibrated and len(raw) >= FEWEST
     return MonitorFigures(found)
 
 

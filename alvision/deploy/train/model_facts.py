@@ -6,7 +6,7 @@ Plain data, so that what reads a bundle beside the line need not import torch.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -63,6 +63,35 @@ class MonitorFigures:
 
 
 @dataclass(frozen=True)
+class MemoryFacts:
+    """The memory of a model that knows good parts only.
+
+    Attributes:
+        images: Photographs whose patches it was chosen from: nobody called one a defect.
+        patches: Patches in it.
+        width: Numbers of each patch, 4 bytes each in a bundle.
+        usual: The novelty that 99 in 100 good photographs stay below.
+        level: Where a map is hot, see `anomaly.maps.hot_level`.
+    """
+
+    images: int
+    patches: int
+    width: int
+    usual: float
+    level: float
+
+    @property
+    def size(self) -> str:
+        """Return what it is and takes, in words.
+
+        >>> MemoryFacts(312, 4000, 64, 2.5, 4.0).size
+        '4,000 patches of 312 photographs, 1.0 MB'
+        """
+        megabytes = 4 * self.patches * self.width / 1e6
+        return f"{self.patches:,} patches of {self.images:,} photographs, {megabytes:.1f} MB"
+
+
+@dataclass(frozen=True)
 class ModelFacts:
     """The content of `final/model.json`.
 
@@ -75,6 +104,7 @@ class ModelFacts:
         data_hash: sha256 of the training images.
         monitor: Quality on the monitor images.
         contest: How the kind of network was chosen, see `training.contest`; None: it was given.
+        memory: What a model of good parts alone remembers; None for one that tells classes apart.
     """
 
     classes: tuple[str, ...]
@@ -85,6 +115,7 @@ class ModelFacts:
     data_hash: str
     monitor: MonitorFigures
     contest: Mapping[str, Any] | None = None
+    memory: MemoryFacts | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values, in the order of the file."""
@@ -97,6 +128,7 @@ class ModelFacts:
             "data_hash": self.data_hash,
             "monitor": dict(self.monitor.figures),
             **({"contest": self.contest} if self.contest else {}),
+            **({"memory": asdict(self.memory)} if self.memory else {}),
         }
 
     @classmethod
@@ -115,6 +147,7 @@ class ModelFacts:
             data_hash=values["data_hash"],
             monitor=MonitorFigures(values["monitor"]),
             contest=values.get("contest"),  # earlier versions trained what they were told to
+            memory=MemoryFacts(**values["memory"]) if "memory" in values else None,
         )
 
 

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+import torch
 from scipy.special import softmax as reference_softmax
 
+from alvision.anomaly.scores import image_scores
 from alvision.deploy.bundle.verdict import (
     FEWEST_HELD_OUT,
     Decision,
@@ -11,6 +13,7 @@ from alvision.deploy.bundle.verdict import (
     novelty,
     overkilled,
     softmax,
+    strangest,
     usual_novelty,
 )
 from alvision.deploy.threshold.binomial import defects_needed
@@ -163,3 +166,12 @@ def test_doubt_and_novelty_make_an_image_worth_a_label():
     doubtful = Decision("ok", "pass", 0.4, 0.2, (0.6, 0.4))
     new = Decision("ok", "pass", 0.1, 2.0, (0.9, 0.1))
     assert sure.worth < doubtful.worth < new.worth
+
+
+def test_a_memory_tells_novelty_by_the_strangest_tenth_of_the_places():
+    maps = np.random.default_rng(0).random((3, 1, 6, 5)).astype(np.float32)
+    expected = image_scores(torch.from_numpy(maps).flatten(1))
+    assert np.allclose(strangest(maps), expected.numpy())
+    logits, rules = np.zeros((3, 2)), {**RULES, "usual": 0.5}
+    rows = decide(logits, known(3), known(5), cutoffs=None, maps=maps, **rules)
+    assert np.allclose([row[3] for row in rows], expected.numpy() / 0.5)

@@ -159,12 +159,6 @@ class Learner:
             path,
         )
 
-    @property
-    def novelty(self) -> Novelty:
-        """Return what says how strange images are; `read_novelty` comes before."""
-        assert self._novelty is not None
-        return self._novelty
-
     def fit(self, labels: Mapping[SampleId, str], *, round: int) -> Model:
         """Train a fresh model on labelled images; the same seed, round and labels, the same bytes.
 

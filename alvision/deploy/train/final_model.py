@@ -143,6 +143,7 @@ def load(config: RunConfig, root: Path, *, progress: bool = True) -> FinalModel:
     if facts.memory is None:
         return FinalModel(model, learner, labelled, facts)
     learner.read_novelty(root / FOLDER / good_only.FILE)
+    assert learner.novelty is not None
     return FinalModel(model, learner, labelled, facts, learner.novelty.memory)
 
 

@@ -74,7 +74,9 @@ def learn(learner: Learner, labelled: LabelledData, path: Path) -> GoodOnly:
     """
     path.unlink(missing_ok=True)
     learner.read_novelty(path)
-    memory = learner.novelty.memory
+    novelty = learner.novelty
+    assert novelty is not None
+    memory = novelty.memory
     grid = learner.features.patches.grid
     good = set(labelled.training.values())
     held_out = [id for id in labelled.monitor if labelled.held_out[id] in good]
@@ -90,7 +92,7 @@ def learn(learner: Learner, labelled: LabelledData, path: Path) -> GoodOnly:
             "photographs of other good parts"
         )
     facts = MemoryFacts(
-        images=len(learner.novelty.pool),
+        images=len(novelty.pool),
         patches=sum(map(len, memory.parts)),
         width=width,
         usual=usual,

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from alvision.core.records import AGAIN
 from alvision.evaluation.metrics import Metric, bootstrap
 from alvision.evaluation.outcomes import outcomes_of
 from alvision.evaluation.probabilities import ClassProbabilities
@@ -26,6 +27,9 @@ LEAST = 10
 
 DRAWS = 3
 """Draws of the chosen labels: one would leave to chance which of them are taken."""
+
+_OTHERS = ("audit", *AGAIN)
+"""Slots of images that nobody chose for what they teach."""
 
 _RESAMPLES = 200
 _ENDS = (2.5, 97.5)
@@ -58,7 +62,7 @@ def equally_many(
         as many chosen ones of the same rounds.
     """
     by_round = {
-        number: [(id, slot) for id, slot in own if id in known and slot != "audit"]
+        number: [(id, slot) for id, slot in own if id in known and slot not in _OTHERS]
         for number, own in rows.items()
     }
     counts = {k: sum(slot == SLOT for _, slot in own) for k, own in by_round.items()}

@@ -187,10 +187,11 @@ def _mark(opened: OpenLabels, options: MarkOptions) -> int:
 
 def _people(opened: OpenLabels, options: LabelsOptions) -> int:
     from alvision.labels.consensus import consensus
+    from alvision.labels.dawid_skene import compared, mistaken
     from alvision.labels.voting import agreement
 
-    resolve = opened.data.resolve
-    found = agreement(consensus(opened.store.events(), resolve))
+    settled = consensus(opened.store.events(), opened.data.resolve)
+    found = agreement(settled)
     if not found:
         print("no image was answered by two people yet: labels.votes=2 asks for that")
     for by, person in found.items():
@@ -199,6 +200,8 @@ def _people(opened: OpenLabels, options: LabelsOptions) -> int:
         mistakes = ", ".join(f"{truth} called {answer} ({n})" for (truth, answer), n in most)
         agreed = f"{by} agreed with the consensus on {person.agreed} of {person.images} images"
         print(f"{agreed}; {mistakes}" if mistakes else agreed)
+    for line in mistaken(compared(settled, opened.classes.open)):
+        print(line)
     return 0
 
 

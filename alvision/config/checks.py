@@ -110,17 +110,18 @@ def validate_training(
 
 def _check_noise(config: RunConfig) -> None:
     """Refuse to weigh labels where something else says what the loss is."""
-    if config.labels.noise == "off":
+    noise = config.labels.noise
+    if noise == "off":
         return
     if config.trainer.loss is not None:
         raise UserError(
-            "labels.noise=weigh and trainer.loss are two losses; set labels.noise=off, or "
+            f"labels.noise={noise} and trainer.loss are two losses; set labels.noise=off, or "
             "trainer.loss=null"
         )
     if config.model.head == "ensemble":
         raise UserError(
-            "labels.noise=weigh is for one head, and an ensemble has a loss of its own for all its "
-            "members; set model.head=dropout or linear"
+            f"labels.noise={noise} is for one head, and an ensemble has a loss of its own for all "
+            "its members; set model.head=dropout or linear"
         )
 
 

@@ -310,13 +310,17 @@ class LabelsConfig:
         votes: People who answer each image; from 2 on, more where they or the model disagree.
         experts: People who get unsure and disputed images first.
         noise: weigh (a label counts the less, the less the model believes it while it learns: for
-            answers of which many are wrong; docs/labels.md) | off: all labels count alike.
+            answers of which many are wrong; docs/labels.md) | repair (besides, a part of each batch
+            asks the labels again that are most likely wrong) | off: all labels count alike.
+        gold: Share of each batch that asks images again whose class is sure, blind, to measure who
+            confuses what (`alvision labels people`); .05 is one in twenty.
     """
 
     url: str | None = None
     votes: int = field(default=1, metadata=at_least(1))
     experts: list[str] = field(default_factory=list)
-    noise: str = field(default="off", metadata=choice("off", "weigh"))
+    noise: str = field(default="off", metadata=choice("off", "weigh", "repair"))
+    gold: float = field(default=0.0, metadata=between(at_least=0, below=1))
 
 
 @dataclass(frozen=True)

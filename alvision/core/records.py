@@ -20,6 +20,8 @@ EventKind = Literal[
 ]  # fmt: skip
 NOT_CLASSES = ("skip", "unsure")
 """Words that answer without a class, so no class may be called so."""
+AGAIN = ("gold", "relabel")
+"""Slots of images that were answered before and are asked once more."""
 SECONDS_PER_LABEL = 3.0
 """Time for one answer of a practised person with one key an image."""
 
@@ -32,7 +34,8 @@ class QueryRow:
         id: The image.
         rank: Place in the batch, from 0.
         score: What the strategy gave it; higher is more worth labelling. None where none is given.
-        slot: Who chose it: `cold_start`, `acquisition` or `audit`, or a strategy's own slot name.
+        slot: Who chose it: `cold_start`, `acquisition`, `audit`, `control`, one of `AGAIN`, or a
+            strategy's own slot name.
         propensity: Probability of this draw given the earlier ones; None for a deterministic slot.
         prediction: The class that the model expects, by name; None before there is a model.
         reason: Why it was chosen, in words.

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from alvision.config.checks import KNOWN_DEFECTS, known_defects
 from alvision.core.errors import UserError
 from alvision.data.thin_defects import pool_defects
-from alvision.oracles.noise import confused, costs, graded, noisy_answers
+from alvision.oracles.noise import Chances, confused, costs, graded, noisy_answers
 from alvision.oracles.simulated import SimulatedOracle, known_beforehand
 
 if TYPE_CHECKING:
@@ -24,19 +25,36 @@ class Simulation:
 
     Attributes:
         truth: The class of each image.
-        answers: The answer for each image: its class, or what an erring person takes it for.
+        chances: How likely each wrong answer is, by an image's id and class.
+        seed: The run's seed.
         seconds: What an answer costs, by the class answered; empty where it is not known.
         known: Defects of the pool that are known before the first round.
     """
 
     truth: Mapping[SampleId, str]
-    answers: Mapping[SampleId, str]
+    chances: Callable[[SampleId, str], Chances]
+    seed: int
     seconds: Mapping[str, float]
     known: tuple[SampleId, ...]
 
-    def oracle(self, run: str) -> SimulatedOracle:
-        """Return who answers."""
-        return SimulatedOracle(self.answers, run, seconds=self.seconds)
+    def oracle(self, run: str, store: LabelStore) -> SimulatedOracle:
+        """Return who answers: one person, and others what is asked again."""
+
+        def given(round: int) -> Counter[SampleId]:
+            events = store.events()
+            return Counter(e.id for e in events if e.kind == "label" and e.round < round)
+
+        return SimulatedOracle(
+            noisy_answers(self.truth, self.chances, seed=self.seed),
+            run,
+            seconds=self.seconds,
+            again=self._again,
+            given=given,
+        )
+
+    def _again(self, id: SampleId, nth: int) -> str:
+        one = {id: self.truth[id]}
+        return noisy_answers(one, self.chances, seed=self.seed, nth=nth)[id]
 
     def begin(self, store: LabelStore, hashes: Mapping[SampleId, str], run: str) -> None:
         """Put what is known beforehand into the store; a second time changes nothing."""
@@ -60,18 +78,15 @@ def simulation(data: DataSet) -> Simulation:
         )
     return Simulation(
         data.truth,
-        _answers(data),
+        _chances(data),
+        config.seed,
         costs(config.oracle.seconds, data.classes),
         tuple(order[:count]),
     )
 
 
-def _answers(data: DataSet) -> Mapping[SampleId, str]:
+def _chances(data: DataSet) -> Callable[[SampleId, str], Chances]:
     config = data.config
     if config.oracle.graded:
-        chances = graded(data.manifest.ids, data.manifest.answer_shares)
-    elif config.oracle.confusion:
-        chances = confused(config.oracle.confusion, data.classes)
-    else:
-        return data.truth
-    return noisy_answers(data.truth, chances, seed=config.seed)
+        return graded(data.manifest.ids, data.manifest.answer_shares)
+    return confused(config.oracle.confusion or {}, data.classes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import warnings
 from collections.abc import Mapping
 from contextlib import redirect_stdout
 
@@ -62,6 +63,8 @@ def _active_lab(votes: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     from cleanlab.multiannotator import get_active_learning_scores  # takes seconds to import
 
     voted = ~np.isnan(votes).all(axis=0)
-    with redirect_stdout(io.StringIO()):  # it prints people who labelled alone
+    # It prints people who labelled alone, and warns where no two people agree yet.
+    with redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Annotators do not agree on any example")
         scores, _ = get_active_learning_scores(votes[:, voted], probabilities)
     return np.asarray(scores)

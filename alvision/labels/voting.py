@@ -54,13 +54,25 @@ def row_done(
     votes: int,
     present: Collection[str],
     prediction: str | None = None,
+    again: int | None = None,
 ) -> bool:
     """Tell whether a batch need not wait for an image any more.
 
     It has all its answers, or somebody is present and everyone present has answered or skipped it:
     then nobody is there who could add an answer.
+
+    Args:
+        answers: The answers that count on it, see `consensus.standing`.
+        settled: Its class, see `consensus.consensus`.
+        votes: `labels.votes`.
+        present: Who is there.
+        prediction: The class that the model expected before anybody answered.
+        again: The round that asks the image once more; one answer of that round is enough.
     """
     answers = tuple(answers)
+    if again is not None:
+        answers = tuple(event for event in answers if event.round >= again)
+        settled, votes = None, 1
     if not votes_missing(answers, settled, votes=votes, prediction=prediction):
         return True
     answered = {event.by for event in answers if event.kind != "import"}

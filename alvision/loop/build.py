@@ -29,6 +29,7 @@ from alvision.explain.reasons import reasons
 from alvision.labels.consensus import Resolve, answered, consensus
 from alvision.labels.ledger import Ledger
 from alvision.labels.store import LabelStore
+from alvision.loop.again import REPAIR
 from alvision.loop.cold_start import check_start
 from alvision.loop.experiment import Budget, Experiment, Strategy
 from alvision.oracles.files import FilesOracle
@@ -51,7 +52,7 @@ WEIGH = {
     "_target_": "alvision.training.losses.generalised_cross_entropy",
     "_partial_": True,
 }
-"""The loss of `labels.noise=weigh`, named as a user's own is."""
+"""The loss of `labels.noise=weigh` and `repair`, named as a user's own is."""
 
 
 def open_data(config: RunConfig) -> DataSet:
@@ -127,6 +128,8 @@ def build_experiment(
         explain=reasons,
         evaluate=_evaluation(config, data, metrics),
         stop_when=partial(_advised, config) if config.budget.stop == "advice" else None,
+        gold=config.labels.gold,
+        repair=REPAIR if config.labels.noise == "repair" else 0.0,
         control=config.oracle.control,
         signals=partial(signals, **aim),
         saving=partial(saving, **aim),
@@ -147,7 +150,7 @@ def build_learner(config: RunConfig, data: DataSet, *, progress: bool) -> Learne
 
     root = Path(str(config.out))
     trainer = config.trainer
-    if config.labels.noise == "weigh":
+    if config.labels.noise != "off":
         trainer = replace(trainer, loss=WEIGH)
     return Learner(
         data.manifest,
@@ -271,7 +274,7 @@ def _oracle(
     config = data.config
     rounds = Path(str(config.out)) / "rounds"
     if simulated:
-        return simulated.oracle(run)
+        return simulated.oracle(run, store)
     if config.oracle.kind == "files":
         return FilesOracle(
             rounds,

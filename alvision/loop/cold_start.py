@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from alvision.core.errors import UserError
+from alvision.core.records import AGAIN
 
 if TYPE_CHECKING:
     from alvision.core.records import SampleId
@@ -56,7 +57,7 @@ def decide(exp: Experiment, rnd: Round, model: Any) -> ColdStart:
     """
     if rnd.previous is None or model is None or not model.fitted:
         return _without_model(exp, rnd)
-    rows = [row for row in _rows_after_the_first(rnd) if row.slot != "audit"]
+    rows = [row for row in _rows_after_the_first(rnd) if row.slot not in ("audit", *AGAIN)]
     few = classes_short_of(exp.training(rnd.previous_pin), exp.budget.per_class)
     if not few or any(row.slot != SLOT for row in rows):
         return ColdStart(False)

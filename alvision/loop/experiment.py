@@ -74,6 +74,8 @@ class Experiment:
             nothing.
         stop_when: Tells from the metrics of the finished rounds whether to end before the budget
             is used; None: never.
+        gold: Share of each batch that asks settled images again, see `loop.again`.
+        repair: Share of each batch that asks labels in doubt again.
         control: Share of each batch that is drawn at random, see `loop.control`.
         saving: What choosing gained over it, see `advice.control`.
         defects: The classes that are defects; empty if none are named.
@@ -106,6 +108,8 @@ class Experiment:
     contrast: Strategy | None = None
     signals: Callable[[Any, Mapping[SampleId, str], Any], Metrics] | None = None
     stop_when: Callable[[Sequence[Metrics]], bool] | None = None
+    gold: float = 0.0
+    repair: float = 0.0
     control: float = 0.0
     saving: Callable[[Any, Sequence[Any], Mapping[SampleId, str]], Metrics | None] | None = None
     defects: Sequence[str] = ()

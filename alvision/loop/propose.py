@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from alvision.core.errors import UserError
 from alvision.core.records import Query, QueryRow, SampleId
-from alvision.labels.consensus import consensus
-from alvision.labels.relabel import relabels
+from alvision.loop.again import due_in_batch, repeats
 from alvision.loop.cold_start import SLOT, decide
 from alvision.loop.control import control_rows
 
@@ -23,9 +20,6 @@ if TYPE_CHECKING:
 
 AUDIT_SHARE, GOLD_SHARE, RELABEL_SHARE = 4, 20, 10
 """One spare row in so many is of this kind: enough to measure by, few enough not to annoy."""
-
-DOUBTED_FROM = 40
-"""Labels from which on a model may doubt one: with fewer, its folds see too few of each class."""
 
 
 def propose(exp: Experiment, rnd: Round) -> Query:
@@ -38,12 +32,22 @@ def propose(exp: Experiment, rnd: Round) -> Query:
     else:
         n = exp.budget.batch
     model = rnd.previous.read("model.ckpt") if rnd.previous else None
-    rows, rest = select_batch(exp, rnd, model, pool, known, n)
+    gold, doubted = due_in_batch(exp, rnd)
+    blind, doubts = repeats(
+        exp,
+        rnd,
+        known,
+        gold=gold + exp.spare // GOLD_SHARE,
+        doubted=doubted + exp.spare // RELABEL_SHARE,
+    )
+    again = [*blind[:gold], *doubts[:doubted]]
+    rows, rest = select_batch(exp, rnd, model, pool, known, max(0, n - len(again)))
+    rows += [replace(row, rank=len(rows) + place) for place, row in enumerate(again)]
     audits = next_held_out(exp, len(rows), exp.budget.audit + exp.spare // AUDIT_SHARE)
     if exp.spare:
         more = audits[exp.budget.audit :]
-        repeats = repeat_labelled(exp, rnd, known)
-        spare = interleave((rest, 1), (more, AUDIT_SHARE), (repeats, RELABEL_SHARE // 2))
+        repeated = [*blind[gold:], *doubts[doubted:]]
+        spare = interleave((rest, 1), (more, AUDIT_SHARE), (repeated, RELABEL_SHARE // 2))
         rnd.once("ranking.csv", partial(Query, rnd.number, exp.with_hashes(spare)))
     return Query(rnd.number, exp.with_hashes((*rows, *audits[: exp.budget.audit])))
 
@@ -220,29 +224,6 @@ def next_held_out(exp: Experiment, rank: int, n: int) -> list[QueryRow]:
     ]
 
 
-def repeat_labelled(exp: Experiment, rnd: Round, known: Mapping[SampleId, str]) -> list[QueryRow]:
-    """Return labelled images that are worth another answer.
-
-    `gold` are images whose dispute somebody settled; they are asked blind. `relabel` are the labels
-    that ActiveLab doubts most, once there are enough labels for a model to doubt any. An image that
-    one person has answered twice is not asked a third time.
-    """
-    events = exp.labels.events()
-    settled = consensus(events, exp.resolve)
-    mine = {id: settled[id] for id in known if id in settled}
-    order = sorted((id for id, vote in mine.items() if vote.by), key=partial(_draw, rnd.number))
-    rows = [QueryRow(id, 0, slot="gold") for id in order[: exp.spare // GOLD_SHARE]]
-    if len(known) < DOUBTED_FROM or len(set(known.values())) < 2:
-        return rows
-    doubts = relabels(mine, exp.learner.cross_predict(known, round=rnd.number))
-    times = Counter((exp.resolve(event), event.by) for event in events if event.kind == "label")
-    confirmed = {id for (id, _), count in times.items() if count > 1}
-    doubted = [(id, doubt) for id, doubt in doubts.items() if id not in confirmed]
-    doubted = doubted[: exp.spare // RELABEL_SHARE]
-    reason = "its label is in doubt: asked again"
-    return rows + [QueryRow(id, 0, doubt, "relabel", reason=reason) for id, doubt in doubted]
-
-
 def interleave(*sources: tuple[list[QueryRow], int]) -> tuple[QueryRow, ...]:
     """Merge lists of rows and rank them anew; a source with number k gives a row every k turns.
 
@@ -257,7 +238,3 @@ def interleave(*sources: tuple[list[QueryRow], int]) -> tuple[QueryRow, ...]:
             if turn % every == 0:
                 rows += source[turn // every - 1 : turn // every]
     return tuple(replace(row, rank=rank) for rank, row in enumerate(rows))
-
-
-def _draw(number: int, id: SampleId) -> bytes:
-    return hashlib.blake2b(f"{number} {id}".encode()).digest()

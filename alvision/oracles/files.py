@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from alvision.core.errors import UserError
 from alvision.core.records import (
+    AGAIN,
     Answer,
     AwaitingLabels,
     Event,
@@ -141,12 +142,14 @@ class FilesOracle:
                     f" {number}: keep one of the two"
                 )
         elsewhere = self._answered_elsewhere()
+        again = {row.id for row in query.rows if row.slot in AGAIN}
         voters = {
-            id: set(elsewhere.get(self._locate(id, sha) or "", ())) for id, sha in asked.items()
+            id: set() if id in again else set(elsewhere.get(self._locate(id, sha) or "", ()))
+            for id, sha in asked.items()
         }
         for id, by in answers:
             voters[id].add(by)
-        done = sum(len(by) >= self._votes for by in voters.values())
+        done = sum(len(by) >= (1 if id in again else self._votes) for id, by in voters.items())
         if done < len(asked):
             people = f" by {self._votes} people each" if self._votes > 1 else ""
             blank = any(not row.cells["label"].strip() for row in table.rows)

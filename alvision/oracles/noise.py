@@ -14,23 +14,29 @@ Chances = Mapping[str, float]
 
 
 def noisy_answers(
-    truth: Mapping[SampleId, str], chances: Callable[[SampleId, str], Chances], *, seed: int
+    truth: Mapping[SampleId, str],
+    chances: Callable[[SampleId, str], Chances],
+    *,
+    seed: int,
+    nth: int = 1,
 ) -> dict[SampleId, str]:
-    """Draw the answer for each image; it depends on the seed and the id alone.
+    """Draw the answer for each image; it depends on the seed, the id and its number alone.
 
-    So all strategies of one seed get the same answers, and asking again gives the same one.
+    So all strategies of one seed get the same answers. The second answer to an image is that of
+    another person: a draw of its own, with the same chances.
 
     Args:
         truth: The class of each image.
         chances: Returns the probabilities of an image's answers, by its id and class.
         seed: The run's seed.
+        nth: The how many-th answer to each image, from 1.
 
     >>> noisy_answers({"a.png": "ok", "b.png": "ok"}, lambda id, label: {"worn": 0.5}, seed=1)
     {'a.png': 'worn', 'b.png': 'ok'}
     """
     answers = {}
     for id, label in truth.items():
-        left = _uniform(seed, id)
+        left = _uniform(seed, id, nth)
         answers[id] = label
         for answer, probability in sorted(chances(id, label).items()):
             if left < probability:
@@ -95,6 +101,7 @@ def costs(seconds: Any, classes: Sequence[str]) -> dict[str, float]:
     return {name: float(by_class[name]) for name in classes}
 
 
-def _uniform(seed: int, id: SampleId) -> float:
-    digest = hashlib.blake2b(f"{seed}\x1f{id}".encode(), digest_size=6, person=b"answer").digest()
+def _uniform(seed: int, id: SampleId, nth: int) -> float:
+    text = f"{seed}\x1f{id}" + (f"\x1f{nth}" if nth > 1 else "")  # the first as it always was
+    digest = hashlib.blake2b(text.encode(), digest_size=6, person=b"answer").digest()
     return int.from_bytes(digest, "big") / 2**48

@@ -7,7 +7,15 @@ from itertools import count
 
 from alvision.core import stopping
 from alvision.core.errors import UserError
-from alvision.core.records import Answer, AwaitingLabels, Locate, Query, QueryRow, SampleId
+from alvision.core.records import (
+    AGAIN,
+    Answer,
+    AwaitingLabels,
+    Locate,
+    Query,
+    QueryRow,
+    SampleId,
+)
 from alvision.labels.classes import marked
 from alvision.labels.consensus import Resolve
 from alvision.labels.content import located
@@ -125,13 +133,14 @@ class PageOracle:
         if query.round in self._closed:
             return []
         here = self._presence.here()
-        return [row.id for row in query.rows if not self._done(row, here)]
+        return [row.id for row in query.rows if not self._done(row, here, query.round)]
 
-    def _done(self, row: QueryRow, here: Collection[str]) -> bool:
+    def _done(self, row: QueryRow, here: Collection[str], round: int) -> bool:
         return row_done(
             self._ledger.answers(row.id),
             self._ledger.label(row.id),
             votes=self._votes,
             present=here,
             prediction=row.prediction,
+            again=round if row.slot in AGAIN else None,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from alvision.core.errors import UserError
 from alvision.core.records import Answer, Event, Query, SampleId, answer_uuid
@@ -13,11 +13,15 @@ _BY = "simulated"
 class SimulatedOracle:
     """Answer every row of a query with the known class, at once and always the same.
 
+    An image that is asked again is answered by another person.
+
     Args:
         answers: The answer for each image: its class, or what a person mistakes it for
             (`oracles.noise`).
         run: Name of the run; part of every answer's uuid.
         seconds: How long an answer takes, by its class; empty: not known.
+        again: Returns the answer of the second person and of those after; None: as the first.
+        given: Returns how many answers an image had before a round; None: nothing is asked again.
     """
 
     def __init__(
@@ -26,10 +30,14 @@ class SimulatedOracle:
         run: str,
         *,
         seconds: Mapping[str, float] | None = None,
+        again: Callable[[SampleId, int], str] | None = None,
+        given: Callable[[int], Mapping[SampleId, int]] | None = None,
     ) -> None:
         self._answers = answers
         self._run = run
         self._seconds = seconds or {}
+        self._again = again or (lambda id, nth: answers[id])
+        self._given = given or (lambda round: {})
 
     def __call__(self, query: Query) -> list[Answer]:
         """Answer a query in rank order.
@@ -44,12 +52,14 @@ class SimulatedOracle:
                 f" {len(query.rows)} images (first: {unknown[0]}):"
                 " add their labels or use oracle=files"
             )
-        return [self._answer(id, query.round) for id in query.ids]
+        given = self._given(query.round)
+        return [self._answer(id, query.round, 1 + given.get(id, 0)) for id in query.ids]
 
-    def _answer(self, id: SampleId, round: int) -> Answer:
-        label = self._answers[id]
-        uuid = answer_uuid(self._run, round, id, _BY, "label", label)
-        return Answer(id, "label", label, _BY, round, uuid, self._seconds.get(label))
+    def _answer(self, id: SampleId, round: int, nth: int) -> Answer:
+        by = _BY if nth == 1 else f"{_BY}-{nth}"
+        label = self._answers[id] if nth == 1 else self._again(id, nth)
+        uuid = answer_uuid(self._run, round, id, by, "label", label)
+        return Answer(id, "label", label, by, round, uuid, self._seconds.get(label))
 
 
 def known_beforehand(

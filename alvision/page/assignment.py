@@ -6,14 +6,11 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from itertools import chain, islice
 
-from alvision.core.records import QueryRow, SampleId
+from alvision.core.records import AGAIN, QueryRow, SampleId
 from alvision.labels.voting import row_done, votes_missing
 from alvision.page.responses import BatchProgress, Counts
 from alvision.page.secret import keyed
 from alvision.page.state import PageState
-
-AGAIN = ("relabel", "gold")
-"""Slots whose images were answered before."""
 
 # As many as a page holds in hand, and two: so many rows may be leased by each person present.
 _HELD_AT_MOST = 16
@@ -55,7 +52,8 @@ class Assignment:
         state = self._state
         self._keep_order()
         self._move_first_free(state.take_changes())
-        again = {row.id for row in state.run.ranking if row.slot in AGAIN}
+        rows_of_round = chain(state.run.batch, state.run.ranking)
+        again = {row.id for row in rows_of_round if row.slot in AGAIN}
         # Exact copies are one image here: one row, one lease.
         image = state.ledger.image
         mine = [
@@ -110,7 +108,8 @@ class Assignment:
 
     def is_open(self, by: str, row: QueryRow) -> bool:
         """Tell whether a row of the batch still waits for this person's answer."""
-        return not (self._answered_by(row.id, by) or self._done(row))
+        answered = self._answered_this_round if row.slot in AGAIN else self._answered_by
+        return not (answered(row.id, by) or self._done(row))
 
     def samples(self) -> list[str]:
         """Return the addresses of some images, for a person who has not seen any."""
@@ -163,7 +162,7 @@ class Assignment:
                 if not self._answered_by(id, by):
                     yield QueryRow(id, 0, slot="expert", reason="others were unsure or disagree")
         for_experts = []  # while an expert is present, everybody else gets these last
-        for row in _with_audit_spread(run.batch, state.context.secret):
+        for row in _spread(run.batch, state.context.secret):
             if not self.is_open(by, row):
                 continue
             if row.id in state.counters.disputed and self._expert_present(by):
@@ -225,6 +224,7 @@ class Assignment:
             votes=context.votes,
             present=self._state.present(),
             prediction=row.prediction,
+            again=self._state.run.round if row.slot in AGAIN else None,
         )
 
     def _votes_missing(self, row: QueryRow) -> int:
@@ -250,14 +250,14 @@ class Assignment:
 
 
 @lru_cache(maxsize=2)  # a batch is asked for in every request until the next one comes
-def _with_audit_spread(batch: tuple[QueryRow, ...], secret: bytes) -> tuple[QueryRow, ...]:
-    """Return a batch with its audit rows spread over it, in an order that a restart repeats.
+def _spread(batch: tuple[QueryRow, ...], secret: bytes) -> tuple[QueryRow, ...]:
+    """Return a batch with its audit and repeated rows spread over it; a restart repeats the order.
 
     At the end of the batch people would recognise them, and "train now" would leave them out.
     """
 
     def place(row: QueryRow) -> float:
-        if row.slot != "audit":
+        if row.slot not in ("audit", *AGAIN):
             return float(row.rank)
         return int(keyed(secret, "place", row.id, 4), 16) / 2**32 * max(1, len(batch))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import PurePosixPath
 
 from alvision.core.records import Event, SampleId
@@ -120,7 +121,8 @@ class BrowseApi:
     def _moment(self, by: str) -> Iterator[_Found]:
         state = self._state
         ledger, held_out, expected = state.ledger, state.context.held_out, state.run.expected
-        gold = {row.id for row in state.run.ranking if row.slot == "gold"}
+        rows = chain(state.run.batch, state.run.ranking)
+        gold = {row.id for row in rows if row.slot == "gold"}
         for id, answers in ledger.standing.items():
             mine = any(event.by == by for event in answers)
             if id in gold or id not in state.context.paths:

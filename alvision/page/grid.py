@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from alvision.core.records import QueryRow, SampleId
-from alvision.page.assignment import AGAIN, Assignment
+from alvision.core.records import AGAIN, QueryRow, SampleId
+from alvision.page.assignment import Assignment
 from alvision.page.labelling import MOST_HELD, LabellingApi
 from alvision.page.requests import Refused
 from alvision.page.responses import Grid, GridClass, Item

@@ -33,7 +33,7 @@ MAY_CHANGE = (
 )
 """Settings that every run may change, by key or group; `classes` may only grow, see `claim_run`."""
 
-PEOPLE_MAY_CHANGE = ("budget", "labels.votes", "cold_start")
+PEOPLE_MAY_CHANGE = ("budget", "labels.votes", "labels.gold", "cold_start")
 """Settings that a run which people answer may change too: they say how much people do, and how the
 first images are chosen, which leaves no trace in a curve that begins after them."""
 
@@ -60,6 +60,7 @@ WHY_FIXED = {
     "budget": _SIMULATED,
     "labels.votes": _SIMULATED,
     "labels.noise": _CURVE,
+    "labels.gold": _SIMULATED,
 }
 """Why the others are fixed, by key or group; the longest name that fits counts."""
 
@@ -72,6 +73,7 @@ ADDED = {
     "data.image.page": None,
     "data.image.roi": None,
     "data.image.tiles": None,
+    "labels.gold": 0.0,
     "labels.noise": "off",
     "metrics": None,
     "model.init": None,

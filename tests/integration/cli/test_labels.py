@@ -54,6 +54,17 @@ def test_labels_are_kept_told_and_rebuilt(run, tmp_path, photos):
 
 
 @pytest.mark.slow
+def test_people_are_told_what_they_confuse(run, tmp_path, photos):
+    rows = [f"w{i:03d}.png,{said},{by}" for i in range(9) for by, said in
+            (("anna", "worn"), ("bert", "worn"), ("cleo", "ok" if i < 4 else "worn"))]  # fmt: skip
+    (tmp_path / "given.csv").write_text("\n".join(["id,label,by", *rows]) + "\n")
+    assert run("labels", "import", "data.root=photos", CLASSES, "from=given.csv")[0] == 0
+    lines = run("labels", "people", "data.root=photos", CLASSES)[1].splitlines()
+    assert lines[2] == "cleo agreed with the consensus on 5 of 9 images; worn called ok (4)"
+    assert lines[3:] == ["cleo called worn ok about 4 of 9 times"]
+
+
+@pytest.mark.slow
 def test_a_defect_is_marked_and_a_run_knows_it(run, tmp_path, photos):
     words = ["run", "data.root=photos", CLASSES, "oracle=files", "out=o", *TINY]
     assert run(*words)[0] == 0

@@ -38,6 +38,12 @@ def test_where_people_agree_with_each_other_nobody_is_asked_again_first():
     assert list(relabels(settled, probabilities()))[:2] == ["03.png", "04.png"]
 
 
+def test_two_people_who_agree_on_nothing_are_no_warning():
+    settled = {id: votes(anna=label) for id, label in TRUTH.items()}
+    settled["03.png"] = votes(anna=TRUTH["03.png"], bert=OTHER[TRUTH["03.png"]])
+    assert "03.png" in relabels(settled, probabilities())
+
+
 def test_what_cannot_be_judged_is_left_out():
     settled = {
         "00.png": Settled("ok", {"anna": "ok"}, False, by="dora"),

@@ -4,19 +4,16 @@ import uuid
 from collections import Counter
 from functools import partial
 
-import numpy as np
 import pytest
 import torch
 
 from alvision.acquisition import top_k, variation_ratio
 from alvision.core.records import Event
 from alvision.core.seeding import derive
-from alvision.evaluation.probabilities import ClassProbabilities
 from alvision.inference.predictions import Predictions
 from alvision.labels.store import LabelStore
 from alvision.loop import propose
 from alvision.loop.experiment import Budget, Strategy
-from alvision.loop.propose import repeat_labelled
 from tests.support import fakes
 
 
@@ -69,35 +66,6 @@ def test_who_brings_enough_labels_is_asked_for_the_audit_alone(make, store):
     query = propose.propose(exp, exp.rounds[0])
     assert query.ids == fakes.HELD_OUT[:2]
     assert {row.slot for row in query.rows} == {"audit"}
-
-
-def test_settled_disputes_are_gold(make, store):
-    exp = make(spare=20)
-    for id in fakes.IDS[:3]:
-        say(store, id, "ok")
-    say(store, fakes.IDS[1], "worn", kind="settle", by="eve")
-    rows = repeat_labelled(exp, exp.rounds[1], exp.training(None))
-    assert [(row.id, row.slot, row.prediction) for row in rows] == [(fakes.IDS[1], "gold", None)]
-
-
-def test_labels_that_the_model_doubts_are_asked_again(make, store, monkeypatch):
-    """Out of sample the model is sure of `ok` everywhere, so the one `worn` is in doubt."""
-    monkeypatch.setattr("alvision.loop.propose.DOUBTED_FROM", 10)
-    for place, id in enumerate(fakes.IDS):
-        say(store, id, "worn" if place in (3, 4, 5, 6, 7) else "ok")
-    values = np.array([[0.9, 0.1]] * 20, np.float32)
-    values[4:8] = values[4:8, ::-1]
-
-    class Learner(fakes.FakeLearner):
-        def cross_predict(self, labels, *, round):
-            return ClassProbabilities(fakes.IDS, ("ok", "worn"), values)
-
-    exp = make(spare=10, learner=Learner())
-    rows = repeat_labelled(exp, exp.rounds[1], exp.training(None))
-    assert [(row.id, row.slot) for row in rows] == [(fakes.IDS[3], "relabel")]
-    say(store, fakes.IDS[3], "worn")
-    rows = repeat_labelled(exp, exp.rounds[2], exp.training(None))
-    assert fakes.IDS[3] not in [row.id for row in rows]
 
 
 def test_equal_scores_do_not_favour_the_first_folder_and_a_round_repeats(make):

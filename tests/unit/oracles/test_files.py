@@ -343,3 +343,12 @@ def test_an_answer_elsewhere_under_the_name_of_today_counts(ask, query, folder):
 def test_a_photograph_that_is_gone_before_its_copy_was_made_has_none(ask, query, folder):
     rows = begin(ask(locate=lambda id, sha256: None), query, folder)
     assert {row["image"] for row in rows} == {""}
+
+
+def test_an_answer_of_before_does_not_fill_the_row_of_what_is_asked_again(ask, images):
+    id = "ok/ä 0.png"
+    query = Query(3, (QueryRow(id, 0, slot="relabel"),))
+    oracle = ask(answered_elsewhere=lambda: {id: {"anna", "bert"}})
+    for _ in range(2):
+        with pytest.raises(AwaitingLabels):
+            oracle(query)

@@ -26,6 +26,22 @@ def test_what_is_said_depends_on_the_seed_and_the_image_alone():
     assert noisy_answers(some, chances, seed=2) != noisy_answers(some, chances, seed=1)
 
 
+def test_another_answer_to_an_image_is_a_draw_of_its_own():
+    chances = confused({"ok": {"worn": 0.5}}, CLASSES)
+    said = [noisy_answers(TRUTH, chances, seed=1, nth=nth) for nth in (1, 2, 3)]
+    assert said[0] == noisy_answers(TRUTH, chances, seed=1)
+    asked = [id for id, label in TRUTH.items() if label == "ok"]
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        alike = sum(said[one][id] == said[other][id] for id in asked)
+        assert alike == pytest.approx(len(asked) / 2, abs=90)  # 4 standard deviations
+
+
+def test_the_first_answers_are_those_of_earlier_versions():
+    few = dict.fromkeys(("a.png", "b.png", "c.png", "d.png"), "ok")
+    said = noisy_answers(few, lambda id, label: {"worn": 0.5}, seed=1)
+    assert list(said.values()) == ["worn", "ok", "ok", "worn"]
+
+
 def test_a_graded_opinion_is_how_often_each_answer_comes():
     grades = [{"worn": i % 4 / 3, "ok": 1 - i % 4 / 3} for i in range(6000)]
     said = noisy_answers(TRUTH, graded(tuple(TRUTH), grades), seed=0)

@@ -161,3 +161,11 @@ def test_a_photograph_that_changes_while_it_waits_builds_the_run_anew(store):
         made(QUERY)
     assert asked == [["a.png", "b.png"], ["b.png"]]
     assert 1 < len(slept) < 60
+
+
+def test_an_image_that_is_asked_again_waits_for_an_answer_of_its_round(store):
+    say(store, word("a.png", round=1))
+    query = Query(2, (QueryRow("a.png", 0, slot="relabel"),))
+    made, slept = oracle(store, [word("a.png", round=1, by="bert"), word("a.png", round=2)])
+    assert made(query) == []
+    assert len(slept) == 2

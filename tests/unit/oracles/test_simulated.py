@@ -30,6 +30,21 @@ def test_runs_and_rounds_have_answers_of_their_own():
     assert len({answer.uuid for answers in others for answer in answers}) == 6
 
 
+def test_what_is_asked_again_is_answered_by_another_person():
+    given = {2: {"b.png": 2}}
+    oracle = SimulatedOracle(
+        {"a.png": "ok", "b.png": "worn"},
+        "run",
+        again=lambda id, nth: f"{nth} of {id}",
+        given=lambda round: given[round],
+    )
+    assert [(answer.by, answer.label) for answer in oracle(QUERY)] == [
+        ("simulated-3", "3 of b.png"),
+        ("simulated", "ok"),
+    ]
+    assert oracle(QUERY) == oracle(QUERY), "resuming gives the same"
+
+
 def test_an_answer_takes_the_time_of_what_is_answered():
     truth = {"a.png": "ok", "b.png": "worn"}
     assert [a.seconds for a in SimulatedOracle(truth, "run")(QUERY)] == [None, None]

@@ -125,7 +125,7 @@ def old_page(tmp_path_factory):
 def ask(tmp_path):
     """Return a function that writes what the loop's process would: a batch and more."""
 
-    def ask(*ids, round=0, audit=(), ranking=(), opinions=None, prediction="ok"):
+    def ask(*ids, round=0, audit=(), again=(), ranking=(), opinions=None, prediction="ok"):
         folder = tmp_path / "run" / "rounds" / f"{round:03d}"
         folder.mkdir(parents=True)
 
@@ -135,6 +135,7 @@ def ask(tmp_path):
 
         rows = [row(id, rank) for rank, id in enumerate(ids)]
         rows += [row(id, len(ids) + rank, "audit") for rank, id in enumerate(audit)]
+        rows += [row(id, len(rows) + i, slot) for i, (id, slot) in enumerate(again)]
         spare = [row(one, i) if isinstance(one, str) else row(one[0], i, one[1])
                  for i, one in enumerate(ranking)]  # fmt: skip
         if opinions is not None:

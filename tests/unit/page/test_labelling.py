@@ -199,6 +199,23 @@ def test_audit_and_gold_say_nothing_of_the_model_ever(make_page, ask, blind):
     assert page.get(f"/heatmap/{page.address('worn/10.png')}").status_code == 404
 
 
+@pytest.mark.parametrize("slot", ["gold", "relabel"])
+def test_a_batch_waits_for_another_answer_to_what_is_asked_again(make_page, ask, store, slot):
+    page = make_page()
+    ask(IDS[0], IDS[1])
+    for id in (IDS[0], IDS[1]):
+        page.say(page.address(id), "ok")
+    ask(IDS[2], again=[(IDS[0], slot)], round=1)
+    batch = {page.id(item["id"]) for item in page.items(n=2)}
+    assert batch == {IDS[2], IDS[0]}
+    assert page.state()["batch"] == {"round": 1, "done": 0, "size": 2}
+    page.say(page.address(IDS[2]), "ok")
+    page.say(page.address(IDS[0]), "worn", round=1)
+    assert page.state()["batch"]["done"] == 2
+    assert [event.label for event in store.events() if event.id == IDS[0]] == ["ok", "worn"]
+    assert IDS[0] not in {page.id(item["id"]) for item in page.items(n=3)}
+
+
 @pytest.mark.slow
 def test_experts_get_first_what_others_were_unsure_of(make_page, ask):
     page = make_page(experts=("eve",))

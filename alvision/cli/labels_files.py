@@ -69,6 +69,7 @@ class ImportOptions(LabelsOptions):
 
 def export_labels(opened: OpenLabels, options: ExportOptions) -> int:
     """Write the labels in the form that is asked for."""
+    from alvision.labels.boxes import boxes
     from alvision.labels.consensus import consensus
     from alvision.labels.exchange.csv_file import export_labels, export_votes
     from alvision.labels.exchange.folders import export_folders
@@ -84,7 +85,8 @@ def export_labels(opened: OpenLabels, options: ExportOptions) -> int:
     if options.form == "votes":
         print(f"{export_votes(opened.store, to, resolve)} votes written to {to}")
         return 0
-    settled = consensus(opened.store.events(), resolve)
+    events = opened.store.events()
+    settled = consensus(events, resolve)
     path_of = opened.data.manifest.path
     if options.form == "folders":
         count = export_folders(settled, to, path_of)
@@ -100,6 +102,7 @@ def export_labels(opened: OpenLabels, options: ExportOptions) -> int:
         path_of=path_of,
         size_of=opened.size_of,
         classes=opened.classes.open,
+        boxes=boxes(events, resolve),
     )
     print(f"{count} labels written to {to}")
     return 0

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from alvision.core.errors import UserError
 from alvision.core.records import SampleId
 from alvision.labels.answers import allowed_answers, parse_answer
+from alvision.labels.boxes import Box
 from alvision.labels.exchange.import_answers import (
     ImportCounts,
     ImportedAnswer,
@@ -36,6 +37,7 @@ class ForeignImage:
         where: The file with the line or the entry.
         by: Who said so; None where the file does not say.
         sha256: Hash of its bytes, where the file says it.
+        boxes: Its boxes, with the class name of each.
     """
 
     name: str
@@ -43,6 +45,7 @@ class ForeignImage:
     where: str
     by: str | None = None
     sha256: str | None = None
+    boxes: tuple[tuple[str, Box], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,10 @@ def import_foreign(
         else:
             said = id, image.by or by
             first = earlier.setdefault(said, image)
-            if answers.setdefault(said, ImportedAnswer(label)).label != label:
+            drawn = tuple(
+                box for name, box in image.boxes if _word(name, classes, image.where) == label
+            )
+            if answers.setdefault(said, ImportedAnswer(label, boxes=drawn)).label != label:
                 raise UserError(
                     f"{image.where}: {id} is {label!r} here and {answers[said].label!r} at"
                     f" {first.where}: keep one; nothing was imported"

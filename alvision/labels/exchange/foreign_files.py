@@ -10,6 +10,7 @@ from alvision.core.errors import UserError
 from alvision.core.records import QueryRow, SampleId
 from alvision.core.rounds import write_atomically
 from alvision.core.walk import left_behind
+from alvision.labels.boxes import Box
 from alvision.labels.csv_dialect import write_table
 from alvision.labels.exchange import coco, cvat, fiftyone, label_studio
 from alvision.labels.exchange.folders import folder_name
@@ -28,6 +29,7 @@ def write_labels(
     path_of: Callable[[SampleId], Path | None],
     size_of: Callable[[Path], tuple[int, int]],
     classes: Sequence[str],
+    boxes: Mapping[SampleId, Sequence[Box]],
 ) -> int:
     """Write the class of each image for another tool; images are named by their ids.
 
@@ -38,6 +40,7 @@ def write_labels(
         path_of: Returns an image's file; None if there is none.
         size_of: Returns width and height of a picture.
         classes: The class names.
+        boxes: The boxes that people drew; only COCO's file holds them.
 
     Returns:
         The number of images.
@@ -55,7 +58,7 @@ def write_labels(
     if form == "cvat":
         _write(to, cvat.content(sizes, labels))
     else:
-        _write(to, _json(coco.content(labels, sizes, names)))
+        _write(to, _json(coco.content(labels, sizes, names, boxes)))
     return len(labels)
 
 

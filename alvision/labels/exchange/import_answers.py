@@ -12,6 +12,7 @@ from typing import cast
 from alvision.core.errors import UserError
 from alvision.core.records import NOT_CLASSES, Event, EventKind, SampleId, answer_uuid
 from alvision.core.utc import now
+from alvision.labels.boxes import Box
 from alvision.labels.consensus import Resolve, standing
 from alvision.labels.content import image_of, resolver
 from alvision.labels.store import LabelStore
@@ -19,10 +20,11 @@ from alvision.labels.store import LabelStore
 
 @dataclass(frozen=True)
 class ImportedAnswer:
-    """Hold an answer from elsewhere: a class, `skip` or `unsure`, and when it was said there."""
+    """Hold an answer from elsewhere: a class, `skip` or `unsure`, when, and its boxes there."""
 
     label: str
     time: str | None = None
+    boxes: tuple[Box, ...] = ()
 
 
 ImportedAnswers = Mapping[tuple[SampleId, str], ImportedAnswer]
@@ -69,7 +71,8 @@ def import_answers(
     rounds = {image_of(id, resolve): number for id, number in (asked or {}).items()}
     events = _events(answers, store.events(), resolve, rounds)
     store.append(events, hash_of=hashes.get)
-    return ImportCounts(len(events), len(answers) - len(events), blank)
+    added = sum(event.kind != "box" for event in events)
+    return ImportCounts(added, len(answers) - added, blank)
 
 
 def id_of(cell: str, ids: frozenset[SampleId]) -> SampleId | None:
@@ -129,10 +132,19 @@ def _events(
         if known:
             continue
         if image in rounds:
-            events.append(_vote(id, by, answer, rounds[image], votes[id, by]))
+            said = _vote(id, by, answer, rounds[image], votes[id, by])
         else:
-            events.append(_import(id, by, answer, earlier[id, by]))
+            said = _import(id, by, answer, earlier[id, by])
+        events += [said, *(_box(said, box) for box in answer.boxes)]
     return events
+
+
+def _box(answer: Event, box: Box) -> Event:
+    id, by, round = answer.id, answer.by, answer.round
+    uuid = answer_uuid(answer.uuid, round, id, by, "box", box.note)
+    return Event(
+        id, "box", None, by, round, uuid, target=answer.uuid, note=box.note, time=answer.time
+    )
 
 
 def _import(id: SampleId, by: str, answer: ImportedAnswer, nth: int) -> Event:

@@ -119,7 +119,8 @@ def test_labels_go_out_and_come_back(tmp_path_factory, form, numbers, classes):
     picture.touch()
     labels = {id: classes[number] for id, number in numbers.items()}
     to = folder / {"coco": "x.json", "cvat": "x.xml", "fiftyone": "x"}[form]
-    known = {"path_of": lambda id: picture, "size_of": lambda path: (30, 20), "classes": classes}
+    known = {"path_of": lambda id: picture, "size_of": lambda path: (30, 20), "classes": classes,
+             "boxes": {}}  # fmt: skip
     assert write_labels(labels, to, form, **known) == len(labels)
     assert format_of(to) == form
     images = READERS[form](to)

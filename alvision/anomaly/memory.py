@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from alvision.acquisition.support.farthest import farthest_first
-from alvision.inference.statistics import Statistics
+from alvision.anomaly.whitening import Whitening
 
 BLOCK = 2**22
 """Distances that are in memory at once, 16 MB of them."""
@@ -18,18 +18,18 @@ BLOCK = 2**22
 
 @dataclass(frozen=True)
 class PatchMemory:
-    """Coresets of patches, one a fold of the images, and what standardises a patch.
+    """Coresets of patches, one a fold of the images, and what whitens a patch.
 
     An image that is in the memory would find its own patches there. So each image belongs to a
     fold, and is compared with the coresets of the others.
 
     Attributes:
-        parts: The coresets, standardised, [m,d] each; a fold without images has none.
-        standard: Mean and gain of each number of a patch.
+        parts: The coresets, whitened, [m,d] each; a fold without images has none.
+        standard: What brings a patch to the same numbers.
     """
 
     parts: tuple[Float[Tensor, "m d"], ...]
-    standard: Statistics
+    standard: Whitening
 
     def distances(
         self, patches: Float[Tensor, "b p d"], folds: Sequence[int]

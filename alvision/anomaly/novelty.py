@@ -18,9 +18,9 @@ from alvision.anomaly.maps import hot_level, peaks
 from alvision.anomaly.memory import PatchMemory, fold_of
 from alvision.anomaly.robust import FOLDS, build, sample
 from alvision.anomaly.scores import image_scores
+from alvision.anomaly.whitening import Whitening
 from alvision.core.errors import UserError
 from alvision.core.rounds import write_atomically
-from alvision.inference.statistics import Statistics
 
 FILE = "novelty.npz"
 """A run keeps its memory and its scores under this name."""
@@ -135,7 +135,7 @@ def _write(path: Path, kept: _Kept, trunk: str) -> None:
         np.savez(
             file,
             mean=memory.standard.mean.numpy(),
-            gain=memory.standard.gain.numpy(),
+            turn=memory.standard.turn.numpy(),
             patches=torch.cat(memory.parts).numpy(),
             counts=np.array([len(part) for part in memory.parts]),
             images=np.array(list(scores), dtype="S64"),
@@ -150,7 +150,7 @@ def _read(path: Path, trunk: str) -> _Kept:
         # From memory: numpy leaves a damaged file open.
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as content:
             arrays = {name: content[name] for name in content.files}
-        standard = Statistics(*(torch.from_numpy(arrays[name]) for name in ("mean", "gain")))
+        standard = Whitening(*(torch.from_numpy(arrays[name]) for name in ("mean", "turn")))
         parts = torch.from_numpy(arrays["patches"]).split(arrays["counts"].tolist())
         images = [name.decode() for name in arrays["images"]]
         scores = dict(zip(images, arrays["scores"].tolist(), strict=True))

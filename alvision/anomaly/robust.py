@@ -10,8 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from alvision.anomaly.memory import PatchMemory, coreset, fold_of, nearest_few
+from alvision.anomaly.whitening import whiten
 from alvision.core.seeding import derive
-from alvision.inference.statistics import measure
 
 FOLDS = 5
 """Parts of the images that vote. Two would not outvote anything; ten have a tenth of the images
@@ -68,7 +68,7 @@ def sample(
 def build(drawn: Sample, size: int = SIZE) -> PatchMemory:
     """Return a memory of the patches that are like those of other images.
 
-    Each number of a patch is standardised over the sample. Then each fold's patches are compared
+    Patches are whitened over the sample. Then each fold's patches are compared
     with the other folds', and those that are strangest are left out; a coreset of each fold's
     others is its part of the memory.
 
@@ -77,7 +77,7 @@ def build(drawn: Sample, size: int = SIZE) -> PatchMemory:
         size: Patches in the memory.
     """
     together = torch.cat(drawn.patches)
-    standard = measure([((), together)], together.shape[1])
+    standard = whiten(together)
     ready = [standard(part) for part in drawn.patches]
     strange = [_strangeness(ready, number) for number in range(len(ready))]
     limit = torch.cat(strange).quantile(1 - DROPPED).clamp(min=ALIKE * together.shape[1] ** 0.5)

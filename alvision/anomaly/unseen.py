@@ -27,8 +27,8 @@ class Distances(nn.Module):
 
     def __init__(self, memory: PatchMemory) -> None:
         super().__init__()
-        self.mean, self.gain = (
-            nn.Buffer(part.float().clone()) for part in (memory.standard.mean, memory.standard.gain)
+        self.mean, self.turn = (
+            nn.Buffer(part.float().clone()) for part in (memory.standard.mean, memory.standard.turn)
         )
         self.parts = nn.ParameterList(
             nn.Parameter(part.T.float().contiguous(), requires_grad=False)
@@ -38,7 +38,7 @@ class Distances(nn.Module):
 
     def forward(self, patches: Float[Tensor, "b p d"]) -> Float[Tensor, "b p"]:
         """Return the distance of each patch, as the network gave it."""
-        ready = (patches - self.mean) * self.gain
+        ready = (patches - self.mean) @ self.turn
         votes = [_nearest(ready, part) for part in self.parts]
         middle = (len(votes) - 1) // 2
         return torch.stack(votes, dim=2).sort(dim=2).values[:, :, middle]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from alvision.anomaly import memory
 from alvision.anomaly.memory import PatchMemory, coreset, fold_of, nearest, nearest_few
-from alvision.inference.statistics import unchanged
+from alvision.anomaly.whitening import Whitening
 
 
 def normal(*shape, seed=0):
@@ -40,7 +40,10 @@ def test_a_coreset_covers_what_is_far_and_knows_no_copy_twice():
 
 
 def held(*parts):
-    return PatchMemory(tuple(torch.tensor(part).view(-1, 1) for part in parts), unchanged(1))
+    return PatchMemory(
+        tuple(torch.tensor(part).view(-1, 1) for part in parts),
+        Whitening(torch.zeros(1), torch.eye(1)),
+    )
 
 
 def test_an_image_does_not_find_itself_in_the_memory():

@@ -3,7 +3,7 @@ import torch
 
 from alvision.anomaly.memory import PatchMemory
 from alvision.anomaly.unseen import FLOOR, Distances, strangeness_logits
-from alvision.inference.statistics import Statistics
+from alvision.anomaly.whitening import Whitening
 
 ANOTHER = -1
 """No fold of a memory: images of it are compared with all."""
@@ -12,7 +12,7 @@ ANOTHER = -1
 def memory(parts, width=4):
     rng = torch.Generator().manual_seed(0)
     cores = tuple(torch.randn(count, width, generator=rng) for count in parts)
-    return PatchMemory(cores, Statistics(torch.full((width,), 0.3), torch.full((width,), 2.0)))
+    return PatchMemory(cores, Whitening(torch.full((width,), 0.3), 2 * torch.eye(width)))
 
 
 @pytest.mark.parametrize("parts", [(5,), (5, 0, 3), (6, 5, 4, 3, 2), (3, 3, 0, 3, 3)])

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,7 @@ from alvision.core import stopping
 
 if TYPE_CHECKING:
     from alvision.watch.line import Line, Setting
+    from alvision.watch.outbox import Receiver, Sender
     from alvision.watch.status import Status
 
 USAGE = """\
@@ -31,7 +34,10 @@ batch= a day) and a random audit= share of what passes. Their answers
 line/status.html shows that bound, and warns with pictures when the line changes.
 Ctrl-C ends it; the same command goes on, also after a kill, a loss of power or a
 full disk. once=true works on what is there and ends, for a scheduler: status 1 if
-the line has changed."""
+the line has changed.
+webhook= and mqtt= send each verdict to a machine: in order, at least once, also when
+the receiver was away. The key of webhook= is in ALVISION_WEBHOOK_KEY, the password of
+mqtt= in ALVISION_MQTT_PASSWORD."""
 
 PAGE = "status.html"
 BUSY_SECONDS, IDLE_SECONDS = 10.0, 60.0
@@ -64,6 +70,14 @@ class WatchOptions(Options):
         limits=between(at_least=0, at_most=3600),
     )
     once: bool = option("Work on what is there and end.", default=False)
+    webhook: str | None = option(
+        "Address that each verdict is posted to, signed.", default=None, shown="none"
+    )
+    mqtt: str | None = option(
+        "Broker and topic that each verdict is published to, mqtt://broker/line3.",
+        default=None,
+        shown="none",
+    )
     labels: str | None = option(
         "The store of the answers.", key="labels.url", default=None, shown="beside the queue"
     )
@@ -92,8 +106,9 @@ def watch(words: list[str]) -> int:
 
     from alvision.watch.line import open_line
 
-    with open_line(options.setting()) as line:
-        watched = _Watched(line)
+    receivers = _receivers(options)
+    with open_line(options.setting()) as line, ExitStack() as stack:
+        watched = _Watched(line, _senders(options.to, receivers, stack))
         try:
             watched.run(options.once)
         except KeyboardInterrupt:
@@ -103,11 +118,33 @@ def watch(words: list[str]) -> int:
         return watched.tell()
 
 
-class _Watched:
-    """A line and the messages about it."""
+def _receivers(options: WatchOptions) -> list[Receiver]:
+    found: list[Receiver] = []
+    if options.webhook:
+        from alvision.watch.webhook import Webhook, key_of_environment
 
-    def __init__(self, line: Line) -> None:
-        self.line, self.setting = line, line.setting
+        found.append(Webhook(options.webhook, key_of_environment()))
+    if options.mqtt:
+        from alvision.watch.mqtt import Mqtt
+
+        found.append(Mqtt(options.mqtt))
+    return found
+
+
+def _senders(to: Path, receivers: list[Receiver], stack: ExitStack) -> list[Sender]:
+    from alvision.watch.outbox import Sender
+
+    senders = [Sender(to, one, partial(console.print, markup=False)) for one in receivers]
+    for sender in senders:
+        stack.callback(sender.close)
+    return senders
+
+
+class _Watched:
+    """A line, what its verdicts are sent to, and the messages about it."""
+
+    def __init__(self, line: Line, senders: list[Sender]) -> None:
+        self.line, self.setting, self.senders = line, line.setting, senders
         self._written = -math.inf
         self._warned_of: tuple[str, ...] = ()
 
@@ -120,10 +157,14 @@ class _Watched:
             console.print(f"{count(moved, 'image')} sorted before but not moved: moved now")
         while True:
             self._write(BUSY_SECONDS if line.step(self._say) else IDLE_SECONDS)
+            for sender in self.senders:
+                sender.tell()
             if once and (again or not line.inbox.arriving):
                 break
             again = once
             stopping.wait(max(0.1, self.setting.settle / (1 if once else 2)))
+        for sender in self.senders:
+            sender.finish()
         if once and (left := line.inbox.arriving + line.waiting):
             console.print(f"{count(left, 'file')} still being written, or not whole yet: next time")
 
@@ -136,12 +177,20 @@ class _Watched:
         console.print(f"{sum(status.counts.values()):,} images: {counts or 'none yet'}")
         console.print(report.bound(status.audit))
         console.print(status.tested)
+        for sender in self.senders:
+            if waiting := sender.finish(patience=0):
+                console.print(
+                    f"{sender.name}: {waiting:,} verdicts wait; the same command sends them",
+                    markup=False,
+                )
         console.print(f"page: {self.setting.to / PAGE}", markup=False)
         return int(bool(status.alarmed))
 
     def _say(self, counts: Counter[str]) -> None:
         """Queue what people should see, say what was done, and warn once of each change."""
         setting, records = self.setting, self.line.records
+        for sender in self.senders:
+            sender.tell()
         now, queued = datetime.now(), self._queue()
         if counts:
             done = ", ".join(f"{number} {name}" for name, number in sorted(counts.items()))

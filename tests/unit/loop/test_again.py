@@ -58,7 +58,7 @@ def asked(exp, round=1, gold=9, doubted=1):
     return [[row.id for row in rows] for rows in both]
 
 
-def test_what_somebody_settled_or_two_people_agree_on_is_gold(make, say):
+def test_what_somebody_settled_or_people_agree_on_is_gold(make, say):
     for id in fakes.IDS[:4]:
         say(id, "ok")
     say(fakes.IDS[1], "worn", kind="settle", by="eve")
@@ -66,7 +66,11 @@ def test_what_somebody_settled_or_two_people_agree_on_is_gold(make, say):
     say(fakes.IDS[3], "worn", by="bert")
     gold, doubted = asked(make())
     assert set(gold) == {fakes.IDS[1], fakes.IDS[2]} and not doubted
-    assert not sure(Settled("ok", {"a": "ok", "b": "ok", "c": "worn"}, False))
+    with_people = make(truth=None, audit_order=fakes.HELD_OUT)
+    assert asked(with_people)[0] == [fakes.IDS[1]], "one of two who errs now would make it a tie"
+    say(fakes.IDS[2], "ok", by="cleo")
+    assert set(asked(with_people)[0]) == {fakes.IDS[1], fakes.IDS[2]}
+    assert not sure(Settled("ok", {"a": "ok", "b": "ok", "c": "worn"}, False), 2)
 
 
 def test_gold_rows_say_nothing_of_the_model(make, say):

@@ -64,8 +64,11 @@ def export(words: list[str]) -> int:
             )
     for backend, worst in found.differences.items():
         console.print(f"{backend}: {found.images} images decided alike, logits within {worst:.2g}")
+    words = [f"bundle={folder}"]
+    if memory := final.facts.memory:
+        console.print(f"it remembers {memory.size}", markup=False)
+        words.append("overkill=0.05")
     console.print(
-        f"bundle: {folder}; next: {command('alvision', 'threshold', f'bundle={folder}')}",
-        markup=False,
+        f"bundle: {folder}; next: {command('alvision', 'threshold', *words)}", markup=False
     )
     return 0

@@ -19,6 +19,7 @@ USAGE = """\
 alvision threshold bundle=brakes.bundle escape=0.02 confidence=0.95
 alvision threshold bundle=brakes.bundle escape=0.05 human=0.1
 alvision threshold bundle=brakes.bundle look=1 scrap=20 defect_share=0.01
+alvision threshold bundle=brakes.bundle overkill=0.05
 
 Sets the largest threshold whose escape rate is provably at most escape=, using
 the sealed test images alone. With too few sealed defects it refuses and says how
@@ -27,7 +28,10 @@ sealed defects that are new since then, or has to prove more. Parts of one lot a
 alike, so at most one defect of each lot counts, and lots count in proportion to
 their defects; threshold.independent=true counts every part. With human= or look=
 and scrap= a person sees doubtful parts; the share of bad parts on the line is that
-among the monitor images, or defect_share=. Writes thresholds.json into the bundle."""
+among the monitor images, or defect_share=. With overkill= the good parts are promised
+about instead, also where no bad part is known: at most so many of them are stopped,
+and how many bad ones pass is told from the sealed ones there are. Writes
+thresholds.json into the bundle."""
 
 SHARE = between(above=0, below=1)
 
@@ -90,6 +94,12 @@ class ThresholdOptions(PromiseOptions):
         shown="the share among the monitor images",
     )
 
+    overkill: float | None = option(
+        "Highest share of the good parts that may be stopped; it is promised in place of escape=.",
+        default=None,
+        limits=SHARE,
+    )
+
     def __post_init__(self) -> None:
         costs = (self.look is not None) + (self.scrap is not None)
         if costs == 1 or (costs and self.human is not None):
@@ -103,7 +113,11 @@ class ThresholdOptions(PromiseOptions):
         """Return what the threshold has to promise, and what a person's time costs."""
         costs = None if self.look is None or self.scrap is None else (self.look, self.scrap)
         return replace(
-            super().request(), human=self.human, costs=costs, defect_share=self.defect_share
+            super().request(),
+            human=self.human,
+            costs=costs,
+            defect_share=self.defect_share,
+            overkill=self.overkill,
         )
 
 
@@ -117,17 +131,19 @@ def threshold(words: list[str]) -> int:
     from alvision.core.rounds import lock
     from alvision.deploy.bundle.bundle import open_bundle
     from alvision.deploy.bundle.promise import for_class, verdicts
+    from alvision.deploy.threshold.good_parts import still_needed
     from alvision.deploy.threshold.set_threshold import set_threshold
     from alvision.deploy.train.labelled_data import load_labelled, run_config_of_today
 
     bundle = open_bundle(options.bundle)
     config = run_config_of_today(options.out or Path(bundle.manifest.run))
+    labelled = load_labelled(config)
     with lock(Path(str(config.out))), bar("scoring the sealed images") as progress:
-        thresholds = set_threshold(
-            bundle, load_labelled(config), config, options.request(), progress=progress
-        )
+        thresholds = set_threshold(bundle, labelled, config, options.request(), progress=progress)
     console.print(thresholds.promise, markup=False)
     console.print(verdicts(thresholds))
+    if thresholds.of_good:
+        console.print(still_needed(bundle, labelled, config, options.request()), markup=False)
     for name, own in thresholds.per_class.items():
         console.print(f"{name}: {for_class(own)}", markup=False)
     console.print("It does not hold for: " + "; ".join(thresholds.voids), markup=False)

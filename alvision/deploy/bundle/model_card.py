@@ -33,6 +33,7 @@ def model_card(
         "",
         "## Made from",
         f"- {sum(manifest.labels.values())} labels: {labels}.",
+        *_memory(manifest),
         f"- {manifest.backbone}, images of {manifest.image.sides} pixels, in fp32.",
         f"- alvision {manifest.alvision}; labels {manifest.labels_hash[:12]}, "
         f"images {manifest.data_hash[:12]}.",
@@ -55,6 +56,16 @@ def model_card(
         "",
     ]  # fmt: skip
     return "\n".join(lines)
+
+
+def _memory(manifest: BundleManifest) -> list[str]:
+    if manifest.memory is None:
+        return []
+    return [
+        f"- No defect was labelled. It remembers {manifest.memory.size}, and stops what is unlike "
+        "them. It cannot name a defect, and its defect score is no probability: 0.5 is what 99 in "
+        "100 good parts stay below.",
+    ]
 
 
 def _contest(contest: Mapping[str, Any] | None) -> list[str]:

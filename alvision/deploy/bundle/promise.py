@@ -25,8 +25,20 @@ def catches(thresholds: Thresholds) -> str:
             "again with alvision threshold)"
         )
     caught, sure = 100 * (1 - thresholds.escape), percent_sure(thresholds.confidence)
+    if thresholds.of_good:
+        return f"{spares(thresholds)}; {_passing(thresholds)}"
     of_lots = ", each lot counting alike" if _lots_count_alike(thresholds) else ""
     return f"Catches at least {caught:g} of 100 bad parts{of_lots}, {sure} % sure"
+
+
+def spares(thresholds: Thresholds) -> str:
+    """Return a promise about good parts in short, without a full stop.
+
+    >>> spares(Thresholds(0.5, 0.5, confidence=0.95, overkill=Overkill(0.01, 0.02), of_good=True))
+    'Stops at most 2 of 100 good parts, 95 % sure'
+    """
+    most, sure = 100 * thresholds.overkill.at_most, percent_sure(thresholds.confidence)
+    return f"Stops at most {most:g} of 100 good parts, {sure} % sure"
 
 
 def promise(thresholds: Thresholds) -> str:
@@ -41,6 +53,8 @@ them, at most 12, 95 % sure. Proven on 200 independent sealed defects, drawn fro
 for lots with at most 3 defects; 1 of all 230 sealed defects passes.
     """
     text, overkill = catches(thresholds), thresholds.overkill
+    if thresholds.of_good:
+        return f"{text}. {evidence(thresholds)}"
     if overkill.seen is None:
         text += "; how many good ones are stopped is not known, because no good part is sealed"
     else:
@@ -54,6 +68,8 @@ for lots with at most 3 defects; 1 of all 230 sealed defects passes.
 
 def evidence(thresholds: Thresholds) -> str:
     """Return what the promise is proven on, and which lots it is about, as sentences."""
+    if thresholds.of_good:
+        return _evidence_of_good(thresholds) + _earlier_uses(thresholds) + "."
     text = f"Proven on {thresholds.independent_defects} independent sealed defects"
     lots, defects, escaped = thresholds.lots, thresholds.defects, len(thresholds.escaped)
     if thresholds.independent:
@@ -66,6 +82,31 @@ def evidence(thresholds: Thresholds) -> str:
     elif lots:
         text += ", no two of one known lot"
     text += f"; {escaped} of all {defects} sealed defects pass{'es' if escaped == 1 else ''}"
+    return text + _earlier_uses(thresholds) + "."
+
+
+def _evidence_of_good(thresholds: Thresholds) -> str:
+    text = f"Proven on {thresholds.good} independent sealed good parts"
+    stopped, escaped = len(thresholds.overkilled), len(thresholds.escaped)
+    text += f"; {stopped} of all sealed good parts {'is' if stopped == 1 else 'are'} stopped"
+    if not thresholds.defects:
+        return text
+    return (
+        f"{text}, and {escaped} of all {thresholds.defects} sealed defects "
+        f"pass{'es' if escaped == 1 else ''}"
+    )
+
+
+def _passing(thresholds: Thresholds) -> str:
+    """Return what is known of the defects that pass, where the promise is about good parts."""
+    if not thresholds.defects:
+        return "how many bad ones pass is not known, because no bad part is sealed"
+    sure = percent_sure(thresholds.confidence)
+    return f"at most {percent_at_most(thresholds.escape)} of 100 bad ones pass, {sure} % sure"
+
+
+def _earlier_uses(thresholds: Thresholds) -> str:
+    text = ""
     if thresholds.spent_confidence > thresholds.confidence:
         earlier = thresholds.reading - 1
         text += (
@@ -77,7 +118,7 @@ def evidence(thresholds: Thresholds) -> str:
         if joint is not None and joint < thresholds.confidence:
             sure = math.floor(round(1000 * joint, 6)) / 10
             text += f"; all promises that were made on them hold together with {sure:g} %"
-    return text + "."
+    return text
 
 
 def for_person(thresholds: Thresholds) -> str:

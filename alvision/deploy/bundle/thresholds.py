@@ -91,6 +91,8 @@ class Thresholds:
             None in a file from before.
         defect_share: Share of the line's parts that are defects, which `human` was weighed with;
             None without a person, and in a file from before.
+        of_good: The promise is `overkill.at_most`, and the threshold was set by good parts;
+            `escape` is what the sealed defects show then, 1 without any.
         voids: What the promise does not cover.
         promise: The promise as a sentence.
         bundle: sha256 of the `bundle.json` that it belongs to; empty before it is written.
@@ -115,6 +117,7 @@ class Thresholds:
     spent_confidence: float = 0.0
     joint_confidence: float | None = None
     defect_share: float | None = None
+    of_good: bool = False
     voids: tuple[str, ...] = VOIDS
     promise: str = ""
     bundle: str = ""
@@ -126,6 +129,7 @@ class Thresholds:
             "lots": self.lots and asdict(self.lots),
             "defect_share": self.defect_share,
             "joint_confidence": self.joint_confidence,
+            "of_good": self.of_good or None,
         }
         return {
             "bundle": self.bundle,

@@ -12,7 +12,7 @@ from alvision.core.records import SampleId
 from alvision.core.shell import command
 from alvision.deploy.bundle.bundle import Bundle
 from alvision.deploy.bundle.predict import predictions_for
-from alvision.deploy.bundle.promise import percent_sure
+from alvision.deploy.bundle.promise import percent_sure, spares
 from alvision.deploy.bundle.thresholds import Thresholds
 from alvision.deploy.bundle.verdict import Decision, escapes, overkilled
 from alvision.deploy.promote.rates import (
@@ -150,14 +150,14 @@ def check_comparable(old: Bundle, new: Bundle) -> None:
             )
     if old.thresholds is None:
         return
-    words = [f"bundle={new.folder}", f"escape={old.thresholds.escape:g}"]
+    words = [f"bundle={new.folder}", _asked(old.thresholds)]
     words.append(f"confidence={old.thresholds.confidence:g}")
     words += ["threshold.independent=true"] if old.thresholds.independent else []
     again = command("alvision", "threshold", *words)
     if new.thresholds is None:
         raise UserError(f"the line has a promise and {new.folder} has none: {again}")
     weaker = (
-        new.thresholds.escape > old.thresholds.escape
+        _is_weaker(new.thresholds, old.thresholds)
         or new.thresholds.confidence < old.thresholds.confidence
         or (new.thresholds.independent and not old.thresholds.independent)
     )
@@ -168,7 +168,24 @@ def check_comparable(old: Bundle, new: Bundle) -> None:
         )
 
 
+def _is_weaker(new: Thresholds, old: Thresholds) -> bool:
+    """Tell whether one kind of part is promised less; about good parts an old promise may be left
+    for one about defects, which says more.
+    """
+    if old.of_good and new.of_good:
+        return new.overkill.at_most > old.overkill.at_most
+    return not old.of_good and (new.of_good or new.escape > old.escape)
+
+
+def _asked(thresholds: Thresholds) -> str:
+    if thresholds.of_good:
+        return f"overkill={thresholds.overkill.at_most:g}"
+    return f"escape={thresholds.escape:g}"
+
+
 def _promised(thresholds: Thresholds) -> str:
+    if thresholds.of_good:
+        return spares(thresholds)
     return f"at most {100 * thresholds.escape:g} % escape, " + (
         f"{percent_sure(thresholds.confidence)} % sure"
         + (", taken for independent" if thresholds.independent else "")

@@ -126,14 +126,22 @@ def rates(new: Bundle, labelled: LabelledData, ids: Sequence[SampleId], terms: T
         drawn = draw_independent([groups[id] for id in wanted], rng)
         return Rate(name, mistake, margin, tuple(wanted[row] for row in drawn))
 
+    good = [id for id in ids if labels[id] in new.good]
+    escaping, stopping = partial(escapes, good=new.good), partial(overkilled, good=new.good)
+    if no_defect(new, labelled):
+        return [rate("overkill rate", stopping, terms.margin, good)]
     found = [rate("error rate", misnamed, terms.margin, ids)]
     if new.defects:
         bad = [id for id in ids if labels[id] not in new.good]
-        good = [id for id in ids if labels[id] in new.good]
-        escaping, stopping = partial(escapes, good=new.good), partial(overkilled, good=new.good)
         found.append(rate("escape rate", escaping, terms.escape_margin, bad))
         found.append(rate("overkill rate", stopping, terms.margin, good))
     return found
+
+
+def no_defect(new: Bundle, labelled: LabelledData) -> bool:
+    """Tell whether no defect is labelled at all, so that only overkill can be compared."""
+    labels = (*labelled.training.values(), *labelled.held_out.values())
+    return bool(new.good) and all(label in new.good for label in labels)
 
 
 def monitor_images(old: Bundle, new: Bundle, labelled: LabelledData) -> list[SampleId]:

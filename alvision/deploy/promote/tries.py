@@ -12,7 +12,7 @@ from alvision.core.errors import UserError
 from alvision.core.records import SampleId
 from alvision.deploy.bundle.bundle import Bundle
 from alvision.deploy.bundle.promise import percent_sure
-from alvision.deploy.promote.rates import Rate, Terms, kind, monitor_images, rates
+from alvision.deploy.promote.rates import Rate, Terms, kind, monitor_images, no_defect, rates
 from alvision.deploy.promote.try_log import Try, plan_try, read, write
 from alvision.deploy.threshold.look_log import SMALLEST_DOUBT, locked
 from alvision.deploy.threshold.plan import log_files
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from alvision.config.schema import RunConfig
 
 FILE = "promotions.jsonl"
+ONLY_OVERKILL = (
+    "No defect is labelled, so only overkill was compared: which bad parts either model lets pass "
+    "is not known."
+)
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class BegunTry:
         terms: The conditions with the confidence that this try has to show.
         number: The number of this try, from 1; a repeated one keeps its number.
         fresh: It is a further one, and its images are of groups that no try before has used.
+        good_only: No defect is labelled, so only good parts could be compared.
     """
 
     ids: tuple[SampleId, ...]
@@ -41,10 +46,15 @@ class BegunTry:
     terms: Terms
     number: int
     fresh: bool
+    good_only: bool = False
 
     @property
     def note(self) -> str:
-        """Return what the tries before this one mean for it; empty for a first one."""
+        """Return what could not be compared, and what the tries before this one mean for it."""
+        return " ".join(filter(None, (ONLY_OVERKILL if self.good_only else "", self._tries)))
+
+    @property
+    def _tries(self) -> str:
         if self.number == 1:
             return ""
         before = "1 time" if self.number == 2 else f"{self.number - 1} times"
@@ -134,5 +144,6 @@ def plan(
         terms=needed,
         number=number,
         fresh=number > 1 and planned.doubt == 1 - terms.confidence,
+        good_only=no_defect(new, labelled),
     )
     return begun, planned, earlier

@@ -95,6 +95,36 @@ def escape_threshold(
     return float(min(np.sort(drawn)[misses], most))
 
 
+def overkill_threshold(
+    good_scores: Sequence[float] | np.ndarray,
+    *,
+    overkill: float,
+    confidence: float,
+    groups: Sequence[str] | None = None,
+    rng: np.random.Generator | None = None,
+) -> float:
+    """Return the highest score that must still pass, so that provably few good parts are stopped.
+
+    `escape_threshold` with good parts in the place of defects: parts above it are stopped, and of
+    good ones that is a share of `overkill` at most, in at least `confidence` of all such samples.
+
+    Args:
+        good_scores: Defect score of each held-out good part.
+        overkill: Highest share of good parts that may be stopped, in (0, 1).
+        confidence: Probability that the promise holds, in (0, 1).
+        groups: Group of each part; None: all are independent.
+        rng: The generator that draws them; needed with groups.
+
+    Raises:
+        NotEnoughDefects: There are too few good parts.
+
+    >>> overkill_threshold([i / 100 for i in range(93)], overkill=0.05, confidence=0.95)
+    0.91
+    """
+    turned = -np.asarray(good_scores, dtype=np.float64)
+    return -escape_threshold(turned, escape=overkill, confidence=confidence, groups=groups, rng=rng)
+
+
 def overkill(
     good_scores: Sequence[float] | np.ndarray,
     threshold: float,
@@ -140,6 +170,20 @@ def just_below(score: float, *, slack: float) -> float:
     """
     # Near 1 the score itself is rounded, to some multiples of epsilon.
     return float(expit(logit(score) - slack) * (1 - 8 * np.finfo(np.float64).eps))
+
+
+def just_above(score: float, *, slack: float) -> float:
+    """Return the threshold that a part with this score never reaches when it is scored again.
+
+    Args:
+        score: A defect score, in [0, 1].
+        slack: How much the logarithm of score / (1 - score) may be off, at least 0.
+
+    >>> f"{just_above(0.5, slack=0.004):.4f}", just_above(0.0, slack=0.004) > 0
+    ('0.5010', True)
+    """
+    above = float(expit(logit(score) + slack) * (1 + 8 * np.finfo(np.float64).eps))
+    return max(above, float(np.nextafter(score, 1)))
 
 
 def _independent(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,7 +96,8 @@ def plan_use(
         scored = scored_groups(uses, sealed)
         fresh = {content: group for content, group in defects.items() if group not in scored}
         # What a version without `good` has scored is not known. Its next use scores everything.
-        if not uses or (uses[-1].good is not None and enough(fresh)):
+        # Without a defect nothing is used: those to come are of groups that no model was scored on.
+        if not uses or not defects or (uses[-1].good is not None and enough(fresh)):
             return SealUse(model, question, fresh, doubt, good)
         return SealUse(model, question, dict(defects), doubt / 2 ** len(uses), good)
 
@@ -104,6 +105,18 @@ def plan_use(
         if use == next_after(earlier[:number]):
             return use
     return next_after(earlier)
+
+
+def about_good(use: SealUse) -> SealUse:
+    """Return a use with good parts and defects changed over; twice is the use itself.
+
+    A promise about good parts is planned like one about defects: what is proven on the ones is
+    proven on the others then.
+    """
+    if use.good is None:
+        return replace(use, defects={}, good=None)  # which ones an old version scored is not known
+    known = {content: group or "" for content, group in use.defects.items()}
+    return replace(use, defects=use.good, good=known)
 
 
 def scored_groups(uses: Sequence[SealUse], sealed: Mapping[str, str]) -> set[str]:
@@ -121,6 +134,11 @@ def scored_groups(uses: Sequence[SealUse], sealed: Mapping[str, str]) -> set[str
 def scored_as_good(uses: Sequence[SealUse]) -> set[str]:
     """Return the sha256 of the images that some use has scored as good parts."""
     return {content for use in uses for content in use.good or ()}
+
+
+def scored_as_defects(uses: Sequence[SealUse]) -> set[str]:
+    """Return the sha256 of the images that some use has scored as defects."""
+    return {content for use in uses for content in use.defects}
 
 
 def locked(path: Path) -> BaseFileLock:

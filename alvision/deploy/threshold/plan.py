@@ -38,6 +38,8 @@ class ThresholdRequest:
         human: Share of the parts that a person has time for, if there is a person.
         costs: Costs of a person's look and of a good part that is scrapped.
         defect_share: Share of the line's parts that are defects, if it was given.
+        overkill: Highest share of good parts that may be stopped, if that is what is promised; how
+            many defects pass is told then, and `escape` is not asked.
     """
 
     escape: float
@@ -46,11 +48,13 @@ class ThresholdRequest:
     human: float | None = None
     costs: tuple[float, float] | None = None
     defect_share: float | None = None
+    overkill: float | None = None
 
     @property
     def question(self) -> str:
         """Return the request as text, without what leaves the threshold as it is."""
-        return f"escape {self.escape}, confidence {self.confidence}, " + (
+        share = f"escape {self.escape}" if self.overkill is None else f"overkill {self.overkill}"
+        return f"{share}, confidence {self.confidence}, " + (
             "independent" if self.independent else "by group"
         )
 
@@ -62,6 +66,8 @@ class PlannedUse:
     Attributes:
         ids: Sealed images that somebody has answered, one of each content.
         defects: The group of each defect among them, by its sha256.
+        of_good: The promise is about good parts; then they are what is found and needed, and what
+            the corrected ones were scored as is a defect.
         earlier: The uses so far, first those by rounds of a simulated run.
         by_rounds: How many of these uses are by rounds.
         use: This use.
@@ -74,6 +80,7 @@ class PlannedUse:
 
     ids: tuple[SampleId, ...]
     defects: Mapping[str, str]
+    of_good: bool
     earlier: list[look_log.SealUse]
     by_rounds: int
     use: look_log.SealUse
@@ -108,7 +115,9 @@ class PlannedUse:
         return self.use in self.earlier
 
     def uses(self, content: str) -> bool:
-        """Tell whether an image is scored: a good part always, a defect if the use names it."""
+        """Tell whether an image is scored: one of the kind promised about if the use names it."""
+        if self.of_good:
+            return content in self.defects or content in (self.use.good or {})
         return content not in self.defects or content in self.use.defects
 
 
@@ -130,24 +139,33 @@ def plan(
     by_rounds = uses_by_rounds(Path(str(config.out)), hashes, defects=defects, good=good)
     earlier = [*by_rounds, *look_log.read_all(log_files(labelled, config))]
 
+    of_good = request.overkill is not None
+    share = request.escape if request.overkill is None else request.overkill
+    proof, rest = (good, defects) if of_good else (defects, good)
+
     def independent(contents: Collection[str]) -> int:
         return independent_parts(
             {content: content if request.independent else groups[content] for content in contents}
         )
 
     def enough(contents: Collection[str]) -> bool:
-        needed = defects_needed(escape=request.escape, confidence=request.confidence)
+        needed = defects_needed(escape=share, confidence=request.confidence)
         return independent(contents) >= needed
 
+    turned = [look_log.about_good(use) for use in earlier] if of_good else earlier
     use = look_log.plan_use(
-        earlier,
+        turned,
         model=scorer(bundle),
-        question=request.question,
-        defects=defects,
-        good=good,
+        # Two lists of images are one use of the log only if both are the same.
+        question=f"{request.question}, {_digest(groups, bad)}" if of_good else request.question,
+        defects=proof,
+        good=rest,
         doubt=1 - request.confidence,
         enough=enough,
     )
+    proven = use.defects.keys()
+    if of_good:
+        use = look_log.about_good(use)
     if use.doubt < look_log.SMALLEST_DOUBT:
         rounds = f", {len(by_rounds)} times by rounds of this simulated run" if by_rounds else ""
         raise UserError(
@@ -155,18 +173,26 @@ def plan(
             f"anything on them again: {more_sealed(labelled, config)}"
         )
     before = earlier[: earlier.index(use)] if use in earlier else earlier
-    corrected = look_log.scored_as_good(before) & use.defects.keys()
+    others = look_log.scored_as_defects if of_good else look_log.scored_as_good
+    corrected = others(before) & proven
     return PlannedUse(
         ids=tuple(ids),
         defects=defects,
+        of_good=of_good,
         earlier=earlier,
         by_rounds=len(by_rounds),
         use=use,
         corrected=frozenset(corrected),
         # Corrected ones may make a lot the largest, and then the others count for less.
-        found=min(independent(use.defects.keys() - corrected), independent(use.defects)),
-        needed=defects_needed(escape=request.escape, confidence=1 - use.doubt),
+        found=min(independent(proven - corrected), independent(proven)),
+        needed=defects_needed(escape=share, confidence=1 - use.doubt),
     )
+
+
+def _digest(groups: Mapping[str, str], bad: Collection[str]) -> str:
+    """Name the sealed images as they are now: contents, groups, and which are defects."""
+    rows = sorted((content, group, content in bad) for content, group in groups.items())
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
 
 
 def scorer(bundle: Bundle) -> str:
@@ -245,13 +271,13 @@ def is_defect(bundle: Bundle, labelled: LabelledData, id: SampleId) -> bool:
     return labelled.held_out.get(id) not in bundle.good
 
 
-def more_sealed(labelled: LabelledData, config: RunConfig) -> str:
-    """Say how to get more sealed defects."""
+def more_sealed(labelled: LabelledData, config: RunConfig, kind: str = "bad") -> str:
+    """Say how to get more sealed parts of a kind, bad or good."""
     if not labelled.data.answered_by_people:
-        return "add bad parts to the data, or hold out more of it (audit.share) in a new out="
+        return f"add {kind} parts to the data, or hold out more of it (audit.share) in a new out="
     words = ("labels", "import", f"out={config.out}", "from=drawer.csv", "slot=seal")
     return (
-        "if you keep known bad parts, photograph them as the line does and import them: "
+        f"if you keep known {kind} parts, photograph them as the line does and import them: "
         f"{command('alvision', *words)}"
     )
 

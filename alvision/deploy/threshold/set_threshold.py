@@ -27,6 +27,12 @@ from alvision.deploy.threshold.cutoffs import (
     overkill,
 )
 from alvision.deploy.threshold.draw import seal_generator
+from alvision.deploy.threshold.good_parts import (
+    escape_at_most,
+    low_enough,
+    or_overkill,
+    too_few_good,
+)
 from alvision.deploy.threshold.plan import (
     PlannedUse,
     ThresholdRequest,
@@ -52,6 +58,9 @@ def set_threshold(
 ) -> Thresholds:
     """Set the largest threshold that keeps the promise, and write `thresholds.json`.
 
+    With `request.overkill` it is the smallest one that stops few enough good parts; how many
+    defects pass then is told from the sealed ones, if there are any.
+
     Only sealed images count, and the exported network scores them in fp32. An image that is not
     known as a good part counts as a defect (unsure, skipped, a class newer than the bundle). The
     promise is proven on defects of which no two are of one group, each with the same chance to be
@@ -67,13 +76,15 @@ def set_threshold(
     shared, *own = log_files(labelled, config)
     with look_log.locked(shared):
         planned = plan(bundle, labelled, config, request)
+        if planned.of_good and planned.found < planned.needed:
+            raise UserError(too_few_good(planned, request, labelled, config))
         if planned.found < planned.needed:
             # Before any score is computed: a refusal must not use up the sealed images.
             raise NotEnoughDefects(
                 planned.found,
                 escape=request.escape,
                 confidence=planned.confidence,
-                advice=_advice(planned, request, labelled, config),
+                advice=_advice(planned, request, labelled, config) + or_overkill(bundle, labelled),
             )
         share = _defect_share(bundle, labelled, request)
         hashes = labelled.data.hashes
@@ -103,7 +114,12 @@ def _thresholds(
     good: ScoredImages,
     share: float | None,
 ) -> Thresholds:
-    low = _low(defects, request.escape, planned)
+    if request.overkill is None:
+        low, escape = _low(defects, request.escape, planned), request.escape
+        proven = planned.found
+    else:
+        low = low_enough(good, request.overkill, planned)
+        escape, proven = escape_at_most(defects, low, planned)
     band = _band(request, defects, good, low, share)
     seen, at_most = overkill(
         good.scores,
@@ -115,23 +131,26 @@ def _thresholds(
     thresholds = Thresholds(
         low=band.low,
         high=band.high,
-        escape=request.escape,
+        escape=escape,
         confidence=request.confidence,
         independent=request.independent,
         human=band.human,
         defects=len(defects.ids),
-        independent_defects=planned.found,
+        independent_defects=proven,
         lots=defects.lots,
         unnamed=sum(label is None for label in defects.labels),
-        good=good.independent,
-        overkill=Overkill(seen if good.ids else None, at_most),
+        good=planned.found if planned.of_good else good.independent,
+        overkill=Overkill(
+            seen if good.ids else None, at_most if request.overkill is None else request.overkill
+        ),
         escaped=_contents(defects, defects.scores < band.low),
         overkilled=_contents(good, good.scores >= band.low),
-        per_class=_per_class(bundle, request, planned, defects, low),
+        per_class={} if planned.of_good else _per_class(bundle, request, planned, defects, low),
         reading=planned.number,
         spent_confidence=planned.confidence,
         joint_confidence=planned.joint_confidence,
         defect_share=share,
+        of_good=planned.of_good,
     )
     return replace(thresholds, promise=promise(thresholds))
 

@@ -169,6 +169,8 @@ def headline(bundle: Bundle, outlook: Outlook) -> str:
     thresholds = bundle.thresholds
     if thresholds is not None:
         text, overkill = catches(thresholds), thresholds.overkill
+        if thresholds.of_good:
+            return f"{text}."
         if overkill.seen is None:
             return f"{text}; how many good ones it stops is unknown: no good part is sealed."
         where = "to a second look"
@@ -189,13 +191,21 @@ def headline(bundle: Bundle, outlook: Outlook) -> str:
     if not outlook.found:
         return (
             f"Nothing can be promised yet. To promise {wanted}, photograph {outlook.missing} bad "
-            "parts."
+            f"parts.{_about_good(bundle)}"
         )
     best = 100 - percent_at_most(outlook.best)
     return (
         f"The most that can be promised now: catches {best} of 100 bad parts, {sure}. "
         f"To promise {wanted}, photograph {outlook.missing} more bad parts."
     )
+
+
+def _about_good(bundle: Bundle) -> str:
+    """Name what can be promised about good parts, where the model knows nothing else."""
+    if not bundle.good_only:
+        return ""
+    again = command("alvision", "threshold", f"bundle={bundle.folder}", "overkill=0.05")
+    return f" About good parts a promise is possible: {again}"
 
 
 def _monitor(
@@ -257,7 +267,8 @@ def _advice(
 ) -> list[str]:
     """Return what to photograph more of, a sentence each."""
     advice = []
-    if thresholds is None and outlook.obstacle is None and outlook.missing > 0:
+    unproven = thresholds is None or thresholds.of_good
+    if unproven and outlook.obstacle is None and outlook.missing > 0:
         advice.append(
             "Bad parts of every kind that nobody has labelled here before, from as many different "
             f"lots as you have, as many of each: {outlook.missing} more, for the promise; {more}."

@@ -43,6 +43,7 @@ def write(shop: Shop, bundle: Bundle, labelled: LabelledData, path: Path) -> Non
         "shop.html",
         name=bundle.manifest.name,
         tested=how_tested(bundle),
+        memory=bundle.manifest.memory,
         headline=headline(bundle, shop.outlook),
         thresholds=bundle.thresholds,
         details=evidence(bundle.thresholds) if bundle.thresholds else "",

@@ -63,8 +63,8 @@ def _memory(manifest: BundleManifest) -> list[str]:
         return []
     return [
         f"- No defect was labelled. It remembers {manifest.memory.size}, and stops what is unlike "
-        "them. It cannot name a defect, and its defect score is no probability: 0.5 is what 99 in "
-        "100 good parts stay below.",
+        "them. It cannot name a defect, and its defect score is no probability. 99 in 100 good "
+        "parts stay below a novelty of 1.",
     ]
 
 

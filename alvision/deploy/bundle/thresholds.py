@@ -29,6 +29,11 @@ VOIDS = (
     "sealed images that were trained on, or chosen because the model found them hard",
 )
 """Cases that a promise does not cover."""
+VOIDS_OF_GOOD = (
+    "good parts of a kind that was not among the sealed ones: another supplier, surface or colour",
+    *VOIDS[2:],
+)
+"""The same for a promise about good parts."""
 
 
 @dataclass(frozen=True)

@@ -169,9 +169,7 @@ def check_comparable(old: Bundle, new: Bundle) -> None:
 
 
 def _is_weaker(new: Thresholds, old: Thresholds) -> bool:
-    """Tell whether one kind of part is promised less; about good parts an old promise may be left
-    for one about defects, which says more.
-    """
+    """Tell whether less is promised; one about defects says more than one about good parts."""
     if old.of_good and new.of_good:
         return new.overkill.at_most > old.overkill.at_most
     return not old.of_good and (new.of_good or new.escape > old.escape)

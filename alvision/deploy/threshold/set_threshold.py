@@ -13,6 +13,8 @@ from alvision.core.errors import UserError
 from alvision.deploy.bundle.bundle import Bundle
 from alvision.deploy.bundle.promise import promise
 from alvision.deploy.bundle.thresholds import (
+    VOIDS,
+    VOIDS_OF_GOOD,
     ClassPromise,
     Overkill,
     Thresholds,
@@ -151,6 +153,7 @@ def _thresholds(
         joint_confidence=planned.joint_confidence,
         defect_share=share,
         of_good=planned.of_good,
+        voids=VOIDS_OF_GOOD if planned.of_good else VOIDS,
     )
     return replace(thresholds, promise=promise(thresholds))
 

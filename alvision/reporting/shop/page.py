@@ -19,6 +19,7 @@ from alvision.reporting.shop.facts import headline
 
 if TYPE_CHECKING:
     from alvision.deploy.bundle.bundle import Bundle
+    from alvision.deploy.bundle.thresholds import Thresholds
     from alvision.deploy.train.labelled_data import LabelledData
     from alvision.labels.voting import Agreement
     from alvision.reporting.shop.facts import MonitorImage, Shop
@@ -44,6 +45,7 @@ def write(shop: Shop, bundle: Bundle, labelled: LabelledData, path: Path) -> Non
         name=bundle.manifest.name,
         tested=how_tested(bundle),
         memory=bundle.manifest.memory,
+        caught=_caught(bundle.thresholds) if bundle.thresholds else "",
         headline=headline(bundle, shop.outlook),
         thresholds=bundle.thresholds,
         details=evidence(bundle.thresholds) if bundle.thresholds else "",
@@ -119,6 +121,20 @@ def _strip(shop: Shop, bundle: Bundle, thumbnails: page.Thumbnails) -> list[dict
             }
         )
     return cards
+
+
+def _caught(thresholds: Thresholds) -> str:
+    """Return the share of bad parts that is caught at least.
+
+    >>> from alvision.deploy.bundle.thresholds import Thresholds
+    >>> _caught(Thresholds(0.5, 0.5, escape=0.1234, defects=9, of_good=True))
+    '≥ 87 %'
+    """
+    if thresholds.contradicted:
+        return "–"
+    if not thresholds.of_good:
+        return f"≥ {100 * (1 - thresholds.escape):g} %"
+    return f"≥ {100 - percent_at_most(thresholds.escape)} %" if thresholds.defects else "not known"
 
 
 def _why(image: MonitorImage) -> str:

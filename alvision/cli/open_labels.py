@@ -15,6 +15,7 @@ from alvision.core.records import NOT_CLASSES
 if TYPE_CHECKING:
     from alvision.config.schema import RunConfig
     from alvision.core.records import Query
+    from alvision.data.storage.stored_path import ImagePath
     from alvision.dataset.dataset import DataSet
     from alvision.labels.classes import ClassList
     from alvision.labels.store import LabelStore
@@ -77,7 +78,7 @@ class OpenLabels:
             *(parts.with_name(f"{log}.jsonl") for log in ("seal_readings", "promotions")),
         ]
 
-    def size_of(self, path: Path) -> tuple[int, int]:
+    def size_of(self, path: ImagePath) -> tuple[int, int]:
         """Return width and height of an upright picture, from the file's header.
 
         Raises:

@@ -25,6 +25,7 @@ from typing import Any, ClassVar, NamedTuple, Self, get_args, get_origin, get_ty
 
 from alvision.config.limits import LIMIT, Choice, Range
 from alvision.core.errors import UserError
+from alvision.core.uris import Place
 
 Limit = Choice | Range
 NO_LIMITS: Mapping[str, Limit] = MappingProxyType({})
@@ -198,9 +199,9 @@ def _value(entry: Field[Any], kind: Any, text: str) -> Any:
         return boolean(key, text)
     if get_origin(kind) is tuple:
         return _names(text)
-    if kind is Path:
+    if kind in (Path, Place):
         text = _unquoted(text)
-    if not text and kind in (Path, str):
+    if not text and kind in (Path, Place, str):
         return MISSING  # scripts write `to=$TO` with TO unset: as if the word were absent
     value = _number(entry, kind, text) if kind in (int, float) else kind(text)
     limit: Limit | None = entry.metadata.get(LIMIT)

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from alvision.cli.console import bar, console
 from alvision.cli.options import Options, option
 from alvision.core.errors import UserError
+from alvision.core.uris import Place
+
+if TYPE_CHECKING:
+    from alvision.data.storage.stored_path import ImagePath
 
 USAGE = """\
 alvision predict bundle=brakes.bundle images=incoming/ to=predictions.csv
+alvision predict bundle=brakes.bundle images=s3://bucket/incoming to=predictions.parquet
 
 Writes one row an image: class, verdict, defect score, novelty, calibrated
 probabilities, and the reason where an image cannot be read. Beside the table it
@@ -27,7 +33,7 @@ class PredictOptions(Options):
     example = "alvision predict bundle=brakes.bundle images=incoming/ to=predictions.csv"
 
     bundle: Path = option("The bundle that predicts.")
-    images: Path = option("The folder of photographs, subfolders included.")
+    images: Place = option("The folder or prefix of photographs, subfolders included.")
     to: Path = option(
         "The table, .csv or .parquet; the page is written beside it.",
         default=Path("predictions.csv"),
@@ -41,24 +47,26 @@ def predict(words: list[str]) -> int:
     """Run a bundle over a folder; return 1 if an image cannot be read."""
     options = PredictOptions.parse(words)
 
+    from alvision.data.storage.stored_path import place
     from alvision.deploy.bundle.bundle import open_bundle
     from alvision.deploy.bundle.predict import images_in
     from alvision.deploy.bundle.prediction_table import write_table
     from alvision.reporting import predictions
 
     bundle = open_bundle(options.bundle)
-    paths = _unsealed(images_in(options.images), options.images)
+    folder = place(options.images)
+    paths = _unsealed(images_in(folder), folder)
     with bar("predicting") as progress:
-        table = write_table(bundle, paths, options.images, options.to, progress=progress)
+        table = write_table(bundle, paths, folder, options.to, progress=progress)
     page, counts = options.to.with_suffix(".html"), table.counts
-    predictions.write(bundle, table.shown, options.images, counts, page)
+    predictions.write(bundle, table.shown, folder, counts, page)
     verdicts = ", ".join(f"{count} {name}" for name, count in counts.items())
     console.print(f"{len(paths)} images: {verdicts}", markup=False)
     console.print(f"table: {options.to}, page: {page}", markup=False)
     return int(bool(counts.get("unreadable")))
 
 
-def _unsealed(paths: list[Path], folder: Path) -> list[Path]:
+def _unsealed(paths: list[ImagePath], folder: ImagePath) -> list[ImagePath]:
     """Leave out sealed test images: people would correct just those that the model gets wrong.
 
     Raises:

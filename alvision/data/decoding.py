@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import torch
 from jaxtyping import Shaped, UInt8
@@ -12,10 +10,11 @@ from torch.nn import functional
 from alvision.data.framing import cut, framed, placed
 from alvision.data.images import ImageSpec, opened
 from alvision.data.pixels import upright_pixels
+from alvision.data.storage.stored_path import ImagePath
 from alvision.data.tiles import bag, tiled
 
 
-def decode(data: bytes, spec: ImageSpec, path: Path) -> UInt8[np.ndarray, "*grid h w 3"]:
+def decode(data: bytes, spec: ImageSpec, path: ImagePath) -> UInt8[np.ndarray, "*grid h w 3"]:
     """Turn a file's bytes into uint8 [height, width, 3], RGB, or a bag, as `images.load` does.
 
     What differs is the antialiased resize, which uses the processor's vectors. No grey value is

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from alvision.core.errors import UserError
 from alvision.data.image_spec import ImageSpec
 from alvision.data.images import UnreadableImage, opened
 from alvision.data.pixels import range_of, raw_values
+from alvision.data.storage.stored_path import ImagePath
 
 DEPTHS = (8, 10, 12, 14, 16, 24, 32)
 """The bits that cameras and converters give."""
@@ -51,7 +51,7 @@ class Depth:
         return 0, 2**self.bits - 1
 
 
-def measure(paths: Sequence[Path], spec: ImageSpec, most: int = MEASURED) -> Depth | None:
+def measure(paths: Sequence[ImagePath], spec: ImageSpec, most: int = MEASURED) -> Depth | None:
     """Decode some images, from the first to the last; None: none of them is deeper than 8 bits.
 
     Args:
@@ -74,7 +74,7 @@ def measure(paths: Sequence[Path], spec: ImageSpec, most: int = MEASURED) -> Dep
     )
 
 
-def _depth(path: Path, spec: ImageSpec) -> Depth | None:
+def _depth(path: ImagePath, spec: ImageSpec) -> Depth | None:
     with opened(path) as image:
         # Any range at all, so that colours give their 16 bits.
         values = raw_values(image, replace(spec, value_range=(0, 1)))

@@ -6,11 +6,12 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
 from alvision.core.errors import UserError
 from alvision.data.sources.rows import Row
+from alvision.data.storage.stored_path import ImagePath, StoredPath
 
 if TYPE_CHECKING:
     from alvision.config.schema import DataConfig
@@ -63,10 +64,7 @@ def grouped(rows: Sequence[Row], cfg: DataConfig) -> Grouping:
 
 def _by_time_of_files(rows: Sequence[Row], burst_seconds: float) -> Grouping:
     taken = [exif_time(row.path) for row in rows]
-    times = [
-        time or datetime.fromtimestamp(row.path.stat().st_mtime, UTC).replace(tzinfo=None)
-        for row, time in zip(rows, taken, strict=True)
-    ]
+    times = [time or _file_time(row.path) for row, time in zip(rows, taken, strict=True)]
     names = by_capture_time([row.id for row in rows], times, burst_seconds)
     without = taken.count(None)
     if not without:
@@ -78,6 +76,15 @@ def _by_time_of_files(rows: Sequence[Row], burst_seconds: float) -> Grouping:
         "a plain copy changes it, so copy with times (cp -a, rsync -a), or choose another "
         "data.group_by",
     )
+
+
+def _file_time(path: ImagePath) -> datetime:
+    if isinstance(path, StoredPath):
+        raise UserError(
+            f"data.group_by=capture_time: {path} says no time of capture (EXIF), and an object's "
+            "own time is that of its upload: choose another data.group_by"
+        )
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC).replace(tzinfo=None)
 
 
 def by_pattern(ids: Sequence[SampleId], pattern: str | None) -> tuple[str, ...]:
@@ -133,7 +140,7 @@ def by_capture_time(
     return tuple(names[id] for id in ids)
 
 
-def exif_time(path: Path) -> datetime | None:
+def exif_time(path: ImagePath) -> datetime | None:
     """Return when a picture was taken (EXIF DateTimeOriginal); None where its file does not say."""
     from PIL import Image
 
@@ -141,8 +148,10 @@ def exif_time(path: Path) -> datetime | None:
 
     register_heic(path)
     try:
-        with Image.open(path) as image:
+        with path.open("rb") as file, Image.open(file) as image:
             text = header_exif(image).get_ifd(EXIF_IFD).get(DATE_TIME_ORIGINAL)
         return datetime.strptime(str(text).strip("\0 "), "%Y:%m:%d %H:%M:%S")
+    except UserError:  # the storage refuses
+        raise
     except Exception:  # A file that cannot be read is set aside later.
         return None

@@ -10,11 +10,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from alvision.core.errors import UserError
 from alvision.data.cache import cache_folder
+from alvision.data.storage.stored_path import ImagePath, StoredPath
 
 if TYPE_CHECKING:
     from alvision.core.records import SampleId
@@ -24,6 +24,8 @@ BATCH = 512
 """Files between two reports of progress, and between two writes of the memo."""
 PROBE_BYTES = 4096
 """A page of most file systems: reading less costs the same."""
+STORE_THREADS = 32
+"""Each waits for a store nearly all of its time."""
 SETTLED_NANOSECONDS = 2_000_000_000
 """Coarsest time stamp of common file systems: a younger file may change again under its stamp."""
 
@@ -45,7 +47,7 @@ class Stamp(NamedTuple):
         return time.time_ns() - self.modified > SETTLED_NANOSECONDS
 
 
-def file_stamp(path: Path) -> Stamp | None:
+def file_stamp(path: ImagePath) -> Stamp | None:
     """Return a file's stamp; None if it is not there."""
     try:
         status = path.stat()
@@ -89,7 +91,7 @@ def content_hashes(
     total = len(manifest)
     memo = _Memo()
     try:
-        with _threads() as threads:
+        with _threads(manifest.paths) as threads:
             for start in range(0, total, BATCH):
                 part = slice(start, start + BATCH)
                 paths = manifest.paths[part]
@@ -122,7 +124,7 @@ def hashes_of_possible_duplicates(manifest: Manifest) -> dict[SampleId, str]:
     hashes: dict[SampleId, str] = {}
     memo = _Memo()
     try:
-        with _threads() as threads:
+        with _threads(manifest.paths) as threads:
             several = [stamp for files in by_size.values() if len(files) > 1 for _, stamp in files]
             remembered = memo.get(several)
             doubtful: list[tuple[int, int]] = []
@@ -152,23 +154,28 @@ def hashes_of_possible_duplicates(manifest: Manifest) -> dict[SampleId, str]:
     return hashes
 
 
-def _threads() -> ThreadPoolExecutor:
+def _threads(paths: tuple[ImagePath, ...]) -> ThreadPoolExecutor:
+    if any(isinstance(path, StoredPath) for path in paths[:1]):
+        return ThreadPoolExecutor(STORE_THREADS)
     # Twice the cores: half of the threads wait for the disk. More than 16 only make it seek.
     return ThreadPoolExecutor(min(16, 2 * (os.cpu_count() or 1)))
 
 
-def _batched(paths: list[Path]) -> Iterator[list[Path]]:
+def _batched(paths: list[ImagePath]) -> Iterator[list[ImagePath]]:
     for start in range(0, len(paths), BATCH):
         yield paths[start : start + BATCH]
 
 
-def _middles(paths: list[Path]) -> list[bytes | None]:
+def _middles(paths: list[ImagePath]) -> list[bytes | None]:
     return [_middle(path) for path in paths]
 
 
-def _middle(path: Path) -> bytes | None:
+def _middle(path: ImagePath) -> bytes | None:
     """Return some bytes from the middle, where pictures differ whatever their format's header."""
     try:
+        if isinstance(path, StoredPath):
+            start = max(0, path.stat().st_size - PROBE_BYTES) // 2
+            return path.fetch((start, start + PROBE_BYTES))
         with path.open("rb", buffering=0) as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - PROBE_BYTES) // 2)
             return file.read(PROBE_BYTES)
@@ -176,7 +183,9 @@ def _middle(path: Path) -> bytes | None:
         return None
 
 
-def _hashes(paths: tuple[Path, ...], memo: _Memo, threads: ThreadPoolExecutor) -> list[str | None]:
+def _hashes(
+    paths: tuple[ImagePath, ...], memo: _Memo, threads: ThreadPoolExecutor
+) -> list[str | None]:
     stamps = [_stamp(path) for path in paths]
     remembered = memo.get([stamp for stamp in stamps if stamp])
     known = [remembered.get(stamp) if stamp else None for stamp in stamps]
@@ -193,15 +202,15 @@ def _hashes(paths: tuple[Path, ...], memo: _Memo, threads: ThreadPoolExecutor) -
     return known
 
 
-def _stamp(path: Path) -> _Stamp | None:
+def _stamp(path: ImagePath) -> _Stamp | None:
     try:
         status = path.stat()
     except OSError:
         return None
-    return _Stamp(os.fsencode(path), status.st_size, status.st_mtime_ns)
+    return _Stamp(os.fsencode(str(path)), status.st_size, status.st_mtime_ns)
 
 
-def file_hash(path: Path) -> str:
+def file_hash(path: ImagePath) -> str:
     """Return the sha256 of a file's bytes, as hexadecimal digits.
 
     Raises:
@@ -211,7 +220,7 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def hash_if_readable(path: Path) -> str | None:
+def hash_if_readable(path: ImagePath) -> str | None:
     """Return the sha256 of a file's bytes; None if it cannot be read."""
     try:
         return file_hash(path)

@@ -8,11 +8,11 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from alvision.core.errors import UserError
 from alvision.data.framing import cut, framed, placed
 from alvision.data.image_spec import HEIC_SUFFIXES, heic_is_supported
 from alvision.data.image_spec import SUFFIXES as SUFFIXES
@@ -26,6 +26,7 @@ from alvision.data.pixels import (
     upright_pixels,
 )
 from alvision.data.pixels import UnreadableImage as UnreadableImage
+from alvision.data.storage.stored_path import ImagePath
 from alvision.data.tiles import bag, tiled
 
 FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TIFF", "WEBP", "GIF")  # others may start programs
@@ -33,9 +34,11 @@ FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TIFF", "WEBP", "GIF")  # others may sta
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 MACHINE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 """Failures of the machine, which say nothing about an image."""
+PASSED_ON = (UnreadableImage, MemoryError, UserError)
+"""What is in order as it is: storage that refuses says nothing about an image either."""
 
 
-def load(path: Path, spec: ImageSpec) -> np.ndarray:
+def load(path: ImagePath, spec: ImageSpec) -> np.ndarray:
     """Read an image as uint8 [height, width, 3], RGB, the way `spec` says.
 
     With `spec.tiles` it is a bag of them, [rows, columns, height, width, 3].
@@ -73,12 +76,13 @@ def resized(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.array(image.resize(size, Image.Resampling.BILINEAR).convert("RGB"))
 
 
-def read(path: Path) -> bytes:
+def read(path: ImagePath) -> bytes:
     """Return a file's content.
 
     Raises:
         UnreadableImage: The file is missing or cannot be read.
         OSError: No handles or memory are left.
+        UserError: The storage that it lies in refuses.
     """
     try:
         return path.read_bytes()
@@ -88,7 +92,7 @@ def read(path: Path) -> bytes:
         raise UnreadableImage(reason(path, error)) from error
 
 
-def shrink_factor(path: Path, spec: ImageSpec) -> float:
+def shrink_factor(path: ImagePath, spec: ImageSpec) -> float:
     """Return how many times the resize shrinks the longer-shrunk side, from the header alone.
 
     Raises:
@@ -117,7 +121,7 @@ def upright_size(image: Image.Image, spec: ImageSpec) -> tuple[int, int]:
 
 
 @contextmanager
-def opened(path: Path, data: bytes | None = None) -> Iterator[Image.Image]:
+def opened(path: ImagePath, data: bytes | None = None) -> Iterator[Image.Image]:
     """Open an image; whatever is wrong with it becomes one UnreadableImage.
 
     Args:
@@ -127,6 +131,7 @@ def opened(path: Path, data: bytes | None = None) -> Iterator[Image.Image]:
     Raises:
         UnreadableImage: Something is wrong with the image.
         OSError, MemoryError: Something is wrong with the machine: no memory or handles are left.
+        UserError: The storage that it lies in refuses.
     """
     try:
         # A file and not its path: from a path Pillow maps pixels into memory with the sides of a
@@ -136,7 +141,7 @@ def opened(path: Path, data: bytes | None = None) -> Iterator[Image.Image]:
             Image.open(file, formats=formats(path)) as image,
         ):
             yield image
-    except (UnreadableImage, MemoryError):
+    except PASSED_ON:
         raise
     except Exception as error:
         if getattr(error, "errno", None) in MACHINE:
@@ -145,7 +150,7 @@ def opened(path: Path, data: bytes | None = None) -> Iterator[Image.Image]:
         raise UnreadableImage(reason(path, error)) from error
 
 
-def reason(path: Path, error: Exception) -> str:
+def reason(path: ImagePath, error: Exception) -> str:
     """Say in a few words why a file could not be read."""
     if isinstance(error, FileNotFoundError):
         return "file is missing"
@@ -167,12 +172,12 @@ def reason(path: Path, error: Exception) -> str:
     return f"broken: {text.splitlines()[0][:80]}"
 
 
-def formats(path: Path) -> tuple[str, ...]:
+def formats(path: ImagePath) -> tuple[str, ...]:
     """Return the formats that a file may have, as Pillow names them."""
     return ("HEIF",) if register_heic(path) else FORMATS
 
 
-def register_heic(path: Path) -> bool:
+def register_heic(path: ImagePath) -> bool:
     """Make Pillow able to open this path if it is HEIC; tell if so."""
     heic = path.suffix.lower() in HEIC_SUFFIXES and heic_is_supported()
     if heic:

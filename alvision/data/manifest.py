@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alvision.core.doors import TARGET, function
@@ -22,6 +21,7 @@ from alvision.data.sources.table import csv_table, parquet_table
 from alvision.data.sources.texts import text_table
 from alvision.data.sources.torchvision_sets import torchvision_set
 from alvision.data.sources.xsdd import xsdd
+from alvision.data.storage.stored_path import ImagePath, StoredPath
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,9 +35,9 @@ class Manifest:
     """List N images and what is known about them, as columns whose rows align; ascending by id.
 
     Attributes:
-        root: Folder that the ids are relative to.
+        root: Folder or prefix that the ids are relative to.
         ids: Paths relative to the root, with `/` and in NFC.
-        paths: The absolute paths to open.
+        paths: Where they are: absolute paths, or objects in storage.
         groups: Images that must stay together, by name; None where none is given.
         splits: `train`, `test` or None.
         truth: Class names, None where unknown. Only the simulated oracle, the evaluator, the
@@ -50,9 +50,9 @@ class Manifest:
         notice: What a person should know of how the groups were found; else None.
     """
 
-    root: Path
+    root: ImagePath
     ids: tuple[SampleId, ...]
-    paths: tuple[Path, ...]
+    paths: tuple[ImagePath, ...]
     groups: tuple[str | None, ...]
     splits: tuple[str | None, ...]
     truth: tuple[str | None, ...]
@@ -81,8 +81,8 @@ class Manifest:
         """Return the row number of an image; KeyError if it is unknown."""
         return self._rows[id]
 
-    def path(self, id: SampleId) -> Path:
-        """Return the absolute path of an image; KeyError if it is unknown."""
+    def path(self, id: SampleId) -> ImagePath:
+        """Return where an image is, a file or an object; KeyError if it is unknown."""
         return self.paths[self._rows[id]]
 
     def subset(self, ids: Collection[SampleId]) -> Manifest:
@@ -183,5 +183,9 @@ def _own(cfg: DataConfig) -> Listing:
         raise UserError(
             f"data.source: {with_features} of {len(listing.rows)} rows have features; all or none"
         )
-    rows = [row._replace(id=normal(str(row.id)), path=absolute(row.path)) for row in listing.rows]
-    return Listing(absolute(listing.root), rows, listing.set_aside)
+    rows = [row._replace(id=normal(str(row.id)), path=_whole(row.path)) for row in listing.rows]
+    return Listing(_whole(listing.root), rows, listing.set_aside)
+
+
+def _whole(path: ImagePath) -> ImagePath:
+    return path if isinstance(path, StoredPath) else absolute(path)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from PIL import Image
 
 from alvision.data import images
 from alvision.data.image_spec import SQUASH, ImageSpec
 from alvision.data.pixels import deep_mode, upright_pixels
+from alvision.data.storage.stored_path import ImagePath
 
 
 def picture(
-    path: Path, longest: int, spec: ImageSpec | None = None, data: bytes | None = None
+    path: ImagePath, longest: int, spec: ImageSpec | None = None, data: bytes | None = None
 ) -> Image.Image:
     """Read an image to be looked at: upright, RGB, uncropped, at most `longest` pixels a side.
 
@@ -59,7 +59,7 @@ def finest(size: tuple[int, int]) -> tuple[int, int]:
     return max(1, size[0] >> times), max(1, size[1] >> times)
 
 
-def photograph(path: Path, spec: ImageSpec | None, data: bytes) -> Image.Image:
+def photograph(path: ImagePath, spec: ImageSpec | None, data: bytes) -> Image.Image:
     """Read a photograph as `picture` does, at full resolution or, above `MOST_PIXELS`, halved.
 
     Args:
@@ -89,7 +89,7 @@ def _whole(spec: ImageSpec | None) -> ImageSpec:
     return replace(spec or ImageSpec(1), crop=None, fit=SQUASH, roi=None, tiles=None)
 
 
-def is_deep(path: Path) -> bool:
+def is_deep(path: ImagePath) -> bool:
     """Tell from the header alone whether an image has more than 8 bits.
 
     Raises:
@@ -100,7 +100,7 @@ def is_deep(path: Path) -> bool:
 
 
 def upright_size(
-    path: Path, spec: ImageSpec | None = None, data: bytes | None = None
+    path: ImagePath, spec: ImageSpec | None = None, data: bytes | None = None
 ) -> tuple[int, int]:
     """Return width and height of the whole picture, from the header alone.
 

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 from math import prod
-from pathlib import Path
 
 from alvision.core.errors import UserError
 from alvision.data.framing import crop_box
 from alvision.data.image_spec import ImageSpec
 from alvision.data.images import UnreadableImage
 from alvision.data.pictures import upright_size
+from alvision.data.storage.stored_path import ImagePath
 from alvision.data.tiles import tiled
 
 GLANCE = 50
@@ -21,12 +21,12 @@ GLANCE = 50
 Size = tuple[int, int]
 
 
-def glance(paths: Sequence[Path]) -> Sequence[Path]:
+def glance(paths: Sequence[ImagePath]) -> Sequence[ImagePath]:
     """Return some of the files, evenly over all of them."""
     return paths[:: max(1, -(-len(paths) // GLANCE))]
 
 
-def sizes(paths: Iterable[Path], spec: ImageSpec) -> Iterator[Size]:
+def sizes(paths: Iterable[ImagePath], spec: ImageSpec) -> Iterator[Size]:
     """Yield width and height of the photographs that can be read."""
     for path in paths:
         with suppress(UnreadableImage):  # it is set aside, and named, where all images are read
@@ -41,7 +41,7 @@ def tiles_of(size: Size, spec: ImageSpec) -> int | None:
         return None
 
 
-def first_count(paths: Iterable[Path], spec: ImageSpec) -> int | None:
+def first_count(paths: Iterable[ImagePath], spec: ImageSpec) -> int | None:
     """Return the tiles of the first photograph that can be cut; looks at 8."""
     counts = (tiles_of(size, spec) for size in sizes(islice(paths, 8), spec))
     return next((count for count in counts if count), None)
@@ -56,12 +56,12 @@ def bytes_of(size: Size, spec: ImageSpec) -> int:
     return 10 * prod(size) + 3 * prod(spec.shape) * (tiles_of(size, spec) or 0)
 
 
-def largest(paths: Sequence[Path], spec: ImageSpec) -> Size | None:
+def largest(paths: Sequence[ImagePath], spec: ImageSpec) -> Size | None:
     """Return the size of the photograph that takes the most memory; None where none is read."""
     return max(sizes(glance(paths), spec), key=lambda size: bytes_of(size, spec), default=None)
 
 
-def mixed(paths: Sequence[Path], spec: ImageSpec) -> str | None:
+def mixed(paths: Sequence[ImagePath], spec: ImageSpec) -> str | None:
     """Say that photographs of several sizes become unlike numbers of tiles; None if they do not.
 
     Raises:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from alvision.core.errors import UserError
 from alvision.core.seeding import derive
+from alvision.core.uris import is_uri, local_place, make_local_place
 from alvision.data.hashes import (
     Stamp,
     content_hashes,
@@ -229,7 +230,7 @@ class DataSet:
     def audit_file(self) -> Path:
         """Return the file beside people's labels that keeps the part of every group for ever."""
         with self.label_store() as store:
-            place = labelled_place(self.config) or self.manifest.root
+            place = labelled_place(self.config) or local_place(str(self.manifest.root))
             return audit_location(store.path, place)
 
     def keep_split(self) -> None:
@@ -293,13 +294,18 @@ def open_label_store(config: RunConfig) -> LabelStore:
     place = labelled_place(config)
     if place is None:
         raise UserError("data.root= is missing: the folder whose labels are meant")
+    if is_uri(config.data.root):
+        make_local_place(str(config.data.root))
     return LabelStore(labels_location(place), shared=True)
 
 
 def labelled_place(config: RunConfig) -> Path | None:
-    """Return what people's labels are beside: the folder of the data, else its table."""
+    """Return what people's labels are beside: the folder of the data, else its table.
+
+    For data in storage it is a folder of this computer, which stands for the address.
+    """
     found = config.data.root or config.data.file
-    return None if found is None else Path(found)
+    return None if found is None else local_place(found)
 
 
 def audit_order(split: Split) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from alvision.core.records import Locate, Query, SampleId
 from alvision.core.rounds import Round, write_atomically
 from alvision.data.images import UnreadableImage
 from alvision.data.pictures import upright_size
+from alvision.data.storage.stored_path import ImagePath
 from alvision.explain.heatmaps import class_activation, overlay, strangeness
 from alvision.labels.content import located
 from alvision.models import bags
@@ -53,7 +54,7 @@ class Opinions:
         round_of: Callable[[int], Round],
         learner: Any,
         labels: Callable[[], Mapping[SampleId, str]],
-        path_of: Callable[[SampleId], Path],
+        path_of: Callable[[SampleId], ImagePath],
         locate: Locate,
         hashes: Mapping[SampleId, str],
     ) -> None:

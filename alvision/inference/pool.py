@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from alvision.core import stopping
 from alvision.data import decoding
 from alvision.data.images import ImageSpec, UnreadableImage, read
+from alvision.data.storage.stored_path import ImagePath
 from alvision.data.threads import ordered_map
 from alvision.inference import tiled
 from alvision.inference.engine import Engine, threads
@@ -37,7 +38,7 @@ LogProbs = Callable[[Tensor], Tensor]
 
 
 def decode(
-    images: Sequence[tuple[SampleId, Path]],
+    images: Sequence[tuple[SampleId, ImagePath]],
     spec: ImageSpec,
     *,
     workers: int,
@@ -58,7 +59,7 @@ def decode(
         why the file cannot be used.
     """
 
-    def one(image: tuple[SampleId, Path]) -> tuple[SampleId, np.ndarray | str]:
+    def one(image: tuple[SampleId, ImagePath]) -> tuple[SampleId, np.ndarray | str]:
         return image[0], _pixels(*image, spec, hashes)
 
     if workers == 1:  # one more thread would only hand images over, which costs as much as reading
@@ -70,7 +71,7 @@ def decode(
 
 
 def _pixels(
-    id: SampleId, path: Path, spec: ImageSpec, hashes: Mapping[SampleId, str] | None
+    id: SampleId, path: ImagePath, spec: ImageSpec, hashes: Mapping[SampleId, str] | None
 ) -> np.ndarray | str:
     try:
         data = read(path)
@@ -84,7 +85,7 @@ def _pixels(
 
 def trunk_features(
     trunk: nn.Module,
-    images: Sequence[tuple[SampleId, Path]],
+    images: Sequence[tuple[SampleId, ImagePath]],
     spec: ImageSpec,
     engine: Engine,
     *,
@@ -124,7 +125,7 @@ def trunk_features(
     size, streams, cores = engine.batch_size, engine.streams, engine.share
     shape = spec.shape
 
-    def run(batch: Sequence[tuple[SampleId, Path]]) -> tuple[list[str | None], Tensor | None]:
+    def run(batch: Sequence[tuple[SampleId, ImagePath]]) -> tuple[list[str | None], Tensor | None]:
         torch.set_num_threads(cores)  # this thread's own number
         pixels = np.zeros((size, *shape, 3), np.uint8)
         reasons: list[str | None] = []
@@ -137,7 +138,9 @@ def trunk_features(
         read = [row for row, reason in enumerate(reasons) if reason is None]
         return reasons, ready(torch.from_numpy(pixels))[read] if read else None
 
-    def run_bags(batch: Sequence[tuple[SampleId, Path]]) -> tuple[list[str | None], Tensor | None]:
+    def run_bags(
+        batch: Sequence[tuple[SampleId, ImagePath]],
+    ) -> tuple[list[str | None], Tensor | None]:
         torch.set_num_threads(cores)
         found = [one for _, one in decode(batch, spec, workers=1, ahead=1, hashes=hashes)]
         reasons = [one if isinstance(one, str) else None for one in found]

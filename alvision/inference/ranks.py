@@ -19,6 +19,7 @@ from alvision.core import stopping
 from alvision.core.errors import UserError
 from alvision.core.rounds import write_atomically
 from alvision.data.images import ImageSpec
+from alvision.data.storage.stored_path import ImagePath
 from alvision.inference import pool
 from alvision.inference.engine import Engine
 from alvision.inference.predictions import SampleId
@@ -26,7 +27,7 @@ from alvision.inference.predictions import SampleId
 BATCHES_A_SHARD = 8
 """Batches that a rank hands over at once."""
 
-Image = tuple[SampleId, Path]
+Image = tuple[SampleId, ImagePath]
 
 
 def trunk_features(

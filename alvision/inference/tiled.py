@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from alvision.core.errors import UserError
 from alvision.data.image_spec import ImageSpec
+from alvision.data.storage.stored_path import ImagePath
 from alvision.data.tile_sizes import bytes_of, first_count, largest, tiles_of
 from alvision.inference.engine import Engine
 from alvision.inference.memory import available
@@ -31,8 +31,8 @@ def pooled(run: Callable[[Tensor], Tensor], photographs: Sequence[np.ndarray]) -
 
 
 def regrouped(
-    batches: Sequence[Sequence[tuple[str, Path]]], spec: ImageSpec, rows: int
-) -> list[Sequence[tuple[str, Path]]]:
+    batches: Sequence[Sequence[tuple[str, ImagePath]]], spec: ImageSpec, rows: int
+) -> list[Sequence[tuple[str, ImagePath]]]:
     """Split batches into so many photographs that their tiles fill about one batch of tiles.
 
     So memory holds one photograph a thread where photographs are large, and where they are small a
@@ -52,7 +52,7 @@ def regrouped(
     ]
 
 
-def bytes_at_once(paths: Sequence[Path], spec: ImageSpec, engine: Engine) -> int:
+def bytes_at_once(paths: Sequence[ImagePath], spec: ImageSpec, engine: Engine) -> int:
     """Return the bytes of the photographs that are in the making at once, one a stream.
 
     Raises:

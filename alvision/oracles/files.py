@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from alvision.core.errors import UserError
 from alvision.core.records import (
@@ -25,6 +25,9 @@ from alvision.data.image_spec import ImageSpec
 from alvision.labels.answers import allowed_answers, check_classes, parse_answer
 from alvision.labels.csv_dialect import Row, read_table, write_table
 from alvision.oracles.sheet import contact_sheet, copy_picture
+
+if TYPE_CHECKING:
+    from alvision.data.storage.stored_path import ImagePath
 
 _BY = "files"
 _COLUMNS = ("image", "id", "label", "by")
@@ -59,7 +62,7 @@ class FilesOracle:
         classes: Sequence[str],
         run: str,
         votes: int,
-        path_of: Callable[[SampleId], Path | None],
+        path_of: Callable[[SampleId], ImagePath | None],
         locate: Locate,
         answered_elsewhere: Callable[[], Mapping[SampleId, Collection[str]]] = dict,
         spec: ImageSpec | None = None,

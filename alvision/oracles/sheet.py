@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -12,6 +11,7 @@ from alvision.core.records import SampleId
 from alvision.data.image_spec import ImageSpec
 from alvision.data.images import UnreadableImage
 from alvision.data.pictures import is_deep, picture
+from alvision.data.storage.stored_path import ImagePath
 
 _SHOWN_BY_BROWSERS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"})
 _LONGEST = 16_384
@@ -25,7 +25,7 @@ img { width: 100%; height: auto; }
 """
 
 
-def copy_picture(source: Path, folder: Path, name: str, spec: ImageSpec | None = None) -> str:
+def copy_picture(source: ImagePath, folder: Path, name: str, spec: ImageSpec | None = None) -> str:
     """Copy an image under a name that does not reveal its class; return the file's name.
 
     A kind that browsers do not show as the network sees it (TIFF, 16 bits) becomes an 8-bit PNG; a
@@ -44,7 +44,7 @@ def copy_picture(source: Path, folder: Path, name: str, spec: ImageSpec | None =
             return f"{name}.png"
     except UnreadableImage:
         pass  # shown as a link, for whatever program opens it
-    shutil.copyfile(source, folder / f"{name}{suffix}")
+    (folder / f"{name}{suffix}").write_bytes(source.read_bytes())
     return f"{name}{suffix}"
 
 

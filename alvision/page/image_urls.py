@@ -18,6 +18,7 @@ from alvision.data.hashes import Stamp, file_stamp
 from alvision.data.image_spec import ImageSpec
 from alvision.data.images import UnreadableImage, read
 from alvision.data.pictures import finest, photograph, picture, upright_size
+from alvision.data.storage.stored_path import ImagePath
 from alvision.page import tiles
 from alvision.page.kept import Kept
 from alvision.page.rows import ShownRow
@@ -75,7 +76,7 @@ class ServedImages:
 
     def __init__(
         self,
-        paths: Mapping[SampleId, Path],
+        paths: Mapping[SampleId, ImagePath],
         secret: bytes,
         cache: Path,
         spec: ImageSpec | None = None,
@@ -99,7 +100,7 @@ class ServedImages:
         self._decoding = threading.BoundedSemaphore(2)
         self.relist(paths)
 
-    def relist(self, paths: Mapping[SampleId, Path]) -> None:
+    def relist(self, paths: Mapping[SampleId, ImagePath]) -> None:
         """Serve these images from now on; addresses of others stay known, for late answers."""
         self._paths = paths
         for id in paths:
@@ -237,7 +238,7 @@ class ServedImages:
             self._kept.keep((sha256, tile), content, len(content))
         return content
 
-    def _read(self, id: SampleId, sha256: str | None) -> tuple[Path, bytes, str]:
+    def _read(self, id: SampleId, sha256: str | None) -> tuple[ImagePath, bytes, str]:
         """Return an image's file, its bytes and their sha256, which must be the given one."""
         path, row = self._paths.get(id), self._rows.get(id)
         if path is None:
@@ -251,7 +252,7 @@ class ServedImages:
             raise Replaced(id)
         return path, data, found
 
-    def _encode(self, path: Path, size: str, data: bytes | None = None) -> bytes:
+    def _encode(self, path: ImagePath, size: str, data: bytes | None = None) -> bytes:
         image = picture(path, LONGEST[size], self._spec, data)
         buffer = io.BytesIO()
         image.save(buffer, "JPEG", quality=90 if size == "full" else 80)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from alvision.core.records import Event, SampleId
 from alvision.core.utc import now
 from alvision.data.image_spec import ImageSpec
+from alvision.data.storage.stored_path import ImagePath
 from alvision.evaluation.metrics import Metric
 from alvision.labels.classes import marked
 from alvision.labels.content import image_of, locator, moves, resolver
@@ -51,7 +52,7 @@ class Images:
         groups: Which images show one part, by a name for each part.
     """
 
-    paths: Mapping[SampleId, Path]
+    paths: Mapping[SampleId, ImagePath]
     held_out: frozenset[SampleId]
     hashes: Mapping[SampleId, str]
     groups: Mapping[SampleId, str] = field(default_factory=dict)
@@ -86,7 +87,7 @@ class PageContext:
 
     root: Path
     store: LabelStore
-    paths: Mapping[SampleId, Path]
+    paths: Mapping[SampleId, ImagePath]
     held_out: frozenset[SampleId]
     secret: bytes
     cache: Path

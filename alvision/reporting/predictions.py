@@ -13,6 +13,7 @@ from PIL import Image
 
 from alvision.data.framing import squared
 from alvision.data.images import UnreadableImage, load
+from alvision.data.storage.stored_path import ImagePath
 from alvision.reporting.html import THUMBNAIL_SIDE, count, render, save
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ HOT = np.array([230, 60, 20], np.float32)
 def write(
     bundle: Bundle,
     shown: Sequence[Prediction],
-    root: Path,
+    root: ImagePath,
     counts: Mapping[str, int],
     path: Path,
 ) -> None:
@@ -70,7 +71,7 @@ def heat(pixels: np.ndarray, map: np.ndarray) -> np.ndarray:
     return (pixels * (1 - share) + HOT * share).astype(np.uint8)
 
 
-def _picture(bundle: Bundle, prediction: Prediction, root: Path) -> dict[str, Any]:
+def _picture(bundle: Bundle, prediction: Prediction, root: ImagePath) -> dict[str, Any]:
     card = {
         "image": prediction.image,
         "reason": prediction.reason,

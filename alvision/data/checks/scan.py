@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import imagehash
@@ -25,6 +24,7 @@ from alvision.data.images import (
     shrink_of,
     upright_size,
 )
+from alvision.data.storage.stored_path import ImagePath
 from alvision.data.threads import ordered_map
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def scan_images(manifest: Manifest, spec: ImageSpec, progress: Progress | None =
         return _scan_features(manifest.features)
     rows, looks, unreadable = [], [], dict(manifest.set_aside)
 
-    def look(path: Path) -> _Look | str:
+    def look(path: ImagePath) -> _Look | str:
         try:
             return _look(path, spec)
         except UnreadableImage as problem:
@@ -160,7 +160,7 @@ class _Look:
     bits: NDArray[np.bool_]
 
 
-def _look(path: Path, spec: ImageSpec) -> _Look:
+def _look(path: ImagePath, spec: ImageSpec) -> _Look:
     seen = spec if spec.tiles is None else spec.scaled(max(spec.shape))
     if seen.fit == LETTERBOX:  # all images share the bars, and would be alike by them
         seen = replace(seen, fit=SQUASH)
@@ -173,11 +173,11 @@ def _look(path: Path, spec: ImageSpec) -> _Look:
     )
 
 
-def _facts(path: Path, spec: ImageSpec) -> FileFacts:
+def _facts(path: ImagePath, spec: ImageSpec) -> FileFacts:
     with opened(path) as image:
         size = upright_size(image, spec)
     register_heic(path)
-    with Image.open(path) as image:
+    with path.open("rb") as file, Image.open(file) as image:
         camera, day = _exif(image)
         return FileFacts(
             format=image.format or UNKNOWN,

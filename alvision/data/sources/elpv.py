@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alvision.core.errors import UserError
-from alvision.data.sources.rows import Listing, Row, existing_root
+from alvision.data.sources.rows import Listing, Row, existing_folder
 
 if TYPE_CHECKING:
     from alvision.config.schema import DataConfig
@@ -35,7 +35,7 @@ def elpv(cfg: DataConfig) -> Listing:
     """
     if not 0 <= cfg.defect_threshold < 1:
         raise UserError(f"data.defect_threshold={cfg.defect_threshold} must be in 0 .. below 1")
-    root = existing_root(cfg) if cfg.root else _packaged()
+    root = existing_folder(cfg) if cfg.root else _packaged()
     try:
         lines = (root / "labels.csv").read_text(encoding="utf-8").split("\n")
         cells = [

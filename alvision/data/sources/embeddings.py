@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from alvision.core.errors import UserError
-from alvision.data.sources.rows import Listing, Row, absolute, existing_file, existing_root
+from alvision.data.sources.rows import Listing, Row, absolute, existing_file, existing_folder
 from alvision.data.sources.shown import is_shown, shown
 from alvision.data.sources.table import attributes, read_parquet, text
 
@@ -29,7 +29,7 @@ def embeddings(cfg: DataConfig) -> Listing:
             not finite.
     """
     file = existing_file(cfg)
-    root = existing_root(cfg) if cfg.root else file.parent
+    root = existing_folder(cfg) if cfg.root else file.parent
     table = read_parquet(cfg, file, cfg.features_column)
     if not len(table):
         raise UserError(f"{file} has no rows")

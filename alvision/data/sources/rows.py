@@ -10,6 +10,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from alvision.core.errors import UserError
+from alvision.core.uris import is_uri
+from alvision.data.storage.stored_path import ImagePath, place
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,7 +42,7 @@ class Row(NamedTuple):
     """
 
     id: SampleId
-    path: Path
+    path: ImagePath
     truth: str | None = None
     group: str | None = None
     split: str | None = None
@@ -55,7 +57,7 @@ class Listing(NamedTuple):
     `set_aside` has the files that cannot be rows, by printable name, and the reason.
     """
 
-    root: Path
+    root: ImagePath
     rows: list[Row]
     set_aside: Mapping[str, str] = MappingProxyType({})
 
@@ -74,14 +76,25 @@ def absolute(path: str | Path) -> Path:
     return Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 (resolve follows links)
 
 
-def existing_root(cfg: DataConfig) -> Path:
-    """Return `data.root` as an absolute path.
+def existing_root(cfg: DataConfig) -> ImagePath:
+    """Return `data.root`: an address of storage, or a folder's absolute path.
+
+    Raises:
+        UserError: If it is not set, is not a folder, or is no address.
+    """
+    return place(str(cfg.root)) if is_uri(cfg.root) else existing_folder(cfg)
+
+
+def existing_folder(cfg: DataConfig) -> Path:
+    """Return `data.root` as an absolute path on this computer.
 
     Raises:
         UserError: If it is not set or is not a folder.
     """
     if not cfg.root:
         raise UserError(f"data={cfg.kind} needs data.root=FOLDER: the folder with the images")
+    if is_uri(cfg.root):
+        raise UserError(f"data={cfg.kind} needs a folder of this computer as data.root")
     root = absolute(cfg.root)
     if not root.is_dir():
         what = "is a file, not a folder" if root.exists() else "does not exist"
@@ -97,7 +110,7 @@ def existing_file(cfg: DataConfig) -> Path:
     """
     if not cfg.file:
         raise UserError(f"data={cfg.kind} needs data.file=TABLE: the table that lists the images")
-    root = existing_root(cfg) if cfg.root else Path()
+    root = existing_folder(cfg) if cfg.root and not is_uri(cfg.root) else Path()
     file = absolute(root / Path(cfg.file).expanduser())
     if not file.is_file():
         raise UserError(

@@ -18,6 +18,7 @@ from alvision.data.sources.rows import (
     existing_root,
     normal,
 )
+from alvision.data.storage.stored_path import ImagePath, StoredPath
 
 if TYPE_CHECKING:
     import pyarrow
@@ -172,10 +173,12 @@ def text(value: object) -> str | None:
 
 
 def _listing(cfg: DataConfig, file: Path, columns: Columns) -> Listing:
-    root = existing_root(cfg) if cfg.root else file.parent
+    root: ImagePath = existing_root(cfg) if cfg.root else file.parent
     known = attributes(cfg, file, columns)
     if not known:
         raise UserError(f"{file} lists no image: it has a header and no rows")
+    if isinstance(root, StoredPath):
+        return _stored(cfg, root, columns, known)
     rows, missing = [], []
     for value, (truth, group, split) in zip(columns[cfg.path_column], known, strict=True):
         id, path = locate(value, root, file)
@@ -187,6 +190,19 @@ def _listing(cfg: DataConfig, file: Path, columns: Columns) -> Listing:
             f"{len(missing)} of {len(rows)} images that {file} lists are missing, first "
             f"{missing[0]}: check data.root, which the paths are relative to"
         )
+    return Listing(root, rows)
+
+
+def _stored(
+    cfg: DataConfig, root: StoredPath, columns: Columns, known: Sequence[tuple[str | None, ...]]
+) -> Listing:
+    """Return the rows of a table whose images are in storage; the store is not asked for them."""
+    rows = []
+    for value, (truth, group, split) in zip(columns[cfg.path_column], known, strict=True):
+        id = normal(str(value or "").strip().replace("\\", "/")).strip("/")
+        if not id or ".." in id.split("/"):
+            raise UserError(f"{value!r} is no path below data.root={root} (data.path_column)")
+        rows.append(Row(id, root / id, truth, group, split))
     return Listing(root, rows)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from alvision.core.errors import UserError
-from alvision.data.sources.rows import Listing, Row, absolute, existing_file, existing_root
+from alvision.data.sources.rows import Listing, Row, absolute, existing_file, existing_folder
 from alvision.data.sources.shown import shown
 from alvision.data.sources.table import attributes, read_csv, read_parquet, text
 
@@ -20,7 +20,7 @@ def text_table(cfg: DataConfig) -> Listing:
         UserError: The table is not as configured, or a row has no id or no text.
     """
     file = existing_file(cfg)
-    root = existing_root(cfg) if cfg.root else file.parent
+    root = existing_folder(cfg) if cfg.root else file.parent
     if cfg.text_column is None:
         raise UserError("data=text needs data.text_column=NAME: the column with the text")
     parquet = file.suffix.lower() in (".parquet", ".pq")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from alvision.core.errors import UserError
 from alvision.data.sources.folder import image_files
-from alvision.data.sources.rows import Listing, Row, existing_root
+from alvision.data.sources.rows import Listing, Row, existing_folder
 
 if TYPE_CHECKING:
     from alvision.config.schema import DataConfig
@@ -33,7 +33,7 @@ def xsdd(cfg: DataConfig) -> Listing:
     Raises:
         UserError: An image is missing or is not the one that was published.
     """
-    root = existing_root(cfg)
+    root = existing_folder(cfg)
     found = {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in image_files(root)}
     with LIST.open(encoding="utf-8", newline="") as file:
         listed = list(csv.DictReader(file))

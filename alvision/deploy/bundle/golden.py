@@ -5,7 +5,6 @@ Loading, network, scoring and verdict all run, so a bundle that would fail on th
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from jaxtyping import Float
 
 from alvision.core.errors import UserError
 from alvision.data.images import UnreadableImage, load
+from alvision.data.storage.stored_path import ImagePath
 from alvision.data.tiles import black
 from alvision.deploy.bundle.bundle import Bundle
 from alvision.deploy.bundle.manifest import GoldenImage
@@ -29,7 +29,7 @@ differ by a grey level.
 
 
 def write_golden(
-    folder: Path, paths: Sequence[Path], logits: Float[np.ndarray, "n c"]
+    folder: Path, paths: Sequence[ImagePath], logits: Float[np.ndarray, "n c"]
 ) -> tuple[GoldenImage, ...]:
     """Copy images from all over the range of scores, with the logits that they must give.
 
@@ -44,7 +44,7 @@ def write_golden(
     golden = []
     for number, row in enumerate(dict.fromkeys(rows.tolist()), start=1):
         file = f"golden/{number}{paths[row].suffix.lower()}"
-        shutil.copyfile(paths[row], folder / file)
+        (folder / file).write_bytes(paths[row].read_bytes())
         golden.append(GoldenImage(file, tuple(logits[row].astype(float).tolist())))
     return tuple(golden)
 

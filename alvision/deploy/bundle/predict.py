@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +14,8 @@ from alvision.core.errors import UserError
 from alvision.core.walk import files_below, printable
 from alvision.data.image_spec import HEIC_SUFFIXES, SUFFIXES
 from alvision.data.images import UnreadableImage, load
+from alvision.data.sources.folder import stored_files
+from alvision.data.storage.stored_path import ImagePath, StoredPath
 from alvision.data.threads import ordered_map
 from alvision.data.tiles import together
 from alvision.deploy.bundle.bundle import Bundle
@@ -45,19 +46,24 @@ class Prediction:
     map: np.ndarray | None = None
 
 
-def images_in(folder: Path) -> list[Path]:
-    """Return the images of a folder and its subfolders, in order.
+def images_in(folder: ImagePath) -> list[ImagePath]:
+    """Return the images of a folder and its subfolders, or below a prefix, in order.
 
     Raises:
         UserError: There is no such folder, or no image in it.
     """
-    if not folder.is_dir():
+    files: Iterable[ImagePath]
+    if isinstance(folder, StoredPath):
+        files = sorted(stored_files(folder), key=str)
+    elif folder.is_dir():
+        try:
+            files = sorted(files_below(folder))
+        except OSError as error:
+            raise UserError(f"cannot read the folder {error.filename}: {error.strerror}") from None
+    else:
         raise UserError(f"images={folder} is not a folder: check the path")
     known = SUFFIXES | HEIC_SUFFIXES
-    try:
-        found = sorted(path for path in files_below(folder) if path.suffix.lower() in known)
-    except OSError as error:
-        raise UserError(f"cannot read the folder {error.filename}: {error.strerror}") from None
+    found = [path for path in files if path.suffix.lower() in known]
     if not found:
         raise UserError(f"images={folder} holds no image ({', '.join(sorted(SUFFIXES))})")
     return found
@@ -65,8 +71,8 @@ def images_in(folder: Path) -> list[Path]:
 
 def predict(
     bundle: Bundle,
-    paths: Iterable[Path],
-    root: Path,
+    paths: Iterable[ImagePath],
+    root: ImagePath,
     *,
     maps: bool = False,
     done: Callable[[], object] = lambda: None,
@@ -83,7 +89,7 @@ def predict(
     cores = os.cpu_count() or 1
     bundle.open(threads=1)  # before the threads start: each of them would open one of its own
 
-    def judge(batch: Sequence[Path]) -> list[Prediction]:
+    def judge(batch: Sequence[ImagePath]) -> list[Prediction]:
         return _batch(bundle, batch, root, maps)
 
     # Each core decodes and runs batches of its own, so that no core waits for another.
@@ -128,12 +134,14 @@ def predictions_for(
     return decisions
 
 
-def _batches(paths: Iterator[Path], size: int) -> Iterator[list[Path]]:
+def _batches(paths: Iterator[ImagePath], size: int) -> Iterator[list[ImagePath]]:
     while batch := list(islice(paths, size)):
         yield batch
 
 
-def _batch(bundle: Bundle, paths: Sequence[Path], root: Path, maps: bool) -> list[Prediction]:
+def _batch(
+    bundle: Bundle, paths: Sequence[ImagePath], root: ImagePath, maps: bool
+) -> list[Prediction]:
     read: list[np.ndarray | str] = []
     for path in paths:
         try:
@@ -143,7 +151,7 @@ def _batch(bundle: Bundle, paths: Sequence[Path], root: Path, maps: bool) -> lis
     decided = iter(_decided(bundle, [image for image in read if not isinstance(image, str)], maps))
     predictions = []
     for path, pixels in zip(paths, read, strict=True):
-        name = printable(path.relative_to(root).as_posix())
+        name = printable(path.relative_to(root).as_posix())  # type: ignore[arg-type]
         if isinstance(pixels, str):
             predictions.append(Prediction(name, None, pixels))
         else:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from alvision.core.errors import UserError
+from alvision.data.storage.stored_path import ImagePath
 from alvision.deploy.bundle.bundle import Bundle
 from alvision.deploy.bundle.predict import Prediction, predict
 from alvision.deploy.bundle.verdict import COLUMNS
@@ -51,8 +52,8 @@ def row(bundle: Bundle, prediction: Prediction) -> list[Any]:
 
 def write_table(
     bundle: Bundle,
-    paths: Sequence[Path],
-    root: Path,
+    paths: Sequence[ImagePath],
+    root: ImagePath,
     to: Path,
     *,
     progress: Callable[[int, int], None] = lambda done, total: None,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from alvision.core.errors import UserError
 from alvision.core.records import SampleId
 from alvision.core.shell import command
+from alvision.core.uris import local_place
 from alvision.deploy.bundle.bundle import NETWORK, Bundle
 from alvision.deploy.threshold import look_log
 from alvision.deploy.threshold.binomial import defects_needed
@@ -302,4 +303,4 @@ def log_files(labelled: LabelledData, config: RunConfig) -> list[Path]:
     own = Path(str(config.out)) / LOG
     if config.data.root is None:
         return [own]
-    return [beside_data(labelled.data.manifest.root, LOG), own]
+    return [beside_data(local_place(str(labelled.data.manifest.root)), LOG), own]

@@ -6,6 +6,7 @@ import hashlib
 import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from alvision.core.errors import UserError
@@ -22,6 +23,9 @@ from alvision.labels.exchange.import_answers import (
 )
 from alvision.labels.store import LabelStore
 
+if TYPE_CHECKING:
+    from alvision.data.storage.stored_path import ImagePath
+
 # Characters that a file system or shell may refuse.
 _REFUSED = '%/\\:*?"<>|' + "".join(map(chr, range(32)))
 
@@ -29,7 +33,7 @@ _REFUSED = '%/\\:*?"<>|' + "".join(map(chr, range(32)))
 def export_folders(
     settled: Mapping[SampleId, Settled],
     folder: Path,
-    path_of: Callable[[SampleId], Path | None],
+    path_of: Callable[[SampleId], ImagePath | None],
 ) -> int:
     r"""Copy every labelled image into its class's folder, under its path in the data.
 
@@ -56,7 +60,8 @@ def export_folders(
         place = folder / folder_name(image.label) / id
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, place)
+            with source.open("rb") as content, place.open("wb") as copy:
+                shutil.copyfileobj(content, copy)
         except OSError as error:
             raise UserError(f"{place} cannot be written: {error.strerror or error}") from error
     return len(settled)

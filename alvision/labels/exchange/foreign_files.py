@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from alvision.core.errors import UserError
 from alvision.core.records import QueryRow, SampleId
@@ -16,6 +17,9 @@ from alvision.labels.exchange import coco, cvat, fiftyone, label_studio
 from alvision.labels.exchange.folders import folder_name
 from alvision.labels.exchange.import_answers import neutral_name
 
+if TYPE_CHECKING:
+    from alvision.data.storage.stored_path import ImagePath
+
 Copy = Callable[[SampleId, Path, str], Path | None]
 """Writes an image that browsers show into a folder, under a name without suffix."""
 BATCH_FORMATS = ("cvat", "label_studio", "fiftyone", "folders", "csv")
@@ -26,8 +30,8 @@ def write_labels(
     to: Path,
     form: str,
     *,
-    path_of: Callable[[SampleId], Path | None],
-    size_of: Callable[[Path], tuple[int, int]],
+    path_of: Callable[[SampleId], ImagePath | None],
+    size_of: Callable[[ImagePath], tuple[int, int]],
     classes: Sequence[str],
     boxes: Mapping[SampleId, Sequence[Box]],
 ) -> int:
@@ -138,7 +142,7 @@ def _copied(id: SampleId, folder: Path, hashes: Mapping[SampleId, str], copy: Co
     return file
 
 
-def _file(id: SampleId, path_of: Callable[[SampleId], Path | None]) -> Path:
+def _file(id: SampleId, path_of: Callable[[SampleId], ImagePath | None]) -> ImagePath:
     file = path_of(id)
     if file is None or not file.is_file():
         raise UserError(f"{id} has no file: export a table (form=votes)")

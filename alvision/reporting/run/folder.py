@@ -11,6 +11,7 @@ from typing import Any
 from alvision.core.errors import UserError
 from alvision.core.records import Event, QueryRow, SampleId
 from alvision.core.rounds import read_document
+from alvision.core.uris import local_place
 from alvision.data.set_aside import read_set_aside
 from alvision.evaluation.metrics import Metric, metric, recorded
 from alvision.labels.consensus import consensus, standing
@@ -202,7 +203,7 @@ def _with_names(run: RunFolder) -> RunFolder:
 def _stored_events(run: RunFolder) -> dict[tuple[Any, ...], Event]:
     """Return the events of the run's label store by what answers.csv knows of them."""
     url, root = run.setting("labels", "url"), run.setting("data", "root")
-    beside = stored_labels(Path(root)) if root else None
+    beside = stored_labels(local_place(root)) if root else None
     for place in filter(None, (url, run.root / "labels.db", beside)):
         try:
             with LabelStore(place) as store:

@@ -6,10 +6,11 @@ Numpy and Pillow alone, so that what only judges photographs need not load torch
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
-from alvision.data.framing import inside_roi, placed
+from alvision.data.framing import Box, inside_roi, placed
 from alvision.data.image_spec import ImageSpec
+from alvision.data.tiles import starts, tiled
 
 SPREAD = 0.6
 """Deviation of the Gaussian by which a pixel takes from the places around it, in places. Much less
@@ -25,37 +26,71 @@ def photograph_map(
     grid: tuple[int, int],
     size: tuple[int, int],
     spec: ImageSpec,
+    box: Box | None = None,
 ) -> Float[np.ndarray, "h w"]:
     """Return how strange each pixel of an upright photograph is, 0 or more.
 
     A pixel is the mean of the places by a Gaussian of its distance to their middles. So the map is
     smooth at any resolution, and never above the strangest place. What the network does not see
-    (beyond the crop, outside the region of interest) is 0.
+    (beyond the crop, outside the region of interest) is 0. Where tiles overlap the higher counts.
 
     Args:
-        distances: One for each place, rows first.
-        grid: Rows and columns of places.
+        distances: One for each place, rows first; of tiles one after the other, rows first.
+        grid: Rows and columns of places, of each tile.
         size: Width and height of the photograph, in pixels.
         spec: How the network saw it.
+        box: What of it is wanted; None: all.
     """
-    (left, top, right, bottom), target = placed(size, spec)
+    left, top, right, bottom = box = box or (0, 0, *size)
+    found = np.zeros((bottom - top, right - left), np.float32)
     height, width = spec.shape
-    down = _weights(bottom - top, (target[1], target[3]), height, grid[0])
-    across = _weights(right - left, (target[0], target[2]), width, grid[1])
-    found = np.zeros((size[1], size[0]), np.float32)
-    found[top:bottom, left:right] = down @ distances.reshape(grid).astype(np.float32) @ across.T
+    laid = distances.reshape(-1, *grid).astype(np.float32)
+    for one, (source, target) in zip(laid, _views(size, spec), strict=True):
+        y0, y1 = max(top, source[1]), min(bottom, source[3])
+        x0, x1 = max(left, source[0]), min(right, source[2])
+        if y0 >= y1 or x0 >= x1:
+            continue
+        rows = np.arange(y0, y1), source[1::2], target[1::2]
+        columns = np.arange(x0, x1), source[::2], target[::2]
+        values = _weights(*rows, height, grid[0]) @ one @ _weights(*columns, width, grid[1]).T
+        part = found[y0 - top : y1 - top, x0 - left : x1 - left]
+        np.maximum(part, values, out=part)
     if spec.roi is not None:
-        found[np.asarray(inside_roi(size, (0, 0, *size), spec.roi)) == 0] = 0
+        found[np.asarray(inside_roi(size, box, spec.roi)) == 0] = 0
     return found
 
 
+def _views(size: tuple[int, int], spec: ImageSpec) -> list[tuple[Box, Box]]:
+    """Return which box of a photograph becomes which box of the frame; tiles rows first."""
+    if spec.tiles is None:
+        return [placed(size, spec)]
+    height, width = spec.shape
+    (left, top, right, bottom), inner, _ = tiled(size, spec)
+    x, y = (right - left) / inner[0], (bottom - top) / inner[1]
+    return [
+        (
+            (
+                left + round(column * x),
+                top + round(row * y),
+                left + round((column + width) * x),
+                top + round((row + height) * y),
+            ),
+            (0, 0, width, height),
+        )
+        for row in starts(inner[1], height)
+        for column in starts(inner[0], width)
+    ]
+
+
 def peaks(distances: Float[np.ndarray, "b p"], grid: tuple[int, int]) -> Float[np.ndarray, " b"]:
-    """Return the highest value of the map of each photograph.
+    """Return the highest value of the map of each frame.
 
     >>> peaks(np.array([[0.0, 0.0, 5.0, 0.0]]), (1, 4)).round(2)
     array([3.27], dtype=float32)
     """
-    down, across = (_weights(FINE * side, (0, side), side, side) for side in grid)
+    down, across = (
+        _weights(np.arange(FINE * side), (0, FINE * side), (0, side), side, side) for side in grid
+    )
     laid = distances.reshape(-1, *grid).astype(np.float32)
     return (down @ laid @ across.T).max((1, 2))
 
@@ -85,18 +120,23 @@ def hot_level(peaks: Float[np.ndarray, " n"], share: float = USUAL) -> float:
 
 
 def _weights(
-    pixels: int, box: tuple[int, int], side: int, places: int
-) -> Float[np.ndarray, "pixels places"]:
+    pixels: Int[np.ndarray, " n"],
+    source: tuple[int, int],
+    target: tuple[int, int],
+    side: int,
+    places: int,
+) -> Float[np.ndarray, "n places"]:
     """Return how much each pixel of a line takes from each place; the rows have sum 1.
 
     Args:
         pixels: Pixels of the photograph.
-        box: Where they begin and end in the frame.
+        source: Where what is seen begins and ends, in these pixels.
+        target: Where it begins and ends in the frame.
         side: Length of the frame.
         places: Places along the frame.
     """
-    start, end = box
-    at = (start + (np.arange(pixels) + 0.5) * (end - start) / pixels) * places / side
+    share = (pixels + 0.5 - source[0]) / (source[1] - source[0])
+    at = (target[0] + share * (target[1] - target[0])) * places / side
     away = at[:, None] - (np.arange(places) + 0.5)
     # The nearest place has an exponent of 0, so that no row vanishes.
     power = -(away**2) / (2 * SPREAD**2)

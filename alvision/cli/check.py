@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from alvision.cli.console import bar, console
-from alvision.cli.options import Options, option
+from alvision.cli.options import Options, near_action, option
 from alvision.config.limits import between
+from alvision.core.errors import UserError
 from alvision.core.records import SECONDS_PER_LABEL, SampleId
 
 USAGE = """\
 alvision check data=folder data.root=parts/
 alvision check data=csv data.root=parts/ data.file=labels.csv to=check.html
+alvision check simulate data.root=parts/ data.image.size=224
 
 Reads every image once, prints what it finds and writes a page with pictures.
 Status 1 if something must be mended before labelling starts. The data set is
-named as for `run`; classes, groups and labels that people gave on the page count."""
+named as for `run`; classes, groups and labels that people gave on the page count.
+simulate also draws scratches, pits and stains on the good photographs, and says
+which size and contrast this setting (data.image, model) can still see."""
 
 DAY = 86400
 
@@ -42,7 +46,13 @@ OPTIONS = (CheckOptions,)
 
 def check(words: list[str]) -> int:
     """Look over a data set; return 1 if something must be mended first."""
-    options, words = CheckOptions.take(words)
+    simulate = words[:1] == ["simulate"]
+    if words and not simulate and "=" not in words[0]:
+        raise UserError(
+            f"check has the action simulate, and none is called {words[0]!r}"
+            f"{near_action(words[0], ['simulate'])}"
+        )
+    options, words = CheckOptions.take(words[simulate:])
 
     from alvision.config.compose import compose
     from alvision.data import checks
@@ -79,7 +89,15 @@ def check(words: list[str]) -> int:
             progress=progress,
             seed=config.seed,
         )
+    if simulate:
+        from alvision.cli.simulate import simulated
+
+        with bar("drawing defects") as progress:
+            found = simulated(config, manifest, hashes, spec, progress)
+        result = replace(result, findings=(*result.findings, found))
     console.print(check_report.table(result))
+    if simulate:
+        console.print(check_report.figures(found))
     page = options.to or Path("runs") / str(config.name) / "check.html"
     check_report.write(result, manifest, spec, page)
     console.print(f"report: {page}")

@@ -61,6 +61,15 @@ def load(path: ImagePath, spec: ImageSpec) -> np.ndarray:
     with opened(path) as image:
         pixels = upright_pixels(image, spec)
     del image  # closed, but decoded: 4 bytes a pixel
+    return as_seen(pixels, spec)
+
+
+def as_seen(pixels: np.ndarray, spec: ImageSpec) -> np.ndarray:
+    """Return an upright photograph, uint8 [h, w, 1 or 3], as the network sees it, see `load`.
+
+    Raises:
+        UnreadableImage: It is smaller than a tile.
+    """
     size = pixels.shape[1], pixels.shape[0]
     if spec.tiles is not None:
         source, inner, _ = tiled(size, spec)

@@ -72,6 +72,17 @@ def table(result: CheckResult) -> Table:
     return shown
 
 
+def figures(finding: Finding) -> Table:
+    """Return the figures behind a finding as a table for the terminal."""
+    shown = Table(box=box.SIMPLE_HEAD)
+    if finding.table is not None:
+        for column in finding.table.columns:
+            shown.add_column(column)
+        for row in finding.table.rows:
+            shown.add_row(*map(Text, row))
+    return shown
+
+
 def _left_out(result: CheckResult) -> str:
     missing = result.images - result.readable
     return f"{missing:,} cannot be read" if missing else "all can be read"

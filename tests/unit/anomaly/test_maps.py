@@ -85,3 +85,26 @@ def test_photographs_that_are_all_alike_have_a_level_too():
     assert hot_level(np.zeros(3)) > 0
     with pytest.raises(ValueError, match="no peaks"):
         hot_level(np.zeros(0))
+
+
+def test_the_maps_of_tiles_lie_where_the_tiles_do():
+    spec = ImageSpec(32, tiles="auto")
+    size = (90, 60)  # 2 rows of 3 tiles
+    distances = np.zeros((6, 4, 4), np.float32)
+    distances[5, 3, 3] = 1  # the last place of the last tile
+    distances[1, 0, 0] = 0.5  # the first of the middle one above
+    found = photograph_map(distances.ravel(), (4, 4), size, spec)
+    y, x = where(found)
+    assert found.shape == (60, 90) and y > 50 and x > 80
+    y, x = where(found[:30])
+    assert y < 10 and 27 <= x <= 42
+
+
+@given(st.integers(0, 60), st.integers(0, 30), st.integers(1, 30), st.integers(1, 30))
+def test_a_part_of_a_map_is_that_part(left, top, wide, high):
+    distances = np.random.default_rng(0).random(49).astype(np.float32)
+    spec = ImageSpec(224, fit="letterbox", roi=((0.1, 0), (1, 0.1), (0.9, 1), (0, 0.9)))
+    box = (left, top, left + wide, top + high)
+    whole = photograph_map(distances, GRID, (90, 60), spec)
+    part = photograph_map(distances, GRID, (90, 60), spec, box)
+    np.testing.assert_allclose(part, whole[top : top + high, left : left + wide], atol=1e-6)

@@ -93,7 +93,7 @@ def _finding(found: DetectionLimit, config: RunConfig, spec: ImageSpec) -> Findi
     from alvision.data.checks.findings import Finding, Table
     from alvision.data.synthetic import KINDS
 
-    rows = {}
+    rows: dict[tuple[str, int], list[str]] = {}
     for cell in found.cells:
         row = rows.setdefault((cell.kind, cell.size), [cell.kind, f"{cell.size} px"])
         row.append(cell.word)

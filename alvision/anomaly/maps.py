@@ -5,8 +5,11 @@ Numpy and Pillow alone, so that what only judges photographs need not load torch
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
+
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from alvision.data.framing import Box, inside_roi, placed
 from alvision.data.image_spec import ImageSpec
@@ -41,7 +44,7 @@ def photograph_map(
         spec: How the network saw it.
         box: What of it is wanted; None: all.
     """
-    left, top, right, bottom = box = box or (0, 0, *size)
+    left, top, right, bottom = box or (0, 0, *size)
     found = np.zeros((bottom - top, right - left), np.float32)
     height, width = spec.shape
     laid = distances.reshape(-1, *grid).astype(np.float32)
@@ -56,8 +59,35 @@ def photograph_map(
         part = found[y0 - top : y1 - top, x0 - left : x1 - left]
         np.maximum(part, values, out=part)
     if spec.roi is not None:
-        found[np.asarray(inside_roi(size, box, spec.roi)) == 0] = 0
+        # Of the whole photograph: an edge of a part would be drawn a pixel beside it.
+        inside = np.asarray(inside_roi(size, (0, 0, *size), spec.roi))[top:bottom, left:right]
+        found[inside == 0] = 0
     return found
+
+
+def places_in(
+    boxes: Iterable[Box], grid: tuple[int, int], size: tuple[int, int], spec: ImageSpec
+) -> Bool[np.ndarray, " p"]:
+    """Return which places of a photograph touch one of some boxes; of tiles as in its map.
+
+    Args:
+        boxes: In pixels of the upright photograph.
+        grid: Rows and columns of places, of each tile.
+        size: Width and height of the photograph, in pixels.
+        spec: How the network saw it.
+    """
+    views = _views(size, spec)
+    touched = np.zeros((len(views), *grid), bool)
+    for inside, (source, target) in zip(touched, views, strict=True):
+        for box in boxes:
+            spans = []
+            for k, side in enumerate(spec.shape[::-1]):
+                scale = (target[k + 2] - target[k]) / (source[k + 2] - source[k])
+                ends = [target[k] + (box[end] - source[k]) * scale for end in (k, k + 2)]
+                first, last = (end * grid[1 - k] / side for end in ends)
+                spans.append(slice(max(0, math.floor(first)), max(0, math.ceil(last))))
+            inside[spans[1], spans[0]] = True
+    return touched.ravel()
 
 
 def _views(size: tuple[int, int], spec: ImageSpec) -> list[tuple[Box, Box]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -42,6 +42,10 @@ class Novelty:
         trunk: The fingerprint of what gives the patches.
         grid: Rows and columns of an image's patches.
         path: The file; None: memory and scores are kept nowhere.
+
+    Attributes:
+        left_out: Gives the places of images that never come into the memory, by digest; it is asked
+            when the memory is made.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class Novelty:
         self.trunk = trunk
         self.grid = grid
         self.path = path
+        self.left_out: Callable[[], Mapping[str, np.ndarray]] = dict
 
     def scores(self, digests: Sequence[str]) -> Float[Tensor, " n"]:
         """Return how strange images are, 0 or more; higher = stranger.
@@ -98,7 +103,7 @@ class Novelty:
         return _read(self.path, self.trunk)
 
     def _make(self) -> _Kept:
-        drawn = sample(self.patches(self.pool), len(self.pool))
+        drawn = sample(self.patches(self.pool), len(self.pool), left_out=self.left_out())
         if not any(map(len, drawn.patches)):
             raise UserError("no image of the pool can be read, so nothing tells what is usual here")
         memory = build(drawn)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from alvision.anomaly.memory import PatchMemory, coreset, fold_of, nearest_few
@@ -45,7 +46,10 @@ class Sample:
 
 
 def sample(
-    chunks: Iterable[tuple[Sequence[str], Float[Tensor, "b p d"]]], images: int, size: int = SAMPLE
+    chunks: Iterable[tuple[Sequence[str], Float[Tensor, "b p d"]]],
+    images: int,
+    size: int = SAMPLE,
+    left_out: Mapping[str, Bool[np.ndarray, " p"]] | None = None,
 ) -> Sample:
     """Draw patches evenly from images; which ones depends on an image's content alone.
 
@@ -53,13 +57,17 @@ def sample(
         chunks: Digests of the images' contents and their patches, some images at a time.
         images: How many will come; from each comes the same number of patches, at least one.
         size: About how many patches are drawn; a pool of more images than that gives one each.
+        left_out: The places of an image that are never drawn, by its digest.
     """
     kept: list[list[Tensor]] = [[] for _ in range(FOLDS)]
     each = max(1, size // max(1, images))
     for digests, patches in chunks:
         for digest, own in zip(digests, patches, strict=True):
             rng = torch.Generator().manual_seed(derive(0, "patches", digest))
-            places = torch.randperm(len(own), generator=rng)[:each]
+            places = torch.randperm(len(own), generator=rng)
+            if left_out and digest in left_out:
+                places = places[~torch.from_numpy(left_out[digest])[places]]
+            places = places[:each]
             kept[fold_of(digest, FOLDS)].append(own[places].float())
     width = next((part[0].shape[1] for part in kept if part), 0)
     return Sample(tuple(torch.cat(part) if part else torch.empty(0, width) for part in kept))

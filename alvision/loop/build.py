@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,11 +14,14 @@ from alvision.advice.control import saving
 from alvision.advice.facts import round_facts
 from alvision.advice.signals import signals
 from alvision.advice.stopping import signs, stop_here
+from alvision.anomaly.maps import places_in
 from alvision.anomaly.novelty import FILE as NOVELTY
 from alvision.config.checks import PER_CLASS, known_defects, validate_classes
 from alvision.core.errors import UserError
 from alvision.core.rounds import Codec, Round, finished_rounds, lock, rounds_of
 from alvision.core.seeding import derive, generator
+from alvision.data.images import UnreadableImage
+from alvision.data.pictures import upright_size
 from alvision.data.set_aside import write_set_aside
 from alvision.dataset.dataset import DataSet
 from alvision.dataset.relisting import has_changed
@@ -26,6 +29,7 @@ from alvision.dataset.simulation import Simulation, simulation
 from alvision.evaluation.audit import evaluate_audit
 from alvision.evaluation.metrics import METRICS, Metric, evaluate, metric, metric_names, metrics_of
 from alvision.explain.reasons import reasons
+from alvision.labels.boxes import boxes
 from alvision.labels.consensus import Resolve, answered, consensus
 from alvision.labels.ledger import Ledger
 from alvision.labels.store import LabelStore
@@ -40,6 +44,8 @@ from alvision.run_folder.initial_model import as_kept
 from alvision.run_folder.round_files import codecs, write_metrics_table
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from alvision.config.compose import ComposedRun
     from alvision.config.schema import RunConfig
     from alvision.core.records import Oracle, SampleId
@@ -95,6 +101,8 @@ def build_experiment(
     if "novelty" in acquisition.needs | cold_start.needs:
         learner.read_novelty(root / NOVELTY)
     store = stack.enter_context(data.label_store())
+    if learner.novelty is not None:
+        learner.novelty.left_out = partial(_boxed, store, data, learner.novelty.grid)
     simulated = None if data.answered_by_people else simulation(data)
     # Only what fits takes the folder: a corrected mistake must not find it taken by the mistake.
     described = _description(composed, data, learner)
@@ -319,6 +327,19 @@ def _oracle(
         meanwhile=lambda query: alternately(opinions(query), overview(query)),
         wait=wait,
     )
+
+
+def _boxed(store: LabelStore, data: DataSet, grid: tuple[int, int]) -> dict[str, np.ndarray]:
+    """Return the places of photographs that people drew a box over, by the photograph's sha256."""
+    found = {}
+    for id, drawn in boxes(store.events(), data.resolve).items():
+        sha256, path = data.hashes.get(id), data.manifest.path(id)
+        if sha256 is None or path is None:
+            continue
+        edges = [(box.x, box.y, box.x + box.width, box.y + box.height) for box in drawn]
+        with suppress(UnreadableImage):
+            found[sha256] = places_in(edges, grid, upright_size(path, data.spec), data.spec)
+    return found
 
 
 def _people_by_image(store: LabelStore, data: DataSet) -> dict[str, set[str]]:

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alvision.anomaly.maps import hot_level, peaks, photograph_map
+from alvision.anomaly.maps import hot_level, peaks, photograph_map, places_in
 from alvision.data.image_spec import ImageSpec
 
 GRID = (7, 7)
@@ -108,3 +108,23 @@ def test_a_part_of_a_map_is_that_part(left, top, wide, high):
     whole = photograph_map(distances, GRID, (90, 60), spec)
     part = photograph_map(distances, GRID, (90, 60), spec, box)
     np.testing.assert_allclose(part, whole[top : top + high, left : left + wide], atol=1e-6)
+
+
+@given(st.integers(0, 80), st.integers(0, 50), st.integers(1, 20), st.integers(1, 20))
+def test_the_places_of_a_box_are_those_that_its_pixels_lie_in(left, top, wide, high):
+    size = (100, 70)
+    box = (left, top, left + wide, top + high)
+    found = places_in([box], GRID, size, ImageSpec(224)).reshape(GRID)
+    expected = np.zeros(GRID, bool)
+    for y in range(top, top + high):
+        for x in range(left, min(100, left + wide)):
+            expected[int(y / 70 * 7), int(x / 100 * 7)] = True
+    # A pixel may lie in two places: what it only begins in is touched too.
+    assert (found >= expected).all() and found.sum() <= (expected.sum() + 2 * 7) * 2
+    assert not places_in([], GRID, size, ImageSpec(224)).any()
+
+
+def test_a_box_beyond_the_crop_touches_no_place():
+    spec = ImageSpec(224, crop=(0.5, 0, 1, 1))
+    assert not places_in([(0, 0, 40, 100)], GRID, (200, 100), spec).any()
+    assert places_in([(190, 90, 200, 100)], GRID, (200, 100), spec).nonzero()[0].tolist() == [48]

@@ -100,3 +100,16 @@ def test_a_file_without_a_level_is_read_and_the_level_made_again(tmp_path):
         arrays = {name: content[name] for name in content.files if name != "level"}
     np.savez(path, **arrays)
     assert Novelty(Source(), NAMES, "trunk", GRID, path).level == pytest.approx(level)
+
+
+def test_a_place_in_a_box_never_comes_into_the_memory():
+    # The same odd place in a third of the images is usual; with boxes around it it is not.
+    images = {name: own.clone() for name, own in IMAGES.items()}
+    for name in NAMES[::3]:
+        images[name][4] = 9.0
+    boxed = np.arange(9) == 4
+    plain = Novelty(Source(images), NAMES, "trunk", GRID)
+    with_boxes = Novelty(Source(images), NAMES, "trunk", GRID)
+    with_boxes.left_out = lambda: dict.fromkeys(NAMES[::3], boxed)
+    assert plain.places([NAMES[0]])[NAMES[0]][4] < 1
+    assert with_boxes.places([NAMES[0]])[NAMES[0]][4] > 5

@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from alvision.anomaly.joined import Joined
 from alvision.core.errors import UserError
 from alvision.models import heads
 from alvision.models.heads import AnyHead
@@ -29,11 +30,13 @@ class Model:
         classes: The class of each output, by name.
         fitted: False if fewer than two classes were labelled; the model is then uniform.
         module: The network, None if it is not fitted. Its trunk is `nn.Identity()` if frozen.
+        joined: How novelty and the network become one score of a defect; None: the network is all.
     """
 
     classes: tuple[str, ...]
     fitted: bool
     module: Classifier | None = None
+    joined: Joined | None = None
 
     @property
     def kind(self) -> str:
@@ -54,6 +57,8 @@ def write(model: Model, path: Path, about: dict[str, Any]) -> None:
     """
     state = {} if model.module is None else model.module.state_dict()
     plain = {"format": FORMAT, "classes": list(model.classes), "fitted": model.fitted, **about}
+    if model.joined is not None:  # a model without has the bytes that it always had
+        plain["joined"] = asdict(model.joined)
     content = {
         # Made anew: torch.save notes which strings are one object, and equal models must
         # give equal bytes.
@@ -95,14 +100,15 @@ def restore(content: dict[str, Any], trunk: nn.Module | None) -> Model:
         UserError: The weights do not fit the trunk.
     """
     classes = tuple(content["classes"])
+    joined = Joined.of(content["joined"]) if "joined" in content else None
     if not content["fitted"]:
-        return Model(classes, False)
+        return Model(classes, False, joined=joined)
     module = _skeleton(content["model"]["training"], trunk, len(classes), content["head"])
     try:
         module.load_state_dict(standardised(content["state_dict"], module.head))
     except RuntimeError as error:
         raise UserError("the checkpoint's weights do not fit the configured network") from error
-    return Model(classes, True, module.eval())
+    return Model(classes, True, module.eval(), joined)
 
 
 def standardised(state: dict[str, Tensor], head: AnyHead | HeadPair) -> dict[str, Tensor]:

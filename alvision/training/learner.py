@@ -8,10 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from alvision.anomaly.joined import Joined, join
 from alvision.anomaly.novelty import Novelty
 from alvision.config.checks import validate_training
 from alvision.core import seeding
@@ -29,6 +31,7 @@ from alvision.training.checkpoint import Model
 from alvision.training.contest import Contest, Say
 from alvision.training.fitter import Fitter
 from alvision.training.initial import initial_backbone, initial_head
+from alvision.training.joining import log_odds, with_novelty
 from alvision.training.sampled_networks import log_probs_of, trunk_of
 from alvision.training.warm_up import warm_up
 
@@ -167,7 +170,8 @@ class Learner:
             round: Its number, which the randomness depends on.
 
         Returns:
-            The model; the uniform, unfitted one if fewer than two classes are labelled.
+            The model; the uniform, unfitted one if fewer than two classes are labelled. Where
+            `read_novelty` was asked for and defects are named, novelty is part of it.
 
         Raises:
             UserError: A label is no class of the run.
@@ -175,10 +179,21 @@ class Learner:
         unknown = sorted(set(labels.values()) - set(self.classes))
         if unknown:
             raise UserError(f"the labels name {unknown[0]!r}, which is not in classes")
-        if len(set(labels.values())) < 2:
-            return Model(self.classes, False)
-        targets = {id: self.classes.index(labels[id]) for id in sorted(labels)}
-        return self.fitter.fit(targets, round)
+        model = Model(self.classes, False)
+        if len(set(labels.values())) > 1:
+            targets = {id: self.classes.index(labels[id]) for id in sorted(labels)}
+            model = self.fitter.fit(targets, round)
+        return replace(model, joined=self._join(model, labels))
+
+    def _join(self, model: Model, labels: Mapping[SampleId, str]) -> Joined | None:
+        """Join a new model with novelty; None where none is read, or no class is good or bad."""
+        bad = np.isin(self.classes, self.defects)
+        if self._novelty is None or not bad.any() or bad.all():
+            return None
+        ids, logits = self.logits(model, list(self.features.standard_of))
+        strange = self._novelty.scores([self.features.hashes[id] for id in ids])
+        defects = sum(label in self.defects for label in labels.values()) if model.fitted else 0
+        return join(log_odds(logits, bad).numpy(), strange.double().numpy(), defects)
 
     def compete(
         self, labels: Mapping[SampleId, str], *, round: int, say: Say = lambda line: None
@@ -248,8 +263,14 @@ class Learner:
             log_probs=outputs,
             count=len(ids),
         )
-        nothing = torch.zeros(0, 1, len(model.classes))
-        return result.ids, (nothing if result.log_probs is None else result.log_probs)[:, 0]
+        if result.log_probs is None:
+            return result.ids, torch.zeros(0, len(model.classes))
+        logits = result.log_probs[:, 0]
+        if model.joined is None or self._novelty is None:
+            return result.ids, logits
+        novelty = self._novelty.scores([self.features.hashes[id] for id in result.ids])
+        bad = np.isin(model.classes, self.defects)
+        return result.ids, with_novelty(logits, novelty, model.joined, bad)
 
     def infer(
         self,

@@ -42,19 +42,41 @@ class Thumbnails:
         self._spec = spec
         self._left = budget
 
-    def address(self, sample: SampleId, sha256: str | None = None) -> str | None:
+    def address(
+        self, sample: SampleId, sha256: str | None = None, over: Path | None = None
+    ) -> str | None:
         """Return a `data:` address of the image; None where a placeholder is due.
 
         Args:
             sample: The image.
             sha256: The bytes that are meant; another photograph of today's is not shown for them.
+            over: A transparent picture of the photograph's proportions that lies over it.
         """
         if self._left <= 0 or (pixels := self.pixels(sample, sha256)) is None:
             return None
         self._left -= 1
+        if over is not None:
+            pixels = self._covered(pixels, over)
         file = io.BytesIO()
         Image.fromarray(pixels).save(file, format="JPEG", quality=80, optimize=True)
         return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+
+    def _covered(self, pixels: np.ndarray, over: Path) -> np.ndarray:
+        from alvision.data.framing import squared
+        from alvision.data.images import ImageSpec, as_seen
+
+        spec = (self._spec or ImageSpec(size=THUMBNAIL_SIDE)).scaled(THUMBNAIL_SIDE)
+        try:
+            with Image.open(over, formats=["PNG"]) as picture:
+                layer = np.asarray(picture.convert("RGBA"))
+        except OSError:  # half written, or gone
+            return pixels
+        opacity, nothing = (
+            squared(as_seen(part, spec))[..., :1].astype(np.float32) / 255
+            for part in (layer[..., 3:], np.zeros_like(layer[..., 3:]))
+        )
+        share = opacity - nothing  # bars and what is outside the region of interest are grey
+        return np.rint(pixels * (1 - share) + layer[0, 0, :3] * share).astype(np.uint8)
 
     def pixels(self, sample: SampleId, sha256: str | None = None) -> np.ndarray | None:
         """Return the image as uint8 [THUMBNAIL_SIDE, THUMBNAIL_SIDE, 3]; None if unavailable."""

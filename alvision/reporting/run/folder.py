@@ -35,12 +35,14 @@ class RoundFiles:
         query: What was asked, in rank order.
         events: What was answered, in the order of the event log.
         metrics: The content of `metrics.json`; None while the round is not finished.
+        maps: Pictures of where images are unlike the others, where the page drew them.
     """
 
     number: int
     query: tuple[QueryRow, ...] = ()
     events: tuple[Event, ...] = ()
     metrics: Mapping[str, Any] | None = None
+    maps: Mapping[SampleId, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -241,4 +243,18 @@ def _round(path: Path, file: MetricsFile) -> RoundFiles:
         query=QueryFile().read(query).rows if query.exists() else (),
         events=AnswersFile().read(answers).events if answers.exists() else (),
         metrics=file.read(metrics) if metrics.exists() else None,
+        maps=_maps(path),
     )
+
+
+def _maps(folder: Path) -> dict[SampleId, Path]:
+    path = folder / "opinions.json"
+    if not path.exists():
+        return {}
+    images = json.loads(path.read_text(encoding="utf-8"))["images"]
+    drawn = {
+        id: folder / "heatmaps" / image["heatmap"]
+        for id, image in images.items()
+        if image.get("strange")  # in files of earlier versions none is
+    }
+    return {id: picture for id, picture in drawn.items() if picture.exists()}

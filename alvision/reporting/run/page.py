@@ -48,7 +48,9 @@ def gallery(
     rnd: RoundFiles, known: Mapping[SampleId, ImageAnswer], thumbnails: html.Thumbnails, limit: int
 ) -> dict[str, Any]:
     """Return what a page shows of a round's pictures: `cards`, and how many more there are."""
-    cards = [card(row, known.get(row.id), thumbnails) for row in rnd.query[:limit]]
+    cards = [
+        card(row, known.get(row.id), thumbnails, rnd.maps.get(row.id)) for row in rnd.query[:limit]
+    ]
     return {
         "number": rnd.number,
         "cards": cards,
@@ -58,11 +60,16 @@ def gallery(
     }
 
 
-def card(row: QueryRow, answer: ImageAnswer | None, thumbnails: html.Thumbnails) -> dict[str, Any]:
-    """Return what a page shows of one chosen picture."""
+def card(
+    row: QueryRow,
+    answer: ImageAnswer | None,
+    thumbnails: html.Thumbnails,
+    map: Path | None = None,
+) -> dict[str, Any]:
+    """Return what a page shows of one chosen picture, with a map over it where there is one."""
     return {
         "id": row.id,
-        "address": thumbnails.address(row.id, row.sha256),
+        "address": thumbnails.address(row.id, row.sha256, map),
         "answer": (answer.label or answer.kind) if answer else None,
         "prediction": row.prediction,
         "right": summary.verdict(row.prediction, answer),

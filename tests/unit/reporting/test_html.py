@@ -86,3 +86,26 @@ def test_saving_replaces_the_page_and_leaves_nothing_beside(tmp_path):
     assert save(path, "ü\n") == path
     assert path.read_bytes() == "ü\n".encode()
     assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
+
+
+@pytest.mark.parametrize("spec", [None, ImageSpec(64, fit="letterbox", crop=(0, 0, 1, 0.5))])
+def test_a_map_lies_over_its_thumbnail(pictures, tmp_path, spec):
+    layer = np.zeros((50, 50, 4), np.uint8)
+    layer[..., :3] = 255, 45, 0
+    layer[5:20, 5:20, 3] = 255
+    Image.fromarray(layer).save(tmp_path / "map.png")
+    thumbnails = Thumbnails(pictures, spec)
+    plain, covered = (
+        np.asarray(Image.open(io.BytesIO(base64.b64decode(address.split(",")[1]))))
+        for address in (
+            thumbnails.address("a.png"),
+            thumbnails.address("a.png", over=tmp_path / "map.png"),
+        )
+    )
+    changed = np.abs(plain.astype(int) - covered).max(2) > 60
+    rows, columns = np.nonzero(changed)
+    assert 0.05 < changed.mean() < 0.15
+    side = THUMBNAIL_SIDE
+    assert columns.max() < 0.45 * side and rows.max() < (0.45 if spec is None else 0.75) * side
+    (tmp_path / "map.png").write_bytes(b"half")
+    assert thumbnails.address("a.png", over=tmp_path / "map.png") is not None

@@ -1,5 +1,6 @@
 """What a report reads back from a run's folder."""
 
+import json
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -183,3 +184,17 @@ def test_the_report_follows_the_store_whatever_people_did(events, rounds):
         id: vote.label for id, vote in settled.items()
     }
     assert found.keys() == {*standing(events), *settled}
+
+
+def test_the_maps_that_the_page_drew_are_found(tmp_path):
+    folder = run_folder(tmp_path / "run", rounds=1) / "rounds" / "000"
+    (folder / "heatmaps").mkdir()
+    (folder / "heatmaps" / "a.png").touch()
+    images = {
+        "x": {"heatmap": "a.png", "strange": True},
+        "y": {"heatmap": "later.png", "strange": True},
+        "z": {"heatmap": "a.png"},
+    }
+    (folder / "opinions.json").write_text(json.dumps({"images": images}))
+    (rnd,) = read(tmp_path / "run").rounds
+    assert rnd.maps == {"x": folder / "heatmaps" / "a.png"}

@@ -38,6 +38,13 @@ class Share:
 
         return cls(count / images, *share_interval(count, images), images)
 
+    @classmethod
+    def audited(cls, rate: Mapping[str, Any] | None) -> Share | None:
+        """Return a rate of an audit as a file holds it; None of none."""
+        if not rate:
+            return None
+        return cls(rate["rate"], rate["low"], rate["high"], rate["images"])
+
 
 @dataclass(frozen=True)
 class Gain:
@@ -70,6 +77,7 @@ class RoundFacts:
         missed: Bad images that the model called good, of the bad ones; None where not known. With
             people the ends hold however often one looks, see `evaluation.audit_rates`.
         stopped: Good images that the model called bad, of the good ones.
+        no_bad: Defects are named, and none is among the images that it was measured on.
         gains: What the metric gained since each earlier round, the latest first.
         control: What choosing gained over as many labels drawn at random, and how many those are;
             None: none are, or too few.
@@ -86,6 +94,7 @@ class RoundFacts:
     high: float | None = None
     missed: Share | None = None
     stopped: Share | None = None
+    no_bad: bool = False
     gains: tuple[Gain, ...] = ()
     control: Gain | None = None
     agreement: float | None = None
@@ -112,6 +121,9 @@ class Facts:
         audit: Labelled held-out images that measure the model, which may be more than at the last
             round.
         batch: Labels that the next round asks for.
+        unlabelled: How often the last model calls an unlabelled image wrong, by an audit of their
+            own; None where there is none.
+        audited: Images of the set that this audit draws from.
         value_of_error: Answers that one percentage point of the metric is worth; None: not known.
         seconds: What an answer takes.
     """
@@ -128,6 +140,8 @@ class Facts:
     held_out: int = 0
     labels: int = 0
     audit: int = 0
+    unlabelled: Share | None = None
+    audited: int = 0
     batch: int = 20
     value_of_error: float | None = None
     seconds: float = SECONDS_PER_LABEL
@@ -179,6 +193,7 @@ def round_facts(
         high=None if value is None else high,
         missed=missed,
         stopped=stopped,
+        no_bad=_no_bad(metrics, defects),
         gains=signals.gains(metrics["labels"]),
         control=Gain(**metrics["control"]) if metrics.get("control") else None,
         agreement=signals.found.get("agreement"),
@@ -187,13 +202,20 @@ def round_facts(
     )
 
 
+def _no_bad(metrics: Mapping[str, Any], defects: Sequence[str]) -> bool:
+    """Tell whether there are defects, and no measured image is one."""
+    classes = metrics.get("per_class") or {}
+    counts = [one.get("support") for name, one in classes.items() if name in defects]
+    return bool(counts) and all(count == 0 for count in counts)
+
+
 def _shop(metrics: Mapping[str, Any], defects: Sequence[str]) -> tuple[Share | None, Share | None]:
     """Return how often bad images are called good, and good ones bad.
 
     The audit says it where people answer, else it is counted in the confusion table.
     """
     if rates := metrics.get(AUDIT):
-        return _audited(rates.get("escape")), _audited(rates.get("overkill"))
+        return Share.audited(rates.get("escape")), Share.audited(rates.get("overkill"))
     table, names = metrics.get("confusion"), list(metrics.get("per_class") or ())
     if not table or not defects:
         return None, None
@@ -205,9 +227,3 @@ def _shop(metrics: Mapping[str, Any], defects: Sequence[str]) -> tuple[Share | N
     all_bad = counts[True, True] + counts[True, False]
     all_good = counts[False, True] + counts[False, False]
     return Share.of(counts[True, False], all_bad), Share.of(counts[False, True], all_good)
-
-
-def _audited(rate: Mapping[str, Any] | None) -> Share | None:
-    if not rate:
-        return None
-    return Share(rate["rate"], rate["low"], rate["high"], rate["images"])

@@ -69,7 +69,11 @@ def quality(facts: Facts) -> Iterator[Sentence]:
     last = facts.last
     if last is None:
         return  # there is no model yet
-    if facts.people and last.value is None:
+    if facts.people and last.no_bad and last.images >= LEAST_IMAGES:
+        yield Sentence("advice.shop.no_bad", {"n": last.images})
+        if last.stopped is not None:
+            yield Sentence("advice.shop.stopped", _hundreds("stopped", last.stopped))
+    elif facts.people and last.value is None:
         yield from _too_few(facts, last)
     elif last.value is not None:
         if last.missed is not None and last.stopped is not None:
@@ -78,6 +82,9 @@ def quality(facts: Facts) -> Iterator[Sentence]:
             values = {"value": figure(last.value), "low": figure(last.low)}
             values |= {"high": figure(last.high), "metric": facts.metric}
             yield Sentence("advice.good", {"n": last.images, **values})
+    if facts.unlabelled is not None and facts.unlabelled.images >= LEAST_IMAGES:
+        checked = _hundreds("wrong", facts.unlabelled)
+        yield Sentence("advice.unlabelled", {"audited": facts.audited, **checked})
 
 
 def trend(facts: Facts) -> Iterator[Sentence]:
@@ -168,15 +175,18 @@ def _too_few(facts: Facts, last: RoundFacts) -> Iterator[Sentence]:
 
 
 def _shop(missed: Share, stopped: Share) -> Sentence:
-    values: dict[str, int | str] = {}
-    for name, share in (("missed", missed), ("stopped", stopped)):
-        values |= {
-            name: hundred(share.value),
-            f"{name}_low": hundred(share.low),
-            f"{name}_high": hundred(share.high),
-            f"{name}_images": share.images,
-        }
+    values = {**_hundreds("missed", missed), **_hundreds("stopped", stopped)}
     return Sentence("advice.shop", values)
+
+
+def _hundreds(name: str, share: Share) -> dict[str, int | str]:
+    """Return the places of a share's text."""
+    return {
+        name: hundred(share.value),
+        f"{name}_low": hundred(share.low),
+        f"{name}_high": hundred(share.high),
+        f"{name}_images": share.images,
+    }
 
 
 def _gained(gain: Gain) -> dict[str, int | str]:

@@ -12,6 +12,7 @@ from alvision.cli.console import console
 from alvision.cli.options import Options, option
 from alvision.core.rounds import read_document
 from alvision.run_folder.facts import facts_of, with_labels
+from alvision.run_folder.pool_audit import read_rates
 
 if TYPE_CHECKING:
     from alvision.loop.experiment import Experiment
@@ -56,6 +57,6 @@ def next_line(exp: Experiment, held_out: int = 0) -> str:
         held_out: Images that are held out, of which only the first sentence speaks.
     """
     history = [rnd.read("metrics.json") for rnd in exp.finished]
-    facts = facts_of(read_document(exp.root), history)
+    facts = facts_of(read_document(exp.root), history, read_rates(exp.root, len(history)))
     facts = replace(facts, images=len(exp.candidates), held_out=held_out)
     return str(advise(with_labels(facts, Counter(exp.training(None).values())))[0])

@@ -33,6 +33,7 @@ alvision labels export data.root=photos to=labels.csv
 alvision labels import data.root=photos from=labels.csv "classes=[ok,worn]" by=anna
 alvision labels import data.root=photos from=instances.json none=ok "several=[crack,scratch]"
 alvision labels backup data.root=photos to=kept
+alvision labels audit out=runs/photos/uncertainty_herding/seed-0 n=20
 alvision labels push out=runs/photos/uncertainty_herding/seed-0 server=http://localhost:8080
 alvision labels pull out=runs/photos/uncertainty_herding/seed-0 server=http://localhost:8080
 
@@ -45,6 +46,8 @@ to images that the run asks for count as those of by=, and the run goes on. A ba
 (from=kept) rebuilds a store that is empty. slot=seal sets the images of an imported
 table apart for `alvision threshold`: known bad parts, photographed as the line does,
 that nobody labelled before.
+audit draws unlabelled images, some of them where the last model doubts, and says from
+their answers how many it calls wrong; the limits hold however often you ask.
 push sends a round's images to Label Studio with the model's opinion and the
 reason, pull takes everybody's answers; both may be repeated. Put your access
 token for Label Studio into LABEL_STUDIO_API_KEY."""
@@ -88,6 +91,16 @@ class BackupOptions(LabelsOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AuditOptions(LabelsOptions):
+    """The words of `labels audit`."""
+
+    command = "labels audit"
+    example = "alvision labels audit out=runs/photos/uncertainty_herding/seed-0"
+
+    n: int = option("Drawn images that wait for an answer.", default=20, limits=at_least(0))
+
+
+@dataclass(frozen=True, kw_only=True)
 class ServerOptions(LabelsOptions):
     """The words of `labels push` and `labels pull`."""
 
@@ -109,6 +122,7 @@ OPTIONS = (
     ExportOptions,
     ImportOptions,
     BackupOptions,
+    AuditOptions,
     ServerOptions,
 )
 
@@ -213,6 +227,15 @@ def _backup(opened: OpenLabels, options: BackupOptions) -> int:
     return 0
 
 
+def _audit(opened: OpenLabels, options: AuditOptions) -> int:
+    from alvision.cli.labels_audit import audit
+
+    if options.out is None:
+        raise UserError(f"out= is missing: the folder of a run ({options.example})")
+    audit(opened.data, opened.store, options.out, options.n)
+    return 0
+
+
 def _push(opened: OpenLabels, options: ServerOptions) -> int:
     from alvision.labels.exchange.label_studio_server import push
     from alvision.oracles.sheet import copy_picture
@@ -307,6 +330,7 @@ _ACTIONS = {
     "export": _Action(ExportOptions, export_labels),
     "import": _Action(ImportOptions, import_labels),
     "backup": _Action(BackupOptions, _backup),
+    "audit": _Action(AuditOptions, _audit),
     "push": _Action(ServerOptions, _push),
     "pull": _Action(ServerOptions, _pull),
 }

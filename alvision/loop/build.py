@@ -304,7 +304,7 @@ def _oracle(
         rounds.parent,
         round_of,
         learner,
-        partial(_unlabelled, store, data),
+        partial(unlabelled, store, data),
         data.hashes,
         config.seed,
     )
@@ -352,7 +352,7 @@ def _people_by_image(store: LabelStore, data: DataSet) -> dict[str, set[str]]:
     }
 
 
-def _unlabelled(store: LabelStore, data: DataSet) -> list[SampleId]:
+def unlabelled(store: LabelStore, data: DataSet) -> list[SampleId]:
     """Return the images of the pool that nobody has spoken on; of exact duplicates one."""
     taken = answered(store.events(), data.resolve)
     waiting: dict[str, SampleId] = {}

@@ -32,6 +32,7 @@ from alvision.page.secret import keyed
 from alvision.page.state import PageState
 from alvision.page.vocabulary import VocabularyApi
 from alvision.run_folder.facts import facts_of, with_labels
+from alvision.run_folder.pool_audit import read_rates
 from alvision.run_folder.round_files import MetricsFile
 
 _CHANGES_SHOWN = 12
@@ -192,7 +193,9 @@ class Progress:
         # Only images with an answer are shown: the others are yet to be asked, and blind.
         known = [change for change in changes if change[0] in labels][:_CHANGES_SHOWN]
         root = state.context.root
-        facts = facts_of(read_document(root), metrics) if (root / DOCUMENT).exists() else None
+        facts = None
+        if (root / DOCUMENT).exists():
+            facts = facts_of(read_document(root), metrics, read_rates(root, len(metrics)))
         self._figures = Figures(curve, few, tuple(known), len(changes), facts)
 
     def _hours_left(self) -> float | None:

@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from alvision.advice.facts import Facts, round_facts
+from alvision.advice.facts import Facts, Share, round_facts
 from alvision.core.records import SECONDS_PER_LABEL
 from alvision.core.rounds import read_document
 from alvision.evaluation.metrics import metric, recorded
+from alvision.run_folder.pool_audit import read_rates
 from alvision.run_folder.round_files import MetricsFile
 
 
@@ -23,15 +24,21 @@ def read_facts(root: Path) -> Facts:
     document = read_document(root)
     people = _answered_by_people(document)
     files = sorted((root / "rounds").glob("[0-9]*/metrics.json"))
-    return facts_of(document, [MetricsFile(audit=people).read(file) for file in files])
+    history = [MetricsFile(audit=people).read(file) for file in files]
+    return facts_of(document, history, read_rates(root, len(history)))
 
 
-def facts_of(document: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Facts:
+def facts_of(
+    document: Mapping[str, Any],
+    history: Sequence[Mapping[str, Any]],
+    unlabelled: Mapping[str, Any] | None = None,
+) -> Facts:
     """Return what the finished rounds say; what is known of this moment is to be put in its place.
 
     Args:
         document: The content of `experiment.yaml`.
         history: The content of each finished round's metrics.json.
+        unlabelled: What `pool_audit.read_rates` says; None: nothing.
     """
     config, people = document["config"], _answered_by_people(document)
     budget, target = config["budget"], config["target"]
@@ -50,6 +57,8 @@ def facts_of(document: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) 
         batch=budget["batch"],
         value_of_error=(config.get("advice") or {}).get("value_of_error"),
         audit=(last.get("n") or 0) if people else 0,
+        unlabelled=Share.audited((unlabelled or {}).get("error")),
+        audited=(unlabelled or {}).get("images", 0),
         seconds=seconds / answers if seconds and answers else SECONDS_PER_LABEL,
     )
     if not people:

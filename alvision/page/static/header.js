@@ -31,7 +31,8 @@ export function left(hours) {
 function drawScore(state) {
   const metric = said(state.metric);
   drawCurve($("#spark"), state.curve, { axes: false, metric });
-  setText($("#score"), said(state.too_few) ?? score(state.curve.at(-1), metric));
+  // The advice says how many audit images are missing.
+  setText($("#score"), score(state.too_few ? undefined : state.curve.at(-1), metric));
   const changed = state.changed_count
     ? t("head.changed", { n: state.changed_count })
     : t("head.changed.none");

@@ -15,6 +15,7 @@ from alvision.loop.cold_start import SLOT
 from alvision.reporting.html import count, number, signed
 from alvision.reporting.run.folder import ImageAnswer, RoundFiles, RunFolder, answers_by_image
 from alvision.run_folder.facts import facts_of, with_labels
+from alvision.run_folder.pool_audit import read_rates
 
 _ORACLES = {
     "simulated": "the known truth",
@@ -22,7 +23,7 @@ _ORACLES = {
     "page": "people, on the page",
 }
 
-_AUDIT_RATES = {
+AUDIT_RATES = {
     "error": "called by a wrong class",
     "escape": "missed, of the bad ones",
     "overkill": "wrongly stopped, of the good ones",
@@ -97,8 +98,9 @@ def sentences(run: RunFolder) -> list[str]:
 def facts(run: RunFolder) -> Facts:
     """Return what is known of a run, for `advice`."""
     history = [rnd.metrics for rnd in run.finished if rnd.metrics is not None]
+    rates = read_rates(run.root, len(history))
     counts = Counter(answer.label for answer in training_answers(run).values() if answer.label)
-    return with_labels(facts_of(run.experiment, history), counts)
+    return with_labels(facts_of(run.experiment, history, rates), counts)
 
 
 def without_score(run: RunFolder, metrics: Mapping[str, Any]) -> str:
@@ -224,7 +226,7 @@ def audit_rows(last: RoundFiles | None) -> list[tuple[str, dict[str, Any]]]:
     Each row is a name and `rate`, `low`, `high` and `images`.
     """
     rates = ((last.metrics if last else None) or {}).get(AUDIT) or {}
-    return [(words, rates[name]) for name, words in _AUDIT_RATES.items() if name in rates]
+    return [(words, rates[name]) for name, words in AUDIT_RATES.items() if name in rates]
 
 
 def name_of(run: RunFolder) -> str:

@@ -153,3 +153,40 @@ def test_a_team_s_labels_lie_on_its_server(run, tmp_path, photos):
         "labels.csv",
         "labels.db",
     ]
+
+
+@pytest.mark.slow
+def test_the_unlabelled_images_are_audited(run, tmp_path, photos):
+    words = ["run", "data.root=photos", CLASSES, "defects=[worn]", "oracle=files", "out=o", *TINY]
+    assert run(*words)[0] == 0
+    status, _, err = run("labels", "audit", "out=o")
+    assert status == 2 and "there is no model to audit yet" in err
+    sheet = tmp_path / "o/rounds/000/to_label/answers.csv"
+    rows = list(csv.reader(sheet.read_text("utf-8-sig").splitlines()))
+    for row in rows[1:]:
+        row[2:4] = ["ok" if row[1][0] == "o" else "worn", "anna"]
+    with sheet.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
+    assert run(*words)[0] == 0
+    status, out, err = run("labels", "audit", "out=o", "n=8")
+    assert (status, err) == (0, "") and "8 images wait in" in out and "of 100" not in out
+    table = tmp_path / "o" / "to-audit.csv"
+    ids = [row["id"] for row in csv.DictReader(table.read_text("utf-8-sig").splitlines())]
+    assert len(set(ids)) == 8 and not set(ids) & {row[1] for row in rows}
+    again = run("labels", "audit", "out=o", "n=8")[1]
+    assert again == out  # nothing is answered, so nothing is drawn
+    answers = "".join(f"{id},{'ok' if id[0] == 'o' else 'worn'}\n" for id in ids)
+    table.write_text(f"id,label\n{answers}")
+    assert run("labels", "import", "out=o", f"from={table}")[0] == 0
+    calls = (tmp_path / "o/rounds/000/pool_predictions.parquet").read_bytes()
+    status, out, _ = run("labels", "audit", "out=o", "n=0")
+    assert status == 0 and "by 8 of the drawn images" in out and "wait" not in out
+    assert (tmp_path / "o/rounds/000/pool_predictions.parquet").read_bytes() == calls
+
+
+@pytest.mark.slow
+def test_a_simulated_run_is_not_audited(run, tmp_path, parts):
+    words = ["run", f"data.root={parts}", "out=s", *TINY, "budget.rounds=0"]
+    assert run(*words)[0] == 0
+    status, _, err = run("labels", "audit", "out=s")
+    assert status == 2 and "is a simulated run" in err

@@ -33,6 +33,7 @@ rounds = st.builds(
     high=st.just(0.9),
     missed=st.none() | shares,
     stopped=st.none() | shares,
+    no_bad=st.booleans(),
     gains=st.lists(gains(), max_size=6).map(tuple),
 )
 facts = st.builds(
@@ -47,6 +48,8 @@ facts = st.builds(
     held_out=st.integers(0, 99),
     labels=st.integers(0, 999),
     audit=st.integers(0, 99),
+    unlabelled=st.none() | shares,
+    audited=st.integers(0, 5000),
     seconds=st.floats(0.1, 600),
 )
 
@@ -145,6 +148,27 @@ def judged(*gains, **more):
 )
 def test_with_a_model_the_trend_comes_first(gains, line):
     assert first(judged(*gains)).startswith(line)
+
+
+def test_without_a_bad_audit_image_it_says_so_in_shop_words():
+    last = RoundFacts(80, 90, images=24, no_bad=True)
+    (line, *_) = (one for one in map(str, advise(replace(RUN, rounds=(last,)))))
+    assert line == (
+        "missed bad: no bad one is among 24 audit images yet, so how many are missed cannot be told"
+    )
+    last = replace(last, value=0.9, stopped=Share(0.1, 0.02, 0.3, 24))
+    said = list(map(str, advise(replace(RUN, rounds=(last,)))))
+    assert said[:2] == [line, "wrongly stopped 10 of 100 (2 to 30; 24 images)"]
+    few = replace(RUN, rounds=(replace(last, images=12, value=None),))
+    assert "too few to say" in first(few)
+
+
+def test_the_audit_of_the_unlabelled_images_is_said_from_twenty_on():
+    known = replace(judged(), unlabelled=Share(0.05, 0.01, 0.2, 20), audited=1400)
+    line = "of 1,400 images without a label the model calls 5 of 100 wrong (1 to 20; 20 images "
+    assert any(str(one).startswith(line) for one in advise(known))
+    few = replace(known, unlabelled=Share(0.05, 0.01, 0.4, 19))
+    assert not any("without a label" in str(one) for one in advise(few))
 
 
 def test_too_few_audit_images_are_said_to_be_too_few():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from alvision.cli.console import bar, console
 from alvision.cli.options import Options, near_action, option
-from alvision.config.limits import between
+from alvision.config.limits import at_least, between
 from alvision.core.errors import UserError
 from alvision.core.records import SECONDS_PER_LABEL, SampleId
 
@@ -34,6 +35,11 @@ class CheckOptions(Options):
     example = "alvision check data.root=parts/"
 
     to: Path | None = option("The page.", default=None, shown="runs/<name>/check.html")
+    images: int = option(
+        "Most images that are looked at; of more, so many are drawn at random by the seed.",
+        default=100_000,
+        limits=at_least(1),
+    )
     seconds: float = option(
         "The seconds that one answer takes, for the hours that labelling everything would take.",
         default=SECONDS_PER_LABEL,
@@ -68,6 +74,13 @@ def check(words: list[str]) -> int:
     if people := people_label(given):
         given = with_people_choices(as_people(given))
     manifest = build(given.data)
+    if (whole := len(manifest)) > options.images:
+        drawn = random.Random(given.seed).sample(manifest.ids, options.images)
+        manifest = manifest.subset(drawn)
+        console.print(
+            f"a sample: {len(manifest):,} of {whole:,} images, drawn at random (seed="
+            f"{given.seed}); images=N looks at more or fewer"
+        )
     config = settled(given, manifest)
     spec = ImageSpec.from_config(config.data.image)
     if given.data.image.value_range == AUTO:

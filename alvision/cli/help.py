@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 STAGES = {
     "Look at the data": {
+        "manifest": "list a pool of any size, in a folder or in object storage, into a table",
         "check": "find mistakes in a data set before anyone spends a label on it",
     },
     "Choose what to label, and learn": {

@@ -58,11 +58,12 @@ class DataConfig:
     """Say where the images are and what is known about them.
 
     Attributes:
-        kind: folder | class_folders | csv | parquet | embeddings | text | elpv | xsdd | digits |
-            torchvision; with `source`, any name.
+        kind: folder | class_folders | csv | parquet | manifest | embeddings | text | elpv | xsdd |
+            digits | torchvision; with `source`, any name.
         source: A reader of your own, `{_target_: my_source.parts, _partial_: true}`
             (docs/extending.md); null: the one that `kind` names.
-        root: Folder that the ids are relative to.
+        root: Folder that the ids are relative to, or an address of storage, s3://BUCKET/PREFIX,
+            gs://, az:// or https:// (docs/pools.md).
         file: The CSV or Parquet file, relative to the root or absolute.
         path_column: Column with the image's path relative to the root (embeddings, text: its id).
         label_column: Column with the class, if there is one.

@@ -16,6 +16,7 @@ from alvision.data.sources.digits import digits
 from alvision.data.sources.elpv import elpv
 from alvision.data.sources.embeddings import embeddings
 from alvision.data.sources.folder import class_folders, folder
+from alvision.data.sources.pool import manifest
 from alvision.data.sources.rows import Listing, Row, Shown, absolute, normal
 from alvision.data.sources.table import csv_table, parquet_table
 from alvision.data.sources.texts import text_table
@@ -104,6 +105,7 @@ SOURCES: dict[str, Callable[[DataConfig], Listing]] = {
     "parquet": parquet_table,
     "embeddings": embeddings,
     "text": text_table,
+    "manifest": manifest,
     "elpv": elpv,
     "xsdd": xsdd,
     "digits": digits,

@@ -77,3 +77,20 @@ def test_no_such_bucket_is_one_line(bucket, capfd):
     said = capfd.readouterr().err.strip()
     assert "s3://none: there is no such bucket" in said
     assert len(said.splitlines()) == 1
+
+
+def test_a_manifest_is_checked_by_a_stated_sample_and_an_object_that_changed_is_named(
+    bucket, tmp_path, capfd, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert main(["manifest", "root=s3://line/parts", "to=pool.parquet"]) == 0
+    assert "24 images listed" in capfd.readouterr().out
+    words = ["data=manifest", "data.file=pool.parquet", "data.image.size=32"]
+    assert main(["check", *words, "images=20"]) == 0
+    assert "a sample: 20 of 24 images" in capfd.readouterr().out
+    bucket.put_object(Bucket="line", Key="parts/ok/0.png", Body=b"another")
+    assert main(["run", *words, f"out={tmp_path / 'run'}", *SMALL[1:]]) == 2
+    said = capfd.readouterr().err.strip().splitlines()[-1]
+    assert "s3://line/parts/ok/0.png has changed since it was listed" in said
+    assert main(["manifest", "root=s3://line/parts", "to=pool.parquet"]) == 0
+    assert main(["run", *words, f"out={tmp_path / 'run'}", *SMALL[1:]]) == 0

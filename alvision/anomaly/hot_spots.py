@@ -10,6 +10,8 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image
 
+from alvision.anomaly.areas import areas
+
 MOST = 20
 """Hot spots of a photograph that are told, the hottest first; more of them say that all is odd."""
 
@@ -47,12 +49,9 @@ def hot_spots(found: Float[np.ndarray, "h w"], level: float) -> tuple[HotSpot, .
     >>> hot_spots(np.array([[0.0, 3.0, 4.0], [0.0, 0.0, 1.0]]), 2.0)
     (HotSpot(x=1, y=0, width=2, height=1, score=2.0),)
     """
-    from scipy import ndimage  # its seconds are for who draws boxes alone
-
-    areas, _ = ndimage.label(found >= level, structure=np.ones((3, 3)))
     spots = []
-    for number, (rows, columns) in enumerate(ndimage.find_objects(areas), 1):
-        part = np.where(areas[rows, columns] == number, found[rows, columns], -np.inf)
+    for rows, columns, own in areas(found >= level):
+        part = np.where(own, found[rows, columns], -np.inf)
         peak = float(part.max())
         inside = part >= (level + peak) / 2
         down, across = (np.flatnonzero(inside.any(axis)) for axis in (1, 0))

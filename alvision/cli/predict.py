@@ -22,7 +22,10 @@ Writes one row an image: class, verdict, defect score, novelty, calibrated
 probabilities, and the reason where an image cannot be read. Beside the table it
 writes a page with the 500 most telling pictures and their heatmaps. Memory does
 not grow with the number of images. Sealed test images of a folder that people label
-are left out. Status 1 if an image could not be read."""
+are left out. A bundle of good parts also writes a table of the places that are unlike
+them, <table>.boxes.csv: image, x, y, width, height, score, in pixels of the upright
+photograph; a score of 1 is just unusual. coco= and masks= write the same in other
+forms. Status 1 if an image could not be read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +41,10 @@ class PredictOptions(Options):
         "The table, .csv or .parquet; the page is written beside it.",
         default=Path("predictions.csv"),
     )
+    coco: Path | None = option("Also write the boxes in COCO's form, .json.", default=None)
+    masks: Path | None = option(
+        "Also write a mask of each photograph with a box into this folder.", default=None
+    )
 
 
 OPTIONS = (PredictOptions,)
@@ -48,6 +55,7 @@ def predict(words: list[str]) -> int:
     options = PredictOptions.parse(words)
 
     from alvision.data.storage.stored_path import place
+    from alvision.deploy.bundle.box_table import beside, open_boxes
     from alvision.deploy.bundle.bundle import open_bundle
     from alvision.deploy.bundle.predict import images_in
     from alvision.deploy.bundle.prediction_table import write_table
@@ -56,13 +64,16 @@ def predict(words: list[str]) -> int:
     bundle = open_bundle(options.bundle)
     folder = place(options.images)
     paths = _unsealed(images_in(folder), folder)
-    with bar("predicting") as progress:
-        table = write_table(bundle, paths, folder, options.to, progress=progress)
+    where = open_boxes(bundle, options.to, coco_file=options.coco, masks=options.masks)
+    with where as boxes, bar("predicting") as progress:
+        table = write_table(bundle, paths, folder, options.to, boxes=boxes, progress=progress)
     page, counts = options.to.with_suffix(".html"), table.counts
     predictions.write(bundle, table.shown, folder, counts, page)
     verdicts = ", ".join(f"{count} {name}" for name, count in counts.items())
     console.print(f"{len(paths)} images: {verdicts}", markup=False)
     console.print(f"table: {options.to}, page: {page}", markup=False)
+    if bundle.good_only:
+        console.print(f"boxes: {beside(options.to)}", markup=False)
     return int(bool(counts.get("unreadable")))
 
 

@@ -46,25 +46,26 @@ def write(
         root=root.name,
         tiles=[(kind, f"{number:,}") for kind, number in counts.items()],
         promise=bundle.promise,
-        energy=bundle.manifest.activation_map == "energy",
+        kind=bundle.manifest.activation_map,
         shown=count(len(shown), "image"),
         pictures=[_picture(bundle, prediction, root) for prediction in shown],
     )
     save(path, html)
 
 
-def heat(pixels: np.ndarray, map: np.ndarray) -> np.ndarray:
+def heat(pixels: np.ndarray, map: np.ndarray, most: float | None = None) -> np.ndarray:
     """Return a picture with an activation map over it, uint8 [S,S,3].
 
     Args:
         pixels: uint8 [S,S,3].
-        map: [h,w]; values below 0 count as 0, and the maximum glows.
+        map: [h,w]; values below 0 count as 0.
+        most: The value that glows; None: the map's maximum.
 
     >>> heat(np.zeros((4, 4, 3), np.uint8), np.array([[0.0, 1.0], [0.0, 0.0]])).max(2).argmax() % 4
     np.int64(3)
     """
     values = np.clip(np.nan_to_num(map), 0, None).astype(np.float32)
-    values /= max(float(values.max()), 1e-12)
+    values /= max(float(values.max()) if most is None else most, 1e-12)
     side = pixels.shape[1], pixels.shape[0]
     large = np.asarray(Image.fromarray(values).resize(side, Image.Resampling.BILINEAR))
     share = 0.65 * np.clip(large, 0, 1)[..., None]
@@ -84,7 +85,12 @@ def _picture(bundle: Bundle, prediction: Prediction, root: ImagePath) -> dict[st
         pixels = load(root / prediction.image, bundle.spec.scaled(THUMBNAIL_SIDE))
     except UnreadableImage:  # taken away since it was predicted
         return card
-    pair = [pixels] if prediction.map is None else [pixels, heat(pixels, prediction.map)]
+    pair = [pixels]
+    if prediction.map is not None and (memory := bundle.manifest.memory):
+        # From half the level to twice it, as on the page for labelling.
+        pair.append(heat(pixels, prediction.map - memory.level / 2, 1.5 * memory.level))
+    elif prediction.map is not None:
+        pair.append(heat(pixels, prediction.map))
     pair = [squared(one) for one in pair]
     return card | {"pair": _address(np.concatenate(pair, axis=1))}
 

@@ -68,19 +68,20 @@ class Judge:
         )
         decisions = bundle.decide(output)
         return [
-            _columns(one, own, tells_new=not bundle.good_only)
+            _columns(one, own, good_only=bundle.good_only)
             for one, own in zip(decisions, statistics, strict=True)
         ]
 
 
 def _columns(
-    decision: Decision | None, statistics: np.ndarray, *, tells_new: bool
+    decision: Decision | None, statistics: np.ndarray, *, good_only: bool
 ) -> dict[str, Any]:
     if decision is None:
         return {"folder": "broken", "reason": NO_NUMBERS}
+    # Who knows good parts only cannot call a part bad: what it stops is new, and people see it.
+    new = decision.verdict == "reject" if good_only else decision.novelty > 1
     return {
-        # Of good parts alone novelty is the score itself, and the threshold says what passes.
-        "folder": "new" if tells_new and decision.novelty > 1 else decision.verdict,
+        "folder": "new" if new else decision.verdict,
         "class_": decision.class_name,
         "defect_score": decision.defect_score,
         "novelty": decision.novelty,

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from alvision.anomaly.hot_spots import HotSpot, hot_spots
+from alvision.anomaly.maps import photograph_map
 from alvision.core.errors import UserError
 from alvision.core.walk import files_below, printable
 from alvision.data.image_spec import HEIC_SUFFIXES, SUFFIXES
 from alvision.data.images import UnreadableImage, load
+from alvision.data.pictures import upright_size
 from alvision.data.sources.folder import stored_files
 from alvision.data.storage.stored_path import ImagePath, StoredPath
 from alvision.data.threads import ordered_map
@@ -38,12 +41,16 @@ class Prediction:
         decision: What was decided; None if the image cannot be read or judged.
         reason: Why it cannot, else empty.
         map: Activation map of the called class, [h, w], if maps were asked for.
+        size: Width and height of the upright photograph, where its hot spots were looked for.
+        spots: Its hot spots; a bundle that has no memory of good parts finds none.
     """
 
     image: str
     decision: Decision | None
     reason: str = ""
     map: np.ndarray | None = None
+    size: tuple[int, int] | None = None
+    spots: tuple[HotSpot, ...] = ()
 
 
 def images_in(folder: ImagePath) -> list[ImagePath]:
@@ -83,7 +90,7 @@ def predict(
         bundle: The bundle.
         paths: The images.
         root: The folder that the names are relative to.
-        maps: Keep the activation map of each image.
+        maps: Keep the activation map of each image, and look for its hot spots.
         done: Called after each image.
     """
     cores = os.cpu_count() or 1
@@ -157,8 +164,31 @@ def _batch(
         else:
             decision, map = next(decided)
             reason = NO_NUMBERS if decision is None else ""
-            predictions.append(Prediction(name, decision, reason, map))
+            predictions.append(_where(bundle, Prediction(name, decision, reason, map), path))
     return predictions
+
+
+def strange_pixels(bundle: Bundle, prediction: Prediction) -> np.ndarray:
+    """Return how strange each pixel of a photograph is, in levels: from 1 on it is hot, [H, W].
+
+    Args:
+        bundle: A bundle with a memory of good parts.
+        prediction: Its prediction, with a map and the photograph's size.
+    """
+    memory, places, size = bundle.manifest.memory, prediction.map, prediction.size
+    assert memory is not None and places is not None and size is not None
+    grid = places.shape[0], places.shape[1]
+    return photograph_map(places.ravel() / memory.level, grid, size, bundle.spec)
+
+
+def _where(bundle: Bundle, prediction: Prediction, path: ImagePath) -> Prediction:
+    memory, places = bundle.manifest.memory, prediction.map
+    if memory is None or places is None or prediction.decision is None:
+        return prediction
+    prediction = replace(prediction, size=upright_size(path, bundle.spec))
+    if not places.max() >= memory.level:  # a pixel is never above the strangest place
+        return prediction
+    return replace(prediction, spots=hot_spots(strange_pixels(bundle, prediction), 1.0))
 
 
 def _decided(

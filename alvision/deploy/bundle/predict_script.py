@@ -11,9 +11,10 @@ import inspect
 from collections.abc import Sequence
 from pathlib import Path
 
+from alvision.anomaly import areas, hot_spots, maps
 from alvision.core import walk
 from alvision.data import framing, image_spec, images, pixels, tiles
-from alvision.deploy.bundle import run_tiles, verdict
+from alvision.deploy.bundle import box_table, run_tiles, verdict
 from alvision.deploy.bundle.signature import SIGNATURE, signature
 
 TEMPLATE = Path(__file__).parent / "templates" / "predict.py.txt"
@@ -27,6 +28,7 @@ def script() -> str:
         images.reason,
         images.load,
         images.resized,
+        images.upright_size,
         tiles.tiled,
         tiles.layout,
         tiles.starts,
@@ -66,6 +68,9 @@ def script() -> str:
         "OTHER_BYTE": pixels.OTHER_BYTE,
         "LEFT_BEHIND": tuple(sorted(walk.LEFT_BEHIND)),
         "COLUMNS": verdict.COLUMNS,
+        "BOX_COLUMNS": box_table.COLUMNS,
+        "SPREAD": maps.SPREAD,
+        "MOST": hot_spots.MOST,
         "NEIGHBOURS": verdict.NEIGHBOURS,
         "STRANGEST": verdict.STRANGEST,
         "NO_NUMBERS": verdict.NO_NUMBERS,
@@ -83,6 +88,11 @@ def script() -> str:
         verdict.strangest,
         verdict._unit,
         verdict.decide,
+        maps.photograph_map,
+        maps._weights,
+        areas.areas,
+        hot_spots.hot_spots,
+        box_table.row,
         signature,
     ]
     return text.replace("# {deciding}\n", _sources(deciding))

@@ -13,6 +13,7 @@ from typing import Any
 
 from alvision.core.errors import UserError
 from alvision.data.storage.stored_path import ImagePath
+from alvision.deploy.bundle.box_table import Boxes
 from alvision.deploy.bundle.bundle import Bundle
 from alvision.deploy.bundle.predict import Prediction, predict
 from alvision.deploy.bundle.verdict import COLUMNS
@@ -56,6 +57,7 @@ def write_table(
     root: ImagePath,
     to: Path,
     *,
+    boxes: Boxes | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Tabulated:
     """Predict images into a table, .csv or .parquet.
@@ -68,6 +70,7 @@ def write_table(
         paths: The images.
         root: The folder that the names are relative to.
         to: The table.
+        boxes: Takes the hot spots, see `box_table`.
         progress: Called with (done, total).
 
     Raises:
@@ -83,6 +86,8 @@ def write_table(
     with _table(beside, to.suffix, bundle) as append:
         for done, prediction in enumerate(predict(bundle, paths, root, maps=True), start=1):
             append(row(bundle, prediction))
+            if boxes is not None:
+                boxes.add(prediction)
             counts.update(_kinds(prediction))
             worth = prediction.decision.worth if prediction.decision else -1.0
             # The number breaks ties, because predictions themselves have no order.

@@ -27,6 +27,7 @@ def script() -> str:
         images.opened,
         images.reason,
         images.load,
+        images.as_seen,
         images.resized,
         images.upright_size,
         tiles.tiled,

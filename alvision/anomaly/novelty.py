@@ -106,6 +106,12 @@ class Novelty:
         drawn = sample(self.patches(self.pool), len(self.pool), left_out=self.left_out())
         if not any(map(len, drawn.patches)):
             raise UserError("no image of the pool can be read, so nothing tells what is usual here")
+        if len(self.pool) < 2:
+            raise UserError(
+                "all images of the pool are copies of one picture, so nothing tells what is usual "
+                "here: add photographs of other parts, or take cold_start=typiclust and "
+                "acquisition=uncertainty_herding"
+            )
         memory = build(drawn)
         return _Kept(memory, *self._of(memory, self.pool))
 

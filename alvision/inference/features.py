@@ -14,12 +14,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from alvision.core.errors import UserError
 from alvision.data.cache import cache_folder, cache_limit
 from alvision.data.images import ImageSpec
 from alvision.inference import cache_maintenance, pool, ranks, statistics, tiled
 from alvision.inference.engine import Engine, threads
 from alvision.inference.executor import Executor
 from alvision.inference.feature_cache import FeatureCache
+from alvision.inference.memory import available
 from alvision.inference.patches import BYTES_AT_ONCE, Patches, refuse_without_images
 from alvision.inference.predictions import SampleId
 from alvision.inference.statistics import Statistics
@@ -33,6 +35,9 @@ _log = logging.getLogger(__name__)
 
 PIXELS = 2**29
 """Most bytes of decoded training images that are kept from one round to the next."""
+
+PATCH_BYTES = 3 * BYTES_AT_ONCE
+"""About what patches take at once, where they are read."""
 
 CHUNK = 4096
 """Rows of cached features that are handed on at once."""
@@ -158,18 +163,26 @@ class Features:
             name: The network's name, for the message.
 
         Raises:
-            UserError: There are no images, they are cut into tiles, or this network has no stages.
+            UserError: There are no images, they are cut into tiles, or this network has no stages;
+                or this computer has too little memory.
         """
         tiles = self.spec.tiles is not None
         refuse_without_images(images=self.backbone is not None, tiles=tiles)
         assert self.backbone is not None
+        free = available()
+        if free is not None and free < PATCH_BYTES:
+            raise UserError(
+                f"novelty takes {PATCH_BYTES / 1e9:.2f} GB of memory and {free / 1e9:.2f} GB are "
+                "free: end other programs, or take cold_start=typiclust and "
+                "acquisition=uncertainty_herding"
+            )
         root = cache_folder() / "features"
         self._patches = Patches(self.backbone, name, self.spec.shape, root, self._key)
 
     @property
     def patch_bytes(self) -> int:
         """Return about what patches take at once, where they are read."""
-        return 0 if self._patches is None else 3 * BYTES_AT_ONCE
+        return 0 if self._patches is None else PATCH_BYTES
 
     @property
     def patch_grid(self) -> tuple[int, int]:

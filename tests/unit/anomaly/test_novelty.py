@@ -113,3 +113,8 @@ def test_a_place_in_a_box_never_comes_into_the_memory():
     with_boxes.left_out = lambda: dict.fromkeys(NAMES[::3], boxed)
     assert plain.places([NAMES[0]])[NAMES[0]][4] < 1
     assert with_boxes.places([NAMES[0]])[NAMES[0]][4] > 5
+
+
+def test_one_picture_a_thousand_times_is_refused():
+    with pytest.raises(UserError, match="copies of one picture"):
+        Novelty(Source(), [NAMES[0]] * 1000, "trunk", GRID).scores([NAMES[0]])

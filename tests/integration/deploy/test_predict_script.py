@@ -1,6 +1,8 @@
 """A bundle's `predict.py`: it judges nothing with a file that is not the one that was exported."""
 
+import builtins
 import csv
+import dis
 import json
 import subprocess
 import sys
@@ -156,3 +158,18 @@ def test_a_bundle_that_is_exchanged_while_it_is_opened_is_the_new_one(
 def test_a_bundle_with_a_defect_that_its_network_does_not_know_is_refused(tmp_path):
     with pytest.raises(UserError, match="calls torn a defect"):
         grey.write(tmp_path / "b", 0.5, tmp_path / "run", defects=("worn", "torn"))
+
+
+def test_every_name_that_the_script_uses_is_in_it():
+    code = compile(script(), "predict.py", "exec")
+    known, used, waiting = {*dir(builtins), "__file__"}, set(), [code]
+    while waiting:
+        one = waiting.pop()
+        for step in dis.get_instructions(one):
+            if step.opname in ("STORE_NAME", "STORE_GLOBAL", "IMPORT_NAME"):
+                known.add(step.argval)
+            elif step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+                used.add(step.argval)
+        waiting += [part for part in one.co_consts if hasattr(part, "co_code")]
+    # Of a file that this script opens under no name: HEIC_SUFFIXES is empty there.
+    assert used - known == {"heic_is_supported"}

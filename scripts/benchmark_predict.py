@@ -22,7 +22,7 @@ from pool_task import BATCH, CLASSES, CORES, CPU, PAGE, POOL, SIZE, SPEC, networ
 from alvision.data.hashes import file_hash
 from alvision.data.images import load
 from alvision.deploy.bundle.backends import to_onnx
-from alvision.deploy.bundle.bundle import KNOWN_FEATURES, NETWORK, Bundle
+from alvision.deploy.bundle.bundle import KNOWN_FEATURES, NETWORK, REFERENCE_STATISTICS, Bundle
 from alvision.deploy.bundle.manifest import BundleManifest, NoveltyScale
 from alvision.deploy.bundle.network import Deployed
 from alvision.deploy.bundle.predict import predict
@@ -33,6 +33,7 @@ from alvision.models.backbones import Backbone
 from alvision.models.heads import Head
 
 KNOWN = 1000
+FILES = (NETWORK, KNOWN_FEATURES, REFERENCE_STATISTICS)
 
 
 def bundle_of(backbone: Backbone, folder: Path) -> Bundle:
@@ -43,9 +44,10 @@ def bundle_of(backbone: Backbone, folder: Path) -> Bundle:
     to_onnx(network, (SIZE, SIZE), folder / NETWORK)
     known = np.random.default_rng(0).normal(size=(KNOWN, backbone.width))
     np.save(folder / KNOWN_FEATURES, known.astype(np.float16))
+    np.savez(folder / REFERENCE_STATISTICS, facts=np.zeros((KNOWN, 1), np.float32))
     names = tuple(f"kind-{number}" for number in range(CLASSES))
     scale = NoveltyScale(neighbours=5, usual=1.0)
-    files = {name: file_hash(folder / name) for name in (NETWORK, KNOWN_FEATURES)}
+    files = {name: file_hash(folder / name) for name in FILES}
     return Bundle(folder, BundleManifest(names, SPEC, scale, files, defects=names[1:]))
 
 

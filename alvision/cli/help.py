@@ -42,6 +42,7 @@ STAGES = {
         "predict": "run a bundle over a folder of photographs: a table and a page",
         "promote": "replace the line's bundle by a new one that is no worse, or go back",
         "watch": "run a bundle beside the line: sort images as they arrive, warn of changes",
+        "serve": "run a bundle as a web server: a photograph in, its verdict out",
     },
     "Keep house": {
         "cache": "list, verify or prune the features that are kept on disk",

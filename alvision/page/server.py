@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import logging
 import socket
 import threading
@@ -15,6 +14,7 @@ import uvicorn
 
 from alvision.core import stopping
 from alvision.core.errors import UserError
+from alvision.core.listening import is_loopback, listen
 from alvision.page.app import Page
 from alvision.page.guard import Guard
 from alvision.page.loop_process import KeptLoop, LoopProcess
@@ -55,7 +55,7 @@ def serve(
     Raises:
         UserError: The address cannot be listened on.
     """
-    listening = listen(host, port)
+    listening = listen(host, port, "page.")
     try:
         page = Page(context)
         token = None if is_loopback(host) else keyed(context.secret, "token", "", 16)
@@ -154,43 +154,6 @@ def _take_in(page: Page, images: Callable[[], Images | None], say: Callable[[str
         page.progress.tell(said)
         say(said)
     return True
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Take a port.
-
-    Raises:
-        UserError: It is taken, or this machine does not have the address.
-    """
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        listening = socket.socket(family, socket.SOCK_STREAM)
-    except OSError as error:
-        raise UserError(
-            f"page.host={host} is not an address of this machine ({error.strerror})"
-        ) from None
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((host, port))
-    except OSError as error:
-        listening.close()
-        raise UserError(
-            f"page.port={port} on {host} cannot be listened on ({error.strerror}): is a page open "
-            f"already? end it, or choose another, page.port={port + 1}"
-        ) from None
-    return listening
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether an address can be reached from this machine only.
-
-    >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0")
-    (True, True, False)
-    """
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 def address(host: str, port: int, token: str | None) -> str:

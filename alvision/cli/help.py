@@ -40,6 +40,7 @@ STAGES = {
         "export": "turn the final model into a bundle, a folder that runs anywhere",
         "threshold": "set a threshold that provably lets few defects through, or refuse",
         "predict": "run a bundle over a folder of photographs: a table and a page",
+        "scan": "run a run's model over a pool of any size, shard by shard",
         "promote": "replace the line's bundle by a new one that is no worse, or go back",
         "watch": "run a bundle beside the line: sort images as they arrive, warn of changes",
         "serve": "run a bundle as a web server: a photograph in, its verdict out",

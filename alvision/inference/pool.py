@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from alvision.core import stopping
 from alvision.data import decoding
 from alvision.data.images import ImageSpec, UnreadableImage, read
+from alvision.data.storage.client import ChangedObject
 from alvision.data.storage.stored_path import ImagePath
 from alvision.data.threads import ordered_map
 from alvision.inference import tiled
@@ -35,6 +36,8 @@ from alvision.inference.rows import Rows
 
 Chunk = tuple[tuple[SampleId, ...], Tensor]
 LogProbs = Callable[[Tensor], Tensor]
+CHANGED = "the object changed since it was listed"
+"""Why an object of another etag than the listed one is not used."""
 
 
 def decode(
@@ -79,6 +82,8 @@ def _pixels(
         if hashes is not None and hashlib.sha256(data).hexdigest() != hashes[id]:
             return "the file changed while it was read"
         return decoding.decode(data, spec, path)
+    except ChangedObject:
+        return CHANGED
     except UnreadableImage as error:
         return str(error)
 

@@ -20,8 +20,9 @@ from alvision.core.errors import UserError
 from alvision.data import decoding
 from alvision.data.image_spec import ImageSpec
 from alvision.data.images import UnreadableImage, read
+from alvision.data.storage.stored_path import ImagePath
 from alvision.evaluation.probabilities import ClassProbabilities
-from alvision.inference import engine, tiled
+from alvision.inference import engine, pool, tiled
 from alvision.inference.executor import Executor
 from alvision.models import bags
 from alvision.models.backbones import Backbone
@@ -97,6 +98,35 @@ class TrainedModel:
         return ClassProbabilities(
             tuple(ids), self.classes, np.concatenate(parts) if parts else np.zeros(shape)
         )
+
+    def scan(
+        self, images: Sequence[tuple[str, ImagePath]], set_aside: dict[str, str]
+    ) -> Iterator[tuple[tuple[str, ...], Tensor, Tensor]]:
+        """Yield ids, their features [b,D] and the probability of each class [b,C], batch by batch.
+
+        Args:
+            images: Ids, and where they lie.
+            set_aside: Receives the images that cannot be read, and the reason.
+
+        Raises:
+            UserError: The model was trained on embeddings, or is not fitted.
+        """
+        if self._backbone is None or self._model.module is None:
+            raise UserError("a scan needs a fitted model of images")
+        head = self._model.module.head
+        for ids, features in pool.trunk_features(
+            self._trunk, images, self.spec, self._engine,
+            mean=self._backbone.mean, std=self._backbone.std, set_aside=set_aside,
+            executor=self._executor,
+        ):  # fmt: skip
+            with torch.inference_mode():
+                yield ids, features, head(features).softmax(dim=-1)
+
+    @property
+    def key(self) -> list[object]:
+        """Return what features depend on beside the image: trunk, transform and engine."""
+        trunk = None if self._backbone is None else self._backbone.fingerprint
+        return [trunk, self.spec.to_dict(), self._engine.key]
 
     def _is_single(self, images: Any) -> bool:
         if isinstance(images, str | Path | Image.Image):

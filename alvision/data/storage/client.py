@@ -79,6 +79,17 @@ def read(uri: str, etag: str = "", span: tuple[int, int] | None = None) -> bytes
         raise meaning(error, uri) from None  # its text may name an access key
 
 
+def write(uri: str, data: bytes) -> None:
+    """Put an object whole, or not at all; raises as `read` does."""
+    store = _store(uri)
+    import obstore
+
+    try:
+        obstore.put(store, parts(uri)[2], data)
+    except Exception as error:
+        raise meaning(error, uri) from None
+
+
 def head(uri: str) -> StoredObject:
     """Return what a store says of one object; raises as `read` does."""
     store = _store(uri)

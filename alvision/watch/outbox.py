@@ -13,7 +13,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -128,7 +128,7 @@ class Sender:
         """Say that there may be new verdicts.
 
         Raises:
-            UserError, OSError: The thread could not go on, of a full disk for example.
+            Exception: Whatever nobody expected in the thread that sends.
         """
         self._news.set()
         if self._trouble:
@@ -180,11 +180,24 @@ class Sender:
 
     def _run(self) -> None:
         try:
-            with _records(self._to) as records, closing(self._receiver):
+            with closing(self._receiver):
+                failures = 0
                 while not self._ended.is_set():
-                    self._news.clear()
-                    if not self._send_some(records):
-                        self._news.wait(_LOOK)
+                    try:
+                        with _records(self._to) as records:
+                            while not self._ended.is_set():
+                                self._news.clear()
+                                if not self._send_some(records):
+                                    self._news.wait(_LOOK)
+                                failures = 0
+                    except (UserError, OSError) as problem:
+                        # Records that are locked, a full disk: no reason to stop the line.
+                        failures += 1
+                        if failures == 1:
+                            self._say(f"{self.name}: {problem}; the verdicts wait")
+                        self._ended.wait(self._pause(failures))
+                with suppress(OSError):  # then these verdicts are sent again
+                    self._note()
         except BaseException as error:
             self._trouble = error  # raised in the thread that sorts, see `tell`
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from alvision.core.errors import UserError
+from alvision.watch import outbox
 from alvision.watch.outbox import NotDelivered, Sender, message_of, pause_before
 from alvision.watch.records import Row
 from tests.support.machine import judged, numbers
@@ -121,6 +122,23 @@ def test_trouble_of_the_thread_is_raised_where_the_line_is_sorted(to):
     with pytest.raises(ZeroDivisionError):
         sender.finish()
     sender.close()
+
+
+def test_a_full_disk_stops_no_line_and_loses_no_verdict(to, monkeypatch):
+    said, receiver, whole = [], Fake(), outbox.write_atomically
+    full = iter([True])
+
+    def write(path, fill):
+        if next(full, False):
+            raise OSError(28, "No space left on device")
+        whole(path, fill)
+
+    monkeypatch.setattr(outbox, "write_atomically", write)
+    judged(to, range(1, 4))
+    assert send(to, receiver, said.append) == 0
+    assert numbers(receiver.bodies) == [2, 3, 4]
+    assert said == ["fake: [Errno 28] No space left on device; the verdicts wait"]
+    assert (to / "outbox" / "fake").read_text() == "4\n"
 
 
 def test_a_damaged_note_is_refused(to):

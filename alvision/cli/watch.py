@@ -16,6 +16,7 @@ from alvision.cli.console import console
 from alvision.cli.options import Options, option
 from alvision.config.limits import between
 from alvision.core import stopping
+from alvision.core.uris import Place
 
 if TYPE_CHECKING:
     from alvision.watch.line import Line, Setting
@@ -52,7 +53,7 @@ class WatchOptions(Options):
     example = "alvision watch bundle=brakes.bundle images=inbox/ to=line/"
 
     bundle: Path = option("The bundle that sorts.")
-    images: Path = option("The folder where images arrive.")
+    images: Place = option("The folder or the address where images arrive.")
     to: Path = option("The folder that they are sorted into.")
     audit: float = option(
         "Share of what passes that people check, drawn at random.",
@@ -84,11 +85,12 @@ class WatchOptions(Options):
 
     def setting(self) -> Setting:
         """Return what is watched, and how."""
+        from alvision.data.storage.stored_path import place
         from alvision.watch.line import Setting
 
         return Setting(
             bundle=self.bundle,
-            inbox=self.images,
+            inbox=place(self.images),
             to=self.to,
             audit=self.audit,
             batch=self.batch,

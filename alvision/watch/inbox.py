@@ -15,6 +15,7 @@ from alvision.core.rounds import write_atomically
 from alvision.core.walk import left_behind, printable
 from alvision.data.hashes import file_hash
 from alvision.data.image_spec import HEIC_SUFFIXES, SUFFIXES
+from alvision.data.storage.stored_path import ImagePath, Status
 
 Mark = tuple[int, int, int, int]
 """Size, time of change, inode and time of the inode's change of a file.
@@ -29,7 +30,7 @@ class Arrived:
     """A file that is at rest: its name in the inbox, its path and its marks."""
 
     name: str
-    path: Path
+    path: ImagePath
     mark: Mark
 
 
@@ -99,9 +100,11 @@ def _images(folder: Path) -> Iterator[Path]:
             yield Path(entry.path)
 
 
-def marks(path: Path) -> Mark:
-    """Return the marks of a file."""
+def marks(path: ImagePath) -> Mark:
+    """Return the marks of a file, or of an object as it was listed."""
     state = path.stat()
+    if isinstance(state, Status):
+        return state.st_size, state.st_mtime_ns, 0, 0
     return state.st_size, state.st_mtime_ns, state.st_ino, state.st_ctime_ns
 
 

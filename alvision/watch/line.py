@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -22,12 +22,16 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from alvision.core.errors import UserError
+from alvision.core.uris import local_place, make_local_place
 from alvision.data.hashes import file_hash
 from alvision.data.images import UnreadableImage, load
+from alvision.data.storage.client import ChangedObject
+from alvision.data.storage.stored_path import ImagePath, StoredPath
 from alvision.data.threads import ordered_map
 from alvision.data.tiles import together
 from alvision.labels.location import on_network
 from alvision.watch import drift
+from alvision.watch.bucket import Bucket, fetch_away
 from alvision.watch.inbox import Arrived, Inbox, Mark, marks, move
 from alvision.watch.judge import Judge
 from alvision.watch.records import FILE, DriftRecord, Records, Row, statistics_of
@@ -57,7 +61,7 @@ class Setting:
     """
 
     bundle: Path
-    inbox: Path
+    inbox: ImagePath
     to: Path
     audit: float = 0.05
     batch: int = 100
@@ -86,13 +90,17 @@ class Line:
 
     def __init__(self, setting: Setting, judge: Judge, records: Records) -> None:
         self.setting, self.judge, self.records = setting, judge, records
-        self.inbox = Inbox(setting.inbox, setting.settle)
+        self.inbox: Inbox | Bucket = (
+            Bucket(setting.inbox)
+            if isinstance(setting.inbox, StoredPath)
+            else Inbox(setting.inbox, setting.settle)
+        )
         self.waiting = 0
 
     def finish_moves(self) -> int:
         """Move the images that an earlier process judged and did not move; return how many."""
         rows = self.records.rows("state = 'moving'")
-        there = self.inbox.paths() if rows else {}
+        there: Mapping[str, ImagePath] = self.inbox.paths() if rows else {}
         self._move(
             [(row, there.get(row.name, self.setting.inbox / row.name), None) for row in rows]
         )
@@ -129,7 +137,7 @@ class Line:
             except UnreadableImage as error:
                 pixels = error.reason
             changed = marks(arrived.path) != arrived.mark
-        except (FileNotFoundError, PermissionError):  # taken away, or held open by its writer
+        except (FileNotFoundError, PermissionError, ChangedObject):  # taken away, held, replaced
             return None
         return None if changed else Read(arrived, sha256, pixels)
 
@@ -198,7 +206,7 @@ class Line:
                 return file
             number += 1
 
-    def _move(self, rows: Sequence[tuple[Row, Path, Mark | None]]) -> None:
+    def _move(self, rows: Sequence[tuple[Row, ImagePath, Mark | None]]) -> None:
         """Move images to the paths in their rows, whatever part of it was done already."""
         changed = []
         for row, source, mark in rows:
@@ -210,17 +218,17 @@ class Line:
                 for number, state in changed:
                     self.records.change(number, state=state)
 
-    def _state_after_move(self, row: Row, source: Path, mark: Mark | None) -> str:
+    def _state_after_move(self, row: Row, source: ImagePath, mark: Mark | None) -> str:
         try:
             here = marks(source) == mark or file_hash(source) == row.sha256
-        except FileNotFoundError:
+        except (FileNotFoundError, ChangedObject):
             here = False
         target = self.setting.to / row.file
         if not here:
             # It was taken away or overwritten in the inbox before it could be moved.
             return "gone" if row.state == "moving" and not target.exists() else "moved"
         try:
-            move(source, target, row.sha256)
+            _take(source, target, row.sha256)
         except PermissionError:
             if os.name != "nt":
                 raise
@@ -229,7 +237,7 @@ class Line:
             file = self._free(row)
             with self.records.writing():
                 self.records.change(row.number, file=file)
-            move(source, self.setting.to / file, row.sha256)
+            _take(source, self.setting.to / file, row.sha256)
         return "moved"
 
     def _test_drift(self) -> None:
@@ -267,18 +275,34 @@ def open_line(setting: Setting) -> Iterator[Line]:
         UserError: A folder is missing or is inside another one, the bundle cannot be used, or
             another process watches here.
     """
-    if not setting.inbox.is_dir():
+    if isinstance(setting.inbox, Path) and not setting.inbox.is_dir():
         raise UserError(f"images={setting.inbox} is not a folder: check the path")
     judge = Judge(setting.bundle)
     _check_places(setting)
     setting.to.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         # Both folders: two lines with one inbox would take each other's images away.
-        for key, folder in (("to", setting.to), ("images", setting.inbox)):
+        for key, folder in (("to", setting.to), ("images", _lockable(setting.inbox))):
             stack.callback(_locked(key, folder).release)
         records = Records(setting.to / FILE)
         stack.callback(records.close)
         yield Line(setting, judge, records)
+
+
+def _take(source: ImagePath, target: Path, sha256: str) -> None:
+    """Move an image from where it arrived to where it goes; see `inbox.move`."""
+    if isinstance(source, StoredPath):
+        fetch_away(source, target, sha256)
+    else:
+        move(source, target, sha256)
+
+
+def _lockable(inbox: ImagePath) -> Path:
+    """Return a folder of this computer to be locked; another computer's line is not seen."""
+    if isinstance(inbox, Path):
+        return inbox
+    make_local_place(inbox.uri)
+    return local_place(inbox.uri)
 
 
 def _locked(key: str, folder: Path) -> FileLock:
@@ -298,8 +322,9 @@ def _locked(key: str, folder: Path) -> FileLock:
 
 
 def _check_places(setting: Setting) -> None:
-    inbox, to = setting.inbox.resolve(), setting.to.resolve()
-    bundle = setting.bundle.resolve()
+    to, bundle = setting.to.resolve(), setting.bundle.resolve()
+    # Nothing on a disk is inside a bucket.
+    inbox = setting.inbox.resolve() if isinstance(setting.inbox, Path) else None
     for inner, outer, problem in (
         (inbox, to, "images= is inside to=, so images that were sorted would be sorted again"),
         (to, inbox, "to= is inside images=, so images that were sorted would be sorted again"),
@@ -307,7 +332,7 @@ def _check_places(setting: Setting) -> None:
         (inbox, bundle, "images= is inside bundle=, which must stay as it was exported"),
         (to, bundle, "to= is inside bundle=, which must stay as it was exported"),
     ):
-        if inner.is_relative_to(outer):
+        if inner and outer and inner.is_relative_to(outer):
             raise UserError(f"{problem}: choose folders apart from each other")
     if on_network(to):
         # SQLite's locks do not hold over a network, so two writers could damage the file.

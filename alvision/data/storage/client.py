@@ -90,6 +90,23 @@ def write(uri: str, data: bytes) -> None:
         raise meaning(error, uri) from None
 
 
+def delete(uri: str, etag: str) -> None:
+    """Take an object away if it still is what was listed; raises as `read` does.
+
+    Stores have no deletion under a condition, so one that is replaced in the very moment between
+    the look and the deletion is lost.
+    """
+    if head(uri).etag != etag:
+        raise ChangedObject(f"{uri} has changed since it was listed, so it stays")
+    store = _store(uri)
+    import obstore
+
+    try:
+        obstore.delete(store, parts(uri)[2])
+    except Exception as error:
+        raise meaning(error, uri) from None
+
+
 def head(uri: str) -> StoredObject:
     """Return what a store says of one object; raises as `read` does."""
     store = _store(uri)

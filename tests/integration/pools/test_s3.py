@@ -94,3 +94,23 @@ def test_a_manifest_is_checked_by_a_stated_sample_and_an_object_that_changed_is_
     assert "s3://line/parts/ok/0.png has changed since it was listed" in said
     assert main(["manifest", "root=s3://line/parts", "to=pool.parquet"]) == 0
     assert main(["run", *words, f"out={tmp_path / 'run'}", *SMALL[1:]]) == 0
+
+
+def test_a_line_takes_its_images_from_a_bucket_and_judges_each_once(
+    bucket, tmp_path, small_bundle, capsys
+):
+    for seed in range(8):
+        key = f"inbox/{seed}.png"
+        file = tmp_path / "parts" / ("ok", "worn")[seed % 2] / f"{seed}.png"
+        bucket.put_object(Bucket="line", Key=key, Body=file.read_bytes())
+    to = tmp_path / "line"
+    words = ["watch", f"bundle={small_bundle}", "images=s3://line/inbox", f"to={to}", "once=true"]
+    assert main(words) == 0
+    assert not bucket.list_objects_v2(Bucket="line", Prefix="inbox/").get("Contents")
+    files = [path for path in to.rglob("*.png") if path.relative_to(to).parts[0] != "queue"]
+    assert sorted(path.name for path in files) == [f"{seed}.png" for seed in range(8)]
+    parts = {path.name: path.read_bytes() for path in (tmp_path / "parts").rglob("*.png")}
+    assert all(path.read_bytes() == parts[path.name] for path in files)
+    capsys.readouterr()
+    assert main(words) == 0
+    assert "8 images" in capsys.readouterr().out

@@ -19,7 +19,7 @@ class Store:
         objects: Bytes by key.
         trouble: Called with (number of the request, key); gives `503`, `cut`, or the code of a
             refusal with its status, `(400, "ExpiredToken")`; None: all is well.
-        asked: Keys of all GET requests, in order.
+        asked: Keys of all requests, in order.
     """
 
     def __init__(self) -> None:
@@ -29,6 +29,7 @@ class Store:
         self.port = 0
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
+        content = request.rfile.read(int(request.headers.get("Content-Length", 0)))
         address = urlsplit(request.path)
         bucket, _, key = unquote(address.path).lstrip("/").partition("/")
         self.asked.append(key)
@@ -39,6 +40,9 @@ class Store:
             return self._refuse(request, *trouble)
         if bucket != BUCKET:
             return self._refuse(request, 404, "NoSuchBucket")
+        if request.command == "PUT":
+            self.objects[key] = content
+            return self._send(request, 200, b"", {"ETag": f'"{hashlib.md5(content).hexdigest()}"'})
         if not key:
             return self._list(request, parse_qs(address.query))
         if key not in self.objects:
@@ -69,7 +73,8 @@ class Store:
             for key in page
         )
         more = len(keys) > len(page)
-        token = f"<NextContinuationToken>{escape(page[-1])}</NextContinuationToken>" * more
+        name = "NextContinuationToken"
+        token = f"<{name}>{escape(page[-1])}</{name}>" if more else ""
         body = (
             f"<ListBucketResult><IsTruncated>{str(more).lower()}</IsTruncated>{token}{entries}"
             "</ListBucketResult>"
@@ -109,7 +114,7 @@ def serving(monkeypatch) -> Iterator[Store]:
         def do_GET(self) -> None:
             store.answer(self)
 
-        do_HEAD = do_GET
+        do_HEAD = do_PUT = do_GET
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

@@ -9,8 +9,11 @@ import time
 import pytest
 
 from alvision.cli import main
+from alvision.data.storage.stored_path import place as place_of
 from alvision.inference.shards import scanned
 from tests.conftest import paint
+from tests.support.object_store import serving
+from tests.support.parts import imported
 
 pytestmark = pytest.mark.slow
 ROWS = 16
@@ -69,6 +72,39 @@ def test_a_scan_has_every_row_once_and_a_killed_one_ends_with_the_same_bytes(
     capsys.readouterr()
     assert main(words(place, tmp_path / "killed")) == 0
     assert "none now, 96 before" in capsys.readouterr().out
+
+
+def test_a_server_that_fails_now_and_then_costs_retries_and_changes_no_byte(
+    place, tmp_path, monkeypatch
+):
+    imported("obstore")
+    folder = place / "pool"
+    local, stored = tmp_path / "local.parquet", tmp_path / "stored.parquet"
+    assert main(["manifest", f"root={folder}", f"to={local}"]) == 0
+    assert main([*words(place, tmp_path / "local")[:1], f"pool={local}",
+                 *words(place, tmp_path / "local")[2:]]) == 1  # fmt: skip
+    with serving(monkeypatch) as store:
+        for file in folder.rglob("*.png"):
+            key = f"parts/{file.relative_to(folder).as_posix()}"
+            store.objects[key] = file.read_bytes()
+        assert main(["manifest", "root=s3://pool/parts", f"to={stored}"]) == 0
+        failed = []
+
+        def trouble(number, key):
+            kind = "503" if number % 20 == 0 else "cut" if number % 33 == 0 else None
+            failed.extend([kind] if kind else [])
+            return kind
+
+        store.trouble = trouble
+        command = words(place, "s3://pool/scan")
+        assert main([command[0], f"pool={stored}", *command[2:]]) == 1
+        assert len(failed) > 5
+        store.trouble = lambda number, key: None
+        results = [store.objects[key] for key in sorted(store.objects) if "/shard-" in key]
+        assert results == [contents(tmp_path / "local")[name]
+                           for name in sorted(contents(tmp_path / "local"))]  # fmt: skip
+        rows = [row for table in scanned(place_of("s3://pool/scan")) for row in table.to_pylist()]
+        assert [row["id"] for row in rows if row["status"] != "ok"] == ["ok/10.png"]
 
 
 def test_a_pool_or_a_model_that_is_not_there_is_one_line(place, tmp_path, capsys):

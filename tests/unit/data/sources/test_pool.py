@@ -60,3 +60,15 @@ def test_an_id_never_leaves_the_root(tmp_path):
     pq.write_table(pa.table({"id": ["../a.png"], "uri": ["s3://x/1"]}), tmp_path / "pool.parquet")
     with pytest.raises(UserError, match="not below"):
         stored(tmp_path / "pool.parquet", root=str(tmp_path))
+
+
+def test_a_table_of_ones_own_may_name_objects_below_an_address(tmp_path):
+    (tmp_path / "list.csv").write_text("path,label\nb/2.png,worn\na/1.png,ok\n", encoding="utf-8")
+    cfg = DataConfig(kind="csv", root="https://host/photos", file=str(tmp_path / "list.csv"))
+    found = build(cfg)
+    assert found.ids == ("a/1.png", "b/2.png")
+    assert found.truth == ("ok", "worn")
+    assert found.path("a/1.png") == StoredPath("https://host/photos/a/1.png")
+    (tmp_path / "list.csv").write_text("path\n../1.png\n", encoding="utf-8")
+    with pytest.raises(UserError, match="no path below"):
+        build(cfg)

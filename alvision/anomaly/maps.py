@@ -15,7 +15,7 @@ from alvision.data.framing import Box, inside_roi, placed
 from alvision.data.image_spec import ImageSpec
 from alvision.data.tiles import starts, tiled
 
-SPREAD = 0.6
+SPREAD = 0.8
 """Deviation of the Gaussian by which a pixel takes from the places around it, in places. Much less
 shows the grid, and much more joins a defect with what is beside it (docs/anomaly.md)."""
 FINE = 4
@@ -116,7 +116,7 @@ def peaks(distances: Float[np.ndarray, "b p"], grid: tuple[int, int]) -> Float[n
     """Return the highest value of the map of each frame.
 
     >>> peaks(np.array([[0.0, 0.0, 5.0, 0.0]]), (1, 4)).round(2)
-    array([3.27], dtype=float32)
+    array([2.55], dtype=float32)
     """
     down, across = (
         _weights(np.arange(FINE * side), (0, FINE * side), (0, side), side, side) for side in grid

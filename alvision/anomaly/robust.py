@@ -17,9 +17,10 @@ from alvision.core.seeding import derive
 FOLDS = 5
 """Parts of the images that vote. Two would not outvote anything; ten have a tenth of the images
 each, which is little for a small pool."""
-SIZE = 4000
-"""Patches in the memory, of all folds together: 1 MB of 64 numbers each. A pool of 1,000 images of
-14 x 14 places has 196,000 patches; PatchCore (arXiv 2106.08265) keeps a hundredth to a tenth."""
+SIZE = 2000
+"""Patches in the memory, of all folds together: .8 MB of 104 numbers each. A pool of 1,000 images
+of 28 x 28 places has 784,000 patches; PatchCore (arXiv 2106.08265) keeps a hundredth to a tenth.
+Each place is compared with all of them, so twice as many take twice the time."""
 SAMPLE = 40_000
 """Patches that the coresets are chosen from, of all folds together: what bounds memory and time
 however large the pool is."""

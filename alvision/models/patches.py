@@ -1,4 +1,4 @@
-"""Local features of a trunk's last stages, from the same run that gives its pooled features."""
+"""Local features of a trunk's stages, from the same run that gives its pooled features."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from alvision.models import levels
 from alvision.models.levels import MultiLevel, Views
 from alvision.models.pooled import Pooled
 
-PROGRAM = "3x3 means of the last two stages, 32 directions each"
+PROGRAM = "3x3 means of the two stages before the last, 64 directions each"
 """Names how patches are read. Change it with any change of `WithPatches`, for it is part of the
 patch cache's key."""
-WIDTH = 32
+WIDTH = 64
 """Numbers that a stage gives of a patch at most, so that what is stored does not grow with the
 network. A random projection keeps distances well enough (Johnson and Lindenstrauss, 1984)."""
 
@@ -28,11 +28,11 @@ _heard = threading.local()  # batches may come from several threads at once
 class WithPatches(nn.Module):
     """Gives a trunk's features, and behind them those of each place of the image.
 
-    A convolutional trunk is read at its last two stages, averaged over 3 x 3 places as in PatchCore
-    (arXiv 2106.08265) and brought to the finer one's resolution. PatchCore reads the two stages
-    before the last of a large network; of the small ones that are usual here the last two tell more
-    (docs/anomaly.md). A transformer is read at the tokens of its last block, as in AnomalyDINO
-    (arXiv 2405.14529). Of several views the first is read.
+    A convolutional trunk is read at the two stages before its last, averaged over 3 x 3 places and
+    brought to the finer one's resolution, as in PatchCore (arXiv 2106.08265): the last stage knows
+    what a thing is, and no longer where a small mark on it is (docs/anomaly.md). A transformer is
+    read at the tokens of its last block, as in AnomalyDINO (arXiv 2405.14529). Of several views the
+    first is read.
 
     Args:
         trunk: Maps images [B,3,H,W] to features [B,D]; a copy of it is read.
@@ -98,7 +98,7 @@ def _taps(inner: nn.Module, name: str, shape: tuple[int, int]) -> list[str]:
     network = inner.trunk if isinstance(inner, Pooled) else inner
     library = "timm" if getattr(network, "feature_info", None) else "torchvision"
     found = levels.stages(inner, library, name, shape)
-    return found[-1:] if isinstance(inner, Pooled) else found[-2:]
+    return found[-1:] if isinstance(inner, Pooled) else found[-3:-1]
 
 
 def _projection(channels: int) -> Float[Tensor, "c d"]:

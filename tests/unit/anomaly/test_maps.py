@@ -35,7 +35,7 @@ def test_a_map_is_the_gaussian_mean_of_the_places():
     distances = np.array([1.0, 3.0], np.float32)
     found = photograph_map(distances, (1, 2), (4, 1), ImageSpec((32, 64)))[0]
     at = (np.arange(4) + 0.5) / 2
-    shares = np.exp(-((at[:, None] - [0.5, 1.5]) ** 2) / (2 * 0.6**2))
+    shares = np.exp(-((at[:, None] - [0.5, 1.5]) ** 2) / (2 * 0.8**2))
     expected = shares @ distances / shares.sum(1)
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 

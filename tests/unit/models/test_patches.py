@@ -22,8 +22,8 @@ def read(name, shape, **options):
 @pytest.mark.parametrize(
     ("name", "options", "grid"),
     [
-        ("timm:test_resnet", {"features": "multilevel"}, (4, 6)),
-        ("timm:test_resnet", {"features": "final"}, (4, 6)),
+        ("timm:test_resnet", {"features": "multilevel"}, (8, 12)),
+        ("timm:test_resnet", {"features": "final"}, (8, 12)),
         ("timm:test_vit", {}, (2, 3)),
     ],
 )
@@ -37,17 +37,17 @@ def test_the_features_stay_what_they_were_and_places_follow(name, options, grid)
     assert found.shape == (2, backbone.width + grid[0] * grid[1] * both.width)
 
 
-def test_places_are_the_local_means_of_the_last_two_stages():
+def test_places_are_the_local_means_of_the_two_stages_before_the_last():
     backbone, both = read("timm:test_resnet", (64, 64))
     kept = {}
-    for name in ("layer3", "layer4"):
+    for name in ("layer2", "layer3"):
         backbone.trunk.get_submodule(name).register_forward_hook(
             lambda m, i, o, name=name: kept.update({name: o})
         )
     with torch.inference_mode():
         found = both(noise((64, 64)))[:, backbone.width :].unflatten(1, (*both.grid, both.width))
         backbone.trunk(noise((64, 64)))
-    fine = kept["layer3"]
+    fine = kept["layer2"]
     assert both.grid == tuple(fine.shape[2:])
     corner = fine[:, :, :2, :2].mean((2, 3)) @ patches._projection(fine.shape[1])
     assert torch.allclose(found[:, 0, 0, : corner.shape[1]], corner, atol=1e-5)

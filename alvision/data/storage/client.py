@@ -67,7 +67,7 @@ def read(uri: str, etag: str = "", span: tuple[int, int] | None = None) -> bytes
         UserError: The store refuses, or does not answer.
     """
     key = parts(uri)[2]
-    options: dict[str, Any] = {"if_match": etag} if etag else {}
+    options: Any = {"if_match": etag} if etag else {}
     if span is not None:
         options["range"] = span
     store = _store(uri)

@@ -114,3 +114,18 @@ def test_a_line_takes_its_images_from_a_bucket_and_judges_each_once(
     capsys.readouterr()
     assert main(words) == 0
     assert "8 images" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["check", "run", "label", "manifest", "predict", "watch"])
+def test_an_address_with_credentials_is_refused_and_stands_nowhere(
+    command, tmp_path, capfd, monkeypatch, small_bundle
+):
+    monkeypatch.chdir(tmp_path)
+    address = "s3://KEY:SECRET-OF-THE-TEST@line/parts"
+    key = {"manifest": "root", "predict": "images", "watch": "images"}.get(command, "data.root")
+    more = [f"bundle={small_bundle}"] if key == "images" else []
+    more += ["to=line"] if command == "watch" else []
+    assert main([command, f"{key}={address}", *more]) == 2
+    said = "".join(capfd.readouterr())
+    assert "credentials" in said and "SECRET" not in said
+    assert not any(b"SECRET" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())

@@ -77,7 +77,10 @@ def scan_pool(
             stopping.safe_point()
             progress(done, total)
             found = scan(
-                _images(table, shard.start, shard.stop), model.scan, model.classes, project=project
+                images_of(table, shard.start, shard.stop),
+                model.scan,
+                model.classes,
+                project=project,
             )
             counts.update(found["status"].to_pylist())
             shards.write(to, f"{shard.name}.{uuid.uuid4().hex[:8]}.parquet", _content(found))
@@ -87,7 +90,7 @@ def scan_pool(
     return counts, total
 
 
-def _images(
+def images_of(
     table: pyarrow.parquet.ParquetFile, start: int, stop: int
 ) -> list[tuple[str, ImagePath]]:
     """Return the ids and places of a range of a manifest's rows, from its row groups alone."""

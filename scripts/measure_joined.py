@@ -25,7 +25,6 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from alvision.acquisition import mixture, novel, random_sampling, rare
 from alvision.anomaly.joined import join
 from alvision.config.compose import compose
-from alvision.core.seeding import generator
 from alvision.data.splits import Split
 from alvision.evaluation.intervals import mean_interval
 from alvision.inference.predictions import Predictions
@@ -61,8 +60,7 @@ class Images:
         assert found.features is not None and found.novelty is not None
         features = found.features.numpy()
         self.pool, self.held_out = range(len(pool)), range(len(pool), len(found))
-        spread = features[: len(pool)].std(0) + 1e-9
-        self.features = (features - features[: len(pool)].mean(0)) / spread
+        self.features = (features - features[: len(pool)].mean(0)) / features[: len(pool)].std()
         self.novelty = found.novelty.double().numpy()
         self.bad = np.array([truth[id] not in GOOD for id in found.ids])
 
@@ -100,7 +98,8 @@ def main() -> None:
     found: dict[tuple[int, str, str], list[float]] = {}
     for seed in range(options.seeds):
         images = Images(options.data, seed)
-        for count, scores in learned(images, seed):
+        for count, share, scores in learned(images, seed):
+            found.setdefault((count, "found", ""), []).append(share)
             for name, score in scores.items():
                 for metric, of in METRICS.items():
                     value = float(of(images.bad[images.held_out], score))
@@ -108,9 +107,9 @@ def main() -> None:
     print(table(found))
 
 
-def learned(images: Images, seed: int) -> Iterator[tuple[int, Scores]]:
-    """Yield, for each number of labels, the scores of the held-out images by each way."""
-    rng = generator(seed, "joined")
+def learned(images: Images, seed: int) -> Iterator[tuple[int, float, Scores]]:
+    """Yield numbers of labels, the share of the defects among them, and each way's scores."""
+    rng = torch.Generator().manual_seed(seed)
     known: list[int] = []
     for before, count in pairwise((0, *COUNTS)):
         for start in range(before, count, BATCH):
@@ -121,6 +120,7 @@ def learned(images: Images, seed: int) -> Iterator[tuple[int, Scores]]:
         joined = join(said[pool], images.novelty[pool], defects)
         yield (
             count,
+            float(images.bad[known].sum() / images.bad[pool].sum()),
             {
                 "classifier": said[held],
                 "novelty": images.novelty[held],
@@ -173,6 +173,10 @@ def table(found: dict[tuple[int, str, str], list[float]]) -> str:
             cells = [f"{values.mean():.3f}" for values in ways.values()]
             interval = f"{apart.value:+.3f} ({apart.low:+.3f} to {apart.high:+.3f})"
             lines.append(f"| {metric} | {count} | {' | '.join(cells)} | {interval} |")
+    lines += ["", "| labels | share of the pool's defects found |", "| ---: | ---: |"]
+    for count in COUNTS:
+        by = mean_interval(np.array(found[count, "found", ""]))
+        lines.append(f"| {count} | {by.value:.2f} ({by.low:.2f} to {by.high:.2f}) |")
     return "\n".join(lines)
 
 

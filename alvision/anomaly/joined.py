@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-HALF = 10
+HALF = 20
 """Known defects with which the classifier counts as much as novelty (docs/anomaly.md)."""
 USUAL = 0.01
 """Share of the pool that is called defective while nobody knows a defect."""
@@ -96,7 +96,7 @@ class Joined:
 def join(
     log_odds: Float[np.ndarray, " n"], novelty: Float[np.ndarray, " n"], defects: int
 ) -> Joined:
-    """Join classifier and novelty as far as the classifier has learned: d / (d + 10) counts for it.
+    """Join classifier and novelty as far as the classifier has learned: d / (d + 20) counts for it.
 
     d is the number of labelled defects. Without any the score is novelty alone. As many images of
     the pool are called defects as the classifier calls.
@@ -107,7 +107,7 @@ def join(
         defects: Labelled defects; 0 where the classifier is not fitted.
 
     >>> pool = np.array([1.0, 2.0, 3.0])
-    >>> join(pool, pool, 0).share, join(pool, pool, 10).share
+    >>> join(pool, pool, 0).share, join(pool, pool, 20).share
     (0.0, 0.5)
     """
     share = defects / (defects + HALF)

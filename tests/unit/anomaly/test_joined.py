@@ -44,8 +44,8 @@ def test_without_a_known_defect_the_score_is_novelty(novelty):
     assert (np.diff(score[order]) >= -1e-9).all()
 
 
-def test_the_classifier_counts_more_with_each_defect_and_half_with_ten():
-    shares = [join(*pool(), defects).share for defects in (0, 1, 10, 100)]
+def test_the_classifier_counts_more_with_each_defect_and_half_with_twenty():
+    shares = [join(*pool(), defects).share for defects in (0, 1, 20, 200)]
     assert shares == sorted(shares) and shares[2] == 0.5 and shares[3] > 0.9
 
 
@@ -66,7 +66,7 @@ def test_two_half_good_opinions_are_better_than_either():
     def found(score):
         return np.isin(score.argsort()[-100:], bad.nonzero()[0]).mean()
 
-    assert found(join(said, strange, 10)(said, strange)) > max(found(said), found(strange)) + 0.05
+    assert found(join(said, strange, 20)(said, strange)) > max(found(said), found(strange)) + 0.05
 
 
 def test_plain_numbers_give_it_back():

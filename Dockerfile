@@ -17,7 +17,7 @@ WORKDIR /opt/alvision
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY configs configs
 COPY alvision alvision
-RUN python -m pip install -c constraints.txt -e ".[demo]"
+RUN python -m pip install -c constraints.txt -e ".[demo,export,machine]"
 
 # Caches go to the volume as well, whichever user the container runs as.
 ENV HOME=/data

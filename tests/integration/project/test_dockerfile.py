@@ -25,7 +25,7 @@ def test_hadolint_finds_nothing():
 
 def test_the_install_line_is_the_makefile_s():
     line = re.search(r"^INSTALL := (.*)$", MAKEFILE, re.M)[1]
-    assert f'RUN {line} ".[demo]"\n' in DOCKERFILE
+    assert f'RUN {line} ".[demo,export,machine]"\n' in DOCKERFILE
     assert '$(BIN)/$(INSTALL) ".[demo]"\n' in MAKEFILE
 
 

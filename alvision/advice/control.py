@@ -112,3 +112,53 @@ def saving(
     low, high = np.nanpercentile(differences, _ENDS)
     value = float(np.mean([v for v in values[1:] if v is not None])) - float(values[0] or 0)
     return {"value": value, "low": float(min(low, value)), "high": float(max(high, value))}
+
+
+def labels_saved(
+    first: ClassProbabilities,
+    random: ClassProbabilities,
+    chosen: Sequence[ClassProbabilities],
+    count: int,
+    labels: Mapping[str, str],
+    *,
+    classes: Sequence[str],
+    metric: Metric,
+    defects: Sequence[str] | None = None,
+) -> dict[str, float] | None:
+    """Return `value`, `low` and `high` of the labels saved by choosing; None: not known.
+
+    Where the chosen labels gave more, they are those that were not needed to reach the score of the
+    random ones; where they gave less, as many random ones count as lost. Between the first labels
+    and all of either kind the score is taken to rise in a straight line. Curves rise faster at
+    first, so the better kind is rather better than this says. A bootstrap draws held-out images,
+    the same ones for all models.
+
+    Args:
+        first: What the head of the first labels says of the held-out images.
+        random: What that of the random ones besides says.
+        chosen: What those of as many chosen ones say.
+        count: Random labels, and chosen ones.
+        labels: The classes of the held-out images.
+        classes: The classes.
+        metric: The metric.
+        defects: The classes that are defects.
+    """
+    from alvision.evaluation.intervals import resample  # its scipy would delay the first page
+
+    predictions = [first, random, *chosen]
+    models = [outcomes_of(one, labels, classes=classes, defects=defects) for one in predictions]
+    values = [metric.of(one) for one in models]
+    if not chosen or None in values:
+        return None
+    draws = resample(len(models[0]), resamples=_RESAMPLES)
+    scores = np.array([bootstrap(metric, one, draws) for one in models])
+    low, high = np.nanpercentile(_saved(scores, count), _ENDS)
+    value = float(_saved(np.array(values, float)[:, None], count)[0])
+    return {"value": value, "low": float(min(low, value)), "high": float(max(high, value))}
+
+
+def _saved(scores: np.ndarray, count: int) -> np.ndarray:
+    """Return the labels saved for each column of scores: first, random and chosen ones."""
+    first, random, chosen = scores[0], scores[1], scores[2:].mean(axis=0)
+    rise = np.maximum(np.maximum(random, chosen) - first, 1e-9)
+    return count * np.clip((chosen - random) / rise, -1, 1)

@@ -81,6 +81,8 @@ class RoundFacts:
         gains: What the metric gained since each earlier round, the latest first.
         control: What choosing gained over as many labels drawn at random, and how many those are;
             None: none are, or too few.
+        saved: Labels that choosing saved for the score of those drawn at random, and how many these
+            are; None: not known.
         agreement: Cohen's kappa with the round before, on all held-out images; None: no such round.
         uncertainty: Mean entropy of the held-out images, as a share of the most there can be, 0..1.
         expected_error: Mean of one minus the highest probability, over the held-out images.
@@ -97,6 +99,7 @@ class RoundFacts:
     no_bad: bool = False
     gains: tuple[Gain, ...] = ()
     control: Gain | None = None
+    saved: Gain | None = None
     agreement: float | None = None
     uncertainty: float | None = None
     expected_error: float | None = None
@@ -196,6 +199,7 @@ def round_facts(
         no_bad=_no_bad(metrics, defects),
         gains=signals.gains(metrics["labels"]),
         control=Gain(**metrics["control"]) if metrics.get("control") else None,
+        saved=Gain(**metrics["saved"]) if metrics.get("saved") else None,
         agreement=signals.found.get("agreement"),
         uncertainty=signals.found.get("uncertainty"),
         expected_error=signals.found.get("expected_error"),

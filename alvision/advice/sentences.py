@@ -152,6 +152,10 @@ def control(facts: Facts) -> Iterator[Sentence]:
         return
     kind = "saves" if found.low >= _DIGIT else "loses" if found.high <= -_DIGIT else "unclear"
     yield Sentence(f"advice.control.{kind}", _gained(found))
+    if facts.last is not None and (saved := facts.last.saved) is not None:
+        ends = {"saved": saved.value, "low": saved.low, "high": saved.high}
+        values = {name: f"{value:+.0f}".replace("-0", "0") for name, value in ends.items()}
+        yield Sentence("advice.control.saved", {"n": saved.labels, **values})
 
 
 def _flat(last: RoundFacts) -> Gain | None:

@@ -62,7 +62,7 @@ def chances(doubts: np.ndarray, uniform: float = UNIFORM_SHARE) -> np.ndarray:
     """
     total = doubts.sum()
     alike = np.full(len(doubts), 1 / max(len(doubts), 1))
-    return uniform * alike + (1 - uniform) * doubts / total if total > 0 else alike
+    return uniform * alike + (1 - uniform) * (doubts / total) if total > 0 else alike
 
 
 def uniform_share(found: Iterable[tuple[float, float]]) -> float:

@@ -249,7 +249,7 @@ METRICS: tuple[Metric, ...] = (
 
 
 TAKEN = ("round", "labels", "answers", "seconds", "cold_start", "n", "per_class", "confusion",
-         "interval", "pool", "signals", "control", "audit")  # fmt: skip
+         "interval", "pool", "signals", "control", "saved", "audit")  # fmt: skip
 """Keys of metrics.json beside the metrics, which no metric may be called."""
 
 

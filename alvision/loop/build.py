@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alvision.acquisition import k_center, needs_of, parts_of, properties_of, score_of
-from alvision.advice.control import saving
+from alvision.advice.control import labels_saved, saving
 from alvision.advice.facts import round_facts
 from alvision.advice.signals import signals
 from alvision.advice.stopping import signs, stop_here
@@ -141,6 +141,7 @@ def build_experiment(
         control=config.oracle.control,
         signals=partial(signals, **aim),
         saving=partial(saving, **aim),
+        saved=partial(labels_saved, **aim),
         defects=config.defects or (),
         publish=lambda rnd: write_tables(
             root, steps, {**data.manifest.set_aside, **learner.set_aside}, metrics

@@ -33,8 +33,11 @@ def control_rows(exp: Experiment, chooser: Any, pool: Sequence[SampleId]) -> lis
     return rows
 
 
-def compare(exp: Experiment, rnd: Round, labels: dict[SampleId, str]) -> dict[str, Any] | None:
-    """Train on the control labels and on as many chosen ones, and compare; None: too few.
+def compare(exp: Experiment, rnd: Round, labels: dict[SampleId, str]) -> dict[str, Any]:
+    """Train on the control labels and on as many chosen ones, and compare.
+
+    Returns `control`, what was gained at equally many labels, and `saved`, the labels saved for an
+    equal score; without one that is not known.
 
     Args:
         exp: The experiment.
@@ -42,20 +45,25 @@ def compare(exp: Experiment, rnd: Round, labels: dict[SampleId, str]) -> dict[st
         labels: The classes of the held-out images that have one.
     """
     if not exp.control or exp.saving is None:
-        return None
+        return {}
     rows: dict[int, list[tuple[SampleId, str]]] = {}
     at: Round | None = rnd
     while at is not None:
         rows[at.number] = [(row.id, row.slot) for row in at.read("query.csv").rows]
         at = at.previous
     if len(labels) < LEAST_IMAGES:
-        return None
+        return {}
     known = exp.training(rnd.pin)
     count = sum(slot == SLOT and id in known for own in rows.values() for id, slot in own)
     if count < LEAST:
-        return None
+        return {}
     random, chosen = equally_many(rows, known, exp.order)
-    models = [exp.learner.fit(own, round=rnd.number) for own in (random, *chosen)]
-    first, *others = (exp.learner.predict(model, exp.evaluation_ids) for model in models)
-    found = exp.saving(first, others, labels)
-    return None if found is None else {"labels": count, **found}
+    first = {id: name for id, name in random.items() if id in chosen[0]}
+    models = [exp.learner.fit(own, round=rnd.number) for own in (first, random, *chosen)]
+    start, drawn, *others = (exp.learner.predict(model, exp.evaluation_ids) for model in models)
+    gained = exp.saving(drawn, others, labels)
+    saved = exp.saved(start, drawn, others, count, labels) if exp.saved is not None else None
+    return {
+        **({"control": {"labels": count, **gained}} if gained is not None else {}),
+        **({"saved": {"labels": count, **saved}} if saved is not None else {}),
+    }

@@ -78,6 +78,7 @@ class Experiment:
         repair: Share of each batch that asks labels in doubt again.
         control: Share of each batch that is drawn at random, see `loop.control`.
         saving: What choosing gained over it, see `advice.control`.
+        saved: How many labels choosing saved, see `advice.control.labels_saved`.
         defects: The classes that are defects; empty if none are named.
         publish: Write what is derived from a finished round (tables, TensorBoard).
         codecs: How each step is written.
@@ -112,6 +113,7 @@ class Experiment:
     repair: float = 0.0
     control: float = 0.0
     saving: Callable[[Any, Sequence[Any], Mapping[SampleId, str]], Metrics | None] | None = None
+    saved: Callable[..., Metrics | None] | None = None
     defects: Sequence[str] = ()
 
     @property

@@ -70,7 +70,7 @@ def evaluate(exp: Experiment, rnd: Round) -> Metrics:
         **exp.evaluate(predictions, known),
         **({AUDIT: rates} if (rates := audited(exp, predictions, known, events)) else {}),
         "pool": len(exp.candidates),
-        **({"control": found} if (found := compare(exp, rnd, known)) else {}),
+        **compare(exp, rnd, known),
         **({SIGNALS: exp.signals(predictions, known, earlier(rnd))} if exp.signals else {}),
     }
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alvision.advice.control import DRAWS, due, equally_many, saving
+from alvision.advice.control import DRAWS, due, equally_many, labels_saved, saving
 from alvision.evaluation.metrics import metric
 from alvision.evaluation.probabilities import ClassProbabilities
 
@@ -61,3 +61,22 @@ def test_saving_is_below_zero_where_choosing_loses():
 
 def test_without_a_labelled_image_it_is_not_known():
     assert saving(model(3), [model(3)], {}, classes=CLASSES, metric=metric("macro_f1")) is None
+
+
+def saved(first, random, chosen, count=20):
+    models = [model(first), model(random), [model(n) for n in chosen]]
+    return labels_saved(*models, count, TRUTH, classes=CLASSES, metric=metric("accuracy"))
+
+
+def test_labels_saved_are_the_chosen_ones_that_were_not_needed():
+    found = saved(30, 40, [50, 50])  # half of the rise would have been enough
+    assert found["value"] == pytest.approx(10)
+    assert 0 < found["low"] < 10 < found["high"] <= 20
+    assert saved(30, 50, [40])["value"] == pytest.approx(-10)
+
+
+@given(st.lists(st.integers(0, 60), min_size=3, max_size=3), st.integers(1, 50))
+def test_no_more_labels_are_saved_than_were_compared(right, count):
+    found = saved(right[0], right[1], right[2:], count)
+    assert -count <= found["low"] <= found["value"] <= found["high"] <= count
+    assert (found["value"] > 0) == (right[2] > right[1])

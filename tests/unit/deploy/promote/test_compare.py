@@ -12,7 +12,7 @@ from alvision.deploy.bundle.bundle import open_bundle
 from alvision.deploy.bundle.line_record import FILE
 from alvision.deploy.bundle.predict import predictions_for
 from alvision.deploy.bundle.swap_folder import previous_of
-from alvision.deploy.bundle.thresholds import Thresholds
+from alvision.deploy.bundle.thresholds import Overkill, Thresholds
 from alvision.deploy.promote.compare import check_comparable, compare
 from alvision.deploy.promote.rates import Terms
 from tests.support import grey
@@ -296,3 +296,36 @@ def test_a_damaged_previous_is_not_brought_back(bundles, capsys):
     assert main(["promote", "rollback", "over=line"]) == 2
     assert "its bytes have changed" in capsys.readouterr().err
     assert files(place / "line") == before
+
+
+def test_without_a_labelled_defect_only_overkill_is_compared(bundles, shop):
+    line, new = bundles("line", 0.6), bundles("new", 0.5)
+    labelled = shop[1]
+    good = {
+        part: {id: label for id, label in getattr(labelled, part).items() if label == "ok"}
+        for part in ("training", "held_out")
+    }
+    found = compare(line, new, replace(labelled, **good), Terms(0.2, 0.2))
+    assert [measure.name for measure in found.measures] == ["overkill rate"]
+    assert not found.reasons and found.known == 0
+
+
+OF_GOOD = replace(PROMISE, escape=1.0, overkill=Overkill(0.0, 0.05), of_good=True)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "refused"),
+    [
+        (OF_GOOD, OF_GOOD, False),
+        (OF_GOOD, replace(OF_GOOD, overkill=Overkill(0.0, 0.1)), True),
+        (OF_GOOD, PROMISE, False),
+        (PROMISE, OF_GOOD, True),
+    ],
+)
+def test_a_promise_about_good_parts_may_become_one_about_defects(bundles, old, new, refused):
+    line, candidate = bundles("line", 0.5, promise=old), bundles("new", 0.5, promise=new)
+    if refused:
+        with pytest.raises(UserError, match="promises less than the line"):
+            check_comparable(line, candidate)
+    else:
+        check_comparable(line, candidate)

@@ -205,16 +205,18 @@ def _people(opened: OpenLabels, options: LabelsOptions) -> int:
     from alvision.labels.voting import agreement
 
     settled = consensus(opened.store.events(), opened.data.resolve)
-    found = agreement(settled)
-    if not found:
+    found, crowd = agreement(settled), compared(settled, opened.classes.open)
+    if not found and crowd is None:
         print("no image was answered by two people yet: labels.votes=2 asks for that")
+    elif not found:
+        print("people disagree on every image that two of them answered: settle them on the page")
     for by, person in found.items():
         wrong = {pair: n for pair, n in person.confusion.items() if pair[0] != pair[1]}
         most = sorted(wrong.items(), key=lambda item: (-item[1], item[0]))[:3]
         mistakes = ", ".join(f"{truth} called {answer} ({n})" for (truth, answer), n in most)
         agreed = f"{by} agreed with the consensus on {person.agreed} of {person.images} images"
         print(f"{agreed}; {mistakes}" if mistakes else agreed)
-    for line in mistaken(compared(settled, opened.classes.open)):
+    for line in mistaken(crowd):
         print(line)
     return 0
 

@@ -3,7 +3,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alvision.labels.dawid_skene import RIGHT, WRONG, beliefs_of, dawid_skene
+from alvision.labels.consensus import Settled
+from alvision.labels.dawid_skene import (
+    RIGHT,
+    WRONG,
+    beliefs_of,
+    compared,
+    dawid_skene,
+    mistaken,
+)
 
 CLASSES = ("ok", "worn")
 
@@ -95,3 +103,10 @@ def test_the_order_of_images_and_classes_does_not_matter():
     other = dawid_skene(dict(reversed(votes.items())), CLASSES[::-1])
     for id in votes:
         assert one.beliefs[id] == pytest.approx(other.beliefs[id][::-1], abs=1e-5)
+
+
+def test_one_tie_blames_nobody_and_a_lone_answer_compares_with_nothing():
+    tie = Settled("worn", {"anna": "ok", "bert": "worn"}, conflict=True)
+    assert mistaken(compared({"a.png": tie}, CLASSES)) == []
+    assert compared({"a.png": Settled("ok", {"anna": "ok"}, False)}, CLASSES) is None
+    assert mistaken(None) == []

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 OK, UNREADABLE, CHANGED_STATUS = "ok", "unreadable", "changed"
 """What became of a row."""
-WINDOW = 256
-"""Objects that are here and not decoded yet: more than all batches in the making hold."""
+WINDOW = 128
+"""Objects that are on their way, or here and not decoded yet."""
 
 Reader = Callable[
     [Sequence[tuple[str, ImagePath]], dict[str, str]],

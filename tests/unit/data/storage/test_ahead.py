@@ -1,9 +1,10 @@
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from alvision.core.errors import UserError
-from alvision.data.storage.ahead import THREADS, ahead
+from alvision.data.storage.ahead import ahead
 from alvision.data.storage.client import head
 from alvision.data.storage.stored_path import StoredPath
 
@@ -23,7 +24,16 @@ def test_no_more_come_than_the_window_holds(store):
     with ahead([(key, StoredPath(f"s3://pool/{key}")) for key in store.objects], 8) as coming:
         coming[0][1].read_bytes()
         threading.Event().wait(0.3)
-        assert len(store.asked) <= 8 + THREADS + 1
+        assert len(store.asked) <= 8 + 1
+
+
+def test_whatever_the_order_and_the_window_nothing_stands_still(store):
+    store.objects = {f"{number:03d}": str(number).encode() for number in range(100)}
+    images = [(key, StoredPath(f"s3://pool/{key}")) for key in store.objects]
+    for window in (0, 1, 40):
+        with ahead(images, window) as coming, ThreadPoolExecutor(4) as readers:
+            found = list(readers.map(lambda one: one[1].read_bytes(), coming[::-1]))
+        assert found == list(store.objects.values())[::-1]
 
 
 def test_what_an_object_raises_it_raises_where_it_is_read(store):

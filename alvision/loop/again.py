@@ -57,7 +57,7 @@ def repeats(
     mine = {id: settled[id] for id in known if id in settled}
     # One of three who agree may err when asked again, and the class stays. A simulated run asks
     # another person each time, so there two are enough.
-    least = 3 if exp.truth is None else 2
+    least = 2 if exp.simulated else 3
     order = sorted((id for id in mine if sure(mine[id], least)), key=partial(_draw, rnd.number))
     blind = [QueryRow(id, 0, slot=GOLD) for id in order[:gold]]
     if not doubted or len(known) < DOUBTED_FROM or len(set(known.values())) < 2:

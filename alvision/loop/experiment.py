@@ -117,6 +117,11 @@ class Experiment:
     defects: Sequence[str] = ()
 
     @property
+    def simulated(self) -> bool:
+        """Tell whether the data set answers, and nobody else."""
+        return self.truth is not None
+
+    @property
     def rounds(self) -> list[Round]:
         """Return every round of the budget, begun or not."""
         return rounds_of(self.root, self.codecs, self.budget.rounds)

@@ -20,6 +20,7 @@ DOORS = {
     "loop/run.py": "the evaluator: labels of held-out images in a simulated run",
     "data/splits.py": "stratifies before round 0",
     "data/thin_defects.py": "thins the defects of a simulated pool before round 0",
+    "cli/simulate.py": "takes the good photographs before round 0",
     "data/checks": "looks the data over before round 0",
     "data/sources": "reads it from the files",
     "data/manifest.py": "holds it",

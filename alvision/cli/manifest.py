@@ -16,8 +16,8 @@ alvision check data=manifest data.file=pool.parquet
 
 Lists every image below an address (s3, gs, az) or a folder into a Parquet table:
 id, uri, size, etag, group and label. The ids are the paths below the root. Folders are
-listed in parallel; the same command goes on where it was stopped. Credentials come from
-the environment alone (docs/pools.md)."""
+listed in parallel; a bucket's listing that was stopped goes on by the same command.
+Credentials come from the environment alone (docs/pools.md)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,7 +37,7 @@ def make(root: str, to: Path, progress: Callable[[int], None] = lambda rows: Non
     """List the photographs below an address or a folder into a table; return its rows.
 
     The id is the path below the root. Where every photograph is in a first-level folder, these are
-    the labels. A listing that was stopped goes on from its parts beside the table.
+    the labels. A listing of an address that was stopped goes on from its parts beside the table.
 
     Args:
         root: An address, or a folder.
@@ -51,7 +51,10 @@ def make(root: str, to: Path, progress: Callable[[int], None] = lambda rows: Non
     if isinstance(where, Path) and not where.is_dir():
         raise UserError(f"root={root} is not a folder: check the path")
     where = where if isinstance(where, StoredPath) else absolute(where)
-    parts = _Parts(to.with_name(f".{to.name}.listing"), str(where))
+    beside = to.with_name(f".{to.name}.listing")
+    if isinstance(where, Path):  # a folder is listed from its beginning: its parts would come twice
+        shutil.rmtree(beside, ignore_errors=True)
+    parts = _Parts(beside, str(where))
     pages = _local(where) if isinstance(where, Path) else _stored(where, parts.pending)
     rows: list[Found] = []
     done = parts.rows
@@ -65,6 +68,7 @@ def make(root: str, to: Path, progress: Callable[[int], None] = lambda rows: Non
     parts.add(rows, [])
     table = parts.joined()
     if not len(table):
+        shutil.rmtree(beside)  # the next call looks again
         raise UserError(f"root={root} holds no image ({', '.join(sorted(SUFFIXES))})")
     write_atomically(to, lambda beside: _write(table, beside, str(where)))
     shutil.rmtree(parts.folder, ignore_errors=True)

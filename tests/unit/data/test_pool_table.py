@@ -80,6 +80,25 @@ def test_a_pool_without_images_is_refused(store, tmp_path):
         make(str(tmp_path / "none"), tmp_path / "pool.parquet")
 
 
+def test_a_pool_that_was_empty_is_listed_again(store, tmp_path):
+    with pytest.raises(UserError, match="holds no image"):
+        make("s3://pool", tmp_path / "pool.parquet")
+    store.objects = {"1.png": b"1"}
+    assert make("s3://pool", tmp_path / "pool.parquet") == 1
+
+
+def test_a_folder_whose_listing_was_stopped_has_each_image_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(pool_table, "ROWS_A_PART", 1)
+    (tmp_path / "photos").mkdir()
+    for name in ("1.png", "2.png"):
+        (tmp_path / "photos" / name).write_bytes(b"1")
+    with monkeypatch.context() as stopped:
+        stopped.setattr(pool_table, "_write", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            make(str(tmp_path / "photos"), tmp_path / "pool.parquet")
+    assert make(str(tmp_path / "photos"), tmp_path / "pool.parquet") == 2
+
+
 def test_a_table_comes_in_pieces_and_only_with_the_columns_asked_for(tmp_path, monkeypatch):
     monkeypatch.setattr(pool_table, "ROW_GROUP", 3)
     table = pa.table({"id": list("abcdefg"), "uri": ["/x"] * 7, "more": [1] * 7})

@@ -39,7 +39,7 @@ class Novelty:
         patches: Gives digests and patches of the images of such digests, some at a time; copies of
             one content come once, and what cannot be read does not come.
         pool: Digests of the images that may be learned from.
-        trunk: The fingerprint of what gives the patches.
+        source: Names what gives the patches: the network, and how they are read of it.
         grid: Rows and columns of an image's patches.
         path: The file; None: memory and scores are kept nowhere.
 
@@ -52,13 +52,13 @@ class Novelty:
         self,
         patches: Patches,
         pool: Sequence[str],
-        trunk: str,
+        source: str,
         grid: tuple[int, int],
         path: Path | None = None,
     ) -> None:
         self.patches = patches
         self.pool = tuple(dict.fromkeys(pool))
-        self.trunk = trunk
+        self.source = source
         self.grid = grid
         self.path = path
         self.left_out: Callable[[], Mapping[str, np.ndarray]] = dict
@@ -67,7 +67,7 @@ class Novelty:
         """Return how strange images are, 0 or more; higher = stranger.
 
         Raises:
-            UserError: The file is damaged or belongs to another network; or there is no image.
+            UserError: The file is damaged or belongs to other patches; or there is no image.
         """
         memory, known = self._kept.memory, self._kept.scores
         new = [digest for digest in dict.fromkeys(digests) if digest not in known]
@@ -80,11 +80,10 @@ class Novelty:
         """Return the run's memory."""
         return self._kept.memory
 
-    @cached_property
+    @property
     def level(self) -> float:
         """Return the value above which a map is hot, see `maps.hot_level`."""
-        level = self._kept.level  # a file of an earlier version has none
-        return self._of(self.memory, self.pool)[1] if level is None else level
+        return self._kept.level
 
     def places(self, digests: Sequence[str]) -> dict[str, Float[np.ndarray, " p"]]:
         """Return how strange each place of images is, rows first; of those that can be read."""
@@ -99,8 +98,8 @@ class Novelty:
             return self._make()
         if not self.path.exists():
             made = self._make()
-            write_atomically(self.path, lambda beside: _write(beside, made, self.trunk))
-        return _read(self.path, self.trunk)
+            write_atomically(self.path, lambda beside: _write(beside, made, self.source))
+        return _read(self.path, self.source)
 
     def _make(self) -> _Kept:
         drawn = sample(self.patches(self.pool), len(self.pool), left_out=self.left_out())
@@ -137,10 +136,10 @@ class _Kept:
 
     memory: PatchMemory
     scores: dict[str, float]
-    level: float | None
+    level: float
 
 
-def _write(path: Path, kept: _Kept, trunk: str) -> None:
+def _write(path: Path, kept: _Kept, source: str) -> None:
     memory, scores = kept.memory, kept.scores
     with path.open("wb") as file:  # a name would get .npz appended
         np.savez(
@@ -152,28 +151,30 @@ def _write(path: Path, kept: _Kept, trunk: str) -> None:
             images=np.array(list(scores), dtype="S64"),
             scores=np.array(list(scores.values()), np.float32),
             level=np.array(kept.level),
-            trunk=np.array(trunk),
+            source=np.array(source),
         )
 
 
-def _read(path: Path, trunk: str) -> _Kept:
+def _read(path: Path, source: str) -> _Kept:
     try:
         # From memory: numpy leaves a damaged file open.
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as content:
             arrays = {name: content[name] for name in content.files}
+        of = str(arrays.get("source"))  # an earlier version named the network alone
+        if of != source:
+            raise UserError(
+                f"{path} was made of other patches, by another network or another version of "
+                "alvision; delete it, and it is made again from the pool of today"
+            )
         standard = Whitening(*(torch.from_numpy(arrays[name]) for name in ("mean", "turn")))
         parts = torch.from_numpy(arrays["patches"]).split(arrays["counts"].tolist())
         images = [name.decode() for name in arrays["images"]]
         scores = dict(zip(images, arrays["scores"].tolist(), strict=True))
-        level = float(arrays["level"]) if "level" in arrays else None
-        of = str(arrays["trunk"])
+        level = float(arrays["level"])
+    except UserError:
+        raise
     except Exception as error:  # a damaged archive raises errors of many kinds
         raise UserError(
             f"{path} cannot be read; delete it, and it is made again from the pool of today"
         ) from error
-    if of != trunk:
-        raise UserError(
-            f"{path} belongs to the patches of another network; use the weights that the run began "
-            "with, or another out="
-        )
     return _Kept(PatchMemory(tuple(parts), standard), scores, level)

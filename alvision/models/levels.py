@@ -103,7 +103,13 @@ class Views(nn.Module):
         return total / len(views)
 
 
-def stages(trunk: nn.Module, library: str, name: str, shape: tuple[int, int] = PROBE) -> list[str]:
+def stages(
+    trunk: nn.Module,
+    library: str,
+    name: str,
+    shape: tuple[int, int] = PROBE,
+    instead: str = "set model.features=final",
+) -> list[str]:
     """Name the last stages of a trunk, each the last module at its resolution, or its blocks.
 
     A transformer of one resolution is read after each third of its blocks.
@@ -114,6 +120,7 @@ def stages(trunk: nn.Module, library: str, name: str, shape: tuple[int, int] = P
         library: `timm` or `torchvision`.
         name: The network's name, for the message.
         shape: Height and width of images that it takes.
+        instead: What to do where there are none, for the message.
 
     Raises:
         UserError: The network has no such stages or blocks.
@@ -131,10 +138,7 @@ def stages(trunk: nn.Module, library: str, name: str, shape: tuple[int, int] = P
     blocks = list(sizes)
     if prefix and len(last) == 1 and len(blocks) >= DEPTH:
         return [blocks[len(blocks) * third // DEPTH - 1] for third in range(1, DEPTH + 1)]
-    raise UserError(
-        f"model.features=multilevel: {name} has not {DEPTH} stages or blocks that can be read; set "
-        "model.features=final"
-    )
+    raise UserError(f"{name} has not {DEPTH} stages or blocks that can be read; {instead}")
 
 
 def _named_by_timm(trunk: nn.Module) -> list[str]:

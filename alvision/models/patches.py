@@ -97,7 +97,8 @@ class WithPatches(nn.Module):
 def _taps(inner: nn.Module, name: str, shape: tuple[int, int]) -> list[str]:
     network = inner.trunk if isinstance(inner, Pooled) else inner
     library = "timm" if getattr(network, "feature_info", None) else "torchvision"
-    found = levels.stages(inner, library, name, shape)
+    instead = "take another model.backbone to read where an image is strange"
+    found = levels.stages(inner, library, name, shape, instead)
     return found[-1:] if isinstance(inner, Pooled) else found[-3:-1]
 
 

@@ -25,6 +25,7 @@ from alvision.inference import engine, pool
 from alvision.inference.features import Features
 from alvision.inference.predictions import Predictions, SampleId, Score
 from alvision.models.backbones import Backbone
+from alvision.models.patches import PROGRAM as PATCHES
 from alvision.models.sampling import stochastic
 from alvision.training import checkpoint, contest, cross_validation
 from alvision.training.checkpoint import Model
@@ -157,7 +158,7 @@ class Learner:
         self._novelty = Novelty(
             lambda digests: features.patches.of(digests),
             [features.hashes[id] for id in features.standard_of if id in features.hashes],
-            self.backbone.fingerprint,
+            f"{self.backbone.fingerprint} {PATCHES}",
             features.patch_grid,
             path,
         )

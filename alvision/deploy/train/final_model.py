@@ -128,7 +128,8 @@ def load(config: RunConfig, root: Path, *, progress: bool = True) -> FinalModel:
     """Read the final model that `train` wrote.
 
     Raises:
-        UserError: There is no final model in the run's folder.
+        UserError: There is no final model in the run's folder, or its memory is missing or was made
+            of other patches.
     """
     path = root / FOLDER / "model.json"
     if not path.exists():
@@ -142,7 +143,10 @@ def load(config: RunConfig, root: Path, *, progress: bool = True) -> FinalModel:
     model = learner.load(written)
     if facts.memory is None:
         return FinalModel(model, learner, labelled, facts)
-    learner.read_novelty(root / FOLDER / good_only.FILE)
+    memory = root / FOLDER / good_only.FILE
+    if not memory.exists():  # one of today would not fit what `facts` says of it
+        raise UserError(f"{memory} is missing: {command('alvision', 'train', f'out={root}')}")
+    learner.read_novelty(memory)
     assert learner.novelty is not None
     return FinalModel(model, learner, labelled, facts, learner.novelty.memory)
 

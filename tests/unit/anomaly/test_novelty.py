@@ -75,7 +75,7 @@ def test_no_readable_image_a_damaged_file_and_another_network_are_named(tmp_path
         Novelty(Source({}), NAMES, "trunk", GRID).scores([])
     path = tmp_path / "novelty.npz"
     Novelty(Source(), NAMES, "trunk", GRID, path).scores(NAMES)
-    with pytest.raises(UserError, match="another network"):
+    with pytest.raises(UserError, match="made of other patches, by another network"):
         Novelty(Source(), NAMES, "other", GRID, path).scores(NAMES)
     path.write_bytes(b"PK")
     with pytest.raises(UserError, match="cannot be read; delete it"):
@@ -93,13 +93,17 @@ def test_the_strange_place_of_an_image_is_where_it_is_and_above_the_level(tmp_pa
     assert Novelty(Source(), NAMES, "trunk", GRID, path).level == novelty.level
 
 
-def test_a_file_without_a_level_is_read_and_the_level_made_again(tmp_path):
+def test_a_file_of_an_earlier_version_is_refused_and_made_again_once_deleted(tmp_path):
     path = tmp_path / "novelty.npz"
-    level = Novelty(Source(), NAMES, "trunk", GRID, path).level
+    Novelty(Source(), NAMES, "trunk", GRID, path).scores(NAMES)
     with np.load(path) as content:
-        arrays = {name: content[name] for name in content.files if name != "level"}
-    np.savez(path, **arrays)
-    assert Novelty(Source(), NAMES, "trunk", GRID, path).level == pytest.approx(level)
+        arrays = {name: content[name] for name in content.files if name != "source"}
+    np.savez(path, **arrays, trunk=np.array("trunk"))
+    later = Novelty(Source(), NAMES, "trunk", GRID, path)
+    with pytest.raises(UserError, match=r"novelty\.npz was made of other patches.*delete it"):
+        later.scores(NAMES)
+    path.unlink()
+    assert len(later.scores(NAMES)) == 31
 
 
 def test_a_place_in_a_box_never_comes_into_the_memory():

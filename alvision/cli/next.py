@@ -33,7 +33,7 @@ class NextOptions(Options):
     example = "alvision next out=runs/photos/uncertainty_herding/seed-0 to=batch format=cvat"
 
     out: Path = option("The folder of a run that people answer.")
-    to: Path = option("A new folder; for csv a file.")
+    to: Path = option("A new folder; for csv a new file.")
     format: str = option(
         "cvat, label_studio, fiftyone, folders (sort the pictures into them) or csv.",
         limits=choice("cvat", "label_studio", "fiftyone", "folders", "csv"),

@@ -18,7 +18,7 @@ from alvision.core.errors import UserError
 from alvision.core.rounds import write_atomically
 from alvision.data.storage import client
 from alvision.data.storage.listing import Rest, listed
-from alvision.data.storage.stored_path import ImagePath, StoredPath
+from alvision.data.storage.stored_path import ImagePath, StoredPath, place
 
 if TYPE_CHECKING:
     import pyarrow
@@ -100,8 +100,12 @@ def record(to: ImagePath, wanted: Sequence[Shard]) -> None:
     write(to, RECORD, json.dumps({"shards": names}, indent=0).encode())
 
 
-def scanned(to: ImagePath, columns: list[str] | None = None) -> Iterator[pyarrow.Table]:
+def scanned(to: ImagePath | str, columns: list[str] | None = None) -> Iterator[pyarrow.Table]:
     """Yield the result of each shard, in the order of the manifest; by default all its columns.
+
+    Args:
+        to: The folder or the address of the scan.
+        columns: The columns that are read; None: all.
 
     Raises:
         UserError: The scan is not finished.
@@ -109,6 +113,7 @@ def scanned(to: ImagePath, columns: list[str] | None = None) -> Iterator[pyarrow
     import pyarrow
     import pyarrow.parquet
 
+    to = place(to) if isinstance(to, str) else to
     try:
         names = json.loads((to / RECORD).read_bytes())["shards"]
     except FileNotFoundError:

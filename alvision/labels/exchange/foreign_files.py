@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,7 +86,7 @@ def write_batch(
 
     Args:
         rows: The images, in the order in which people see them.
-        to: A new folder; for `csv` a file.
+        to: A new folder; for `csv` a new file.
         format: One of `BATCH_FORMATS`.
         round: The round that asks.
         classes: The class names.
@@ -92,47 +95,66 @@ def write_batch(
         size_of: Returns width and height of a picture.
 
     Raises:
-        UserError: The folder has content, or an image cannot be shown.
+        UserError: The folder has content, the file exists, or an image cannot be shown.
     """
     if format == "csv":
+        if to.exists():  # with answers perhaps
+            raise UserError(f"{to} is there already: name a new file in to=")
         write_table(to, ("id", "label", "by"), [(row.id, None, None) for row in rows], bom=True)
         return
     if to.exists() and not (to.is_dir() and all(left_behind(at.name) for at in to.iterdir())):
         raise UserError(f"{to} is there already and not empty: name a new folder in to=")
-    pictures = {"fiftyone": to / "data", "folders": to}.get(format, to / "images")
-    try:
-        pictures.mkdir(parents=True, exist_ok=True)
+    with _whole(to) as half:
+        pictures = half / {"fiftyone": "data", "folders": ""}.get(format, "images")
+        pictures.mkdir(exist_ok=True)
         files = {row.id: _copied(row.id, pictures, hashes, copy) for row in rows}
         if format == "folders":
             for name in (*classes, label_studio.UNSURE):
-                (to / folder_name(name)).mkdir()
+                (half / folder_name(name)).mkdir()
+        elif format == "cvat":
+            sizes = {f"images/{file.name}": size_of(file) for file in files.values()}
+            settings = cvat.label_settings([*classes, label_studio.UNSURE])
+            _write(half / "annotations.xml", cvat.content(sizes, {}))
+            _write(half / "label_settings.json", _json(settings))
+        elif format == "fiftyone":
+            names = [*classes, label_studio.UNSURE]
+            targets = {file.stem: None for file in files.values()}
+            _write(half / "labels.json", _json(fiftyone.content(targets, names)))
+        elif format == "label_studio":
+            config = label_studio.configuration(classes)
+            control = label_studio.control(config)
+            tasks = [
+                label_studio.task(
+                    row,
+                    round=round,
+                    sha256=hashes[row.id],
+                    address=f"/data/local-files/?d={to.name}/images/{files[row.id].name}",
+                    control=control,
+                )
+                for row in rows
+            ]
+            _write(half / "tasks.json", _json(tasks))
+            _write(half / "config.xml", config)
+
+
+@contextmanager
+def _whole(folder: Path) -> Iterator[Path]:
+    """Give a folder to fill; it takes its name once it is full, as half a batch would look whole.
+
+    Raises:
+        UserError: The disk refuses.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as inside:
+            half = Path(inside) / "half"
+            half.mkdir()
+            yield half
+            if folder.exists():  # empty but for what file systems leave behind
+                shutil.rmtree(folder)
+            half.rename(folder)
     except OSError as error:
-        raise UserError(f"{to} cannot be written: {error.strerror or error}") from error
-    if format == "cvat":
-        sizes = {f"images/{file.name}": size_of(file) for file in files.values()}
-        _write(to / "annotations.xml", cvat.content(sizes, {}))
-        _write(
-            to / "label_settings.json", _json(cvat.label_settings([*classes, label_studio.UNSURE]))
-        )
-    elif format == "fiftyone":
-        names = [*classes, label_studio.UNSURE]
-        targets = {file.stem: None for file in files.values()}
-        _write(to / "labels.json", _json(fiftyone.content(targets, names)))
-    elif format == "label_studio":
-        config = label_studio.configuration(classes)
-        control = label_studio.control(config)
-        tasks = [
-            label_studio.task(
-                row,
-                round=round,
-                sha256=hashes[row.id],
-                address=f"/data/local-files/?d={to.name}/images/{files[row.id].name}",
-                control=control,
-            )
-            for row in rows
-        ]
-        _write(to / "tasks.json", _json(tasks))
-        _write(to / "config.xml", config)
+        raise UserError(f"{folder} cannot be written: {error.strerror or error}") from error
 
 
 def _copied(id: SampleId, folder: Path, hashes: Mapping[SampleId, str], copy: Copy) -> Path:

@@ -49,6 +49,6 @@ def test_of_two_attempts_one_counts_and_a_late_one_changes_nothing(tmp_path):
     write(tmp_path, f"{second.name}.z.parquet", table("z"))
     record(tmp_path, [first, second])
     write(tmp_path, f"{first.name}.a.parquet", table("a"))
-    assert [one["id"].to_pylist() for one in scanned(tmp_path, ["id"])] == [["b"], ["z"]]
+    assert [one["id"].to_pylist() for one in scanned(str(tmp_path), ["id"])] == [["b"], ["z"]]
     assert results(tmp_path)[first.name] == f"{first.name}.a.parquet"
     assert len(json.loads((tmp_path / RECORD).read_text())["shards"]) == 2

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from alvision.core.errors import UserError
 from alvision.core.records import QueryRow
+from alvision.labels.exchange import foreign_files
 from alvision.labels.exchange.foreign import Finder, Rule
 from alvision.labels.exchange.foreign_files import BATCH_FORMATS, write_batch, write_labels
 from alvision.labels.exchange.formats import READERS, format_of
@@ -147,12 +148,28 @@ def test_a_batch_names_its_images_and_tells_no_class(tmp_path, format):
     batch(to, format)
     if format == "csv":
         assert to.read_text("utf-8-sig").splitlines()[1:] == ["worn/b.png,,", "ok/a.png,,"]
+        with pytest.raises(UserError, match="there already"):  # it may hold answers
+            batch(to, format)
         return
     pictures = [path.relative_to(to).as_posix() for path in to.rglob("*.png")]
     assert {Finder(HASHES, HASHES).find(one) for one in map(named, pictures)} == {*HASHES}
     assert not any("worn" in name for name in pictures)
     with pytest.raises(UserError, match="not empty"):
         batch(to, format)
+
+
+def test_half_a_batch_is_no_batch(tmp_path, monkeypatch):
+    with monkeypatch.context() as stopped:
+        stopped.setattr(foreign_files, "_write", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            batch(tmp_path / "batch", "cvat")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "batch").mkdir()
+    (tmp_path / "batch" / ".DS_Store").write_bytes(b"")
+    batch(tmp_path / "batch", "cvat")
+    assert {path.name for path in (tmp_path / "batch").iterdir()} == {
+        "annotations.xml", "images", "label_settings.json",
+    }  # fmt: skip
 
 
 def named(name):

@@ -14,6 +14,7 @@ from typing import Annotated
 
 import numpy as np
 from fastapi import FastAPI, HTTPException, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
@@ -191,9 +192,17 @@ def _allowed(request: Request, token: str | None) -> None:
 
 
 def _refusals(app: FastAPI, measures: Measures) -> None:
-    async def refused(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, AnyHTTPException)
-        measures.refused.labels(str(error.status_code)).inc()
-        return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+    """Answer whatever goes wrong as a `Problem`, and count it."""
 
-    app.add_exception_handler(AnyHTTPException, refused)
+    async def refused(request: Request, error: Exception) -> JSONResponse:
+        status, said, headers = 500, "the photograph could not be judged", None
+        if isinstance(error, AnyHTTPException):
+            status, said, headers = error.status_code, error.detail, error.headers
+        elif isinstance(error, RequestValidationError):
+            first = error.errors()[0]
+            status, said = 422, f"{first['loc'][-1]}: {first['msg']}"
+        measures.refused.labels(str(status)).inc()
+        return JSONResponse({"error": said}, status, headers)
+
+    for kind in (AnyHTTPException, RequestValidationError, Exception):
+        app.add_exception_handler(kind, refused)

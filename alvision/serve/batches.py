@@ -74,7 +74,11 @@ class Batches:
         self._thread.join()
 
     def _run(self) -> None:
-        while (batch := self._next()) is not None:
+        while (waiting := self._next()) is not None:
+            # Nobody waits any more for one whose request was ended.
+            batch = [one for one in waiting if one[1].set_running_or_notify_cancel()]
+            if not batch:
+                continue
             try:
                 output = self._bundle.run(np.stack([pixels for pixels, _ in batch]))
                 decisions: list[Any] = self._bundle.decide(output)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from alvision.deploy.bundle.bundle import open_bundle
+from alvision.deploy.bundle.bundle import Bundle, open_bundle
 from alvision.deploy.bundle.predict import predict
 from alvision.serve.app import application
 from tests.conftest import paint
@@ -81,6 +81,19 @@ def test_what_is_no_photograph_gets_no_verdict(client, body, kind, status, told)
     answer = ask(client, body, kind)
     assert answer.status_code == status
     assert told in answer.json()["error"]
+
+
+def test_whatever_goes_wrong_is_told_in_one_way_and_counted(bundle, monkeypatch):
+    app = application(bundle, largest=100_000, token=None)
+    with TestClient(app, base_url=HERE, raise_server_exceptions=False) as client:
+        answer = ask(client, photograph(1), params={"name": "x" * 501})
+        assert (answer.status_code, answer.json()["error"][:12]) == (422, "name: String")
+        monkeypatch.setattr(Bundle, "run", lambda *_: 1 / 0)
+        answer = ask(client, photograph(1))
+        assert (answer.status_code, list(answer.json())) == (500, ["error"])
+        text = client.get("/metrics").text
+        for status in ("422", "500"):
+            assert f'alvision_refused_total{{status="{status}"}} 1.0' in text
 
 
 def test_another_site_in_the_browser_gets_nothing(client):

@@ -72,6 +72,18 @@ def test_too_many_are_refused_and_none_of_the_others_is_lost(opened):
     assert [future.result(10) for future in futures] == [0] + [2] * 50
 
 
+def test_a_request_that_was_ended_stops_nobody_else(opened):
+    bundle, batches, _ = opened
+    bundle.free.clear()
+    first = batches.judge(image(0))
+    assert bundle.begun.wait(10)
+    ended, later = batches.judge(image(1)), batches.judge(image(2))
+    assert ended.cancel()
+    assert not first.cancel()  # it is being judged
+    bundle.free.set()
+    assert [first.result(10), later.result(10), batches.judge(image(3)).result(10)] == [0, 2, 3]
+
+
 def test_one_batch_that_fails_ends_no_other(opened):
     _, batches, sizes = opened
     with pytest.raises(ValueError, match="refuses"):

@@ -43,6 +43,7 @@ def test_every_strategy_asks_in_a_loop(name):
     assert len(one.labelled) == 18 and one.skipped == ["03.png"]
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from(["margin", "uncertainty_herding", "random_sampling", "power_margin"]),
     st.integers(0, 5),

@@ -144,6 +144,7 @@ def test_a_propensity_is_the_parts_own_and_absent_for_a_fixed_part():
     assert chances[2:] == pytest.approx([1 / 10, 1 / 9])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "other", [MARGIN, functools.partial(power_sampling, score=margin)], ids=["top_k", "power"]
 )

@@ -142,6 +142,7 @@ def test_a_terminal_that_is_closed_ends_it_quietly():
     assert process.wait(LIMIT) == 130
 
 
+@pytest.mark.slow
 def test_no_signal_is_lost_at_random_moments():
     assert at_random_moments(150, seed=0) == []
 

@@ -151,6 +151,7 @@ def content_of(body, edge, where):
     return body[:place] + edge + body[place:]
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     some.lists(

@@ -186,6 +186,7 @@ def test_no_kill_at_any_moment_leaves_a_wrong_hit(tmp_path):
     assert np.array_equal(FeatureCache(tmp_path, {"kill": True}).features(names), expected(names))
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=6), min_size=1, max_size=4))
 def test_any_order_of_fills_gives_each_name_its_own_row(tmp_path_factory, fills):
     folder = tmp_path_factory.mktemp("cache")

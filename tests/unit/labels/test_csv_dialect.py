@@ -74,6 +74,7 @@ def test_missing_columns_are_named(tmp_path):
 CELL = st.text(st.characters(exclude_categories=["Cs"]))
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(CELL, CELL, CELL), max_size=4), st.booleans())
 @settings(max_examples=60)
 def test_any_cell_comes_back(tmp_path_factory, rows, bom):

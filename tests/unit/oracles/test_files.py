@@ -192,6 +192,7 @@ def test_a_wrong_cell_is_named_by_its_row(ask, query, folder, change, told):
     assert (folder / "answers.csv").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_table_cut_off_anywhere_gives_no_wrong_answer(ask, query, folder):
     ask = partial(ask, classes=("worn", "worn old"))
     save(folder, fill(begin(ask(), query, folder), "worn old"))

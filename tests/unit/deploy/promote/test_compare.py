@@ -96,6 +96,7 @@ def test_a_model_that_lets_a_known_defect_pass_is_refused(bundles, capsys):
     assert "nothing was promoted over line" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_what_is_not_shown_is_refused(bundles, capsys):
     bundles("line", 0.5), bundles("new", 0.51)
     assert main(["promote", "bundle=new", "over=line"]) == 1
@@ -233,6 +234,7 @@ def test_a_line_that_changed_while_models_were_compared_stays(bundles, capsys, m
     assert open_bundle(line.folder).model == other.model
 
 
+@pytest.mark.slow
 def test_each_further_model_needs_more_confidence_and_the_same_one_does_not(bundles, capsys):
     bundles("line", 0.62), bundles("worse", 0.7), bundles("new", 0.5)
 
@@ -274,6 +276,7 @@ def test_a_try_that_no_model_could_win_is_none_and_shows_no_figure_to_choose_by(
     assert not list(shop[0].parent.rglob("promotions.jsonl"))
 
 
+@pytest.mark.slow
 def test_too_many_tries_are_refused_in_one_line(bundles, shop, capsys):
     bundles("line", 0.62), bundles("new", 0.5)
     main(["promote", "bundle=new", "over=line", "margin=0.2"])

@@ -71,6 +71,7 @@ def test_the_level_holds_at_the_fewest_images_and_above(margin, confidence, time
     check_level(margin, confidence, round(times * pairs_needed(margin, confidence=confidence)))
 
 
+@pytest.mark.slow
 def test_one_more_worse_or_one_less_better_image_never_helps():
     n, margin = 12, 0.2
     for b in range(n):
@@ -103,6 +104,7 @@ def test_without_images_nothing_is_shown():
     assert nothing.at_most == 1.0 and not nothing.within(0.5)
 
 
+@pytest.mark.slow
 def test_more_worse_images_never_help():
     limits = [at_most(b, 3, 50, confidence=0.95) for b in range(0, 48, 9)]
     assert (np.diff(limits) > 0).all()

@@ -115,6 +115,7 @@ def test_unsure_answers_count_as_defects(worn, tmp_path):
     assert again.defects == first.defects + 1 and again.good == first.good - 1
 
 
+@pytest.mark.slow
 def test_a_run_of_many_rounds_is_refused_in_one_line(worn, tmp_path):
     labelled, config = worn
     seal = labelled.split.seal

@@ -62,6 +62,7 @@ def logs(draw):
     return log
 
 
+@pytest.mark.slow
 @given(logs())
 @example([Event("a", "skip", None, "", 0, "1", seconds=0.0, number=1)])
 @settings(max_examples=12)

@@ -172,6 +172,7 @@ def logs(draw):
     return events
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(logs(), st.integers(1, 3))
 def test_the_report_follows_the_store_whatever_people_did(events, rounds):

@@ -32,8 +32,9 @@ from alvision.core.seeding import derive
 from alvision.data.images import load
 from alvision.evaluation.intervals import mean_interval
 from alvision.loop.build import build_learner, open_data
-from alvision.models.levels import MultiLevel, Views, stages
+from alvision.models.levels import MultiLevel, Views
 from alvision.models.normalised import normalise
+from alvision.models.patches import stages_read
 
 SHARES = (0.0, 0.1, 0.2, 0.4)
 IMAGES, TRAINED, SCORED, MEMORY = (240, 120), 60, (100, 60), 400
@@ -72,7 +73,7 @@ def embedded(learner: Any, opened: Any, ids: list[str]) -> tuple[Any, torch.Tens
     trunk = backbone.trunk
     while isinstance(trunk, MultiLevel | Views):
         trunk = trunk.trunk
-    layers = stages(trunk, "timm", learner.model.backbone, spec.shape)[-2:]
+    layers = stages_read(trunk, learner.model.backbone, spec.shape)
     model = PatchcoreModel(layers=layers, backbone=learner.model.backbone, pre_trained=False).eval()
     # timm cuts what comes after the last layer that is read: nothing else may be missing.
     reader = model.feature_extractor.feature_extractor

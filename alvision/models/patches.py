@@ -51,7 +51,7 @@ class WithPatches(nn.Module):
         super().__init__()
         self.trunk = copy.deepcopy(trunk).eval()  # others run it without anybody listening
         inner = self._inner()
-        taps = _taps(inner, name, shape)
+        taps = stages_read(inner, name, shape)
         self.count = len(taps)
         for tap in taps:
             inner.get_submodule(tap).register_forward_hook(_listen)
@@ -94,11 +94,20 @@ class WithPatches(nn.Module):
         return trunk
 
 
-def _taps(inner: nn.Module, name: str, shape: tuple[int, int]) -> list[str]:
+def stages_read(inner: nn.Module, name: str, shape: tuple[int, int]) -> list[str]:
+    """Return the names of the submodules whose outputs are the patches, the finest first.
+
+    Args:
+        inner: A network without its views and depths.
+        name: Its name, for the message.
+        shape: Height and width of the images, in pixels.
+
+    Raises:
+        UserError: The network has no stages or blocks that can be read.
+    """
     network = inner.trunk if isinstance(inner, Pooled) else inner
     library = "timm" if getattr(network, "feature_info", None) else "torchvision"
-    instead = "take another model.backbone to read where an image is strange"
-    found = levels.stages(inner, library, name, shape, instead)
+    found = levels.stages(inner, library, name, shape)
     return found[-1:] if isinstance(inner, Pooled) else found[-3:-1]
 
 

@@ -189,18 +189,24 @@ def section(protocol: Protocol, comparison: Comparison) -> str:
 def in_minutes(name: str, comparison: Comparison) -> str:
     """Say whether labels saved are minutes saved, where the curves are another protocol's."""
     times = {row.acquisition: row.ratio for row in comparison.costs if row.ratio}
+    same = f"{name} asks for the same images as {PROTOCOLS[name].curves_of} and adds the minutes of"
+    if not times:
+        return (
+            f"{same} labelling. No strategy reaches the target in enough seeds to compare its time "
+            "with random."
+        )
     less = [name for name, ratio in times.items() if ratio.low is not None and ratio.low > 1]
     shown = f"{_listed(less)} {'was' if len(less) == 1 else 'were'}" if less else "none was"
     sentences = [
-        f"{name} asks for the same images as {PROTOCOLS[name].curves_of} and adds the minutes of "
-        f"labelling. Of {len(times)} strategies {shown} shown to reach the target in less time "
-        "than random (95 % CI above 1, not corrected for the number of strategies)."
+        f"{same} labelling. Of {len(times)} strategies {shown} shown to reach the target in less "
+        "time than random (95 % CI above 1, not corrected for the number of strategies)."
     ]
     for row in sorted(_better(comparison), key=lambda row: -row.aubc.value):
-        sentences.append(
-            f"{row.acquisition}, which needs {ratio_cell(row.ratio)} x fewer labels, needs "
-            f"{ratio_cell(times.get(row.acquisition))} x less time."
-        )
+        if row.ratio and row.acquisition in times:
+            sentences.append(
+                f"{row.acquisition}, which needs {ratio_cell(row.ratio)} x fewer labels, needs "
+                f"{ratio_cell(times[row.acquisition])} x less time."
+            )
     return " ".join(sentences)
 
 

@@ -137,6 +137,12 @@ def test_curves_of_another_protocol_are_counted_once_and_told_in_minutes(found):
     assert "### elpv_cost\n" in text and text.count("x less than random |") == 1
 
 
+def test_minutes_without_a_target_compare_nothing(found):
+    never = [replace(row, ratio=None) for row in found["elpv"].costs]
+    sentence = page.in_minutes("elpv_cost", replace(found["elpv"], costs=never))
+    assert "No strategy reaches the target in enough seeds to compare its time" in sentence
+
+
 def test_the_page_is_written_from_the_data_alone(tmp_path):
     out = write_study(tmp_path / "runs", study({"margin": 0.03, "bald": 0.0}, seeds=12))
     results.write_curves(results.curves(out), tmp_path / "digits.csv")

@@ -15,7 +15,7 @@ BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 
 
 @pytest.mark.parametrize(
-    "protocol, labels", [("xsdd", USUAL[0]), ("elpv_confused", USUAL[1]), ("elpv_rare", inf)]
+    "protocol, labels", [("elpv_noisy", USUAL[0]), ("elpv_confused", USUAL[1]), ("elpv_rare", inf)]
 )
 def test_the_usual_labels_are_those_of_the_curves(protocol, labels):
     curves, full = defaultdict(list), {}

@@ -108,8 +108,8 @@ def test_before_the_first_label_it_says_whether_choosing_pays():
     )
     many = replace(few, images=8000, held_out=2000)
     assert first(many) == (
-        "labelling all 10,000 takes 6.7 h at 2.4 s an answer; on the benchmarks 35 to 96 chosen "
-        "labels (1 min to 4 min) gave 95 % of that score, with one defect in a hundred more than "
+        "labelling all 10,000 takes 6.7 h at 2.4 s an answer; on the benchmarks 26 to 69 chosen "
+        "labels (1 min to 3 min) gave 95 % of that score, with one defect in a hundred more than "
         "260"
     )
 

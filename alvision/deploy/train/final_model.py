@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,11 +82,12 @@ def train(
         UserError: Fewer than two classes are labelled, and it is not a good one alone.
     """
     labelled, folder = load_labelled(config), root / FOLDER
-    learner = _learner(config, labelled, progress)
+    alone = good_only.only_good(labelled.training.values(), config.defects)
+    learner = _learner(config, labelled, progress, as_exported=alone)
     monitor = [id for id in labelled.split.monitor if id in labelled.held_out]
     known: GoodOnly | None = None
     contest: Contest | None = None
-    if good_only.only_good(labelled.training.values(), config.defects):
+    if alone:
         known = good_only.learn(learner, labelled, folder / good_only.FILE)
         model = Model(learner.classes, False)
         defects = [name in (config.defects or ()) for name in model.classes]
@@ -138,7 +139,8 @@ def load(config: RunConfig, root: Path, *, progress: bool = True) -> FinalModel:
         )
     facts = ModelFacts.from_json(json.loads(path.read_text(encoding="utf-8")))
     labelled = load_labelled(config)
-    learner, written = _learner(config, labelled, progress), root / FOLDER / "model.ckpt"
+    learner = _learner(config, labelled, progress, as_exported=facts.memory is not None)
+    written = root / FOLDER / "model.ckpt"
     learner.read_as(written)
     model = learner.load(written)
     if facts.memory is None:
@@ -194,7 +196,16 @@ def _fitted(
     return learner.fit(labels, round=ROUND), None
 
 
-def _learner(config: RunConfig, labelled: LabelledData, progress: bool) -> Learner:
+def _learner(
+    config: RunConfig, labelled: LabelledData, progress: bool, *, as_exported: bool
+) -> Learner:
+    """Return what reads the images, in the precision of a bundle if asked.
+
+    Whitening makes the rounding of half precision as large as what is unusual: what is usual in it
+    is not usual in a bundle.
+    """
+    if as_exported:
+        config = replace(config, trainer=replace(config.trainer, precision="32-true"))
     return build_learner(config, labelled.data, progress=progress)
 
 

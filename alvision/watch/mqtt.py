@@ -29,7 +29,12 @@ class Mqtt:
     name = "mqtt"
 
     def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError:  # a bracket is missing
+            raise UserError(
+                f"mqtt={url} is not an address: give one like mqtt://broker/line3"
+            ) from None
         self._topic = unquote(parts.path.strip("/"))
         if parts.scheme not in _PORTS or not parts.hostname or not self._topic:
             raise UserError(f"mqtt={url} is not an address: give one like mqtt://broker/line3")

@@ -42,9 +42,16 @@ class Webhook:
     name = "webhook"
 
     def __init__(self, url: str, key: bytes) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UserError(f"webhook={url} is not an address: give one like https://mes/verdicts")
+        wrong = UserError(f"webhook={url} is not an address: give one like https://mes/verdicts")
+        try:
+            parts = urlsplit(url)
+            usable = parts.port != 0 and parts.scheme in ("http", "https") and parts.hostname
+        except ValueError:  # a bracket is missing, or the port is no number up to 65535
+            raise wrong from None
+        if parts.password is not None:
+            raise UserError(f"webhook=: take the password out of the address; {KEY} signs instead")
+        if not usable or not url.isascii() or not url.isprintable() or " " in url:
+            raise wrong
         self._url, self._key = url, key
         # A proxy of the company would not reach this machine.
         proxies: dict[str, str] | None = {} if parts.hostname in _LOOPBACK else None

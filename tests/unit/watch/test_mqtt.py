@@ -14,6 +14,7 @@ imported("paho.mqtt.client")
     [
         ("broker/line3", "is not an address"),
         ("mqtt://broker", "is not an address"),
+        ("mqtt://[::1/line3", "is not an address"),
         ("http://broker/line3", "is not an address"),
         ("mqtt://broker/line3/%23", "without"),
         ("mqtt://anna:secret@broker/line3", "ALVISION_MQTT_PASSWORD"),

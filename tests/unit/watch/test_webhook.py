@@ -47,10 +47,22 @@ def test_nobody_there_is_no_confirmation():
         Webhook(f"http://127.0.0.1:{free_port()}/", KEY).send(Message("1", b"{}"))
 
 
-@pytest.mark.parametrize("url", ["mes/verdicts", "ftp://mes", "http://", "file:///etc/passwd"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mes/verdicts", "ftp://mes", "http://", "file:///etc/passwd", "http://mes:99999/",
+        "http://mes:0/", "http://[::1/", "http://mes/line 3", "http://mes/straße",
+    ],
+)  # fmt: skip
 def test_what_is_no_address_is_refused(url):
     with pytest.raises(UserError, match="is not an address"):
         Webhook(url, KEY)
+
+
+def test_an_address_with_a_password_is_refused_without_showing_it():
+    with pytest.raises(UserError, match="take the password out") as refusal:
+        Webhook("https://anna:hunter2@mes/verdicts", KEY)
+    assert "hunter2" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("prefix", ["", "whsec_"])

@@ -73,7 +73,10 @@ def predict(words: list[str]) -> int:
     console.print(f"{len(paths)} images: {verdicts}", markup=False)
     console.print(f"table: {options.to}, page: {page}", markup=False)
     if bundle.good_only:
-        console.print(f"boxes: {beside(options.to)}", markup=False)
+        files = {"boxes": beside(options.to), "coco": options.coco, "masks": options.masks}
+        console.print(
+            ", ".join(f"{name}: {path}" for name, path in files.items() if path), markup=False
+        )
     return int(bool(counts.get("unreadable")))
 
 

@@ -67,26 +67,21 @@ class Judge:
             self.reference.directions,
         )
         decisions = bundle.decide(output)
-        return [
-            _columns(one, own, good_only=bundle.good_only)
-            for one, own in zip(decisions, statistics, strict=True)
-        ]
+        return [_columns(bundle, one, own) for one, own in zip(decisions, statistics, strict=True)]
 
 
-def _columns(
-    decision: Decision | None, statistics: np.ndarray, *, good_only: bool
-) -> dict[str, Any]:
+def _columns(bundle: Bundle, decision: Decision | None, statistics: np.ndarray) -> dict[str, Any]:
     if decision is None:
         return {"folder": "broken", "reason": NO_NUMBERS}
     # Who knows good parts only cannot call a part bad: what it stops is new, and people see it.
-    new = decision.verdict == "reject" if good_only else decision.novelty > 1
+    new = decision.verdict == "reject" if bundle.good_only else decision.novelty > 1
     return {
         "folder": "new" if new else decision.verdict,
         "class_": decision.class_name,
         "defect_score": decision.defect_score,
         "novelty": decision.novelty,
         "probabilities": json.dumps([round(p, 6) for p in decision.probabilities]),
-        "worth": decision.worth,
+        "worth": bundle.worth(decision),
         "facts": statistics.tobytes(),
     }
 

@@ -167,6 +167,10 @@ class Bundle:
             return strangest(output.maps)
         return novelty(output.features, self.known_features)
 
+    def worth(self, decision: Decision) -> float:
+        """Return how much a label would tell; of good parts alone the strangest ones most."""
+        return decision.novelty if self.good_only else decision.worth
+
     @property
     def _usual(self) -> float:
         if self.manifest.memory is not None:

@@ -89,7 +89,7 @@ def write_table(
             if boxes is not None:
                 boxes.add(prediction)
             counts.update(_kinds(prediction))
-            worth = prediction.decision.worth if prediction.decision else -1.0
+            worth = bundle.worth(prediction.decision) if prediction.decision else -1.0
             # The number breaks ties, because predictions themselves have no order.
             ranked = (worth, -done, prediction)
             (heapq.heappush if len(best) < SHOWN else heapq.heappushpop)(best, ranked)

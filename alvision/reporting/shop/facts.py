@@ -205,7 +205,7 @@ def _about_good(bundle: Bundle) -> str:
     if not bundle.good_only:
         return ""
     again = command("alvision", "threshold", f"bundle={bundle.folder}", "overkill=0.05")
-    return f" About good parts a promise is possible: {again}"
+    return f" What can be promised about good parts: {again}"
 
 
 def _monitor(

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 
@@ -104,7 +105,10 @@ def test_good_parts_alone_go_from_a_threshold_to_the_line(place, capsys):
     assert "It remembers" in (place / "shop.html").read_text(encoding="utf-8")
 
     words = ["predict", "bundle=b", "images=incoming", "to=p.csv", "coco=c.json", "masks=m"]
-    assert "boxes: p.boxes.csv" in told(capsys, *words)
+    assert "boxes: p.boxes.csv, coco: c.json, masks: m" in told(capsys, *words)
+    strange = [float(row["novelty"]) for row in rows(place / "p.csv")]
+    page = (place / "p.html").read_text(encoding="utf-8")
+    assert re.findall(r"novelty ([0-9.]+)", page)[0] == f"{max(strange):.2f}"
     stopped = {row["image"] for row in rows(place / "p.csv") if row["verdict"] == "reject"}
     bad = {f"{number:02d}.png" for number in range(0, 40, 4)}
     assert bad <= stopped and len(stopped - bad) <= 4

@@ -47,12 +47,15 @@ class PatchMemory:
         numbers = torch.tensor(list(folds), dtype=torch.int64)
         for fold in sorted(set(folds)):
             rows = (numbers == fold).nonzero()[:, 0]
-            mine = self.standard(patches[rows])
-            filled = {number: part for number, part in enumerate(self.parts) if len(part)}
-            others = [part for number, part in filled.items() if number != fold]
-            votes = torch.stack([nearest(mine, part) for part in others or filled.values()])
-            found[rows] = votes.median(0).values
+            found[rows] = self.votes(patches[rows], fold).median(0).values
         return found
+
+    def votes(self, patches: Float[Tensor, "b p d"], fold: int) -> Float[Tensor, "f b p"]:
+        """Return how far each patch is from each part of the memory but its own fold's."""
+        mine = self.standard(patches)
+        filled = {number: part for number, part in enumerate(self.parts) if len(part)}
+        others = [part for number, part in filled.items() if number != fold]
+        return torch.stack([nearest(mine, part) for part in others or filled.values()])
 
 
 def nearest(patches: Float[Tensor, "b p d"], memory: Float[Tensor, "m d"]) -> Float[Tensor, "b p"]:

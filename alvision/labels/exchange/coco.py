@@ -89,10 +89,13 @@ def _box(node: Node) -> Box | None:
         return None
     sides = [one.value for one in node]
     number = all(isinstance(one, int | float) and not isinstance(one, bool) for one in sides)
-    if not number or len(sides) != 4 or not all(0 <= one < 1e6 for one in sides):
+    # Tools write boxes at the edge that stick out by a rounding error.
+    lowest = (-1, -1, 0, 0)
+    fits = len(sides) == 4 and number
+    if not fits or not all(low <= one < 1e6 for low, one in zip(lowest, sides, strict=True)):
         raise node.wrong(f"is {shown(node.value)} and not a box [x, y, width, height] in pixels")
     x, y, width, height = sides
-    return Box(int(x), int(y), max(1, round(width)), max(1, round(height)))
+    return Box(max(0, int(x)), max(0, int(y)), max(1, round(width)), max(1, round(height)))
 
 
 def _by_id(rows: Node, name: str) -> dict[int | str, tuple[str, Node]]:

@@ -111,7 +111,7 @@ def _events(
     Exact copies are one image: what was said of one of them was said of all.
     """
     counting = {
-        (id, event.by, event.kind == "import"): event.label or event.kind
+        (id, event.by, event.kind == "import"): event
         for id, on_image in standing(log, resolve).items()
         for event in on_image
     }
@@ -126,10 +126,14 @@ def _events(
     # An answer that comes back (ok, worn, ok) needs a uuid of its own: the count makes it so.
     earlier = Counter((event.id, event.by) for event in log if event.kind == "import")
     votes = Counter((event.id, event.by) for event in log if event.kind != "import")
-    events = []
+    logged = {event.uuid for event in log}
+    events: list[Event] = []
     for (image, by), (id, answer) in wanted.items():
-        known = counting.get((image, by, image not in rounds)) == answer.label
-        if known:
+        known = counting.get((image, by, image not in rounds))
+        if known and (known.label or known.kind) == answer.label:
+            # Its class may have come before its boxes, from another file.
+            drawn = (_box(known, box) for box in answer.boxes)
+            events += [box for box in drawn if box.uuid not in logged]
             continue
         if image in rounds:
             said = _vote(id, by, answer, rounds[image], votes[id, by])

@@ -8,7 +8,7 @@ from alvision.core.errors import UserError
 from alvision.labels.boxes import Box, boxes
 from alvision.labels.consensus import consensus
 from alvision.labels.exchange import coco as coco_file
-from alvision.labels.exchange.foreign import Rule, import_foreign
+from alvision.labels.exchange.foreign import ForeignImage, Rule, import_foreign
 from alvision.labels.exchange.read_json import Node
 from tests.support.foreign import coco
 
@@ -48,7 +48,21 @@ def test_the_boxes_of_the_class_that_counts_are_kept_with_the_label(store, tmp_p
     assert boxes(events) == {"a.png": (Box(1, 2, 3, 4), Box(10, 20, 1, 5))}
 
 
-@pytest.mark.parametrize("bbox", [[1, 2, 3], ["1", 2, 3, 4], [-1, 2, 3, 4], [1, 2, 3, 1e9], "box"])
+def test_boxes_of_an_image_whose_class_is_known_are_added_once(store, tmp_path):
+    known = {"ids": ["a.png"], "hashes": {}, "classes": CLASSES, "rule": Rule()}
+    file = tmp_path / "x.json"
+    import_foreign(store, [ForeignImage("a.png", ("crack",), "a row")], file, **known)
+    drawn = coco(("a.png",), (("a.png", "crack"),))
+    drawn["annotations"][0]["bbox"] = [-0.4, 2, 3, 4]  # sticks out by a rounding error
+    for _ in range(2):
+        counts = import_foreign(store, read(drawn, file), file, **known)
+        assert (counts.added, counts.known) == (0, 1)
+        assert boxes(store.events()) == {"a.png": (Box(0, 2, 3, 4),)}
+
+
+@pytest.mark.parametrize(
+    "bbox", [[1, 2, 3], ["1", 2, 3, 4], [-2, 2, 3, 4], [1, 2, -1, 4], [1, 2, 3, 1e9], "box"]
+)
 def test_what_is_no_box_is_named(tmp_path, bbox):
     wrong = coco()
     wrong["annotations"][0]["bbox"] = bbox

@@ -68,7 +68,7 @@ def test_the_page_shows_its_pictures_and_fits(opened, scheme, width):
     assert page.locator("figure img").count() > 30
     assert page.evaluate(BROKEN) == 0
     assert page.evaluate(WIDER) <= 0
-    assert page.locator("svg.chart").count() == 2
+    assert page.locator("svg.chart").count() == 3
 
 
 def test_a_click_sorts_and_another_turns_it_round(opened):

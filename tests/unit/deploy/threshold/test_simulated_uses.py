@@ -158,7 +158,7 @@ def test_people_who_correct_only_what_the_model_stops():
 def low(uses, defects, scores):
     """Return the threshold of the last use, as `set_threshold` finds it."""
     corrected = frozenset(scored_as_good(uses[:-1]) & defects.keys())
-    planned = PlannedUse((), defects, uses[:-1], 0, uses[-1], corrected, 0, 0)
+    planned = PlannedUse((), defects, False, uses[:-1], 0, uses[-1], corrected, 0, 0)
     names = tuple(sorted(defects))
     values = np.array([scores[name] for name in names])
     images = ScoredImages(names, ("worn",) * len(names), values, names, names, slack=0)

@@ -34,6 +34,7 @@ def catches(thresholds: Thresholds) -> str:
 def spares(thresholds: Thresholds) -> str:
     """Return a promise about good parts in short, without a full stop.
 
+    >>> from alvision.deploy.bundle.thresholds import Overkill
     >>> spares(Thresholds(0.5, 0.5, confidence=0.95, overkill=Overkill(0.01, 0.02), of_good=True))
     'Stops at most 2 of 100 good parts, 95 % sure'
     """

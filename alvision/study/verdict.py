@@ -66,13 +66,13 @@ def verdict(comparison: Comparison) -> str:
 
 
 def discovery_sentence(comparison: Comparison) -> str | None:
-    """Say who finds half of the pool's defects soonest; None where there is nothing to compare.
+    """Say who finds half of the pool's defects soonest; None where nobody does.
 
     Shown is what needs fewer labels than the baseline, p at most .05 after Holm.
     """
     half = [row for row in comparison.discovery if row.share == comparison.discovery[0].share]
     base = next((row for row in half if row.acquisition == comparison.study.baseline), None)
-    if base is None or len(half) == 1:
+    if base is None or len(half) == 1 or not any(row.reached for row in half):
         return None
     random = f"{_after(base)} with {random_of(comparison)}"
     fewer = [row for row in half if row.fewer]

@@ -66,6 +66,8 @@ def test_the_verdict_says_who_finds_half_of_the_defects_soonest():
     alike = summarise(with_found({"random_sampling": 24, "rare": 24}))
     assert "no strategy was shown to need fewer" in verdict(alike)
     assert discovery_sentence(summarise(study({"margin": 0.04}))) is None
+    nobody = with_found({"random_sampling": 100, "rare": 90})  # 260 labels find too few
+    assert discovery_sentence(summarise(nobody)) is None
 
 
 def test_the_curve_begins_without_labels_and_ends_with_what_was_found():

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 import uvicorn
 
-from alvision.core import stopping
 from alvision.core.errors import UserError
 from alvision.core.listening import is_loopback, listen
+from alvision.core.web_server import WebServer
 from alvision.page.app import Page
 from alvision.page.guard import Guard
 from alvision.page.loop_process import KeptLoop, LoopProcess
@@ -60,7 +60,7 @@ def serve(
         page = Page(context)
         token = None if is_loopback(host) else keyed(context.secret, "token", "", 16)
         link = address(host, port, token)
-        server = _Server(
+        server = WebServer(
             uvicorn.Config(
                 Guard(page.app, token=token),
                 log_level="warning",
@@ -77,19 +77,6 @@ def serve(
             server.run(sockets=[listening])
     finally:
         listening.close()
-
-
-class _Server(uvicorn.Server):
-    """Ends when this process is asked to, also if that was before it began."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave the signals to `stopping`; uvicorn's own handlers forget what came before them."""
-        with stopping.calling(self._exit):
-            yield
-
-    def _exit(self) -> None:
-        self.should_exit = True
 
 
 @contextlib.contextmanager

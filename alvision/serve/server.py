@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import uvicorn
 from fastapi import FastAPI
 
-from alvision.core import stopping
 from alvision.core.listening import listen
+from alvision.core.web_server import WebServer
 
 _SHUTDOWN_SECONDS = 5
 
@@ -30,17 +30,4 @@ def run(app: FastAPI, host: str, port: int, say: Callable[[str], None]) -> None:
     with contextlib.closing(listen(host, port)) as listening:
         name = f"[{host}]" if ":" in host else host
         say(f"verdicts at http://{name}:{port}/verdict; Ctrl-C ends it")
-        _Server(config).run(sockets=[listening])
-
-
-class _Server(uvicorn.Server):
-    """Ends when this process is asked to, also if that was before it began."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave the signals to `stopping`; uvicorn's own handlers forget what came before them."""
-        with stopping.calling(self._exit):
-            yield
-
-    def _exit(self) -> None:
-        self.should_exit = True
+        WebServer(config).run(sockets=[listening])

@@ -54,7 +54,8 @@ def boxes(
 ) -> dict[SampleId, tuple[Box, ...]]:
     """Return the boxes that count on each image.
 
-    A box belongs to an answer: it goes with the answer when that is undone or changed.
+    A box belongs to an answer to the same image: it goes with the answer when that is undone or
+    changed.
 
     Args:
         events: The log, or its beginning up to a pin.
@@ -65,13 +66,14 @@ def boxes(
     if not drawn:
         return {}
     back = taken_back(events)
-    of_answer: dict[str, list[Box]] = {}
+    of_answer: dict[tuple[SampleId | None, str | None], list[Box]] = {}
     for event in drawn:
         box = Box.read(event.note)
         if box is not None and event.uuid not in back:
-            of_answer.setdefault(event.target or "", []).append(box)
+            id = resolve(event) if resolve else event.id
+            of_answer.setdefault((id, event.target), []).append(box)
     found = {
-        id: tuple(box for answer in answers for box in of_answer.get(answer.uuid, ()))
+        id: tuple(box for answer in answers for box in of_answer.get((id, answer.uuid), ()))
         for id, answers in standing(events, resolve).items()
     }
     return {id: there for id, there in found.items() if there}

@@ -56,3 +56,9 @@ def test_the_boxes_of_two_people_count_in_the_order_of_their_answers():
         drawn("4", "1", "5,5,1,1", by="b"),
     ]
     assert boxes(log) == {"x": (Box(5, 5, 1, 1), Box(0, 0, 1, 1))}
+
+
+def test_a_box_belongs_to_an_answer_to_its_own_image():
+    astray = [answer("1"), drawn("2", "1", id="copy")]
+    assert boxes(astray) == {}
+    assert len(boxes(astray, lambda event: "x")["x"]) == 1, "a copy is the same image"
